@@ -1,0 +1,184 @@
+// Package ledger is the bookkeeping of a run: every request in exactly one
+// account, every loss with its hop, instance, lifecycle phase and the release
+// window that explains it, what was masked, and how that compares with the
+// prediction. [Build] is a pure function of plan, requests and events.
+//
+// It judges nothing (see reports/gate), renders nothing and reads no file.
+package ledger
+
+import (
+	"time"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/plan"
+)
+
+// Input is all that is known of a run.
+type Input struct {
+	Plan     *plan.Plan
+	Zero     record.Micros // the plan's time zero
+	End      record.Micros // end of the run; 0 if it did not come to it
+	Requests []record.Request
+	Events   []record.Event // all files, sorted by At
+	// Incomplete lists instances whose event stream has no end, with why.
+	Incomplete map[string]string
+	// Torn tells what could not be read of the logs; empty if all could.
+	Torn []string
+	// Interrupted: the run did not end by itself.
+	Interrupted bool
+	Runtime     string // local, kube
+}
+
+// Window explains a loss by the release event around it.
+type Window string
+
+// Windows.
+const (
+	StaleRoute  Window = "stale-route"  // deregistered, the caller had not heard
+	DrainCut    Window = "drain-cut"    // accepted, then cut
+	ClosedEarly Window = "closed-early" // listener closed before deregistering
+	ColdStart   Window = "cold-start"
+	RegistryLag Window = "registry-lag"
+	Crash       Window = "crash"
+	Overloaded  Window = "overload"
+	NoWindow    Window = "unexplained"
+)
+
+// Windows in the order in which reports show them.
+func Windows() []Window {
+	return []Window{StaleRoute, DrainCut, ClosedEarly, ColdStart, RegistryLag, Crash, Overloaded, NoWindow}
+}
+
+// Ledger is the closed account.
+type Ledger struct {
+	Zero      record.Micros
+	Duration  time.Duration // from zero to the last request's end
+	Arms      []Arm         // in the plan's order
+	Streams   []Stream
+	Releases  []Release  // by time
+	Instances []Instance // every one that lived, by workload then time
+	Losses    []Loss     // every lost request, by due time
+	Pushes    []Push
+	Generator Generator
+	Seconds   map[string][]Second // per stream, by second since zero
+	Defects   []string            // why the ledger does not add up or is incomplete; empty is sound
+	Notes     []Note              // hooks abandoned, probes failed, restarts: what a reader should know
+	Noise     []record.Event
+}
+
+// Arm sums up one arm.
+type Arm struct {
+	Name, Tag                   string
+	Due, Unsent, Sent, OK, Lost int
+	Masked                      *int // nil: not measured
+	MaskedByHop                 map[string]int
+	Releases                    int
+	PredictedLow, PredictedHigh int
+	PredictionWhy               string // the arithmetic, in words
+	ByClass, ByClientClass      map[record.Class]int
+	ByHop                       map[string]int // "client->gateway", "a->b"
+	ByWindow                    map[Window]int
+	ByInstance                  map[string]int // callee that the lost request was addressed to
+	Received                    map[string]int // requests that reached each instance, by trails
+	Unexplained                 int
+	LossUpper95                 float64 // of the probability that a request is lost
+	ReleaseLossUpper95          float64 // that a release loses
+	MaxSuccessGap               time.Duration
+	StaleRoute                  time.Duration // longest of its releases
+	Service, Response           Latency       // from sent; from due
+}
+
+// Latency of ok requests.
+type Latency struct{ P50, P90, P99, P999, Max time.Duration }
+
+// Stream counts one stream.
+type Stream struct {
+	Name, Arm                   string
+	Due, Unsent, Sent, OK, Lost int
+	Masked                      int
+}
+
+// Release is one instance taken out, by plan or by crash.
+type Release struct {
+	Instance                                                 record.Instance
+	Workload, Service, Tag                                   string
+	Arms                                                     []string       // those whose requests can reach it
+	At                                                       time.Duration  // offset of its deletion (or death) from zero
+	Planned                                                  bool           // false: it crashed
+	Why                                                      string         // scale-in, rollout, kill, crash
+	Offline, Deregistered, LastHeard, ListenerClosed, Exited *time.Duration // offsets; nil: did not happen
+	LastAttempt                                              *time.Duration // last attempt addressed to it
+	StaleRoute                                               time.Duration  // Deregistered to LastAttempt; 0 if none came later
+	Lost                                                     int
+	LostByArm                                                map[string]int
+	PredictedLow, PredictedHigh                              int
+	Rate                                                     float64 // its own, requests a second, before it went
+}
+
+// Instance is one life line of the picture.
+type Instance struct {
+	Instance               record.Instance
+	Workload, Service, Tag string
+	Phases                 []Phase // gapless, by time
+	Marks                  []Mark
+	Received, Lost         int
+	Incomplete             string // why its events are not complete; "" if they are
+}
+
+// Phase is a stretch of a life, as a colour in the picture.
+type Phase struct {
+	Name     string // starting, listening, registered, serving, closing, draining, closed
+	From, To time.Duration
+}
+
+// Mark is an instant of a life.
+type Mark struct {
+	At   time.Duration
+	Kind record.Kind
+	Text string
+}
+
+// Loss is one lost request, explained.
+type Loss struct {
+	Stream, Arm     string
+	Seq             uint64
+	Due, Sent, Done time.Duration // offsets from zero
+	Class           record.Class  // root cause at the failing hop
+	ClientClass     record.Class
+	Status          int
+	Hop             string // a->b
+	Caller          record.Instance
+	Callee          record.Instance // zero if unknown
+	CalleeWorkload  string
+	Phase           string // of the callee, when it was addressed
+	Window          Window
+	Release         record.Instance // the release that explains it; zero if none
+	Why             string          // one sentence, with times
+	Error           string
+	Trail           record.Trail
+}
+
+// Push is one propagation of a change to a subscriber.
+type Push struct {
+	Service, Subscriber string
+	Changed, Acked      time.Duration // offsets
+	Took                time.Duration
+}
+
+// Second is one second of a stream.
+type Second struct{ Sent, OK, Lost, Masked, Unsent int }
+
+// Generator tells whether the instrument was fit.
+type Generator struct {
+	Due, Sent, Unsent         int
+	RateErrorPercent          float64
+	SlipP50, SlipP99, SlipMax time.Duration
+	UnsentNearRelease         int // within 2 s of a release event
+}
+
+// Note is something a reader should know.
+type Note struct {
+	At       time.Duration
+	Instance record.Instance
+	Text     string
+}

@@ -1,0 +1,149 @@
+// Package control is the pure control plane: what Kubernetes' controllers and
+// kubelet decide about pods, as state machines without clock, goroutine or
+// I/O. [Plane.Step] takes an event and the time and returns actions; a runtime
+// carries them out and reports back with events that echo the action's [Op].
+//
+// Time is an offset from the run's time zero. Everything is deterministic:
+// the same events at the same times give the same actions, byte for byte.
+package control
+
+import (
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// Op identifies an Action; its outcome echoes it. 0 belongs to events that
+// answer no action.
+type Op uint64
+
+// Config is the desired state and the rules.
+type Config struct {
+	Workloads []Workload
+	Jobs      []CronJob
+	// ClockStart is the time of day (as a date in UTC) that offset 0 stands
+	// for; schedules are read against it. Cycles sets it back.
+	ClockStart time.Time
+	// Speed divides the schedule: one second of the run is Speed seconds of
+	// the wall clock that CronHPA reads. 0 is 1.
+	Speed float64
+	Seed  uint64 // of pod names
+}
+
+// Workload is a Deployment, as far as its pods' lives depend on it. Durations
+// are already divided by the speed.
+type Workload struct {
+	Name           string
+	Replicas       int
+	Recreate       bool          // strategy
+	MaxSurge       int           // pods, resolved
+	MaxUnavailable int           // pods, resolved
+	MinReady       time.Duration // minReadySeconds
+	Grace          time.Duration // terminationGracePeriodSeconds
+	PreStop        *Hook
+	Startup        *Probe
+	Readiness      *Probe
+	Liveness       *Probe
+	DeletionCost   int // controller.kubernetes.io/pod-deletion-cost
+}
+
+// Hook is a preStop handler. Exactly one of the fields is set.
+type Hook struct {
+	Exec    []string
+	HTTPGet *HTTPGet
+	Sleep   time.Duration
+}
+
+// HTTPGet is addressed to the pod's own address unless Host is set.
+type HTTPGet struct {
+	Host   string
+	Port   int
+	Path   string
+	Scheme string
+}
+
+// Probe is a container probe with Kubernetes' defaults filled in.
+type Probe struct {
+	Exec    []string
+	HTTPGet *HTTPGet
+	TCPPort int
+
+	InitialDelay     time.Duration
+	Period           time.Duration
+	Timeout          time.Duration
+	SuccessThreshold int
+	FailureThreshold int
+}
+
+// CronJob is one job of a CronHorizontalPodAutoscaler.
+type CronJob struct {
+	Autoscaler string // the object's name
+	Name       string // the job's
+	Workload   string // target
+	Schedule   string // six fields, seconds first, or @every
+	TargetSize int
+	RunOnce    bool
+	Exclude    []string // excludeDates
+}
+
+// EventKind says what happened.
+type EventKind string
+
+// Events that a runtime or a step reports.
+const (
+	Begin    EventKind = "begin"     // bring up the initial pods
+	Tick     EventKind = "tick"      // a deadline of Next has come
+	SetScale EventKind = "set-scale" // a step: Workload, N
+	Restart  EventKind = "restart"   // a step: rollout restart of Workload
+	KillPod  EventKind = "kill-pod"  // a step: KILL one pod of Workload (N = 1: and it is gone, no restart)
+	SetBack  EventKind = "set-back"  // next cycle: the cron clock starts again
+	Shutdown EventKind = "shutdown"  // end of the run: all go at once, no preStop
+
+	Started  EventKind = "started"   // outcome of Start; Err if it could not be
+	HookDone EventKind = "hook-done" // outcome of RunHook; Err if it failed
+	Probed   EventKind = "probed"    // outcome of RunProbe; OK
+	Signaled EventKind = "signaled"  // outcome of Signal
+	Acked    EventKind = "acked"     // outcome of SetEndpoint and Note
+	Exited   EventKind = "exited"    // a container is gone: N = exit code
+)
+
+// Event is an input of the plane.
+type Event struct {
+	Op       Op              `json:"op,omitempty"`
+	Kind     EventKind       `json:"kind"`
+	Pod      record.Instance `json:"pod,omitzero"`
+	Workload string          `json:"workload,omitempty"`
+	N        int             `json:"n,omitempty"`
+	OK       bool            `json:"ok,omitempty"`
+	Err      string          `json:"err,omitempty"`
+}
+
+// ActionKind says what to do.
+type ActionKind string
+
+// Actions that a runtime carries out.
+const (
+	Start       ActionKind = "start"        // start the container of Pod (Workload)
+	RunHook     ActionKind = "run-hook"     // Hook; abandon it at Deadline
+	AbandonHook ActionKind = "abandon-hook" // grace is over: stop waiting for it
+	RunProbe    ActionKind = "run-probe"    // Probe
+	Signal      ActionKind = "signal"       // Sig
+	SetEndpoint ActionKind = "set-endpoint" // On: the pod is among its Services' endpoints
+	Note        ActionKind = "note"         // an event for the record: Event; nothing to do
+	Remove      ActionKind = "remove"       // the pod is gone; free its address (never used again)
+)
+
+// Action is an order to the runtime. done is called exactly once for each,
+// with the action's Op, but the plane does not wait beyond Deadline for it.
+type Action struct {
+	Op       Op              `json:"op"`
+	Kind     ActionKind      `json:"kind"`
+	Pod      record.Instance `json:"pod,omitzero"`
+	Workload string          `json:"workload,omitempty"`
+	Deadline time.Duration   `json:"deadline,omitempty"`
+	Hook     *Hook           `json:"hook,omitempty"`
+	Probe    *Probe          `json:"probe,omitempty"`
+	Sig      string          `json:"sig,omitempty"` // TERM, KILL
+	On       bool            `json:"on,omitempty"`
+	Note     *record.Event   `json:"note,omitempty"` // At is filled in by the runtime
+}
