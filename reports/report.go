@@ -10,6 +10,7 @@ import (
 	"zeroloss/reports/gate"
 	"zeroloss/reports/ledger"
 	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/rundir"
 )
 
 // Report is all that a renderer may use.
@@ -34,23 +35,7 @@ type Point struct {
 }
 
 // Meta is where the run came from.
-type Meta struct {
-	Schema     string   `json:"schema"` // zeroloss.meta/v1
-	Version    string   `json:"version"`
-	Scenario   string   `json:"scenario"`
-	Runtime    string   `json:"runtime"`
-	Seed       uint64   `json:"seed"`
-	Speed      float64  `json:"speed"`
-	Started    string   `json:"started"`    // RFC 3339
-	ZeroMicros int64    `json:"zeroMicros"` // time zero; 0 until it is known
-	Machine    Machine  `json:"machine"`
-	Command    []string `json:"command,omitempty"`
-}
+type Meta = rundir.Meta
 
 // Machine is what the run ran on.
-type Machine struct {
-	OS, Arch, Go string
-	CPUs         int
-	MemoryMB     int64
-	Kernel       string
-}
+type Machine = rundir.Machine
