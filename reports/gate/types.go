@@ -22,6 +22,7 @@ type Result struct {
 	Verdict      Verdict
 	Reasons      []string // why not pass; empty for pass. Each says what, where, and what to do
 	Expectations []Outcome
+	Criteria     Criteria // the limits it was judged by, defaults filled in
 }
 
 // Outcome of one expectation.

@@ -122,6 +122,7 @@ type Instance struct {
 	Phases                 []Phase // gapless, by time
 	Marks                  []Mark
 	Received, Lost         int
+	PerSecond              []int  // received, by whole second since zero (of the request's due time); may be shorter than the run
 	Incomplete             string // why its events are not complete; "" if they are
 }
 
