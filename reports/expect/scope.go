@@ -1,0 +1,153 @@
+package expect
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"zeroloss/loadgen/record"
+)
+
+// Scope is what a plan can bring about; it is what [Scope.Check] holds an
+// expectation against.
+type Scope struct {
+	Arms    []string       // that have load
+	Streams map[string]Arm // by name
+	Hops    []string       // client->gateway, gateway->a, a->b, b->c
+	Windows []string       // that the ledger knows
+	// Due is how many requests an arm sends.
+	Due map[string]int
+	// Rejects: a workload of the arm answers 503 after going offline.
+	Rejects map[string]bool
+	// Releases: something takes instances of the arm out.
+	Releases map[string]bool
+}
+
+// Arm is the arm that a stream belongs to, and how many requests it sends.
+type Arm struct {
+	Name string
+	Due  int
+}
+
+// Check finds out why e names what is not there, or can never hold.
+func (s Scope) Check(e Expectation) []Error {
+	errs := s.names(e)
+	if len(errs) > 0 {
+		return errs
+	}
+	if err := s.classes(e); err != nil {
+		errs = append(errs, *err)
+	}
+	if err := s.holds(e); err != nil {
+		errs = append(errs, *err)
+	}
+	return errs
+}
+
+func (s Scope) names(e Expectation) []Error {
+	var errs []Error
+	unknown := func(field, got string, choices []string) {
+		if got != "" && !slices.Contains(choices, got) {
+			errs = append(errs, Error{Field: field, Text: fmt.Sprintf("unknown %s %q", field, got), Got: got, Choices: choices})
+		}
+	}
+	if !slices.Contains(s.Arms, e.Arm) {
+		errs = append(errs, Error{Field: "arm", Text: fmt.Sprintf("no load belongs to arm %q", e.Arm), Got: e.Arm, Choices: s.Arms})
+	}
+	unknown("hop", e.Filter.Hop, s.Hops)
+	unknown("window", e.Filter.Window, s.Windows)
+	for _, c := range e.Filter.Classes {
+		unknown("class", c, words(record.Classes()))
+	}
+	if name := e.Filter.Stream; name != "" {
+		stream, ok := s.Streams[name]
+		if !ok {
+			errs = append(errs, Error{Field: "stream", Text: fmt.Sprintf("unknown stream %q", name), Got: name, Choices: sortedKeys(s.Streams)})
+		} else if stream.Name != e.Arm {
+			errs = append(errs, Error{Field: "stream", Text: fmt.Sprintf("stream %q belongs to arm %q, not to %q", name, stream.Name, e.Arm)})
+		}
+	}
+	return errs
+}
+
+// classes refuses a filter that nothing in this plan can pass: the chain
+// speaks plain HTTP to addresses, so neither names nor certificates fail, and
+// only mode reject rejects.
+func (s Scope) classes(e Expectation) *Error {
+	if len(e.Filter.Classes) == 0 {
+		return nil
+	}
+	var cannot []string
+	for _, c := range e.Filter.Classes {
+		switch class := record.Class(c); {
+		case class == record.DNS, class == record.TLS, class == record.Rejected && !s.Rejects[e.Arm]:
+			cannot = append(cannot, c)
+		}
+	}
+	if len(cannot) < len(e.Filter.Classes) {
+		return nil
+	}
+	why := "nothing in this plan fails so"
+	if slices.Contains(cannot, string(record.Rejected)) {
+		why = "no workload of the arm has offline: reject"
+	}
+	return &Error{Field: "class", Text: fmt.Sprintf("%s cannot occur: %s", strings.Join(cannot, ", "), why)}
+}
+
+// holds refuses what no run of this plan can fulfil.
+func (s Scope) holds(e Expectation) *Error {
+	if e.Is.Predicted {
+		return nil
+	}
+	low, high := e.Is.bounds(!e.Metric.Time())
+	never := func(format string, a ...any) *Error {
+		return &Error{Field: "is", Text: fmt.Sprintf("can never hold: "+format, a...)}
+	}
+	if high < 0 {
+		return never("%s %s is below zero", e.Metric, e.Is.Text)
+	}
+	if low > high {
+		return never("%s %s leaves nothing", e.Metric, e.Is.Text)
+	}
+	due := s.Due[e.Arm]
+	if st, ok := s.Streams[e.Filter.Stream]; ok {
+		due = st.Due
+	}
+	switch {
+	case e.Metric.Filtered() && e.Metric != Masked && low > float64(due):
+		return never("only %d requests are sent", due)
+	case (e.Metric == Releases || e.Metric == StaleRoute) && low > 0 && !s.Releases[e.Arm]:
+		return never("nothing in this plan takes an instance of arm %s out", e.Arm)
+	}
+	return nil
+}
+
+// bounds are the ends of the interval; whole numbers take open ends in.
+func (c Compare) bounds(whole bool) (low, high float64) {
+	low, high = math.Inf(-1), math.Inf(1)
+	if c.Low != nil {
+		low = *c.Low
+		if c.OpenLow && whole {
+			low++
+		}
+	}
+	if c.High != nil {
+		high = *c.High
+		if c.OpenHigh && whole {
+			high--
+		} else if c.OpenHigh {
+			high = math.Nextafter(high, math.Inf(-1))
+		}
+	}
+	return low, high
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
