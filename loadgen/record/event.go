@@ -56,9 +56,10 @@ const (
 
 // What the control plane (of ours, or Kubernetes) does.
 const (
-	CronFired       Kind = "cron-fired" // Workload, N = target size, Text = job
-	Step            Kind = "step"       // a step of the scenario
-	Scaled          Kind = "scaled"     // Workload, N = replicas
+	CronFired       Kind = "cron-fired"   // Workload, N = target size, Text = job
+	CronSkipped     Kind = "cron-skipped" // its day is excluded; fields as above
+	Step            Kind = "step"         // a step of the scenario
+	Scaled          Kind = "scaled"       // Workload, N = replicas
 	PodCreated      Kind = "pod-created"
 	ContainerStart  Kind = "container-started"
 	PodReady        Kind = "pod-ready"

@@ -3,8 +3,12 @@
 // I/O. [Plane.Step] takes an event and the time and returns actions; a runtime
 // carries them out and reports back with events that echo the action's [Op].
 //
-// Time is an offset from the run's time zero. Everything is deterministic:
-// the same events at the same times give the same actions, byte for byte.
+// Time is an offset from the run's beginning ([Begin]). CronHPA's clock stands
+// still until [Zero], the plan's time zero, which a runtime announces once all
+// pods are up. Everything is deterministic: the same events at the same times
+// give the same actions, byte for byte. [Replay] is the proof.
+//
+// It may know nothing of processes, sockets, YAML or reports.
 package control
 
 import (
@@ -21,8 +25,8 @@ type Op uint64
 type Config struct {
 	Workloads []Workload
 	Jobs      []CronJob
-	// ClockStart is the time of day (as a date in UTC) that offset 0 stands
-	// for; schedules are read against it. Cycles sets it back.
+	// ClockStart is the time of day (as a date in UTC) that time zero stands
+	// for; schedules are read against it. SetBack returns to it.
 	ClockStart time.Time
 	// Speed divides the schedule: one second of the run is Speed seconds of
 	// the wall clock that CronHPA reads. 0 is 1.
@@ -92,6 +96,7 @@ type EventKind string
 // Events that a runtime or a step reports.
 const (
 	Begin    EventKind = "begin"     // bring up the initial pods
+	Zero     EventKind = "zero"      // the plan's time zero: CronHPA's clock starts
 	Tick     EventKind = "tick"      // a deadline of Next has come
 	SetScale EventKind = "set-scale" // a step: Workload, N
 	Restart  EventKind = "restart"   // a step: rollout restart of Workload
@@ -143,7 +148,7 @@ type Action struct {
 	Deadline time.Duration   `json:"deadline,omitempty"`
 	Hook     *Hook           `json:"hook,omitempty"`
 	Probe    *Probe          `json:"probe,omitempty"`
-	Sig      string          `json:"sig,omitempty"` // TERM, KILL
+	Sig      string          `json:"sig,omitempty"` // TERM, KILL, or INT: go at once, the run is over
 	On       bool            `json:"on,omitempty"`
 	Note     *record.Event   `json:"note,omitempty"` // At is filled in by the runtime
 }

@@ -1,0 +1,139 @@
+package control
+
+import (
+	"fmt"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// timer is one job's place on the clock.
+type timer struct {
+	job      CronJob
+	schedule Schedule
+	exclude  []Schedule
+	when     time.Time     // its next firing, on the wall clock
+	at       time.Duration // the same, as an offset from time zero
+	armed    bool
+}
+
+func newTimer(j CronJob) (*timer, error) {
+	t := &timer{job: j}
+	var err error
+	if t.schedule, err = ParseSchedule(j.Schedule); err != nil {
+		return nil, fmt.Errorf("reading job %s/%s: %w", j.Autoscaler, j.Name, err)
+	}
+	for _, x := range j.Exclude {
+		s, err := ParseSchedule(x)
+		if err != nil {
+			return nil, fmt.Errorf("reading excludeDates of %s: %w", j.Autoscaler, err)
+		}
+		t.exclude = append(t.exclude, s)
+	}
+	if j.TargetSize < 0 {
+		return nil, fmt.Errorf("reading job %s/%s: targetSize is %d; it cannot be negative", j.Autoscaler, j.Name, j.TargetSize)
+	}
+	return t, nil
+}
+
+// reset arms it as at the clock's start. A job that runs once does so in each
+// cycle: a cycle repeats the experiment.
+func (t *timer) reset(c wall) { t.arm(c, c.start) }
+
+func (t *timer) arm(c wall, after time.Time) {
+	t.when, t.armed = t.schedule.Next(after)
+	t.at = c.offset(t.when)
+}
+
+// advance moves on to the firing after this one.
+func (t *timer) advance(c wall) {
+	if t.job.RunOnce {
+		t.armed = false
+		return
+	}
+	t.arm(c, t.when)
+}
+
+// excluded says whether the firing's day is one of excludeDates: a day on
+// which an excluded schedule comes at any time. (The original compares month
+// and hour by a slip in a layout; this is what its documentation says.)
+func (t *timer) excluded() bool {
+	y, m, d := t.when.Date()
+	midnight := time.Date(y, m, d, 0, 0, 0, 0, t.when.Location())
+	for _, x := range t.exclude {
+		n, ok := x.Next(midnight.Add(-time.Nanosecond))
+		if ok && n.Before(midnight.AddDate(0, 0, 1)) {
+			return true
+		}
+	}
+	return false
+}
+
+// autoscaler is CronHPA: the jobs, and the clock they are read against. It
+// scales by setting a workload's replicas; the last write wins.
+type autoscaler struct {
+	clock   wall
+	timers  []*timer
+	running bool
+	zero    time.Duration // when the clock showed its start
+}
+
+func newAutoscaler(cfg Config) (*autoscaler, error) {
+	a := &autoscaler{clock: wall{start: cfg.ClockStart, speed: cfg.Speed}}
+	for _, j := range cfg.Jobs {
+		t, err := newTimer(j)
+		if err != nil {
+			return nil, err
+		}
+		a.timers = append(a.timers, t)
+	}
+	return a, nil
+}
+
+// restart sets the clock to its start, at now.
+func (a *autoscaler) restart(now time.Duration) {
+	a.running, a.zero = true, now
+	for _, t := range a.timers {
+		t.reset(a.clock)
+	}
+}
+
+func (a *autoscaler) stop() { a.running = false }
+
+func (a *autoscaler) next(d *deadline) {
+	if !a.running {
+		return
+	}
+	for _, t := range a.timers {
+		if t.armed {
+			d.at(a.zero + t.at)
+		}
+	}
+}
+
+// expire fires the jobs that are due.
+func (a *autoscaler) expire(p *Plane, now time.Duration) {
+	if !a.running {
+		return
+	}
+	for _, t := range a.timers {
+		for t.armed && a.zero+t.at <= now {
+			a.fire(p, t)
+			t.advance(a.clock)
+		}
+	}
+}
+
+func (a *autoscaler) fire(p *Plane, t *timer) {
+	kind, w := record.CronFired, p.workload(t.job.Workload)
+	if t.excluded() {
+		kind = record.CronSkipped
+	}
+	p.note(record.Event{
+		Kind: kind, Workload: t.job.Workload, N: int64(t.job.TargetSize),
+		Text: t.job.Autoscaler + "/" + t.job.Name,
+	})
+	if kind == record.CronFired && w != nil {
+		w.scale(p, t.job.TargetSize)
+	}
+}

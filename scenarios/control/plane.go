@@ -1,0 +1,266 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// Plane is the control plane of one run. It is not safe for concurrent use:
+// one loop owns it.
+type Plane struct {
+	workloads []*workload
+	cron      *autoscaler
+	names     names
+
+	now  time.Duration
+	ops  Op
+	down bool     // after Shutdown: nothing is started any more
+	out  []Action // of the step under way
+}
+
+// New is a plane in which nothing has begun. Its errors are the
+// configuration's: a schedule, a strategy that can never move.
+func New(cfg Config) (*Plane, error) {
+	p := &Plane{names: names{rand: rand.New(rand.NewPCG(cfg.Seed, nameStream)), used: map[string]bool{}}}
+	for _, w := range cfg.Workloads {
+		if err := check(w); err != nil {
+			return nil, fmt.Errorf("reading workload %q: %w", w.Name, err)
+		}
+		if p.workload(w.Name) != nil {
+			return nil, fmt.Errorf("reading workload %q: the name is given twice", w.Name)
+		}
+		p.workloads = append(p.workloads, &workload{spec: w, replicas: w.Replicas})
+	}
+	var err error
+	p.cron, err = newAutoscaler(cfg)
+	return p, err
+}
+
+func check(w Workload) error {
+	switch {
+	case w.Name == "":
+		return errors.New("it has no name")
+	case w.Replicas < 0:
+		return fmt.Errorf("replicas is %d; it cannot be negative", w.Replicas)
+	case w.MaxSurge < 0 || w.MaxUnavailable < 0:
+		return errors.New("maxSurge and maxUnavailable cannot be negative")
+	case !w.Recreate && w.MaxSurge == 0 && w.MaxUnavailable == 0:
+		return errors.New("maxSurge and maxUnavailable are both 0: a rollout could never move; raise one of them")
+	}
+	for _, pr := range []*Probe{w.Startup, w.Readiness, w.Liveness} {
+		if pr != nil && pr.Period <= 0 {
+			return fmt.Errorf("a probe's period is %v; it must be positive", pr.Period)
+		}
+	}
+	return nil
+}
+
+// Step takes in what happened at now and returns what is to be done, in
+// order: a Note comes before the action it announces. now never goes back (an
+// earlier one is taken as the latest seen). An event whose Op or incarnation
+// is no longer awaited changes nothing.
+func (p *Plane) Step(now time.Duration, e Event) []Action {
+	p.out = nil
+	p.catchUp(now)
+	p.handle(e)
+	p.reconcile()
+	out := p.out
+	p.out = nil
+	return out
+}
+
+func (p *Plane) handle(e Event) {
+	switch e.Kind {
+	case Begin, Tick, Signaled, Acked:
+		// Reconciling and expiring, which every step does, is all.
+	case Zero, SetBack:
+		if !p.down {
+			p.cron.restart(p.now)
+		}
+	case SetScale, Restart, KillPod:
+		p.command(e)
+	case Shutdown:
+		p.shutdown()
+	case Started, HookDone, Probed, Exited:
+		if pod := p.find(e.Pod); pod != nil {
+			pod.handle(p, e)
+		}
+	}
+}
+
+// command is a step of the scenario.
+func (p *Plane) command(e Event) {
+	w := p.workload(e.Workload)
+	if w == nil || p.down {
+		return
+	}
+	switch e.Kind {
+	case SetScale:
+		w.scale(p, e.N)
+	case Restart:
+		w.revision++
+	case KillPod:
+		w.kill(p, e.N == 1)
+	}
+}
+
+// shutdown tells all containers to go at once: no preStop, no grace.
+func (p *Plane) shutdown() {
+	p.down = true
+	p.cron.stop()
+	for _, w := range p.workloads {
+		for _, pod := range slices.Clone(w.pods) {
+			pod.leave(p)
+		}
+	}
+}
+
+// catchUp lives through the deadlines up to now, each at its own time: what is
+// due at 10 s is not done as of 12 s because the caller was late.
+func (p *Plane) catchUp(now time.Duration) {
+	for {
+		d, ok := p.Next()
+		if !ok || d > now {
+			break
+		}
+		p.now = max(p.now, d)
+		p.expire()
+		p.reconcile()
+	}
+	p.now = max(p.now, now)
+}
+
+// expire lets all that owns a deadline act on those that have come.
+func (p *Plane) expire() {
+	p.cron.expire(p, p.now)
+	for _, w := range p.workloads {
+		for _, pod := range slices.Clone(w.pods) {
+			pod.expire(p)
+		}
+	}
+}
+
+func (p *Plane) reconcile() {
+	if p.down {
+		return
+	}
+	for _, w := range p.workloads {
+		w.reconcile(p)
+	}
+}
+
+// Next is the earliest deadline that the plane owns; false if there is none.
+// Whoever drives it steps it with a Tick at that time.
+func (p *Plane) Next() (time.Duration, bool) {
+	var d deadline
+	p.cron.next(&d)
+	for _, w := range p.workloads {
+		w.next(p, &d)
+	}
+	return d.when, d.set
+}
+
+// Empty says that no pod is left.
+func (p *Plane) Empty() bool {
+	return !slices.ContainsFunc(p.workloads, func(w *workload) bool { return len(w.pods) > 0 })
+}
+
+// PodState is what the plane knows of a pod, for those who wait for it.
+type PodState struct {
+	Instance    record.Instance
+	Workload    string
+	Running     bool
+	Ready       bool
+	Terminating bool
+}
+
+// Pods lists all pods, by workload and age.
+func (p *Plane) Pods() []PodState {
+	var out []PodState
+	for _, w := range p.workloads {
+		for _, pod := range w.pods {
+			out = append(out, PodState{
+				Instance: pod.instance(), Workload: w.spec.Name, Running: pod.phase == running,
+				Ready: pod.ready, Terminating: !pod.active(),
+			})
+		}
+	}
+	return out
+}
+
+func (p *Plane) workload(name string) *workload {
+	i := slices.IndexFunc(p.workloads, func(w *workload) bool { return w.spec.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return p.workloads[i]
+}
+
+// find is the pod whose present incarnation is i: anything said of an earlier
+// one is stale.
+func (p *Plane) find(i record.Instance) *pod {
+	for _, w := range p.workloads {
+		for _, pod := range w.pods {
+			if pod.instance() == i {
+				return pod
+			}
+		}
+	}
+	return nil
+}
+
+// act orders a, under a fresh Op, which it returns.
+func (p *Plane) act(a Action) Op {
+	p.ops++
+	a.Op = p.ops
+	p.out = append(p.out, a)
+	return a.Op
+}
+
+func (p *Plane) note(e record.Event) {
+	p.act(Action{Kind: Note, Pod: e.Instance, Workload: e.Workload, Note: &e})
+}
+
+// deadline collects the earliest of some times.
+type deadline struct {
+	when time.Duration
+	set  bool
+}
+
+func (d *deadline) at(t time.Duration) {
+	if !d.set || t < d.when {
+		d.when, d.set = t, true
+	}
+}
+
+// names makes pod names, each once.
+type names struct {
+	rand *rand.Rand
+	used map[string]bool
+}
+
+const (
+	nameStream   = 0x706f646e616d6573 // "podnames": keeps the sequence apart from others of the same seed
+	nameAlphabet = "bcdfghjklmnpqrstvwxz2456789"
+	nameLength   = 5
+)
+
+// next is "<workload>-<5 characters>", as Kubernetes' own names look.
+func (n *names) next(workload string) string {
+	for {
+		b := make([]byte, nameLength)
+		for i := range b {
+			b[i] = nameAlphabet[n.rand.IntN(len(nameAlphabet))]
+		}
+		name := workload + "-" + string(b)
+		if !n.used[name] {
+			n.used[name] = true
+			return name
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package control
+
+import (
+	"fmt"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+type probeKind string
+
+const (
+	startup   probeKind = "startup"
+	readiness probeKind = "readiness"
+	liveness  probeKind = "liveness"
+)
+
+// prober asks one question again and again: each Period from its first,
+// however long the answers take.
+type prober struct {
+	kind      probeKind
+	spec      *Probe
+	at        time.Duration // when it is asked next
+	op        Op            // 0: no question is open
+	gaveUp    time.Duration // when the open question counts as failed
+	successes int           // in a row
+	failures  int           // in a row
+}
+
+// newProber first asks InitialDelay after the container's start, but not
+// before any of notBefore.
+func newProber(kind probeKind, spec *Probe, started time.Duration, notBefore ...time.Duration) *prober {
+	at := started + spec.InitialDelay
+	for _, t := range notBefore {
+		at = max(at, t)
+	}
+	return &prober{kind: kind, spec: spec, at: at}
+}
+
+func (r *prober) deadline() time.Duration {
+	if r.op != 0 {
+		return r.gaveUp
+	}
+	return r.at
+}
+
+// timeout is the probe's, and a second by default as Kubernetes has it.
+func (r *prober) timeout() time.Duration {
+	if r.spec.Timeout > 0 {
+		return r.spec.Timeout
+	}
+	return time.Second
+}
+
+func (r *prober) ask(p *Plane, d *pod) {
+	r.gaveUp = p.now + r.timeout()
+	for r.at <= p.now { // a slow answer does not make questions pile up
+		r.at += r.spec.Period
+	}
+	r.op = d.act(p, Action{Kind: RunProbe, Probe: r.spec, Deadline: r.gaveUp})
+}
+
+// count takes an answer and says whether a threshold was reached with it.
+func (r *prober) count(ok bool) bool {
+	r.op = 0
+	if ok {
+		r.successes, r.failures = r.successes+1, 0
+		return r.successes == max(1, r.spec.SuccessThreshold)
+	}
+	r.successes, r.failures = 0, r.failures+1
+	return r.failures == r.threshold()
+}
+
+// threshold is the probe's, and 3 by default.
+func (r *prober) threshold() int {
+	if r.spec.FailureThreshold > 0 {
+		return r.spec.FailureThreshold
+	}
+	return 3
+}
+
+func (d *pod) onProbed(p *Plane, e Event) {
+	for _, r := range d.probes {
+		if r.op != 0 && r.op == e.Op {
+			d.answer(p, r, e.OK, e.Err)
+			return
+		}
+	}
+}
+
+func (d *pod) answer(p *Plane, r *prober, ok bool, text string) {
+	reached := r.count(ok)
+	if !ok {
+		d.noteN(p, record.ProbeFailed, fmt.Sprintf("%s: %s", r.kind, text), int64(r.failures))
+	}
+	if !reached {
+		return
+	}
+	switch {
+	case r.kind == readiness:
+		d.setReady(p, ok)
+	case r.kind == startup && ok:
+		d.onStartedUp(p)
+	case !ok: // startup or liveness
+		d.restart(p)
+	}
+}
+
+func (d *pod) expireProbes(p *Plane) {
+	for _, r := range d.probes { // d.probes may be replaced below; the old ones are then deaf
+		switch {
+		case r.op != 0 && r.gaveUp <= p.now:
+			d.answer(p, r, false, fmt.Sprintf("no answer within %v", r.timeout()))
+		case r.op == 0 && r.at <= p.now:
+			r.ask(p, d)
+		}
+		if d.stop != nil || d.phase != running {
+			return
+		}
+	}
+}

@@ -1,0 +1,26 @@
+package control
+
+import (
+	"fmt"
+	"time"
+)
+
+// TimedEvent is an input of the plane as a run records it.
+type TimedEvent struct {
+	At    time.Duration `json:"at"`
+	Event Event         `json:"event"`
+}
+
+// Replay feeds events to a fresh plane and returns all its actions in order:
+// the same as those of the run that recorded the events.
+func Replay(cfg Config, events []TimedEvent) ([]Action, error) {
+	p, err := New(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("replaying: %w", err)
+	}
+	var out []Action
+	for _, e := range events {
+		out = append(out, p.Step(e.At, e.Event)...)
+	}
+	return out, nil
+}

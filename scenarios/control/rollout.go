@@ -1,0 +1,101 @@
+package control
+
+import "time"
+
+// recreating says that a Recreate rollout still waits for old pods to be gone.
+func (w *workload) recreating() bool {
+	if !w.spec.Recreate {
+		return false
+	}
+	for _, d := range w.pods {
+		if d.revision != w.revision {
+			return true
+		}
+	}
+	return false
+}
+
+// roll moves a rollout on by what its strategy allows at this moment. now and
+// old are the active pods of this revision and of earlier ones.
+func (w *workload) roll(p *Plane, now, old []*pod) {
+	if w.spec.Recreate {
+		for _, d := range old {
+			d.delete(p)
+		}
+		return // the new ones come when the last old one is gone
+	}
+	w.rollUp(p, len(now), len(old))
+	now, old = w.split()
+	w.rollDown(p, now, old)
+}
+
+// rollUp creates pods of this revision, never more than replicas + surge in
+// all.
+func (w *workload) rollUp(p *Plane, now, old int) {
+	room := w.replicas + w.spec.MaxSurge - now - old
+	for n := min(room, w.replicas-now); n > 0; n-- {
+		w.create(p)
+	}
+}
+
+// rollDown deletes pods of earlier revisions, first those that are of no use
+// anyway, never leaving fewer than replicas - maxUnavailable available.
+func (w *workload) rollDown(p *Plane, now, old []*pod) {
+	floor := w.replicas - w.spec.MaxUnavailable
+	available, idle := 0, 0
+	for _, d := range now {
+		if w.available(p, d) {
+			available++
+		} else {
+			idle++
+		}
+	}
+	oldAvailable := 0
+	for _, d := range old {
+		if w.available(p, d) {
+			oldAvailable++
+		}
+	}
+	// What Kubernetes calls the clean-up of unhealthy replicas.
+	spare := len(now) + len(old) - floor - idle
+	surplus := available + oldAvailable - floor
+	for _, d := range victims(old) {
+		switch {
+		case !w.available(p, d) && spare > 0:
+			d.delete(p)
+			spare--
+		case w.available(p, d) && surplus > 0 && spare > 0:
+			d.delete(p)
+			surplus--
+			spare--
+		}
+	}
+	w.trim(p, now)
+}
+
+// trim deletes what this revision has too many of: the workload was scaled in
+// while it rolled.
+func (w *workload) trim(p *Plane, now []*pod) {
+	if surplus := len(now) - w.replicas; surplus > 0 {
+		for _, d := range victims(now)[:surplus] {
+			d.delete(p)
+		}
+	}
+}
+
+// available is ready for minReadySeconds.
+func (w *workload) available(p *Plane, d *pod) bool {
+	return d.ready && p.now-d.readySince >= w.spec.MinReady
+}
+
+// nextAvailable is when a rollout's next pod will have been ready long enough.
+func (w *workload) nextAvailable(p *Plane, dl *deadline) {
+	if _, old := w.split(); len(old) == 0 || w.spec.MinReady == 0 {
+		return
+	}
+	for _, d := range w.pods {
+		if at := d.readySince + w.spec.MinReady; d.active() && d.ready && at > p.now {
+			dl.at(time.Duration(at))
+		}
+	}
+}
