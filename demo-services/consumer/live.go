@@ -1,0 +1,52 @@
+package consumer
+
+import (
+	"sync"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// Live is a View for concurrent use: requests pick from it while a
+// [machine.Loop] steps it. It is itself a machine.Machine.
+//
+// A ttl35 cache is filled by the call that finds it stale, within Pick: the
+// step that does it goes to Filled, if that is not nil, under the view's lock,
+// before the pick. Filled must not call back.
+type Live struct {
+	Filled func(now time.Duration, e Event, out []Action)
+
+	mu   sync.Mutex
+	view *View
+}
+
+// NewLive wraps a new View.
+func NewLive(cfg Config) *Live { return &Live{view: New(cfg)} }
+
+// Step is [View.Step].
+func (l *Live) Step(now time.Duration, e Event) []Action {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view.Step(now, e)
+}
+
+// Next is [View.Next].
+func (l *Live) Next() (time.Duration, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view.Next()
+}
+
+// Pick is [View.Pick].
+func (l *Live) Pick(now time.Duration, wanted string, tried ...record.Instance) (Host, Reason, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view.Pick(now, wanted, tried...)
+}
+
+// Hosts is [View.Hosts].
+func (l *Live) Hosts() []Host {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view.Hosts()
+}

@@ -1,0 +1,173 @@
+// Package machine drives the project's pure machines: things that decide by
+// Step(now, event) and have neither clock nor goroutine nor I/O of their own.
+//
+// [Loop] is the one loop around them, [Queue] the mailbox that feeds it,
+// [Journal] and [Replay] write steps down and feed them to a fresh machine.
+// It knows no particular machine, and nothing of services or records.
+package machine
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Machine is a pure decider. Time is an offset from a zero that its owner
+// chooses.
+type Machine[E, A any] interface {
+	// Step tells it of one event and returns what is to be done, in order.
+	// now never goes back.
+	Step(now time.Duration, e E) []A
+	// Next is the earliest deadline the machine owns: when nothing has
+	// happened by then, it wants to be stepped with that deadline.
+	Next() (at time.Duration, ok bool)
+}
+
+// Clock is where a Loop gets its time from.
+type Clock interface {
+	Now() time.Duration
+	// At delivers once when Now has reached t (at once if it has); stop
+	// gives the timer back.
+	At(t time.Duration) (fired <-chan time.Time, stop func() bool)
+}
+
+// Since is the clock of the system, monotonic, counted from zero.
+func Since(zero time.Time) Clock { return system{zero} }
+
+type system struct{ zero time.Time }
+
+func (s system) Now() time.Duration { return time.Since(s.zero) }
+
+func (s system) At(t time.Duration) (<-chan time.Time, func() bool) {
+	timer := time.NewTimer(t - s.Now())
+	return timer.C, timer.Stop
+}
+
+// Loop joins a machine to the world.
+type Loop[E, A any] struct {
+	Machine Machine[E, A]
+	Clock   Clock
+	Inbox   *Queue[E]
+	// Do executes one action. It is called from the loop and must not block:
+	// what takes time goes on elsewhere, and its outcome comes back through
+	// Inbox, which Do itself may fill too.
+	Do func(now time.Duration, a A)
+	// Tick makes the event for a deadline that has come; nil means the zero
+	// event. A machine that needs sampled values gets them here.
+	Tick func() E
+	// Trace, if not nil, sees every step before its actions are done.
+	Trace func(now time.Duration, e E, out []A)
+}
+
+// Drive runs the loop until ctx is done, and returns ctx's cause.
+//
+// A deadline is stepped with its own time, not with the later one at which the
+// timer was noticed, and always before an event that came after it: so a slow
+// machine decides what a fast one would have.
+func (l *Loop[E, A]) Drive(ctx context.Context) error {
+	for ctx.Err() == nil {
+		l.due(ctx, l.Clock.Now())
+		if e, ok := l.Inbox.take(); ok {
+			now := l.Clock.Now()
+			l.due(ctx, now)
+			l.step(now, e)
+			continue
+		}
+		if err := l.wait(ctx); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// due steps the machine with each of its deadlines up to now, in order.
+func (l *Loop[E, A]) due(ctx context.Context, now time.Duration) {
+	for ctx.Err() == nil {
+		at, ok := l.Machine.Next()
+		if !ok || at > now {
+			return
+		}
+		l.step(at, l.tick())
+	}
+}
+
+func (l *Loop[E, A]) tick() (e E) {
+	if l.Tick != nil {
+		e = l.Tick()
+	}
+	return e
+}
+
+func (l *Loop[E, A]) step(now time.Duration, e E) {
+	out := l.Machine.Step(now, e)
+	if l.Trace != nil {
+		l.Trace(now, e, out)
+	}
+	for _, a := range out {
+		l.Do(now, a)
+	}
+}
+
+// wait returns nil when there may be something to do.
+func (l *Loop[E, A]) wait(ctx context.Context) error {
+	var fired <-chan time.Time
+	if at, ok := l.Machine.Next(); ok {
+		c, stop := l.Clock.At(at)
+		defer stop()
+		fired = c
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-l.Inbox.ready():
+	case <-fired:
+	}
+	return nil
+}
+
+// Queue is a mailbox without bound: Put never blocks, so an executor may
+// answer from within the loop. The zero Queue is ready to use.
+type Queue[E any] struct {
+	mu   sync.Mutex
+	list []E
+	bell chan struct{}
+}
+
+// Put adds e.
+func (q *Queue[E]) Put(e E) {
+	q.mu.Lock()
+	q.list = append(q.list, e)
+	bell := q.bellLocked()
+	q.mu.Unlock()
+	select {
+	case bell <- struct{}{}:
+	default: // it is ringing already
+	}
+}
+
+func (q *Queue[E]) take() (e E, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.list) == 0 {
+		return e, false
+	}
+	e = q.list[0]
+	q.list = q.list[1:]
+	if len(q.list) == 0 {
+		q.list = nil
+	}
+	return e, true
+}
+
+func (q *Queue[E]) ready() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bellLocked()
+}
+
+func (q *Queue[E]) bellLocked() chan struct{} {
+	if q.bell == nil {
+		q.bell = make(chan struct{}, 1)
+	}
+	return q.bell
+}
