@@ -1,0 +1,305 @@
+package embedded
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"zeroloss/demo-services/registry"
+)
+
+// mux is the HTTP side: lists and switches, versions 1 and 2, and the list of
+// version 3.
+func (s *Server) mux() http.Handler {
+	m := http.NewServeMux()
+	for v, write := range map[string]reply{"v1": plain, "v2": wrapped} {
+		instance := "/nacos/" + v + "/ns/instance"
+		m.HandleFunc("GET "+instance+"/list", s.locked(write, s.httpList))
+		m.HandleFunc("GET "+instance, s.locked(write, s.httpInstance))
+		m.HandleFunc("POST "+instance, s.locked(write, s.httpRegister))
+		m.HandleFunc("DELETE "+instance, s.locked(write, s.httpDeregister))
+		m.HandleFunc("PUT "+instance, s.locked(write, s.httpUpdate))
+		m.HandleFunc("PATCH "+instance, s.locked(write, s.httpPatch))
+		m.HandleFunc("PUT "+instance+"/beat", s.locked(write, s.httpBeat))
+		m.HandleFunc("GET /nacos/"+v+"/ns/operator/metrics", s.locked(write, s.httpMetrics))
+		m.HandleFunc("GET /nacos/"+v+"/ns/operator/switches", s.locked(write, s.httpSwitches))
+		m.HandleFunc("PUT /nacos/"+v+"/ns/operator/switches", s.locked(write, s.httpSwitch))
+		m.HandleFunc("GET /nacos/"+v+"/console/health/readiness", s.locked(write, healthy))
+		m.HandleFunc("GET /nacos/"+v+"/console/health/liveness", s.locked(write, healthy))
+	}
+	m.HandleFunc("GET /nacos/v3/client/ns/instance/list", s.locked(wrapped, s.httpHosts))
+	m.HandleFunc("POST /nacos/v1/auth/users/login", s.locked(plain, login))
+	m.HandleFunc("POST /nacos/v1/auth/login", s.locked(plain, login))
+	return m
+}
+
+// refused is an error with its HTTP status.
+type refused struct {
+	status int
+	text   string
+}
+
+func (r refused) Error() string { return r.text }
+
+func badRequest(format string, args ...any) error {
+	return refused{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+// reply writes an answer, or an error, as a version of the API does.
+type reply func(http.ResponseWriter, any, *refused)
+
+// plain is version 1: a bare value, or a line of text.
+func plain(w http.ResponseWriter, v any, r *refused) {
+	if r != nil {
+		http.Error(w, "caused: "+r.text+";", r.status)
+		return
+	}
+	if text, isText := v.(string); isText {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte(text)) // the client has gone
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
+}
+
+// wrapped is versions 2 and 3: a Result.
+func wrapped(w http.ResponseWriter, v any, r *refused) {
+	type result struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+		Data    any    `json:"data"`
+	}
+	if r != nil {
+		writeJSON(w, r.status, result{r.status, r.text, nil})
+		return
+	}
+	writeJSON(w, http.StatusOK, result{0, "success", v})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client has gone
+}
+
+// locked runs h with the table's lock held.
+func (s *Server) locked(write reply, h func(url.Values) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+		if err := r.ParseForm(); err != nil {
+			write(w, nil, &refused{http.StatusBadRequest, err.Error()})
+			return
+		}
+		v, err := s.under(h, r.Form)
+		if err != nil {
+			no, isRefused := err.(refused)
+			if !isRefused {
+				no = refused{http.StatusBadRequest, err.Error()}
+			}
+			write(w, nil, &no)
+			return
+		}
+		write(w, v, nil)
+	}
+}
+
+func (s *Server) under(h func(url.Values) (any, error), q url.Values) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return h(q)
+}
+
+func healthy(url.Values) (any, error) { return "ok", nil }
+
+// login lets everybody in: nothing here is secret.
+func login(q url.Values) (any, error) {
+	return map[string]any{"accessToken": "none", "tokenTtl": 18000, "globalAdmin": true, "username": q.Get("username")}, nil
+}
+
+func formKey(q url.Values) (registry.Key, error) {
+	return naming{Namespace: q.Get("namespaceId"), Service: q.Get("serviceName"), Group: q.Get("groupName")}.key()
+}
+
+func (s *Server) httpList(q url.Values) (any, error) {
+	k, err := formKey(q)
+	if err != nil {
+		return nil, err
+	}
+	clusters := q.Get("clusters") + q.Get("clusterName") // version 1, version 2
+	info := s.info(s.table.Read(s.now(), k), clusters, q.Get("healthyOnly") == "true")
+	info.Name = k.Grouped() // as old SDKs want it
+	return info, nil
+}
+
+func (s *Server) httpHosts(q url.Values) (any, error) {
+	k, err := formKey(q)
+	if err != nil {
+		return nil, err
+	}
+	return s.info(s.table.Read(s.now(), k), q.Get("clusterName"), q.Get("healthyOnly") == "true").Hosts, nil
+}
+
+func (s *Server) httpInstance(q url.Values) (any, error) {
+	k, want, err := formHost(q)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range s.table.Read(s.now(), k).Hosts {
+		if h.IP == want.IP && h.Port == want.Port && h.Cluster == want.Cluster {
+			return wireHost(k, h), nil
+		}
+	}
+	return nil, refused{http.StatusNotFound, "no matched ip found!"}
+}
+
+// formHost reads a host: missing enabled, healthy and weight mean true, true
+// and 1.
+func formHost(q url.Values) (registry.Key, registry.Host, error) {
+	k, err := formKey(q)
+	if err != nil {
+		return k, registry.Host{}, err
+	}
+	w := hostJSON{IP: q.Get("ip"), Cluster: q.Get("clusterName"), Weight: 1, Enabled: true, Healthy: true, Ephemeral: true}
+	if w.Cluster == "" {
+		w.Cluster = q.Get("cluster")
+	}
+	if w.Port, err = strconv.Atoi(q.Get("port")); err != nil {
+		return k, registry.Host{}, badRequest("port %q is not a number", q.Get("port"))
+	}
+	if q.Get("healthy") == "false" {
+		w.Healthy = false
+	}
+	if err := formDetails(q, &w.Enabled, &w.Weight, &w.Metadata); err != nil {
+		return k, registry.Host{}, err
+	}
+	h, err := w.host()
+	return k, h, err
+}
+
+// formDetails reads what an overlay is made of; what the form does not name
+// stays as it is.
+func formDetails(q url.Values, enabled *bool, weight *float64, meta *map[string]string) error {
+	for _, name := range []string{"enable", "enabled"} {
+		if v := q.Get(name); v != "" {
+			*enabled = v == "true"
+		}
+	}
+	if v := q.Get("weight"); v != "" {
+		w, err := strconv.ParseFloat(v, 64)
+		if err != nil || !(w >= 0 && w <= maxWeight) {
+			return badRequest("weight %q is not a number within 0 and %d", v, maxWeight)
+		}
+		*weight = w
+	}
+	if v := q.Get("metadata"); v != "" {
+		m, err := formMetadata(v)
+		if err != nil {
+			return err
+		}
+		*meta = m
+	}
+	return nil
+}
+
+// formMetadata reads JSON, or "a=1,b=2".
+func formMetadata(s string) (map[string]string, error) {
+	m := map[string]string{}
+	if strings.HasPrefix(strings.TrimSpace(s), "{") {
+		if err := json.Unmarshal([]byte(s), &m); err != nil {
+			return nil, badRequest("metadata is not a JSON object of strings: %v", err)
+		}
+		return m, nil
+	}
+	for pair := range strings.SplitSeq(s, ",") {
+		k, v, isPair := strings.Cut(pair, "=")
+		if !isPair {
+			return nil, badRequest("metadata %q is neither JSON nor a=1,b=2", s)
+		}
+		m[k] = v
+	}
+	return m, nil
+}
+
+// httpUpdate lays an overlay over a host: it wins over what the SDK publishes.
+func (s *Server) httpUpdate(q url.Values) (any, error) {
+	k, h, err := formHost(q)
+	if err != nil {
+		return nil, err
+	}
+	return s.cover(k, h, registry.Overlay{Enabled: h.Enabled, Weight: h.Weight, Metadata: h.Metadata})
+}
+
+// httpPatch changes only what the form names.
+func (s *Server) httpPatch(q url.Values) (any, error) {
+	k, h, err := formHost(q)
+	if err != nil {
+		return nil, err
+	}
+	o, laid := s.table.Overlay(k, h)
+	if !laid {
+		o = registry.Overlay{Enabled: true, Weight: 1}
+		for _, p := range s.table.Published(k) {
+			if p.IP == h.IP && p.Port == h.Port && p.Cluster == h.Cluster {
+				o.Enabled, o.Weight = p.Enabled, p.Weight
+			}
+		}
+	}
+	if err := formDetails(q, &o.Enabled, &o.Weight, &o.Metadata); err != nil {
+		return nil, err
+	}
+	return s.cover(k, h, o)
+}
+
+func (s *Server) cover(k registry.Key, h registry.Host, o registry.Overlay) (any, error) {
+	changes, known := s.table.Cover(s.now(), k, h, o)
+	if !known {
+		return nil, badRequest("service not found, namespace: %s, service: %s", k.Namespace, k.Grouped())
+	}
+	s.tell("http", changes)
+	return "ok", nil
+}
+
+func (s *Server) httpMetrics(url.Values) (any, error) {
+	return map[string]any{"status": "UP", "connectionBasedClientCount": len(s.conns), "clientCount": len(s.conns) + len(s.beats)}, nil
+}
+
+func (s *Server) httpSwitches(url.Values) (any, error) {
+	return map[string]any{"pushEnabled": !s.knobs.frozen, "defaultPushCacheMillis": cacheMillis}, nil
+}
+
+// httpSwitch turns pushEnabled, as a real server does, and the knobs that only
+// this one has: pushDelay (a duration), drop and blackhole (of a service, or of
+// all).
+func (s *Server) httpSwitch(q url.Values) (any, error) {
+	entry, value, service := q.Get("entry"), q.Get("value"), q.Get("service")
+	if entry == "pushDelay" {
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			return nil, badRequest("pushDelay %q: want a duration, as 500ms", value)
+		}
+		s.setPushDelay(d)
+		return "ok", nil
+	}
+	on, err := strconv.ParseBool(value)
+	if err != nil {
+		return nil, badRequest("%s %q: want true or false", entry, value)
+	}
+	f := s.knobs.faults[service]
+	switch entry {
+	case "pushEnabled":
+		s.freeze(!on)
+		return "ok", nil
+	case "drop":
+		f.Drop = on
+	case "blackhole":
+		f.Blackhole = on
+	default:
+		return nil, badRequest("no switch %q: there are pushEnabled, pushDelay, drop, blackhole", entry)
+	}
+	s.setFault(service, f)
+	return "ok", nil
+}

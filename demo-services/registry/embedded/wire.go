@@ -1,0 +1,221 @@
+package embedded
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"zeroloss/demo-services/registry"
+)
+
+// Result and error codes of Nacos.
+const (
+	codeOK           = 200
+	codeFail         = 500
+	codeUnregistered = 301 // the client reconnects
+	codeNoHandler    = 302
+	codeInvalid      = 400
+)
+
+// base is the part that all answers share. The Go SDK reads success, the Java
+// client resultCode.
+type base struct {
+	ResultCode int    `json:"resultCode"`
+	ErrorCode  int    `json:"errorCode"`
+	Success    bool   `json:"success"`
+	Message    string `json:"message"`
+	RequestID  string `json:"requestId"`
+}
+
+// answer is a response and the type name that goes with it: the SDK asserts
+// the type and panics on a wrong one, except on ErrorResponse.
+type answer struct {
+	kind string
+	body any
+}
+
+func ok(requestID string) base {
+	return base{ResultCode: codeOK, Success: true, RequestID: requestID}
+}
+
+func failure(requestID string, code int, format string, args ...any) answer {
+	return answer{"ErrorResponse", base{
+		ResultCode: codeFail, ErrorCode: code, Message: fmt.Sprintf(format, args...), RequestID: requestID,
+	}}
+}
+
+// hostJSON is an instance on the wire, in both directions.
+type hostJSON struct {
+	InstanceID        string            `json:"instanceId"`
+	IP                string            `json:"ip"`
+	Port              int               `json:"port"`
+	Weight            float64           `json:"weight"`
+	Healthy           bool              `json:"healthy"`
+	Enabled           bool              `json:"enabled"`
+	Ephemeral         bool              `json:"ephemeral"`
+	Cluster           string            `json:"clusterName"`
+	Service           string            `json:"serviceName"`
+	Metadata          map[string]string `json:"metadata"`
+	HeartBeatInterval int               `json:"instanceHeartBeatInterval"`
+	IPDeleteTimeout   int               `json:"ipDeleteTimeout"`
+	HeartBeatTimeout  int               `json:"instanceHeartBeatTimeOut"`
+}
+
+// errInvalid marks a request that makes no sense.
+var errInvalid = errors.New("invalid request")
+
+// maxWeight is the largest weight that a real server keeps.
+const maxWeight = 10000
+
+func (h hostJSON) host() (registry.Host, error) {
+	switch {
+	case h.IP == "":
+		return registry.Host{}, fmt.Errorf("%w: an instance without ip", errInvalid)
+	case h.Port < 0 || h.Port > math.MaxUint16:
+		return registry.Host{}, fmt.Errorf("%w: port %d is not within 0 and 65535", errInvalid, h.Port)
+	}
+	if h.Cluster == "" {
+		h.Cluster = registry.DefaultCluster
+	}
+	return registry.Host{
+		IP: h.IP, Port: h.Port, Weight: min(max(h.Weight, 0), maxWeight), Healthy: h.Healthy, Enabled: h.Enabled,
+		Ephemeral: h.Ephemeral, Cluster: h.Cluster, Metadata: h.Metadata,
+	}, nil
+}
+
+func wireHost(k registry.Key, h registry.Host) hostJSON {
+	meta := h.Metadata
+	if meta == nil {
+		meta = map[string]string{}
+	}
+	return hostJSON{
+		InstanceID: fmt.Sprintf("%s#%d#%s#%s", h.IP, h.Port, h.Cluster, k.Grouped()),
+		IP:         h.IP, Port: h.Port, Weight: h.Weight, Healthy: h.Healthy, Enabled: h.Enabled,
+		Ephemeral: h.Ephemeral, Cluster: h.Cluster, Service: k.Grouped(), Metadata: meta,
+		HeartBeatInterval: 5000, IPDeleteTimeout: 30000, HeartBeatTimeout: 15000,
+	}
+}
+
+// serviceInfo is a list on the wire.
+type serviceInfo struct {
+	Name                     string     `json:"name"`
+	GroupName                string     `json:"groupName"`
+	Clusters                 string     `json:"clusters"` // as asked for: part of the client's cache key
+	CacheMillis              int        `json:"cacheMillis"`
+	Hosts                    []hostJSON `json:"hosts"`       // never null
+	LastRefTime              int64      `json:"lastRefTime"` // ms; what is not newer the client drops
+	Checksum                 string     `json:"checksum"`
+	AllIPs                   bool       `json:"allIPs"`
+	ReachProtectionThreshold bool       `json:"reachProtectionThreshold"`
+	Valid                    bool       `json:"valid"`
+}
+
+// cacheMillis is the stock server's: how long a polling client keeps a list.
+const cacheMillis = 10_000
+
+// naming is the part that all requests of the naming module share.
+type naming struct {
+	RequestID string `json:"requestId"`
+	Namespace string `json:"namespace"`
+	Service   string `json:"serviceName"`
+	Group     string `json:"groupName"`
+}
+
+func (n naming) key() (registry.Key, error) {
+	k := registry.NewKey(n.Namespace, n.Group, n.Service)
+	if k.Service == "" {
+		return k, fmt.Errorf("%w: no serviceName", errInvalid)
+	}
+	return k, nil
+}
+
+type instanceRequest struct {
+	naming
+	Type     string   `json:"type"`
+	Instance hostJSON `json:"instance"`
+}
+
+type batchRequest struct {
+	naming
+	Type      string     `json:"type"`
+	Instances []hostJSON `json:"instances"`
+}
+
+type typedResponse struct {
+	base
+	Type string `json:"type"`
+}
+
+type subscribeRequest struct {
+	naming
+	Subscribe bool   `json:"subscribe"`
+	Clusters  string `json:"clusters"`
+}
+
+type queryRequest struct {
+	naming
+	Cluster     string `json:"cluster"`
+	HealthyOnly bool   `json:"healthyOnly"`
+}
+
+type infoResponse struct {
+	base
+	ServiceInfo serviceInfo `json:"serviceInfo"`
+}
+
+type listRequest struct {
+	naming
+	PageNo   int `json:"pageNo"`
+	PageSize int `json:"pageSize"`
+}
+
+type listResponse struct {
+	base
+	Count        int      `json:"count"`
+	ServiceNames []string `json:"serviceNames"`
+}
+
+type checkResponse struct {
+	base
+	ConnectionID string `json:"connectionId"`
+}
+
+type setupRequest struct {
+	ClientVersion string            `json:"clientVersion"`
+	Tenant        string            `json:"tenant"`
+	Labels        map[string]string `json:"labels"`
+}
+
+type notifyRequest struct {
+	RequestID   string      `json:"requestId"`
+	Namespace   string      `json:"namespace"`
+	Service     string      `json:"serviceName"`
+	Group       string      `json:"groupName"`
+	Module      string      `json:"module"`
+	ServiceInfo serviceInfo `json:"serviceInfo"`
+}
+
+// payload frames v, JSON within protobuf, as all of Nacos' gRPC is.
+func payload(kind string, v any) (*pb.Payload, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", kind, err)
+	}
+	return &pb.Payload{
+		Metadata: &pb.Metadata{Type: kind, Headers: map[string]string{}},
+		Body:     &anypb.Any{Value: body},
+	}, nil
+}
+
+// decode reads a frame's body.
+func decode[T any](body []byte) (T, error) {
+	var v T
+	if err := json.Unmarshal(body, &v); err != nil {
+		return v, fmt.Errorf("%w: %w", errInvalid, err)
+	}
+	return v, nil
+}

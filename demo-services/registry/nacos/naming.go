@@ -1,0 +1,159 @@
+package nacos
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/nacos-group/nacos-sdk-go/v2/model"
+	"github.com/nacos-group/nacos-sdk-go/v2/vo"
+
+	"zeroloss/demo-services/registry"
+)
+
+// settle is for how long after connecting a deregistration waits. The SDK's
+// handling of its first "connected" registers anew whatever was registered by
+// then, and it may come after a deregistration and undo it. Registering twice
+// does no harm, so only deregistering waits.
+const settle = 200 * time.Millisecond
+
+// Register publishes h; see registry.Registrar.
+func (c *Client) Register(ctx context.Context, service string, h registry.Host) error {
+	p := vo.RegisterInstanceParam{
+		Ip: h.IP, Port: uint64(h.Port), Weight: h.Weight, Healthy: h.Healthy, Enable: h.Enabled,
+		Ephemeral: true, ClusterName: h.Cluster, Metadata: h.Metadata,
+		ServiceName: service, GroupName: c.opts.Group,
+	}
+	if err := insist(ctx, func() (bool, error) { return c.sdk.RegisterInstance(p) }); err != nil {
+		return fmt.Errorf("registering %s as %q at %s: %w", h.Addr(), service, c.addr(), err)
+	}
+	return nil
+}
+
+// Deregister takes the publication back; see registry.Registrar.
+func (c *Client) Deregister(ctx context.Context, service string, h registry.Host) error {
+	p := vo.DeregisterInstanceParam{
+		Ip: h.IP, Port: uint64(h.Port), Cluster: h.Cluster, Ephemeral: true,
+		ServiceName: service, GroupName: c.opts.Group,
+	}
+	if err := pause(ctx, time.Until(c.born.Add(settle))); err != nil {
+		return fmt.Errorf("deregistering %s from %q at %s: %w", h.Addr(), service, c.addr(), err)
+	}
+	if err := insist(ctx, func() (bool, error) { return c.sdk.DeregisterInstance(p) }); err != nil {
+		return fmt.Errorf("deregistering %s from %q at %s: %w", h.Addr(), service, c.addr(), err)
+	}
+	return nil
+}
+
+// errRefused is what the SDK's (false, nil) means.
+var errRefused = errors.New("the registry refused")
+
+// insist repeats call until it succeeds or ctx ends: the SDK gives up after
+// three attempts within 300 ms, which a registry that restarts outlasts.
+func insist(ctx context.Context, call func() (bool, error)) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		ok, err := call()
+		if ok && err == nil {
+			return nil
+		}
+		if err == nil {
+			err = errRefused
+		}
+		if stop := pause(ctx, retryEvery); stop != nil {
+			return errors.Join(err, stop)
+		}
+	}
+}
+
+// Subscribe follows a service; see registry.Watcher.
+func (c *Client) Subscribe(ctx context.Context, service string, changed func([]registry.Host)) error {
+	p := &vo.SubscribeParam{
+		ServiceName: service, GroupName: c.opts.Group,
+		SubscribeCallback: func(list []model.Instance, err error) {
+			if err != nil {
+				return // the SDK keeps its list then, and so do we
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if !c.closed {
+				changed(hosts(list))
+			}
+		},
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("subscribing to %q at %s: %w", service, c.addr(), err)
+	}
+	err := c.sdk.Subscribe(p)
+	for err != nil {
+		// A second Subscribe would add the callback a second time; this asks for
+		// the same subscription without one, and answers into the first.
+		if stop := pause(ctx, retryEvery); stop != nil {
+			return fmt.Errorf("subscribing to %q at %s: %w", service, c.addr(), errors.Join(err, stop))
+		}
+		_, err = c.sdk.GetService(vo.GetServiceParam{ServiceName: service, GroupName: c.opts.Group})
+	}
+	return nil
+}
+
+func hosts(list []model.Instance) []registry.Host {
+	out := make([]registry.Host, 0, len(list))
+	for _, i := range list {
+		out = append(out, registry.Host{
+			IP: i.Ip, Port: int(i.Port), Weight: i.Weight, Healthy: i.Healthy, Enabled: i.Enable,
+			Ephemeral: i.Ephemeral, Cluster: i.ClusterName, Metadata: i.Metadata,
+		})
+	}
+	registry.SortHosts(out)
+	return out
+}
+
+// maxList bounds what Pull reads: about 20,000 hosts.
+const maxList = 10 << 20
+
+// Pull asks the server for its list; see registry.Watcher. The SDK has no
+// public way to: once subscribed it answers from its own cache.
+func (c *Client) Pull(ctx context.Context, service string) ([]registry.Host, error) {
+	q := url.Values{"serviceName": {service}, "groupName": {c.opts.Group}}
+	if c.opts.Namespace != "" {
+		q.Set("namespaceId", c.opts.Namespace)
+	}
+	u := url.URL{Scheme: "http", Host: c.addr(), Path: "/nacos/v1/ns/instance/list", RawQuery: q.Encode()}
+	var answer struct {
+		Hosts []model.Instance `json:"hosts"`
+	}
+	if err := c.get(ctx, u.String(), &answer); err != nil {
+		return nil, fmt.Errorf("pulling the list of %q: %w", service, err)
+	}
+	return hosts(answer.Hosts), nil
+}
+
+func (c *Client) get(ctx context.Context, url string, into any) (err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxList))
+	if err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", url, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %s: %.200q", url, resp.Status, body)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("decoding the answer of %s: %w", url, err)
+	}
+	return nil
+}
