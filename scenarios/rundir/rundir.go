@@ -38,8 +38,9 @@ const (
 	Load           = "load"
 	RegistryServer = "registry"
 
-	requestsGlob = "requests*.log"
-	eventsExt    = ".ndjson"
+	requestsPrefix = "requests"
+	requestsExt    = ".log"
+	eventsExt      = ".ndjson"
 )
 
 // Schema is the format of meta.json.
@@ -143,7 +144,7 @@ func (d *Dir) RequestsPath(process string) string {
 	if process == "" {
 		return d.Join(RequestsFile)
 	}
-	return d.Join("requests-" + process + ".log")
+	return d.Join(requestsPrefix + "-" + process + requestsExt)
 }
 
 // CreateEvents opens name's events file for appending, to be inherited by a

@@ -1,0 +1,267 @@
+package rundir
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/plan"
+)
+
+// Run is a run directory that was read, as much of it as there is.
+type Run struct {
+	Path     string
+	Meta     Meta
+	Plan     *plan.Plan
+	Requests []record.Request // of all load processes, in the order of their files
+	Events   []record.Event   // of all files, by time
+
+	Zero record.Micros // the plan's time zero; 0: it did not come to it
+	End  record.Micros // end of the run; 0: it did not come to it
+	// Interrupted: the run did not end by itself, or still goes on.
+	Interrupted bool
+	// Incomplete lists instances whose events have no end, with why, by
+	// "pod/incarnation". One whose killing the harness told is not among them.
+	Incomplete map[string]string
+	// Torn tells what could not be read of the logs; empty if all could.
+	Torn []string
+}
+
+// Open reads the run directory dir. What a killed run has left is read as far
+// as it goes, and told in Interrupted, Incomplete and Torn; an error means
+// that there is no run to tell of: ErrNotFound, ErrNoRun, ErrTruncated,
+// ErrNewer, or the system's.
+func Open(dir string) (*Run, error) {
+	r := &Run{Path: dir, Incomplete: map[string]string{}}
+	fi, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("opening %q: %w; runs are kept under runs/, the last one is runs/latest", dir, ErrNotFound)
+	case err != nil:
+		return nil, fmt.Errorf("opening run directory: %w", err)
+	case !fi.IsDir():
+		return nil, fmt.Errorf("opening %q: %w: it is a file; name the directory it lies in", dir, ErrNoRun)
+	}
+	if err := r.readMeta(); err != nil {
+		return nil, err
+	}
+	if err := r.readPlan(); err != nil {
+		return nil, err
+	}
+	if err := r.readRequests(); err != nil {
+		return nil, err
+	}
+	if err := r.readEvents(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Run) readMeta() error {
+	return r.readJSON(MetaFile, Schema, &r.Meta)
+}
+
+func (r *Run) readPlan() error {
+	r.Plan = &plan.Plan{}
+	return r.readJSON(PlanFile, plan.Schema, r.Plan)
+}
+
+// readJSON reads a file of ours whose format is schema, "name/vN". It is
+// lenient about fields, which may be added, and strict about the format.
+func (r *Run) readJSON(name, schema string, into any) error {
+	b, err := os.ReadFile(filepath.Join(r.Path, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("opening %q: %w: it has no %s", r.Path, ErrNoRun, name)
+	}
+	if err != nil {
+		return fmt.Errorf("opening run directory: %w", err)
+	}
+	var head struct{ Schema string }
+	if err := json.Unmarshal(b, &head); err != nil {
+		return jsonError(r.Path, name, b, err)
+	}
+	if err := checkSchema(head.Schema, schema); err != nil {
+		return fmt.Errorf("opening %q: %s: %w", r.Path, name, err)
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return jsonError(r.Path, name, b, err)
+	}
+	return nil
+}
+
+func jsonError(dir, name string, b []byte, err error) error {
+	var syntax *json.SyntaxError
+	if len(bytes.TrimSpace(b)) == 0 || errors.As(err, &syntax) && syntax.Offset >= int64(len(b)) {
+		return fmt.Errorf("opening %q: %s: %w: it ends after %d bytes; the run was killed, or the copy is not whole",
+			dir, name, ErrTruncated, len(b))
+	}
+	return fmt.Errorf("opening %q: %s: %w: %w", dir, name, ErrNoRun, err)
+}
+
+func checkSchema(got, want string) error {
+	if got == want {
+		return nil
+	}
+	name, version, _ := strings.Cut(want, "/v")
+	gotName, gotVersion, ok := strings.Cut(got, "/v")
+	g, err := strconv.Atoi(gotVersion)
+	w, werr := strconv.Atoi(version)
+	if ok && err == nil && werr == nil && gotName == name && g > w {
+		return fmt.Errorf("%w: schema %q, this one reads up to %q; read it with the zeroloss that wrote it", ErrNewer, got, want)
+	}
+	return fmt.Errorf("%w: schema %q, want %q", ErrNoRun, got, want)
+}
+
+func (r *Run) readRequests() error {
+	entries, err := os.ReadDir(r.Path)
+	if err != nil {
+		return fmt.Errorf("opening run directory: %w", err)
+	}
+	found := false
+	for _, e := range entries {
+		if n := e.Name(); strings.HasPrefix(n, requestsPrefix) && strings.HasSuffix(n, requestsExt) {
+			found = true
+			if err := r.readLog(filepath.Join(r.Path, n)); err != nil {
+				return err
+			}
+		}
+	}
+	if !found {
+		r.torn("%s: missing; the load never started", RequestsFile)
+	}
+	return nil
+}
+
+func (r *Run) readLog(path string) error {
+	name := filepath.Base(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("opening run directory: %w", err)
+	}
+	defer f.Close()
+	requests, tail, err := record.ReadRequests(f)
+	switch {
+	case errors.Is(err, record.ErrNewer):
+		return fmt.Errorf("opening %q: %s: %w: %w", r.Path, name, ErrNewer, err)
+	case errors.Is(err, record.ErrNotALog):
+		r.torn("%s: %v", name, err)
+	case err != nil:
+		return fmt.Errorf("opening %q: %s: %w", r.Path, name, err)
+	case tail.Reason != nil:
+		r.torn("%s: %d bytes dropped %v", name, tail.Dropped, tail.Reason)
+	case !tail.Complete:
+		r.torn("%s: has no end; the load was killed", name)
+	}
+	r.Requests = append(r.Requests, requests...)
+	return nil
+}
+
+func (r *Run) torn(format string, args ...any) {
+	r.Torn = append(r.Torn, fmt.Sprintf(format, args...))
+}
+
+func (r *Run) readEvents() error {
+	entries, err := os.ReadDir(filepath.Join(r.Path, EventsDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("opening run directory: %w", err)
+	}
+	open := map[record.Instance]string{} // instances without an end
+	told := map[record.Instance]bool{}   // instances with a file
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), eventsExt); ok {
+			if err := r.readStream(name, open, told); err != nil {
+				return err
+			}
+		}
+	}
+	slices.SortStableFunc(r.Events, func(a, b record.Event) int { return cmp.Compare(a.At, b.At) })
+	r.readLandmarks()
+	for _, e := range r.Events {
+		if e.Kind == record.ContainerStart && !told[e.Instance] && r.ours(e.Workload) {
+			open[e.Instance] = "it was started, and there are no events of it"
+		}
+	}
+	for i, why := range open {
+		if !killed(r.Events, i) {
+			r.Incomplete[i.String()] = why
+		}
+	}
+	return nil
+}
+
+func (r *Run) readStream(name string, open map[record.Instance]string, told map[record.Instance]bool) error {
+	f, err := os.Open(filepath.Join(r.Path, EventsDir, name+eventsExt))
+	if err != nil {
+		return fmt.Errorf("opening run directory: %w", err)
+	}
+	defer f.Close()
+	events, tail, err := record.ReadEvents(f)
+	if err != nil {
+		return fmt.Errorf("opening %q: events of %s: %w", r.Path, name, err)
+	}
+	r.Events = append(r.Events, events...)
+	i, isInstance := parseEventsName(name)
+	told[i] = true
+	switch {
+	case isInstance && !tail.Complete:
+		open[i] = noEnd(events)
+	case !isInstance && tail.Lines > 0:
+		r.torn("%s/%s%s: %d lines (%d bytes) could not be read", EventsDir, name, eventsExt, tail.Lines, tail.Bytes)
+	}
+	return nil
+}
+
+func noEnd(events []record.Event) string {
+	if len(events) == 0 {
+		return "it wrote no event at all"
+	}
+	return fmt.Sprintf("its events have no end, the last one is %q", events[len(events)-1].Kind)
+}
+
+// parseEventsName reads what [EventsName] wrote; false for those of the
+// harness, the registry and the load.
+func parseEventsName(name string) (record.Instance, bool) {
+	dot := strings.LastIndexByte(name, '.')
+	if dot <= 0 {
+		return record.Instance{}, false
+	}
+	n, err := strconv.Atoi(name[dot+1:])
+	return record.Instance{Pod: name[:dot], Incarnation: n}, err == nil && n > 0
+}
+
+func (r *Run) readLandmarks() {
+	r.Zero = record.Micros(r.Meta.ZeroMicros)
+	for _, e := range r.Events {
+		switch e.Kind {
+		case record.RunZero:
+			r.Zero = e.At
+		case record.RunEnd:
+			r.End = e.At
+		case record.Interrupted:
+			r.Interrupted = true
+		}
+	}
+	r.Interrupted = r.Interrupted || r.End == 0
+}
+
+// ours reports whether workload's instances write events.
+func (r *Run) ours(workload string) bool {
+	return slices.ContainsFunc(r.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload })
+}
+
+// killed reports whether the harness told why i was killed: its stream has no
+// end because it could write none.
+func killed(events []record.Event, i record.Instance) bool {
+	return slices.ContainsFunc(events, func(e record.Event) bool {
+		return e.Kind == record.KillSent && e.Instance == i
+	})
+}

@@ -1,0 +1,255 @@
+package rundir
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/loadgen/traffic"
+	"zeroloss/scenarios/plan"
+)
+
+func TestCreateRefusesWhatIsInUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run")
+	d, err := Create(path)
+	require.NoError(t, err)
+	_, err = Create(path)
+	require.ErrorIs(t, err, ErrInUse, "its owner lives")
+	require.NoError(t, d.WriteMeta(Meta{Scenario: "offline"}))
+	_, err = Create(path)
+	require.ErrorIs(t, err, ErrNotEmpty)
+	require.NoError(t, d.Close())
+	require.NoError(t, d.Close(), "a second time is nothing")
+	require.NoFileExists(t, d.Join(LockFile))
+	_, err = Create(path)
+	require.ErrorIs(t, err, ErrNotEmpty)
+}
+
+func TestCreateTakesOverALockOfTheDead(t *testing.T) {
+	path := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(path, LockFile), []byte("4194000\n"), 0o644))
+	d, err := Create(path)
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+}
+
+func TestLatest(t *testing.T) {
+	runs := t.TempDir()
+	for _, name := range []string{"one", "two"} {
+		require.NoError(t, Latest(filepath.Join(runs, name)))
+		to, err := os.Readlink(filepath.Join(runs, "latest"))
+		require.NoError(t, err)
+		require.Equal(t, name, to)
+	}
+	other := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(other, "latest"), 0o755))
+	require.ErrorContains(t, Latest(filepath.Join(other, "one")), "is no link")
+}
+
+func TestEventsName(t *testing.T) {
+	i := record.Instance{Pod: "spring.cloud-b-7c9f-1", Incarnation: 2}
+	got, ok := parseEventsName(EventsName(i))
+	require.True(t, ok)
+	require.Equal(t, i, got)
+	for _, name := range []string{Harness, Load, RegistryServer, "a.b", ".1", "a.0"} {
+		_, ok := parseEventsName(name)
+		require.False(t, ok, name)
+	}
+}
+
+var update = flag.Bool("update", false, "write the fixtures of testdata again")
+
+// fixtures are the run directories in testdata, made by code: what is read
+// below is what an earlier version wrote.
+func fixtures() map[string]func(t *testing.T, d *Dir) {
+	b1 := record.Instance{Pod: "spring-cloud-b-1", Incarnation: 1}
+	whole := func(t *testing.T, d *Dir, last record.Kind, lose bool) {
+		require.NoError(t, d.WriteMeta(Meta{Version: "test", Scenario: "fixture", Runtime: "local", Seed: 1, Speed: 1, ZeroMicros: 1_000_000}))
+		require.NoError(t, d.WritePlan(&plan.Plan{
+			Schema: plan.Schema, Scenario: "fixture", Workloads: []plan.Workload{{Name: "spring-cloud-b"}},
+			Streams: []traffic.Stream{{Name: "base", Arm: "base", Rate: 100, Duration: 20e6}},
+		}))
+		writeEvents(t, d, EventsName(b1),
+			record.Event{At: 500_000, Kind: record.Listening, Instance: b1},
+			record.Event{At: 1_100_000, Kind: last, Instance: b1})
+		writeEvents(t, d, Harness,
+			record.Event{At: 400_000, Kind: record.ContainerStart, Instance: b1, Workload: "spring-cloud-b"},
+			record.Event{At: 1_000_000, Kind: record.RunZero},
+			record.Event{At: 1_200_000, Kind: record.RunEnd})
+		f, err := os.Create(d.RequestsPath(""))
+		require.NoError(t, err)
+		w, err := record.NewWriter(f)
+		require.NoError(t, err)
+		for seq := range uint64(2) {
+			r := record.Request{Stream: "base", Seq: seq, Due: 1_000_000 + record.Micros(seq)*10_000}
+			r.Sent, r.FirstByte, r.Done, r.Status = r.Due+10, r.Due+900, r.Due+1000, 200
+			if lose && seq == 1 {
+				r.FirstByte, r.Status, r.Class = 0, 0, record.Refused
+			}
+			require.NoError(t, w.Append(&r))
+			require.NoError(t, w.Flush())
+		}
+		require.NoError(t, w.Close())
+		require.NoError(t, f.Close())
+	}
+	return map[string]func(t *testing.T, d *Dir){
+		"clean": func(t *testing.T, d *Dir) { whole(t, d, record.End, false) },
+		"lossy": func(t *testing.T, d *Dir) { whole(t, d, record.End, true) },
+		"torn": func(t *testing.T, d *Dir) {
+			whole(t, d, record.Deregistered, false)
+			cut(t, d.RequestsPath(""), 20)
+			cut(t, d.EventsPath(Harness), 10)
+		},
+		"newer": func(t *testing.T, d *Dir) {
+			whole(t, d, record.End, false)
+			require.NoError(t, d.WriteFile(MetaFile, []byte(`{"schema": "zeroloss.meta/v2", "zero": {"at": "elsewhere"}}`+"\n")))
+		},
+	}
+}
+
+func writeEvents(t *testing.T, d *Dir, name string, events ...record.Event) {
+	t.Helper()
+	f, err := d.CreateEvents(name)
+	require.NoError(t, err)
+	w := record.NewEventWriter(f)
+	for _, e := range events {
+		require.NoError(t, w.Write(e))
+	}
+	require.NoError(t, f.Close())
+}
+
+func cut(t *testing.T, path string, bytes int64) {
+	t.Helper()
+	fi, err := os.Stat(path)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(path, fi.Size()-bytes))
+}
+
+func TestFixtures(t *testing.T) {
+	for name, write := range fixtures() {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join("testdata", name)
+			if *update {
+				require.NoError(t, os.RemoveAll(dir))
+				d, err := Create(dir)
+				require.NoError(t, err)
+				write(t, d)
+				require.NoError(t, d.Close())
+			}
+			r, err := Open(dir)
+			if name == "newer" {
+				require.ErrorIs(t, err, ErrNewer)
+				require.ErrorContains(t, err, "zeroloss.meta/v2")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, "fixture", r.Meta.Scenario)
+			require.Equal(t, "fixture", r.Plan.Scenario)
+			require.Equal(t, record.Micros(1_000_000), r.Zero)
+			if name == "torn" {
+				require.True(t, r.Interrupted)
+				require.Zero(t, r.End)
+				require.Len(t, r.Requests, 1, "the frame before the torn one")
+				require.Len(t, r.Torn, 2)
+				require.Contains(t, r.Torn[0], "requests.log")
+				require.Contains(t, r.Torn[1], "harness")
+				require.Contains(t, r.Incomplete["spring-cloud-b-1/1"], "deregistered")
+				return
+			}
+			require.False(t, r.Interrupted)
+			require.Empty(t, r.Torn)
+			require.Empty(t, r.Incomplete)
+			require.Len(t, r.Requests, 2)
+			require.Equal(t, name == "lossy", r.Requests[1].Class == record.Refused)
+			require.Equal(t, record.Micros(1_200_000), r.End)
+			for i := 1; i < len(r.Events); i++ {
+				require.LessOrEqual(t, r.Events[i-1].At, r.Events[i].At)
+			}
+		})
+	}
+}
+
+// made is a fixture written into a fresh directory and then spoilt.
+func made(t *testing.T, name string, spoil func(d *Dir)) string {
+	t.Helper()
+	d, err := Create(filepath.Join(t.TempDir(), "run [1]"))
+	require.NoError(t, err)
+	fixtures()[name](t, d)
+	spoil(d)
+	require.NoError(t, d.Close())
+	return d.Path()
+}
+
+func TestOpenRefuses(t *testing.T) {
+	empty := t.TempDir()
+	file := filepath.Join(empty, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	write := func(name, text string) string {
+		return made(t, "clean", func(d *Dir) { require.NoError(t, d.WriteFile(name, []byte(text))) })
+	}
+	for what, c := range map[string]struct {
+		dir  string
+		want error
+		says string
+	}{
+		"nothing there":   {filepath.Join(empty, "none"), ErrNotFound, "none"},
+		"a file":          {file, ErrNoRun, "it is a file"},
+		"an empty folder": {t.TempDir(), ErrNoRun, "meta.json"},
+		"empty meta":      {write(MetaFile, ""), ErrTruncated, "0 bytes"},
+		"half a meta":     {write(MetaFile, `{"schema": "zeroloss.me`), ErrTruncated, MetaFile},
+		"no json":         {write(MetaFile, "hello\n"), ErrNoRun, MetaFile},
+		"other schema":    {write(MetaFile, `{"schema": "other/v1"}`), ErrNoRun, "other/v1"},
+		"half a plan":     {write(PlanFile, `{"schema": "zeroloss.plan/v1", "arms": [`), ErrTruncated, PlanFile},
+		"newer plan":      {write(PlanFile, `{"schema": "zeroloss.plan/v7"}`), ErrNewer, "v7"},
+		"wrong plan":      {write(PlanFile, `{"schema": "zeroloss.plan/v1", "arms": 3}`), ErrNoRun, PlanFile},
+		"newer log":       {write(RequestsFile, "zlrq\x63\x00\x00\x00"), ErrNewer, RequestsFile},
+	} {
+		t.Run(what, func(t *testing.T) {
+			_, err := Open(c.dir)
+			require.ErrorIs(t, err, c.want)
+			require.ErrorContains(t, err, c.says)
+		})
+	}
+}
+
+func TestOpenTellsWhatIsMissing(t *testing.T) {
+	r, err := Open(made(t, "clean", func(d *Dir) { require.NoError(t, os.Remove(d.Join(RequestsFile))) }))
+	require.NoError(t, err)
+	require.Contains(t, r.Torn[0], "missing")
+
+	r, err = Open(made(t, "clean", func(d *Dir) { require.NoError(t, d.WriteFile(RequestsFile, []byte("nonsense"))) }))
+	require.NoError(t, err)
+	require.NotEmpty(t, r.Torn)
+
+	r, err = Open(made(t, "clean", func(d *Dir) {
+		require.NoError(t, os.Remove(d.EventsPath("spring-cloud-b-1.1")))
+	}))
+	require.NoError(t, err)
+	require.Contains(t, r.Incomplete["spring-cloud-b-1/1"], "no events")
+}
+
+func TestAKillThatTheHarnessToldClosesAStream(t *testing.T) {
+	i := record.Instance{Pod: "spring-cloud-b-1", Incarnation: 1}
+	for _, at := range []record.Instance{i, {Pod: "spring-cloud-b-1", Incarnation: 2}} {
+		r, err := Open(made(t, "clean", func(d *Dir) {
+			cut(t, d.EventsPath(EventsName(i)), 5)
+			writeEvents(t, d, Harness, record.Event{At: 1_050_000, Kind: record.KillSent, Instance: at})
+		}))
+		require.NoError(t, err)
+		require.Equal(t, at == i, len(r.Incomplete) == 0, at)
+	}
+}
+
+func TestSeveralRequestLogs(t *testing.T) {
+	r, err := Open(made(t, "clean", func(d *Dir) {
+		b, err := os.ReadFile(d.RequestsPath(""))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(d.RequestsPath("second"), b, 0o644))
+	}))
+	require.NoError(t, err)
+	require.Len(t, r.Requests, 4)
+}
