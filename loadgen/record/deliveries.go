@@ -10,8 +10,9 @@ import (
 
 // Deliveries watches one request inside Go's transport, which sends it again
 // unseen when a reused connection dies before the answer's first byte. Each
-// connection that the request gets is one delivery; one that is followed by
-// another has failed and was masked.
+// time the request asks for a connection is one delivery; one that got its
+// connection and is followed by another has failed and was masked (also if
+// the other ends in a refused dial).
 //
 // Make one for each request with [NewDeliveries], put [Deliveries.Trace] into
 // its context, and call [Deliveries.Seal] once the answer is there or has
@@ -35,6 +36,7 @@ type Deliveries struct {
 // NewDeliveries watches a request to addr (host:port).
 func NewDeliveries(addr string) *Deliveries {
 	d := &Deliveries{addr: addr, at: At(time.Now())}
+	d.trace.GetConn = d.getConn
 	d.trace.GotConn = d.gotConn
 	d.trace.GotFirstResponseByte = d.firstByte
 	return d
@@ -43,7 +45,7 @@ func NewDeliveries(addr string) *Deliveries {
 // Trace is for httptrace.WithClientTrace.
 func (d *Deliveries) Trace() *httptrace.ClientTrace { return &d.trace }
 
-func (d *Deliveries) gotConn(info httptrace.GotConnInfo) {
+func (d *Deliveries) getConn(string) {
 	now := At(time.Now())
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -57,8 +59,17 @@ func (d *Deliveries) gotConn(info httptrace.GotConnInfo) {
 		}
 		d.masked = append(d.masked, Attempt{At: d.at, Addr: d.addr, Class: class})
 	}
-	d.conn, d.at, d.first = info.Conn, now, 0
+	d.conn, d.at, d.first = nil, now, 0
 	d.n++
+}
+
+func (d *Deliveries) gotConn(info httptrace.GotConnInfo) {
+	now := At(time.Now())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.sealed {
+		d.conn, d.at = info.Conn, now
+	}
 }
 
 func (d *Deliveries) firstByte() {
@@ -77,6 +88,9 @@ type Seen struct {
 	At        Micros    // when the last one was addressed
 	FirstByte Micros    // of the last one's answer; 0 if none came
 	Progress  Progress  // of the last one
+	// ConnError is what the last one's connection died of, if it did: the
+	// cause where net/http's own error hides it.
+	ConnError error
 }
 
 // Seal ends the watch.
@@ -90,6 +104,9 @@ func (d *Deliveries) Seal() Seen {
 		s.Progress = FirstByteIn
 	case d.conn != nil:
 		s.Progress = Connected
+	}
+	if d.conn != nil {
+		s.ConnError = ConnError(d.conn)
 	}
 	d.conn = nil
 	return s

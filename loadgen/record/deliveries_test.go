@@ -3,6 +3,7 @@ package record
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -123,6 +124,36 @@ func TestDeliveriesOfARefusedDial(t *testing.T) {
 	require.Equal(t, Refused, Classify(err, seen.Progress))
 	require.Equal(t, 1, seen.Count)
 	require.NotZero(t, seen.At)
+}
+
+func TestDeliveriesMaskedBeforeARefusedDial(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := ln.Addr().String()
+	served := make(chan error, 1)
+	go func() { // answers once, then is gone at the second request
+		c, err := ln.Accept()
+		if err == nil {
+			br := bufio.NewReader(c)
+			_, err = http.ReadRequest(br)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			_, err2 := http.ReadRequest(br)
+			ln.Close()
+			c.Close()
+			err = errors.Join(err, err2)
+		}
+		served <- err
+	}()
+	tr := watchedClient()
+	_, err = call(t, tr, "GET", addr, nil)
+	require.NoError(t, err)
+	seen, err := call(t, tr, "GET", addr, nil)
+	require.NoError(t, <-served)
+	require.Equal(t, Refused, Classify(err, seen.Progress))
+	require.Equal(t, NoConnection, seen.Progress)
+	require.Equal(t, 2, seen.Count)
+	require.Len(t, seen.Masked, 1)
+	require.Equal(t, EOF, seen.Masked[0].Class)
 }
 
 func TestDeliveriesReportedLateAreDropped(t *testing.T) {
