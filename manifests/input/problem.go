@@ -59,7 +59,10 @@ func (ps Problems) Err() error {
 		if c := strings.Compare(a.File, b.File); c != 0 {
 			return c
 		}
-		return a.Line - b.Line
+		if c := a.Line - b.Line; c != 0 {
+			return c
+		}
+		return strings.Compare(a.Text, b.Text)
 	})
 	return slices.Compact(sorted)
 }

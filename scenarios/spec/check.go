@@ -1,0 +1,325 @@
+package spec
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"zeroloss/manifests/input"
+	"zeroloss/reports/expect"
+)
+
+// Defaults, where a file is silent. A struct tag tells editors the same.
+const (
+	defaultPushDelay = 500 * time.Millisecond
+	defaultDuration  = time.Minute
+	defaultTimeout   = 2500 * time.Millisecond
+	defaultPeriod    = time.Second
+	maxSpeed         = 100
+	maxCycles        = 1000
+	maxDuration      = 24 * time.Hour
+)
+
+// checker fills in defaults and finds what no single field shows.
+type checker struct {
+	s        *Scenario
+	bad      map[string]bool // already said to be wrong
+	problems input.Problems
+}
+
+// missing says that a field is not there, unless it is there and wrong.
+func (c *checker) missing(path, field, text, hint string) {
+	if !c.bad[join(path, field)] {
+		c.problem(path, text, hint)
+	}
+}
+
+func (c *checker) problem(path, text, hint string) {
+	c.problems = append(c.problems, c.s.Problem(path, text, hint))
+}
+
+// all runs every check; order does not matter, positions sort them.
+func (c *checker) all() input.Problems {
+	c.head()
+	c.time()
+	c.unsupported()
+	c.set()
+	c.load()
+	c.steps()
+	c.expectations()
+	return c.problems
+}
+
+func (c *checker) head() {
+	s := c.s
+	if s.APIVersion == "" {
+		c.missing("", "apiVersion", "apiVersion is missing", "begin with apiVersion: "+APIVersion)
+	}
+	if s.Kind == "" {
+		c.missing("", "kind", "kind is missing", "add kind: "+Kind)
+	}
+	switch name := s.Metadata.Name; {
+	case name == "":
+		c.missing("metadata", "name", "metadata.name is missing", "it names the run directory")
+	case strings.ContainsAny(name, "/\\ \t\n") || name[0] == '.' || name[0] == '-':
+		c.problem("metadata.name", fmt.Sprintf("name %q cannot name a directory", name), "use letters, digits and dashes")
+	}
+	if len(s.Spec.Manifests) == 0 {
+		c.missing("spec", "manifests", "spec.manifests is empty", "name at least one, such as mse-demo.yaml")
+	}
+}
+
+func (c *checker) time() {
+	sp := &c.s.Spec
+	orDefault(&sp.Registry.PushDelay, defaultPushDelay)
+	orDefault(&sp.Time.Duration, defaultDuration)
+	if time.Time(sp.Time.Start).IsZero() {
+		if err := sp.Time.Start.UnmarshalText([]byte("00:00:00")); err != nil {
+			c.problem("spec.time", err.Error(), "")
+		}
+	}
+	if d := time.Duration(sp.Time.Duration); d > maxDuration {
+		c.problem("spec.time.duration", fmt.Sprintf("duration %s is longer than a day", d), "")
+	}
+	if sp.Time.Cycles == 0 && c.s.lines["spec.time.cycles"] == 0 {
+		sp.Time.Cycles = 1
+	}
+	if n := sp.Time.Cycles; (n < 1 || n > maxCycles) && !c.bad["spec.time.cycles"] {
+		c.problem("spec.time.cycles", fmt.Sprintf("cycles is %d", n), fmt.Sprintf("1 to %d", maxCycles))
+	}
+	if sp.Time.Speed == 0 && c.s.lines["spec.time.speed"] == 0 {
+		sp.Time.Speed = 1
+	}
+	if err := CheckSpeed(sp.Time.Speed); err != nil && !c.bad["spec.time.speed"] {
+		c.problem("spec.time.speed", err.Error(), "1 is real time, 10 ten times as fast")
+	}
+}
+
+// CheckSpeed refuses a speed that no run can have.
+func CheckSpeed(speed float64) error {
+	if math.IsNaN(speed) || speed < 0.01 || speed > maxSpeed {
+		return fmt.Errorf("speed %v is not between 0.01 and %d", speed, maxSpeed)
+	}
+	return nil
+}
+
+func orDefault(d *Duration, v time.Duration) {
+	if *d == 0 {
+		*d = Duration(v)
+	}
+}
+
+// unsupported refuses, in clear words, what the format has and this program
+// cannot do yet: ignoring it would make the run mean something else.
+func (c *checker) unsupported() {
+	for i := range c.s.Spec.Governance {
+		c.problem(fmt.Sprintf("spec.governance[%d]", i), "governance rules are not supported yet", "say it by labels of the manifest (mse.lossless.warmupTime), or leave it out")
+	}
+	if c.s.Spec.Arms == "interleaved" {
+		c.problem("spec.arms", "arms: interleaved is not supported yet", "run the arms concurrently")
+	}
+}
+
+func (c *checker) set() {
+	for _, workload := range sortedKeys(c.s.Spec.Set) {
+		d := c.s.Spec.Set[workload]
+		path := "spec.set." + workload
+		for _, n := range []struct {
+			name  string
+			value *int
+			least int
+		}{{"replicas", d.Replicas, 0}, {"coldCount", d.ColdCount, 0}, {"workers", d.Workers, 1}, {"queue", d.Queue, 1}} {
+			if n.value != nil && *n.value < n.least {
+				c.problem(path+"."+n.name, fmt.Sprintf("%s is %d", n.name, *n.value), fmt.Sprintf("at least %d", n.least))
+			}
+		}
+		c.probe(path+".readiness", d.Readiness)
+	}
+}
+
+func (c *checker) probe(path string, p *Probe) {
+	if p == nil || p.None {
+		return
+	}
+	orDefault(&p.Period, defaultPeriod)
+	if (p.TCPSocket == 0) == (p.HTTPGet == "") && !c.bad[path] {
+		c.problem(path, "readiness wants one of tcpSocket and httpGet", "as {tcpSocket: 20002, period: 1s}, or none")
+	}
+	if p.TCPSocket < 0 || p.TCPSocket > 65535 {
+		c.problem(path+".tcpSocket", fmt.Sprintf("%d is no port", p.TCPSocket), "")
+	}
+	if p.HTTPGet != "" {
+		if _, _, err := p.Port(); err != nil {
+			c.problem(path+".httpGet", err.Error(), "as 55199/readiness")
+		}
+	}
+}
+
+// Port is what a Probe's httpGet addresses.
+func (p Probe) Port() (port int, path string, err error) {
+	if p.HTTPGet == "" {
+		return p.TCPSocket, "", nil
+	}
+	number, rest, _ := strings.Cut(strings.TrimPrefix(p.HTTPGet, ":"), "/")
+	if _, err := fmt.Sscanf(number+" ", "%d ", &port); err != nil || port < 1 || port > 65535 {
+		return 0, "", fmt.Errorf("httpGet %q does not begin with a port", p.HTTPGet)
+	}
+	return port, "/" + rest, nil
+}
+
+func (c *checker) load() {
+	load := c.s.Spec.Load
+	if len(load) == 0 {
+		c.missing("spec", "load", "spec.load is empty: nothing would be sent, nothing could be lost", "as - {name: base, arm: base, rate: 100/s, request: GET /A/a}")
+	}
+	names, tags := map[string]int{}, map[string]string{}
+	for i := range load {
+		path := fmt.Sprintf("spec.load[%d]", i)
+		s := &load[i]
+		c.stream(path, s)
+		if first, twice := names[s.Name]; twice && s.Name != "" {
+			c.problem(path+".name", fmt.Sprintf("stream %q is there twice", s.Name), fmt.Sprintf("first in line %d", first))
+		}
+		names[s.Name] = c.s.Line(path + ".name")
+		if tag, known := tags[s.Arm]; known && tag != s.Tag {
+			c.problem(path, fmt.Sprintf("arm %q asks for tag %q here and for %q before", s.Arm, s.Tag, tag), "an arm is one version")
+		} else {
+			tags[s.Arm] = s.Tag
+		}
+	}
+}
+
+func (c *checker) stream(path string, s *Stream) {
+	if s.Name == "" {
+		c.missing(path, "name", "the stream has no name", "add name: base")
+	}
+	if s.Rate == 0 {
+		c.missing(path, "rate", "the stream has no rate", "add rate: 100/s")
+	}
+	if s.Arm == "" {
+		s.Arm = s.Tag
+	}
+	if s.Arm == "" {
+		s.Arm = "base"
+	}
+	if s.Request == (Request{}) {
+		s.Request = Request{Method: "GET", Path: "/A/a"}
+	}
+	if s.Body != "" && s.Request.Method != "POST" {
+		c.problem(path+".body", "a GET takes no body", "write request: POST "+s.Request.Path)
+	}
+	if s.Connections == "" {
+		s.Connections = "keep-alive"
+	}
+	orDefault(&s.Timeout, defaultTimeout)
+	end := time.Duration(s.Start) + time.Duration(s.Duration)
+	if c.bad["spec.time.duration"] || c.bad[path] {
+		return
+	}
+	if end > time.Duration(c.s.Spec.Time.Duration) || s.Start >= c.s.Spec.Time.Duration {
+		c.problem(path, fmt.Sprintf("the stream does not end within the run's %s", time.Duration(c.s.Spec.Time.Duration)), "")
+	}
+}
+
+func (c *checker) steps() {
+	for i := range c.s.Spec.Steps {
+		path := fmt.Sprintf("spec.steps[%d]", i)
+		st := &c.s.Spec.Steps[i]
+		if c.bad[path] {
+			continue // it has been answered already
+		}
+		if (st.At == nil) == (st.After == After{}) {
+			c.problem(path, "the step wants one of at and after", "as at: 10s")
+		}
+		if st.At != nil && *st.At >= c.s.Spec.Time.Duration {
+			c.problem(path+".at", fmt.Sprintf("the step comes at %s, after the end of the run (%s)", time.Duration(*st.At), time.Duration(c.s.Spec.Time.Duration)), "")
+		}
+		c.verb(path, st)
+	}
+}
+
+// verb wants exactly one, with what belongs to it and nothing else.
+func (c *checker) verb(path string, st *Step) {
+	later := map[string]*Later{"image": st.Image, "rule": st.Rule, "fault": st.Fault, "apply": st.Apply, "delete": st.Delete, "check": st.Check, "pause": st.Pause}
+	verbs := 0
+	for _, name := range sortedKeys(later) {
+		if later[name] != nil {
+			verbs++
+			c.problem(path+"."+name, fmt.Sprintf("step %s is not supported yet", name), "scale, restart and kill are")
+		}
+	}
+	for _, workload := range []string{st.Scale, st.Restart, st.Kill} {
+		if workload != "" {
+			verbs++
+		}
+	}
+	if verbs != 1 {
+		c.problem(path, fmt.Sprintf("the step has %d verbs, and wants one", verbs), "as restart: spring-cloud-b")
+	}
+	switch {
+	case st.Scale != "" && st.To == nil:
+		c.problem(path+".scale", "scale does not say to how many", "add to: 1")
+	case st.Scale == "" && st.To != nil:
+		c.problem(path+".to", "to belongs to scale", "")
+	case st.To != nil && *st.To < 0:
+		c.problem(path+".to", fmt.Sprintf("to is %d", *st.To), "at least 0")
+	}
+	switch {
+	case st.Kill == "" && st.Pods != nil:
+		c.problem(path+".pods", "pods belongs to kill", "")
+	case st.Pods != nil && *st.Pods < 1:
+		c.problem(path+".pods", fmt.Sprintf("pods is %d", *st.Pods), "at least 1")
+	}
+}
+
+// expectations go through their own grammar; what they say of this plan is
+// checked when it is compiled.
+func (c *checker) expectations() {
+	if len(c.s.Spec.Expect) == 0 {
+		c.missing("spec", "expect", "spec.expect is empty: a run without expectations proves nothing", "as - {arm: gray, metric: lost, is: 0}")
+	}
+	for i := range c.s.Spec.Expect {
+		e := &c.s.Spec.Expect[i]
+		path := fmt.Sprintf("spec.expect[%d]", i)
+		if c.bad[path] {
+			continue
+		}
+		if e.Role == "" {
+			e.Role = string(expect.Gate)
+		}
+		parsed, errs := expect.Parse(expect.Line{
+			Name: e.Name, Arm: e.Arm, Metric: e.Metric, Is: string(e.Is), Role: e.Role, Why: e.Why,
+			Stream: e.Stream, Hop: e.Hop, Window: e.Window, Classes: e.Class,
+		})
+		parsed.File, parsed.Line = c.s.File, c.s.Line(path)
+		e.parsed = parsed
+		for _, err := range errs {
+			c.problems = append(c.problems, c.s.Expectation(path, err))
+		}
+	}
+}
+
+// Expectation turns what the grammar found wrong into a Problem with its line
+// and the nearest word.
+func (s *Scenario) Expectation(path string, err expect.Error) input.Problem {
+	hint := err.Hint
+	if err.Got != "" {
+		hint = input.DidYouMean(err.Got, err.Choices)
+	}
+	text := err.Text
+	if !strings.Contains(text, err.Field) {
+		text = err.Field + ": " + text
+	}
+	return s.Problem(path+"."+err.Field, text, hint)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,215 @@
+package spec
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/manifests/input"
+)
+
+// valueError is what is wrong with one scalar.
+type valueError struct{ text, hint string }
+
+func (e valueError) Error() string {
+	if e.hint == "" {
+		return e.text
+	}
+	return e.text + " (" + e.hint + ")"
+}
+
+func wrong(hint, format string, a ...any) error {
+	return valueError{text: fmt.Sprintf(format, a...), hint: hint}
+}
+
+// Duration is written with its unit: 500ms, 70s, 1m30s.
+type Duration time.Duration
+
+// UnmarshalText reads it; none may be negative.
+func (d *Duration) UnmarshalText(b []byte) error {
+	s := string(b)
+	v, err := time.ParseDuration(s)
+	if _, numErr := strconv.ParseFloat(s, 64); numErr == nil && s != "0" {
+		return wrong(fmt.Sprintf("write %ss or %sms", s, s), "duration %q has no unit", s)
+	}
+	if err != nil {
+		return wrong("units are ms, s, m, h: 500ms, 70s, 1m30s", "duration %q cannot be read", s)
+	}
+	if v < 0 {
+		return wrong("", "duration %q is negative", s)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalText writes it as Go does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// IsZero makes omitempty and defaults see an absent one.
+func (d Duration) IsZero() bool { return d == 0 }
+
+// Clock is the time that CronHPA reads at time zero, in UTC.
+type Clock time.Time
+
+// clockDay is the date behind a bare time of day: a Monday.
+const clockDay = "2026-01-05"
+
+// UnmarshalText reads 00:04:50, or an instant with its date.
+func (c *Clock) UnmarshalText(b []byte) error {
+	s := string(b)
+	for _, layout := range []string{"2006-01-02 15:04:05", time.RFC3339, "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			*c = Clock(t.UTC())
+			return nil
+		}
+	}
+	t, err := time.Parse("2006-01-02 15:04:05", clockDay+" "+s)
+	if err != nil {
+		return wrong(`write "00:04:50", or "2026-01-05 00:04:50"`, "time of day %q cannot be read", s)
+	}
+	*c = Clock(t)
+	return nil
+}
+
+// MarshalText writes the time of day, and the date if it is not the usual.
+func (c Clock) MarshalText() ([]byte, error) {
+	t := time.Time(c)
+	if t.Format("2006-01-02") == clockDay {
+		return []byte(t.Format("15:04:05")), nil
+	}
+	return []byte(t.Format("2006-01-02 15:04:05")), nil
+}
+
+// Time is the instant, in UTC.
+func (c Clock) Time() time.Time { return time.Time(c) }
+
+// Rate is requests a second.
+type Rate float64
+
+// maxRate bounds what one machine can be asked for.
+const maxRate = 100_000
+
+// UnmarshalText reads 100/s, 6000/m or 1/h.
+func (r *Rate) UnmarshalText(b []byte) error {
+	s := string(b)
+	count, unit, ok := strings.Cut(s, "/")
+	n, err := strconv.ParseFloat(strings.TrimSpace(count), 64)
+	if err != nil || math.IsNaN(n) {
+		return wrong("write 100/s", "rate %q cannot be read", s)
+	}
+	if !ok {
+		return wrong(fmt.Sprintf("write %s/s", strings.TrimSpace(count)), "rate %q has no unit", s)
+	}
+	per, known := map[string]float64{"s": 1, "m": 60, "h": 3600}[strings.TrimSpace(unit)]
+	if !known {
+		return wrong("per s, m or h: 100/s", "rate %q has an unknown unit %q", s, unit)
+	}
+	if n /= per; n <= 0 || n > maxRate {
+		return wrong(fmt.Sprintf("more than 0, at most %d/s", maxRate), "rate %q is no load", s)
+	}
+	*r = Rate(n)
+	return nil
+}
+
+// MarshalText writes it a second.
+func (r Rate) MarshalText() ([]byte, error) {
+	return []byte(strconv.FormatFloat(float64(r), 'g', -1, 64) + "/s"), nil
+}
+
+// Request is a method and a path.
+type Request struct{ Method, Path string }
+
+// UnmarshalText reads "GET /A/a".
+func (r *Request) UnmarshalText(b []byte) error {
+	fields := strings.Fields(string(b))
+	if len(fields) == 1 && strings.HasPrefix(fields[0], "/") {
+		fields = []string{"GET", fields[0]}
+	}
+	if len(fields) != 2 || !strings.HasPrefix(fields[1], "/") {
+		return wrong("write GET /A/a", "request %q cannot be read", string(b))
+	}
+	methods := []string{"GET", "POST"}
+	if !slices.Contains(methods, fields[0]) {
+		return wrong(input.DidYouMean(fields[0], methods), "unknown method %q", fields[0])
+	}
+	*r = Request{Method: fields[0], Path: fields[1]}
+	return nil
+}
+
+// MarshalText writes it as it is read.
+func (r Request) MarshalText() ([]byte, error) {
+	if r == (Request{}) {
+		return nil, nil
+	}
+	return []byte(r.Method + " " + r.Path), nil
+}
+
+// After is an event that places a step.
+type After struct {
+	Of    string // a workload or an arm
+	Event record.Kind
+	Delay time.Duration // not divided by speed: it is set against what is measured
+}
+
+var afterForm = regexp.MustCompile(`^\s*([A-Za-z0-9-]+)\.([A-Za-z-]+)\s*(?:\+\s*(\S+))?\s*$`)
+
+// afterEvents are those that a step may wait for: what instances tell, and
+// what the control plane does to them.
+func afterEvents() []string {
+	kinds := []record.Kind{
+		record.Listening, record.Registered, record.Ready, record.Offline, record.Closing,
+		record.Deregistering, record.Deregistered, record.Verified, record.Term, record.DrainWait,
+		record.ListenerClosed, record.Drained, record.ListSeen, record.MarkSet, record.MarkGone,
+		record.CronFired, record.Scaled, record.PodCreated, record.ContainerStart, record.PodReady,
+		record.PodDeleted, record.HookStart, record.HookDone, record.TermSent, record.ContainerExit,
+	}
+	words := make([]string, len(kinds))
+	for i, k := range kinds {
+		words[i] = string(k)
+	}
+	return words
+}
+
+// UnmarshalText reads "gray.deregistered + 200ms".
+func (a *After) UnmarshalText(b []byte) error {
+	m := afterForm.FindStringSubmatch(string(b))
+	if m == nil {
+		return wrong("write gray.deregistered + 200ms: a workload or arm, an event, a delay", "event %q cannot be read", string(b))
+	}
+	if !slices.Contains(afterEvents(), m[2]) {
+		return wrong(input.DidYouMean(m[2], afterEvents()), "unknown event %q", m[2])
+	}
+	var delay Duration
+	if m[3] != "" {
+		if err := delay.UnmarshalText([]byte(m[3])); err != nil {
+			return err
+		}
+	}
+	*a = After{Of: m[1], Event: record.Kind(m[2]), Delay: time.Duration(delay)}
+	return nil
+}
+
+// MarshalText writes it as it is read.
+func (a After) MarshalText() ([]byte, error) {
+	switch {
+	case a == After{}:
+		return nil, nil
+	case a.Delay == 0:
+		return []byte(a.Of + "." + string(a.Event)), nil
+	}
+	return []byte(fmt.Sprintf("%s.%s + %s", a.Of, a.Event, a.Delay)), nil
+}
+
+// Text is a scalar as it was written, number or not.
+type Text string
+
+// UnmarshalText keeps it.
+func (t *Text) UnmarshalText(b []byte) error { *t = Text(b); return nil }
+
+// Words is one word, or a list of them.
+type Words []string
