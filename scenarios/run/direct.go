@@ -1,0 +1,160 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"zeroloss/demo-services/machine"
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/plan"
+)
+
+// Cast is what a runtime brings to a run.
+type Cast struct {
+	Node Node
+	Load Load
+	Sink Sink
+	// Failed delivers what makes the run worthless, as a registry that died.
+	// nil is never.
+	Failed <-chan error
+	// Counts is the load's latest report; nil is none.
+	Counts func() []StreamCount
+}
+
+// Ear takes what children have written, from any goroutine. It never blocks.
+type Ear func(record.Event)
+
+// progressEvery is how often the sink is told how it goes.
+const progressEvery = 250 * time.Millisecond
+
+// Direct carries p out and returns when it is over. join is called once, with
+// the ear to put the children's events into, before anything is started; what
+// it returns takes part.
+//
+// When ctx is done, the run ends early: everything is told to go, what was
+// measured is kept, and the error is ErrInterrupted.
+func Direct(ctx context.Context, p *plan.Plan, join func(Ear) (Cast, error)) error {
+	d, err := NewDirector(p)
+	if err != nil {
+		return err
+	}
+	l := &live{director: d, plan: p, zero: time.Now()}
+	if l.cast, err = join(l.hear); err != nil {
+		return err
+	}
+	// The loop outlives ctx: it has to see the children go.
+	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	l.finish = stop
+	defer context.AfterFunc(ctx, func() {
+		l.inbox.Put(Input{Stop: fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))})
+	})()
+	go l.watch(alive)
+
+	loop := machine.Loop[Input, Order]{
+		Machine: d, Clock: machine.Since(l.zero), Inbox: &l.inbox,
+		Do:    func(now time.Duration, o Order) { l.do(alive, now, o) },
+		Trace: func(now time.Duration, _ Input, _ []Order) { l.report(now) },
+	}
+	l.inbox.Put(d.Begin())
+	if err := loop.Drive(alive); !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("directing %q: %w", p.Scenario, err)
+	}
+	return errors.Join(d.Err(), l.err)
+}
+
+// live is the executor around a Director: it decides nothing.
+type live struct {
+	director *Director
+	plan     *plan.Plan
+	cast     Cast
+	inbox    machine.Queue[Input]
+	zero     time.Time // the run's beginning
+	finish   func()
+	err      error // of the sink; only the loop touches it
+	progress time.Time
+	note     string
+}
+
+// watch brings in failures and a pulse for the progress.
+func (l *live) watch(ctx context.Context) {
+	t := time.NewTicker(progressEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case err := <-l.cast.Failed:
+			l.inbox.Put(Input{Stop: err})
+		case <-t.C:
+			l.inbox.Put(Input{})
+		}
+	}
+}
+
+func (l *live) hear(e record.Event) {
+	l.inbox.Put(Input{Fact: &Fact{At: e.At.Time().Sub(l.zero), Event: e}})
+}
+
+func (l *live) do(ctx context.Context, now time.Duration, o Order) {
+	switch {
+	case o.Write != nil:
+		l.write(o)
+	case o.Do != nil:
+		l.cast.Node.Do(ctx, *o.Do, func(e control.Event) { l.inbox.Put(Input{Control: &e}) })
+	case o.StartLoad:
+		l.cast.Load.Start(ctx, l.zero.Add(o.Zero), func(err error) { l.inbox.Put(Input{Load: &LoadOver{Err: err}}) })
+	case o.StopLoad:
+		l.cast.Load.Stop()
+	case o.Finish:
+		l.report(now)
+		l.finish()
+	}
+}
+
+// write is one event of the harness. Its instant is that of the writing, but
+// for time zero, which is known exactly.
+func (l *live) write(o Order) {
+	e := *o.Write
+	e.At = record.At(time.Now())
+	if e.Kind == record.RunZero {
+		e.At = record.At(l.zero.Add(o.Zero))
+	}
+	if s := headline(e); s != "" {
+		l.note = s
+	}
+	if err := l.cast.Sink.Event(e); err != nil && l.err == nil {
+		l.err = fmt.Errorf("writing down event %q: %w", e.Kind, err)
+		l.inbox.Put(Input{Stop: l.err})
+	}
+}
+
+// headline is the line that progress shows for e, if it deserves one.
+func headline(e record.Event) string {
+	switch e.Kind {
+	case record.Scaled:
+		return fmt.Sprintf("%s scaled to %d", e.Workload, e.N)
+	case record.PodDeleted, record.HookAbandoned, record.HookFailed, record.TermSent, record.KillSent, record.Step:
+		return fmt.Sprintf("%s %s %s", e.Kind, e.Instance.Pod, e.Text)
+	}
+	return ""
+}
+
+func (l *live) report(now time.Duration) {
+	if l.note == "" && time.Since(l.progress) < progressEvery {
+		return
+	}
+	l.progress = time.Now()
+	p := Progress{Phase: l.director.stage.String(), Total: l.director.total(), Missing: l.director.Missing(), Note: l.note}
+	if l.director.zero > 0 {
+		p.Elapsed = now - l.director.zero
+	}
+	if l.cast.Counts != nil {
+		p.Load = l.cast.Counts()
+	}
+	l.note = ""
+	l.cast.Sink.Progress(p)
+}

@@ -1,0 +1,105 @@
+package run
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/plan"
+)
+
+// script is the scenario's steps: each comes at its time, or once in a cycle
+// after an event.
+type script struct {
+	plan    *plan.Plan
+	due     []cue
+	waiting []plan.Step // for their event
+}
+
+type cue struct {
+	at   time.Duration // offset from the run's beginning
+	step plan.Step
+}
+
+// begin arms all steps for the cycle that begins at now.
+func (s *script) begin(now time.Duration) {
+	s.due, s.waiting = nil, nil
+	for _, st := range s.plan.Steps {
+		if st.After != nil {
+			s.waiting = append(s.waiting, st)
+			continue
+		}
+		s.arm(now+st.At, st)
+	}
+}
+
+func (s *script) stop() { s.due, s.waiting = nil, nil }
+
+func (s *script) arm(at time.Duration, st plan.Step) {
+	s.due = append(s.due, cue{at: at, step: st})
+	slices.SortStableFunc(s.due, func(a, b cue) int { return cmp.Compare(a.at, b.at) })
+}
+
+// hear arms the steps that wait for e, of workload, which happened at at.
+func (s *script) hear(at time.Duration, e record.Event, workload string) {
+	s.waiting = slices.DeleteFunc(s.waiting, func(st plan.Step) bool {
+		if record.Kind(st.After.Event) != e.Kind || !s.means(st.After.Workload, workload) {
+			return false
+		}
+		s.arm(at+st.After.Delay, st)
+		return true
+	})
+}
+
+// means says whether name, a workload's or an arm's, stands for workload. An
+// arm stands for the workloads of its own version.
+func (s *script) means(name, workload string) bool {
+	if name == workload {
+		return true
+	}
+	for _, a := range s.plan.Arms {
+		if a.Name != name {
+			continue
+		}
+		for _, w := range s.plan.Workloads {
+			if w.Name == workload {
+				return w.Tag == a.Tag
+			}
+		}
+	}
+	return false
+}
+
+func (s *script) next() (time.Duration, bool) {
+	if len(s.due) == 0 {
+		return 0, false
+	}
+	return s.due[0].at, true
+}
+
+// take removes and returns the steps that are due.
+func (s *script) take(now time.Duration) []plan.Step {
+	var out []plan.Step
+	for len(s.due) > 0 && s.due[0].at <= now {
+		out = append(out, s.due[0].step)
+		s.due = s.due[1:]
+	}
+	return out
+}
+
+// events is what a step tells the control plane.
+func events(st plan.Step) ([]control.Event, error) {
+	switch st.Kind {
+	case "scale":
+		return []control.Event{{Kind: control.SetScale, Workload: st.Workload, N: st.N}}, nil
+	case "restart":
+		return []control.Event{{Kind: control.Restart, Workload: st.Workload}}, nil
+	case "kill":
+		// Killed and gone: no container comes back at its address.
+		return slices.Repeat([]control.Event{{Kind: control.KillPod, Workload: st.Workload, N: 1}}, max(1, st.N)), nil
+	}
+	return nil, fmt.Errorf("carrying out step %q: its kind %q is unknown to this version", st.Name, st.Kind)
+}
