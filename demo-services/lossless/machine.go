@@ -1,29 +1,263 @@
 package lossless
 
 import (
+	"slices"
 	"time"
 
 	"zeroloss/demo-services/machine"
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
 )
 
 // Machine is the lifecycle of one instance. It is not for concurrent use.
 type Machine struct {
-	cfg Config
+	cfg   Config
+	phase Phase
+	ready bool
+
+	lastOp Op
+	agenda []item // awaited outcomes and timers, each with its deadline
+	out    []Action
+
+	inFlight    int
+	lastRequest time.Duration
+
+	listening     bool
+	registerTries int
+	firstRegister time.Duration
+
+	offline   bool // going; for the lossless modes from /offline on
+	offlineAt time.Duration
+	by        string
+	marked    bool
+	notices   Notices
+	verified  bool
+
+	deregisterWanted bool
+	deregisterTries  int
+	deregistered     bool // the registry has acknowledged
+	deregisterOver   bool // it has, or we have given up, or there was nothing to take back
+
+	term    bool
+	termAt  time.Duration
+	closing bool // the listener is closed or being closed
+	exited  bool
 }
 
 // New returns a Machine in phase Starting, its clock at 0.
-func New(cfg Config) *Machine { return &Machine{cfg: cfg} }
+func New(cfg Config) *Machine { return &Machine{cfg: withDefaults(cfg), phase: Starting} }
+
+func withDefaults(c Config) Config {
+	if c.Offline.Mode == "" {
+		c.Offline.Mode = settings.DeregisterFirst
+	}
+	c.Online.HealthEvery = or(c.Online.HealthEvery, 5*time.Second)
+	o := &c.Offline
+	o.MinWait = or(o.MinWait, c.PushDelay+time.Second)
+	o.Quiet = or(o.Quiet, time.Second)
+	o.Cap = or(o.Cap, 30*time.Second)
+	o.Grace = or(o.Grace, 30*time.Second) // Kubernetes' default
+	o.VerifyFor = or(o.VerifyFor, 5*time.Second)
+	return c
+}
 
 // Step takes one event and returns what is to be done, in order.
-func (m *Machine) Step(now time.Duration, e Event) []Action { return nil }
+func (m *Machine) Step(now time.Duration, e Event) []Action {
+	if m.exited {
+		return nil
+	}
+	m.out = nil
+	m.inFlight, m.lastRequest = e.InFlight, e.LastRequest
+	for !m.exited {
+		it, ok := m.takeDue(now)
+		if !ok {
+			break
+		}
+		m.expired(it.at, it)
+		m.settle(it.at)
+	}
+	if !m.exited {
+		m.handle(now, e)
+		m.settle(now)
+	}
+	return m.out
+}
 
 // Next is the earliest deadline the machine owns.
-func (m *Machine) Next() (time.Duration, bool) { return 0, false }
+func (m *Machine) Next() (time.Duration, bool) {
+	if i := m.earliest(); i >= 0 {
+		return m.agenda[i].at, true
+	}
+	return 0, false
+}
 
 // State tells where the machine is.
-func (m *Machine) State() State { return State{} }
+func (m *Machine) State() State {
+	return State{
+		Phase: m.phase, Mode: m.cfg.Offline.Mode, Ready: m.ready, Marked: m.marked,
+		By: m.by, OfflineAt: m.offlineAt, Deregistered: m.deregistered, Verified: m.verified,
+		Notices: m.notices,
+	}
+}
 
 // Replay feeds a journal to a fresh machine: see [machine.Replay].
 func Replay(lines []machine.Line) error {
 	return machine.Replay(lines, func(c Config) machine.Machine[Event, Action] { return New(c) })
+}
+
+func (m *Machine) handle(now time.Duration, e Event) {
+	switch e.Kind {
+	case Listening:
+		m.onListening(now)
+	case Offline:
+		m.onOffline(now, e)
+	case Term:
+		m.onTerm(now, e)
+	case Probed, RegisterDone, DeregisterDone, NotifyDone, VerifyDone, Closed, RegistryClosed:
+		if it, ok := m.takeOp(e); ok {
+			m.outcome(now, it, e.OK, e.Error)
+		}
+	}
+}
+
+// expired is called with an item's own deadline: a timer goes off, or an
+// outcome is given up, which is a failure.
+func (m *Machine) expired(at time.Duration, it item) {
+	switch it.kind {
+	case timeProbe:
+		m.probe(at)
+	case timeRegister:
+		m.register(at)
+	case timeWarm:
+		m.warm()
+	case timeDeregister, timeWait: // settle looks
+	case timeGiveUp:
+		m.giveUp()
+	case timeNotify:
+		m.notify(at, it.peer, it.try)
+	default:
+		m.outcome(at, it, false, "no answer in time")
+	}
+}
+
+func (m *Machine) outcome(now time.Duration, it item, ok bool, why string) {
+	switch it.kind {
+	case awaitProbe:
+		m.probed(now, it, ok)
+	case awaitRegister:
+		m.registered(now, ok, why)
+	case awaitDeregister:
+		m.deregisterDone(now, ok, why)
+	case awaitNotify:
+		m.notified(now, it, ok)
+	case awaitVerify:
+		m.verifyDone(ok)
+	case awaitClosed:
+		m.closed(now, ok)
+	case awaitRegistryClosed:
+		m.drained()
+	}
+}
+
+// The agenda.
+
+type itemKind string
+
+const (
+	awaitProbe          itemKind = itemKind(Probed)
+	awaitRegister       itemKind = itemKind(RegisterDone)
+	awaitDeregister     itemKind = itemKind(DeregisterDone)
+	awaitNotify         itemKind = itemKind(NotifyDone)
+	awaitVerify         itemKind = itemKind(VerifyDone)
+	awaitClosed         itemKind = itemKind(Closed)
+	awaitRegistryClosed itemKind = itemKind(RegistryClosed)
+
+	timeProbe      itemKind = "time to probe"
+	timeRegister   itemKind = "time to register"
+	timeWarm       itemKind = "time to be warm"
+	timeDeregister itemKind = "time to deregister again"
+	timeGiveUp     itemKind = "time to give up deregistering"
+	timeNotify     itemKind = "time to notify again"
+	timeWait       itemKind = "time to look whether it is quiet"
+)
+
+type item struct {
+	op    Op // 0 for a timer
+	kind  itemKind
+	at    time.Duration
+	since time.Duration
+	peer  string
+	try   int
+}
+
+// do asks for an action whose outcome is awaited until deadline.
+func (m *Machine) do(now, deadline time.Duration, a Action, it item) {
+	m.lastOp++
+	a.Op, a.Deadline = m.lastOp, max(deadline, now)
+	it.op, it.at, it.since = a.Op, a.Deadline, now
+	m.agenda = append(m.agenda, it)
+	m.out = append(m.out, a)
+}
+
+// timer sets the timer of that kind, of which there is one at most.
+func (m *Machine) timer(kind itemKind, at time.Duration) {
+	m.drop(kind)
+	m.agenda = append(m.agenda, item{kind: kind, at: at})
+}
+
+func (m *Machine) drop(kinds ...itemKind) {
+	m.agenda = slices.DeleteFunc(m.agenda, func(it item) bool { return slices.Contains(kinds, it.kind) })
+}
+
+func (m *Machine) awaits(kinds ...itemKind) bool {
+	return slices.ContainsFunc(m.agenda, func(it item) bool { return slices.Contains(kinds, it.kind) })
+}
+
+// earliest is the index of the item that is due first, the oldest of equals;
+// -1 is none.
+func (m *Machine) earliest() int {
+	first := -1
+	for i, it := range m.agenda {
+		if first < 0 || it.at < m.agenda[first].at {
+			first = i
+		}
+	}
+	return first
+}
+
+func (m *Machine) takeDue(now time.Duration) (item, bool) {
+	i := m.earliest()
+	if i < 0 || m.agenda[i].at > now {
+		return item{}, false
+	}
+	return m.take(i), true
+}
+
+// takeOp finds what e answers; an Op unknown, or known as something else, is
+// none.
+func (m *Machine) takeOp(e Event) (item, bool) {
+	i := slices.IndexFunc(m.agenda, func(it item) bool {
+		return e.Op != 0 && it.op == e.Op && it.kind == itemKind(e.Kind)
+	})
+	if i < 0 {
+		return item{}, false
+	}
+	return m.take(i), true
+}
+
+func (m *Machine) take(i int) item {
+	it := m.agenda[i]
+	m.agenda = slices.Delete(m.agenda, i, i+1)
+	return it
+}
+
+func (m *Machine) act(a Action) { m.out = append(m.out, a) }
+
+func (m *Machine) note(kind record.Kind, text string) {
+	m.act(Action{Kind: Note, Event: kind, Text: text})
+}
+
+// noteLoad notes kind with the number of requests in flight.
+func (m *Machine) noteLoad(kind record.Kind, text string) {
+	m.act(Action{Kind: Note, Event: kind, Text: text, N: int64(m.inFlight)})
 }

@@ -26,24 +26,28 @@ type Kind string
 
 // What an instance tells of itself.
 const (
-	Starting       Kind = "starting"   // process runs, settings read
-	Listening      Kind = "listening"  // business port open
-	Registered     Kind = "registered" // the registry has acknowledged
-	Ready          Kind = "ready"      // readiness says yes
-	WarmupStart    Kind = "warmup-start"
-	WarmupEnd      Kind = "warmup-end"
-	Offline        Kind = "offline"         // /offline was called, or TERM came first; Text says which
-	Closing        Kind = "closing"         // marker on, readiness negative; N = in flight
-	Deregistering  Kind = "deregistering"   // the call is being made
-	Deregistered   Kind = "deregistered"    // the registry has acknowledged
-	Notified       Kind = "notified"        // one consumer told; Peer, Text = acked | missed
-	Verified       Kind = "verified"        // the server's list no longer shows it, or Text = not verified
-	Term           Kind = "term"            // TERM received; N = in flight
-	DrainWait      Kind = "drain-wait"      // waiting for quiet; N = in flight
-	ListenerClosed Kind = "listener-closed" // new connections are refused from here
-	Cut            Kind = "cut"             // requests in flight were cut; N = how many
-	Drained        Kind = "drained"         // nothing in flight, all closed
-	End            Kind = "end"             // the last line of a stream that is complete
+	Starting      Kind = "starting"   // process runs, settings read
+	Listening     Kind = "listening"  // business port open
+	Registered    Kind = "registered" // the registry has acknowledged
+	Ready         Kind = "ready"      // readiness says yes
+	WarmupStart   Kind = "warmup-start"
+	WarmupEnd     Kind = "warmup-end"
+	Offline       Kind = "offline"       // /offline was called, or TERM came first; Text says which
+	Closing       Kind = "closing"       // marker on, readiness negative; N = in flight
+	Deregistering Kind = "deregistering" // the call is being made
+	Deregistered  Kind = "deregistered"  // the registry has acknowledged
+	// What the registry did not do; Text = why.
+	RegisterFailed   Kind = "register-failed"
+	DeregisterFailed Kind = "deregister-failed"
+	PullFailed       Kind = "pull-failed"     // a consumer's own question for the list
+	Notified         Kind = "notified"        // one consumer told; Peer, Text = acked | missed
+	Verified         Kind = "verified"        // the server's list no longer shows it, or Text = not verified
+	Term             Kind = "term"            // TERM received; N = in flight
+	DrainWait        Kind = "drain-wait"      // waiting for quiet; N = in flight
+	ListenerClosed   Kind = "listener-closed" // new connections are refused from here
+	Cut              Kind = "cut"             // requests in flight were cut; N = how many
+	Drained          Kind = "drained"         // nothing in flight, all closed
+	End              Kind = "end"             // the last line of a stream that is complete
 
 	ListSeen  Kind = "list"   // consumer's list changed: Service, N hosts, Data = the hosts
 	MarkSet   Kind = "mark"   // consumer avoids Peer; Text = marker | notice

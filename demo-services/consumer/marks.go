@@ -1,0 +1,68 @@
+package consumer
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"zeroloss/demo-services/lossless"
+	"zeroloss/loadgen/record"
+)
+
+// mark says that an incarnation is closing and is to be avoided. It is the
+// incarnation that is marked, not its address: a pod restarted there is
+// welcome.
+type mark struct {
+	until time.Duration
+}
+
+// maxMarks bounds what others can make us keep.
+const maxMarks = 2000
+
+// mark avoids an incarnation from here on, and asks for the list.
+func (v *View) mark(e Event) {
+	if v.cfg.Consumer.Ungoverned || len(v.marks) >= maxMarks {
+		return
+	}
+	if _, already := v.marks[e.Of]; already {
+		return
+	}
+	v.marks[e.Of] = mark{until: v.now + v.cfg.Consumer.MarkTTL}
+	v.out = append(v.out, Action{Kind: Note, Event: record.MarkSet, Peer: e.Of.Instance.String(), Text: e.By})
+	v.picks.changed(v.list, v.marks)
+	v.pull()
+}
+
+// forgetGone ends the marks of those that a list, just seen, is without. Both
+// lists count: while an old cache still has the host, the mark is needed.
+func (v *View) forgetGone() {
+	v.unmark("registry", func(id lossless.Identity, _ mark) bool {
+		return !has(v.source, id) && !has(v.list, id)
+	})
+}
+
+func (v *View) expireMarks() {
+	v.unmark("expired", func(_ lossless.Identity, m mark) bool { return v.now >= m.until })
+}
+
+func (v *View) unmark(why string, over func(lossless.Identity, mark) bool) {
+	var ended []lossless.Identity
+	for id, m := range v.marks {
+		if over(id, m) {
+			ended = append(ended, id)
+		}
+	}
+	if len(ended) == 0 {
+		return
+	}
+	slices.SortFunc(ended, func(a, b lossless.Identity) int { return strings.Compare(a.String(), b.String()) })
+	for _, id := range ended {
+		delete(v.marks, id)
+		v.out = append(v.out, Action{Kind: Note, Event: record.MarkGone, Peer: id.Instance.String(), Text: why})
+	}
+	v.picks.changed(v.list, v.marks)
+}
+
+func has(hosts []Host, id lossless.Identity) bool {
+	return slices.ContainsFunc(hosts, func(h Host) bool { return h.Identity == id })
+}

@@ -1,0 +1,96 @@
+package lossless
+
+import (
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+const (
+	registerWithin = 3 * time.Second        // one attempt
+	registerAgain  = 200 * time.Millisecond // doubling
+	registerMost   = 5 * time.Second        // between attempts
+)
+
+func (m *Machine) onListening(now time.Duration) {
+	if m.listening || m.offline || m.term {
+		return
+	}
+	m.listening = true
+	switch {
+	case m.cfg.Online.HealthPath != "":
+		// As Polaris does: the first probe after one interval.
+		m.timer(timeProbe, now+m.cfg.Online.HealthEvery)
+	case m.cfg.Online.Delay > 0:
+		m.timer(timeRegister, now+m.cfg.Online.Delay)
+	default:
+		m.register(now)
+	}
+}
+
+func (m *Machine) probe(now time.Duration) {
+	m.do(now, now+m.cfg.Online.HealthEvery, Action{Kind: ProbeHealth}, item{kind: awaitProbe})
+}
+
+func (m *Machine) probed(now time.Duration, it item, ok bool) {
+	if ok {
+		m.register(now)
+		return
+	}
+	m.timer(timeProbe, max(now, it.since+m.cfg.Online.HealthEvery)) // without end, as Polaris
+}
+
+func (m *Machine) register(now time.Duration) {
+	if m.registerTries == 0 {
+		m.firstRegister = now
+	}
+	m.registerTries++
+	m.do(now, now+registerWithin, Action{Kind: Register}, item{kind: awaitRegister})
+}
+
+func (m *Machine) registered(now time.Duration, ok bool, why string) {
+	switch {
+	case m.offline: // settle takes it back
+	case !ok:
+		m.note(record.RegisterFailed, why)
+		m.timer(timeRegister, now+backOff(registerAgain, registerMost, m.registerTries))
+	default:
+		m.phase = Registered
+		m.note(record.Registered, "")
+		m.note(record.Ready, "")
+		m.setReadiness(true)
+		m.warmUp(now)
+	}
+}
+
+// warmUp starts what consumers compute from the metadata's start time, which
+// is that of the first attempt to register.
+func (m *Machine) warmUp(now time.Duration) {
+	window := m.cfg.Online.Warmup.Window
+	if window <= 0 {
+		m.phase = Serving
+		return
+	}
+	m.phase = Warming
+	m.note(record.WarmupStart, "")
+	m.timer(timeWarm, max(now, m.firstRegister+window))
+}
+
+func (m *Machine) warm() {
+	m.phase = Serving
+	m.note(record.WarmupEnd, "")
+}
+
+func (m *Machine) setReadiness(on bool) {
+	m.ready = on
+	m.act(Action{Kind: SetReadiness, On: on})
+}
+
+// backOff is the pause after the n-th failure, from 1.
+func backOff(first, most time.Duration, n int) time.Duration {
+	d := first
+	for ; n > 1 && d < most; n-- {
+		d *= 2
+	}
+	return min(d, most)
+}
