@@ -9,40 +9,24 @@ import (
 
 // Live is a View for concurrent use: requests pick from it while a
 // machine.Loop steps it. It is a machine.Machine itself.
-//
-// A ttl35 cache is filled by the call that finds it stale, so Pick may step the
-// view too. Trace and Do are called under the view's lock and must not call
-// back.
 type Live struct {
-	// Trace, if not nil, sees every step, in order. (A Loop's own Trace could
-	// be overtaken by a pick's.)
-	Trace func(now time.Duration, e Event, out []Action)
-	// Do executes the actions of a step that Pick makes: they are notes. Not
-	// nil.
-	Do func(now time.Duration, a Action)
+	// Filled, if not nil, takes the step that a pick has made: a ttl35 cache
+	// is filled by the call that finds it stale, within Pick. The actions are
+	// notes. It is called under the view's lock and must not call back.
+	Filled func(now time.Duration, e Event, out []Action)
 
 	mu   sync.Mutex
 	view *View
 }
 
 // NewLive wraps a new View.
-func NewLive(cfg Config, do func(now time.Duration, a Action)) *Live {
-	return &Live{view: New(cfg), Do: do}
-}
+func NewLive(cfg Config) *Live { return &Live{view: New(cfg)} }
 
 // Step is [View.Step].
 func (l *Live) Step(now time.Duration, e Event) []Action {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.step(now, e)
-}
-
-func (l *Live) step(now time.Duration, e Event) []Action {
-	out := l.view.Step(now, e)
-	if l.Trace != nil {
-		l.Trace(now, e, out)
-	}
-	return out
+	return l.view.Step(now, e)
 }
 
 // Next is [View.Next].
@@ -57,11 +41,17 @@ func (l *Live) Pick(now time.Duration, wanted string, tried ...record.Instance) 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.view.Stale(now) {
-		for _, a := range l.step(now, Event{Kind: Used}) {
-			l.Do(now, a)
-		}
+		l.fill(now)
 	}
 	return l.view.Pick(now, wanted, tried...)
+}
+
+func (l *Live) fill(now time.Duration) {
+	e := Event{Kind: Used}
+	out := l.view.Step(now, e)
+	if l.Filled != nil {
+		l.Filled(now, e, out)
+	}
 }
 
 // Hosts is [View.Hosts].
