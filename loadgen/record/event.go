@@ -55,7 +55,9 @@ const (
 	StepInput Kind = "input"  // a pure machine was stepped: Text = machine, Data = its event (replay)
 	StepDone  Kind = "output" // what it answered: Data = its actions (replay)
 	Conflict  Kind = "tag-conflict"
-	Applied   Kind = "settings-applied" // N = version of the document in force
+	// Unreadable: something that others sent (a marker, a host's metadata) could not be read.
+	Unreadable Kind = "unreadable"
+	Applied    Kind = "settings-applied" // N = version of the document in force
 )
 
 // What the control plane (of ours, or Kubernetes) does.

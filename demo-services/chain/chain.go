@@ -1,0 +1,102 @@
+// Package chain is the four demo services, gateway → A → B → C, each a few
+// lines on the skeleton of package service. Their bodies are those of the
+// originals' demo, so that published checkers still work:
+//
+//	GET /A/a   Agray[10.0.0.7] -> Bgray[10.0.0.8] -> C[10.0.0.9]
+//
+// [Run] is one of them, with the registry's client.
+package chain
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"zeroloss/demo-services/registry/nacos"
+	"zeroloss/demo-services/service"
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
+)
+
+// role is what tells the services apart.
+type role struct {
+	name   string
+	handle service.Handler
+}
+
+// roles of the chain, outermost first.
+func roles() []role {
+	return []role{
+		{"gateway", gateway},
+		{"a", link("A", map[string]string{"/a": "/b", "/a2bc": "/b2c"})},
+		{"b", link("B", map[string]string{"/b": "/c", "/b2c": "/c"})},
+		{"c", link("C", map[string]string{"/c": ""})},
+	}
+}
+
+// Handler is what the service of a role does with a request; roles are
+// gateway, a, b and c.
+func Handler(name string) (service.Handler, error) {
+	all := roles()
+	i := slices.IndexFunc(all, func(r role) bool { return r.name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("starting service %q: no such role, want gateway, a, b or c", name)
+	}
+	return all[i].handle, nil
+}
+
+// Run runs the service that d tells of until term comes and it has left, or at
+// once until ctx ends. The code is the process's exit code; see service.Run.
+func Run(ctx context.Context, d settings.Document, term <-chan os.Signal) (code int, err error) {
+	h, err := Handler(d.Role)
+	if err != nil {
+		return 2, err
+	}
+	return service.Run(ctx, service.Options{Settings: d, Handler: h, Connect: Connect, Term: term})
+}
+
+// Connect opens the registry's client as the settings say.
+func Connect(ctx context.Context, d settings.Document) (service.Registry, error) {
+	return nacos.Connect(ctx, nacos.Options{
+		Host: d.Registry.Host, Port: d.Registry.Port, GRPCPort: d.Registry.GRPCPort,
+		Identity: record.Instance{Pod: d.Pod, Incarnation: d.Incarnation}.String(),
+		Dir:      cmp.Or(d.Dir, os.TempDir()), KeepWhenEmpty: d.Consumer.KeepWhenEmpty,
+	})
+}
+
+// gateway routes /A/… to A, as zuul does: the prefix is its own, path and
+// query go on, and A's answer is the answer.
+func gateway(x *service.Exchange) {
+	path, ok := strings.CutPrefix(x.Path(), "/A/")
+	if !ok {
+		x.Refuse(http.StatusNotFound, "the gateway knows /A/ only")
+		return
+	}
+	if body, ok := x.Next("/"+path, x.Query()); ok {
+		x.Reply(body)
+	}
+}
+
+// link says who it is, and then what the next one said. paths maps each path
+// that it knows to the next one's.
+func link(letter string, paths map[string]string) service.Handler {
+	return func(x *service.Exchange) {
+		next, ok := paths[x.Path()]
+		if !ok {
+			x.Refuse(http.StatusNotFound, letter+" does not know this path")
+			return
+		}
+		self := letter + x.Tag() + "[" + x.IP() + "]"
+		if x.Last() {
+			x.Reply(self)
+			return
+		}
+		if body, ok := x.Next(next, ""); ok {
+			x.Reply(self + " -> " + body)
+		}
+	}
+}
