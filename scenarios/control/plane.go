@@ -69,6 +69,7 @@ func (p *Plane) Step(now time.Duration, e Event) []Action {
 	p.catchUp(now)
 	p.handle(e)
 	p.reconcile()
+	p.catchUp(now) // what the event made due at once
 	out := p.out
 	p.out = nil
 	return out
