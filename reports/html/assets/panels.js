@@ -1,0 +1,197 @@
+// The panels of the time line: each draws itself into a box, for a stretch of
+// time, and tells what is under a point. They keep no state.
+const panels = (function () {
+  const data = zl.data, paths = {};
+  for (const k in zl.shapes) paths[k] = new Path2D(zl.shapes[k]);
+  const markShapes = { offline: 'down', deregistered: 'diamond', term: 'dot', 'term-sent': 'dot', 'listener-closed': 'square', cut: 'cross', 'kill-sent': 'cross', 'hook-abandoned': 'cross', 'hook-failed': 'cross', 'probe-failed': 'cross', registered: 'up' };
+
+  // The points of each arm, decoded once; and its losses.
+  const arms = data.arms.map(function (a, k) {
+    const s = data.points.find(function (p) { return p.arm === a.name; }) || { due: [], latency: [], masked: [] };
+    const due = new Float64Array(s.due.length), latency = new Float64Array(s.due.length);
+    let at = 0;
+    for (let i = 0; i < s.due.length; i++) { at += s.due[i]; due[i] = at / 10; latency[i] = s.latency[i] / 100; }
+    return { name: a.name, colour: 'arm-' + (k % 4), due: due, latency: latency, masked: new Set(s.masked), seconds: a.seconds, lost: zl.losses.filter(function (x) { return x.arm === a.name; }) };
+  });
+  const classIndex = new Map(data.classes.map(function (c, i) { return [c.name, i]; }));
+
+  // Latency is drawn on a logarithmic scale, the same for all arms.
+  const range = (function () {
+    let lo = Infinity, hi = 0;
+    for (const a of arms) {
+      for (const v of a.latency) { if (v > 0 && v < lo) lo = v; if (v > hi) hi = v; }
+      for (const x of a.lost) { hi = Math.max(hi, x.done - x.due); lo = Math.min(lo, Math.max(x.done - x.due, .01)); }
+    }
+    if (!hi) { lo = 1; hi = 10; }
+    return { lo: Math.floor(Math.log10(lo)), hi: Math.max(Math.ceil(Math.log10(hi)), Math.floor(Math.log10(lo)) + 1) };
+  })();
+  let top = 1; // requests in the fullest second
+  for (const a of arms) for (const s of a.seconds) top = Math.max(top, s[0] + s[4]);
+
+  function x(v, b, t) { return b.x + (t - v.from) / (v.to - v.from) * b.w; }
+  function t(v, b, px) { return v.from + (px - b.x) / b.w * (v.to - v.from); }
+  function y(b, ms) { return b.y + b.h - (Math.log10(Math.max(ms, Math.pow(10, range.lo))) - range.lo) / (range.hi - range.lo) * b.h; }
+  function lower(a, v) { // first index with a[i] >= v
+    let lo = 0, hi = a.length;
+    while (lo < hi) { const m = (lo + hi) >> 1; if (a[m] < v) lo = m + 1; else hi = m; }
+    return lo;
+  }
+  function stamp(c, shape, px, py, colour, scale) {
+    c.save();
+    c.translate(px, py);
+    c.scale(scale || 1, scale || 1);
+    c.strokeStyle = colour;
+    c.fillStyle = colour;
+    c.lineWidth = 2;
+    if (zl.shapes[shape].endsWith('Z')) c.fill(paths[shape]);
+    c.stroke(paths[shape]);
+    c.restore();
+  }
+  function clip(c, b, draw) {
+    c.save();
+    c.beginPath();
+    c.rect(b.x, b.y - 6, b.w, b.h + 12);
+    c.clip();
+    draw();
+    c.restore();
+  }
+
+  function lane(c, v, b, inst, narrow) {
+    const h = narrow ? 10 : Math.min(12, b.h - 4), by = narrow ? b.y + b.h - h - 4 : b.y + (b.h - h) / 2;
+    c.fillStyle = zl.colour(inst.lost ? 'ink' : 'soft');
+    c.font = (inst.lost ? '600 ' : '') + (b.h < 17 ? '10px ' : '12px ') + zl.sans;
+    c.textAlign = narrow ? 'left' : 'right';
+    c.textBaseline = narrow ? 'alphabetic' : 'middle';
+    c.fillText(inst.short + (inst.why ? ' (incomplete)' : ''), narrow ? b.x : b.x - 10, narrow ? by - 4 : by + h / 2);
+    clip(c, b, function () {
+      for (const p of inst.phases) {
+        if (p.b < v.from || p.a > v.to) continue;
+        const x0 = Math.max(x(v, b, p.a), b.x - 2), x1 = Math.min(x(v, b, p.b), b.x + b.w + 2);
+        c.fillStyle = zl.colour('phase-' + p.n) || zl.colour('soft');
+        c.fillRect(x0, by, Math.max(x1 - x0, 2), h);
+      }
+      let last = -Infinity;
+      for (const m of inst.marks) {
+        const px = x(v, b, m.t), shape = markShapes[m.k];
+        if (!shape || px < b.x - 8 || px > b.x + b.w + 8 || px - last < 9) continue;
+        last = px;
+        stamp(c, shape, px, by + h / 2, zl.colour('bg'), 1.25);
+        stamp(c, shape, px, by + h / 2, zl.colour('ink'), .72);
+      }
+    });
+  }
+
+  function shade(c, v, b, arm) {
+    for (const r of data.releases) {
+      if (!r.arms.includes(arm) || r.to < v.from || r.from > v.to) continue;
+      band(c, v, b, r.from, r.to, .13);
+      if (r.stale) band(c, v, b, r.stale.a, r.stale.b, .3);
+    }
+  }
+  function band(c, v, b, from, to, alpha) {
+    const x0 = Math.max(b.x, x(v, b, from)), x1 = Math.min(b.x + b.w, x(v, b, to));
+    if (x1 < b.x || x0 > b.x + b.w) return;
+    c.globalAlpha = alpha;
+    c.fillStyle = zl.colour('window');
+    c.fillRect(x0, b.y, Math.max(x1 - x0, 2), b.h);
+    c.globalAlpha = 1;
+  }
+
+  function scatter(c, v, b, arm, hidden) {
+    shade(c, v, b, arm.name);
+    c.font = '11px ' + zl.sans;
+    c.textAlign = 'right';
+    c.textBaseline = 'middle';
+    c.strokeStyle = zl.colour('line');
+    c.lineWidth = 1;
+    for (let d = range.lo; d <= range.hi; d++) {
+      const py = Math.round(y(b, Math.pow(10, d))) + .5;
+      c.beginPath();
+      c.moveTo(b.x, py);
+      c.lineTo(b.x + b.w, py);
+      c.stroke();
+      c.fillStyle = zl.colour('soft');
+      c.fillText(d < 0 ? Math.pow(10, d).toFixed(-d) : zl.int(Math.pow(10, d)), b.x - 6, py);
+    }
+    clip(c, b, function () {
+      const from = lower(arm.due, v.from), to = lower(arm.due, v.to + 1), dense = (to - from) / b.w;
+      c.fillStyle = zl.colour(arm.colour);
+      c.globalAlpha = dense > 6 ? .3 : dense > 1.5 ? .45 : .75;
+      const size = dense > .5 ? 2 : 3;
+      for (let i = from; i < to; i++) c.fillRect(x(v, b, arm.due[i]) - size / 2, y(b, arm.latency[i]) - size / 2, size, size);
+      c.globalAlpha = 1;
+      if (!hidden.has('masked')) {
+        c.strokeStyle = zl.colour('masked');
+        c.lineWidth = 1.6;
+        for (const i of arm.masked) {
+          if (i < from || i >= to) continue;
+          c.beginPath();
+          c.arc(x(v, b, arm.due[i]), y(b, arm.latency[i]), 4.2, 0, 7);
+          c.stroke();
+        }
+      }
+      const ink = data.classes.map(function (k, i) { const s = zl.classStyle(i); return { shape: s.shape, colour: zl.colour(s.colour) }; });
+      const scale = arm.lost.length > 2000 ? .6 : .85;
+      for (const l of arm.lost) {
+        if (l.due < v.from || l.due > v.to || hidden.has(l.cls)) continue;
+        const s = ink[classIndex.get(l.cls)];
+        stamp(c, s.shape, x(v, b, l.due), y(b, l.done - l.due), s.colour, scale);
+      }
+    });
+  }
+
+  function seconds(c, v, b, arm) {
+    shade(c, v, b, arm.name);
+    const ok = zl.colour(arm.colour), lost = zl.colour('lost'), unsent = zl.colour('unsent'), unit = b.h / top;
+    clip(c, b, function () {
+      for (let i = Math.max(0, Math.floor(v.from / 1000)); i < arm.seconds.length && i * 1000 <= v.to; i++) {
+        const s = arm.seconds[i], x0 = x(v, b, i * 1000), w = Math.max(x(v, b, i * 1000 + 1000) - x0 - 1, 1);
+        const hl = s[2] ? Math.max(s[2] * unit, 3) : 0, ho = Math.max(Math.min(s[1] * unit, b.h - hl), 0), hu = s[4] ? Math.max(s[4] * unit, 3) : 0;
+        c.fillStyle = ok;
+        c.globalAlpha = .5;
+        c.fillRect(x0, b.y + b.h - hl - ho, w, ho);
+        c.globalAlpha = 1;
+        c.fillStyle = lost;
+        c.fillRect(x0, b.y + b.h - hl, w, hl);
+        if (hu) {
+          c.strokeStyle = unsent;
+          c.strokeRect(x0 + .5, Math.max(b.y, b.y + b.h - hl - ho - hu) + .5, Math.max(w - 1, 1), hu - 1);
+        }
+      }
+    });
+    c.fillStyle = zl.colour('soft');
+    c.textAlign = 'right';
+    c.textBaseline = 'middle';
+    c.fillText(zl.int(top), b.x - 6, b.y + 5);
+    c.fillText('0', b.x - 6, b.y + b.h - 3);
+    c.strokeStyle = zl.colour('line');
+    c.beginPath();
+    c.moveTo(b.x, b.y + b.h + .5);
+    c.lineTo(b.x + b.w, b.y + b.h + .5);
+    c.stroke();
+  }
+
+  function axis(c, v, b, lines, labelsAt) {
+    const want = (v.to - v.from) / Math.max(2, b.w / 90), mag = Math.pow(10, Math.floor(Math.log10(want)));
+    const step = [1, 2, 5, 10].map(function (k) { return k * mag; }).find(function (s) { return s >= want; });
+    const digits = Math.max(0, Math.min(3, Math.ceil(-Math.log10(step / 1000))));
+    c.font = '11px ' + zl.sans;
+    c.lineWidth = 1;
+    for (let k = Math.ceil(v.from / step); k * step <= v.to + 1e-6; k++) {
+      const px = Math.round(x(v, b, k * step)) + .5;
+      c.strokeStyle = zl.colour('faint');
+      for (const l of lines) {
+        c.beginPath();
+        c.moveTo(px, l.y);
+        c.lineTo(px, l.y + l.h);
+        c.stroke();
+      }
+      c.fillStyle = zl.colour('soft');
+      c.textBaseline = 'middle';
+      c.textAlign = px > b.x + b.w - 20 ? 'right' : 'center';
+      for (const py of labelsAt) c.fillText(zl.at(k * step, digits), Math.min(px, b.x + b.w), py);
+    }
+  }
+
+  return { arms: arms, markShapes: markShapes, x: x, t: t, y: y, lower: lower, lane: lane, scatter: scatter, seconds: seconds, axis: axis };
+})();
