@@ -51,19 +51,21 @@ func Windows() []Window {
 
 // Ledger is the closed account.
 type Ledger struct {
-	Zero      record.Micros
-	Duration  time.Duration // from zero to the last request's end
-	Arms      []Arm         // in the plan's order
-	Streams   []Stream
-	Releases  []Release  // by time
-	Instances []Instance // every one that lived, by workload then time
-	Losses    []Loss     // every lost request, by due time
-	Pushes    []Push
-	Generator Generator
-	Seconds   map[string][]Second // per stream, by second since zero
-	Defects   []string            // why the ledger does not add up or is incomplete; empty is sound
-	Notes     []Note              // hooks abandoned, probes failed, restarts: what a reader should know
-	Noise     []record.Event
+	Zero     record.Micros
+	Duration time.Duration // from zero to the last request's end
+	// Interrupted: the run did not end by itself; all below is what there is.
+	Interrupted bool
+	Arms        []Arm // in the plan's order
+	Streams     []Stream
+	Releases    []Release  // by time
+	Instances   []Instance // every one that lived, by workload then time
+	Losses      []Loss     // every lost request, by due time
+	Pushes      []Push
+	Generator   Generator
+	Seconds     map[string][]Second // per stream, by second since zero
+	Defects     []string            // why the ledger does not add up or is incomplete; empty is sound
+	Notes       []Note              // hooks abandoned, probes failed, restarts: what a reader should know
+	Noise       []record.Event
 }
 
 // Arm sums up one arm.

@@ -1,0 +1,141 @@
+package ledger
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// defects tells why the account cannot be trusted: what is missing, twice, or
+// impossible. It is empty for a sound one.
+func (b *books) defects(l *Ledger) []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	out = append(out, b.in.Torn...)
+	if len(b.order) == 0 {
+		add("the plan has no stream: nothing was to be sent")
+	}
+	if b.in.Zero == 0 {
+		add("time zero never came: the topology was not up, and no load began")
+	}
+	for _, s := range b.order {
+		if s.arm == nil {
+			add("stream %s belongs to arm %q, which the plan does not have", s.Name, s.Arm)
+		}
+		out = append(out, s.seqs.defects(s.Name, s.spec.Count())...)
+		if s.Due != s.Sent+s.Unsent || s.Sent != s.OK+s.Lost {
+			add("stream %s: due %d, unsent %d, sent %d, ok %d, lost %d do not add up", s.Name, s.Due, s.Unsent, s.Sent, s.OK, s.Lost)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.unknown)) {
+		add("%d requests belong to stream %q, which the plan does not have", b.unknown[name], name)
+	}
+	for _, a := range l.Arms {
+		out = append(out, a.imbalances()...)
+	}
+	if n := b.strange.backwards; n > 0 {
+		add("%d requests end before they begin: a clock was set back", n)
+	}
+	if n := b.strange.early; n > 0 {
+		add("%d requests were sent before they were due: the generator does not pace", n)
+	}
+	if n := b.strange.other; n > 0 {
+		add("%d losses are of no known class: a failure of the harness's own check", n)
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.in.Incomplete)) {
+		add("instance %s: %s", name, b.in.Incomplete[name])
+	}
+	return append(out, b.neverUp()...)
+}
+
+// imbalances says which breakdown of an arm's losses does not add up to them.
+func (a Arm) imbalances() []string {
+	var out []string
+	check := func(what string, n int) {
+		if n != a.Lost {
+			out = append(out, fmt.Sprintf("arm %s: losses by %s are %d, lost are %d", a.Name, what, n, a.Lost))
+		}
+	}
+	check("class", sum(a.ByClass))
+	check("client class", sum(a.ByClientClass))
+	check("hop", sum(a.ByHop))
+	check("window", sum(a.ByWindow))
+	check("instance", sum(a.ByInstance))
+	return out
+}
+
+func sum[K comparable](m map[K]int) (n int) {
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+// comingUp is how long an instance may take to be registered.
+const comingUp = 15 * time.Second
+
+// neverUp lists instances that were started and never registered, unless the
+// run ended, or they were taken out, while they still might have.
+func (b *books) neverUp() []string {
+	var out []string
+	for _, l := range b.w.order {
+		started := l.since(record.ContainerStart, record.Starting)
+		if !l.known || started == 0 || l.when[record.Registered] != 0 {
+			continue
+		}
+		until := b.w.end
+		if d := l.when[record.PodDeleted]; d != 0 {
+			until = min(until, d)
+		}
+		if exited := l.when[record.ContainerExit]; exited != 0 && exited < until {
+			out = append(out, fmt.Sprintf("instance %s never came up: it exited %s after its start", l.instance, ms(exited.Sub(started))))
+		} else if until.Sub(started) > comingUp {
+			out = append(out, fmt.Sprintf("instance %s never came up: it was not registered %s after its start", l.instance, ms(until.Sub(started))))
+		}
+	}
+	return out
+}
+
+// notes are what a reader should know beside the losses.
+func (b *books) notes() []Note {
+	var out []Note
+	probes := map[record.Instance]int{}
+	for _, e := range b.in.Events {
+		text := ""
+		switch e.Kind {
+		case record.HookAbandoned:
+			text = "its preStop hook was abandoned: " + e.Text
+		case record.HookFailed:
+			text = "its preStop hook failed: " + e.Text
+		case record.KillSent:
+			text = "KILL was sent: " + e.Text
+		case record.ProbeFailed:
+			if probes[e.Instance]++; probes[e.Instance] == 1 {
+				text = "a probe failed: " + e.Text
+			}
+		case record.Notified:
+			if e.Text == "missed" {
+				text = "its notice to " + e.Peer + " was missed"
+			}
+		case record.Verified:
+			if e.Text != "" {
+				text = "that the registry no longer shows it was " + e.Text
+			}
+		case record.Conflict:
+			text = "the carriers of a request's tag disagreed: " + e.Text
+		case record.Fault:
+			text = "fault: " + e.Text
+		case record.ContainerStart:
+			if e.Instance.Incarnation > 1 {
+				text = fmt.Sprintf("its container was started again, for the %d. time", e.Instance.Incarnation)
+			}
+		}
+		if text != "" && e.At < b.w.end {
+			out = append(out, Note{At: b.offset(e.At), Instance: e.Instance, Text: text})
+		}
+	}
+	return out
+}

@@ -1,0 +1,295 @@
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// explanation is a loss's window, and the sentence that tells it.
+type explanation struct {
+	window  Window
+	release *release // nil where none explains it
+	phase   string   // of the callee, when it was addressed
+	why     string
+}
+
+const (
+	// dialSlack is how long a dial may take: who finds a closed listener was
+	// addressed up to so long before it closed.
+	dialSlack = 350 * time.Millisecond
+	// coldTime is how long after its registration an instance counts as cold,
+	// where it tells no longer warm-up.
+	coldTime = 10 * time.Second
+	// lagSlack is what a consumer may need beyond the registry's push delay
+	// and tick before a stale route is the registry's fault.
+	lagSlack = time.Second
+)
+
+// explain finds the window of a loss. What was certain comes first: a full
+// queue, a release of the callee, of the caller, a fresh callee, a list that
+// named nobody.
+func (b *books) explain(f fault) explanation {
+	x := explanation{window: NoWindow}
+	callee := b.lookup(f.callee)
+	if callee != nil {
+		x.phase = callee.phaseAt(f.at)
+	}
+	head := b.headline(f)
+	for _, try := range []func(fault, *life) (explanation, bool){
+		b.bySilence, b.byRelease, b.byCaller, b.byStart, b.byLoad,
+	} {
+		if got, ok := try(f, callee); ok {
+			x.window, x.release = got.window, got.release
+			x.why = head + ": " + got.why
+			return x
+		}
+	}
+	x.why = head + ": nothing that is known explains it"
+	if callee != nil {
+		x.why += fmt.Sprintf("; %s was %s", f.callee, cmp.Or(x.phase, "not known to live"))
+	}
+	return x
+}
+
+func (b *books) lookup(i record.Instance) *life {
+	if i == (record.Instance{}) {
+		return nil
+	}
+	return b.w.life(i)
+}
+
+func (b *books) headline(f fault) string {
+	s := f.from + "→" + f.to + " " + string(f.class)
+	if f.callee != (record.Instance{}) {
+		s += " by " + f.callee.String()
+	}
+	return s
+}
+
+// byRelease explains a loss by its callee having been taken out.
+func (b *books) byRelease(f fault, callee *life) (explanation, bool) {
+	if callee == nil || callee.release == nil || f.class == record.Overload || f.class == record.WrongLane {
+		return explanation{}, false
+	}
+	r := callee.release
+	x := explanation{release: r}
+	switch {
+	case f.done < r.begin:
+		return x, false
+	case !r.planned:
+		if r.closed != 0 && f.done < r.closed {
+			return x, false
+		}
+		x.window, x.why = Crash, b.whyCrash(f, r)
+	case f.class == record.Rejected:
+		x.window, x.why = b.staleness(f, r, r.dereg)
+	case isDial(f.class):
+		if r.closed == 0 || f.at < r.closed.Add(-dialSlack) {
+			return x, false
+		}
+		x.window, x.why = b.staleness(f, r, max(f.at, r.closed))
+	case f.at >= r.closed && r.closed != 0:
+		x.window, x.why = b.staleness(f, r, f.at)
+	case r.closed != 0 && f.done >= r.closed && isCut(f.class):
+		x.window, x.why = DrainCut, fmt.Sprintf("accepted %s before %s stopped to listen, and cut unanswered",
+			ms(r.closed.Sub(f.at)), r.instance)
+	default:
+		return x, false
+	}
+	return x, true
+}
+
+// staleness tells apart why a request came to an instance that was closed at
+// t: its caller had not heard, the registry was late, or it had closed too
+// early to be heard of.
+func (b *books) staleness(f fault, r *release, t record.Micros) (Window, string) {
+	heard := r.heardBy(f.caller)
+	told := "; " + who(f.caller) + " had not heard of it"
+	switch {
+	case heard == 0:
+		told += " when the record ends"
+	case heard > f.at:
+		told = fmt.Sprintf("; %s heard of it %s later", who(f.caller), ms(heard.Sub(f.at)))
+	default:
+		told = fmt.Sprintf("; %s had heard of it %s earlier", who(f.caller), ms(f.at.Sub(heard)))
+	}
+	if r.dereg == 0 {
+		return ClosedEarly, fmt.Sprintf("it had closed %s earlier and never deregistered%s", ms(f.at.Sub(r.gone())), told)
+	}
+	if t < r.dereg {
+		return ClosedEarly, fmt.Sprintf("it had closed %s earlier and deregistered only %s later%s",
+			ms(max(0, f.at.Sub(r.gone()))), ms(r.dereg.Sub(f.at)), told)
+	}
+	bound := b.p.PushDelay + b.p.PushTick + lagSlack
+	if f.at.Sub(r.dereg) > bound && b.pushed(f.caller) {
+		return RegistryLag, fmt.Sprintf("it had deregistered %s earlier, and the registry promises to tell within %s%s",
+			ms(f.at.Sub(r.dereg)), ms(b.p.PushDelay+b.p.PushTick), told)
+	}
+	return StaleRoute, fmt.Sprintf("it had deregistered %s earlier%s", ms(f.at.Sub(r.dereg)), told)
+}
+
+// pushed reports whether a consumer takes the registry's pushes as they come;
+// one that caches is stale by its own will.
+func (b *books) pushed(caller record.Instance) bool {
+	c := b.lookup(caller)
+	if c == nil {
+		return false
+	}
+	for _, w := range b.p.Workloads {
+		if w.Name == c.workload {
+			return w.Settings.Consumer.Cache == "" || w.Settings.Consumer.Cache == "push"
+		}
+	}
+	return false
+}
+
+func (b *books) whyCrash(f fault, r *release) string {
+	verb := "crashed"
+	if r.why == killed {
+		verb = "was killed"
+	}
+	if f.at < r.begin {
+		return fmt.Sprintf("it %s %s after the request was sent to it", verb, ms(r.begin.Sub(f.at)))
+	}
+	s := fmt.Sprintf("it %s %s earlier", verb, ms(f.at.Sub(r.begin)))
+	if heard := r.heardBy(f.caller); heard > f.at {
+		s += fmt.Sprintf("; %s heard of it %s later", who(f.caller), ms(heard.Sub(f.at)))
+	}
+	return s + "; no instance that dies can be drained"
+}
+
+// byCaller explains a call that was given up because its caller went.
+func (b *books) byCaller(f fault, _ *life) (explanation, bool) {
+	c := b.lookup(f.caller)
+	if c == nil || c.release == nil || f.done < c.release.begin || f.class != record.Cancelled {
+		return explanation{}, false
+	}
+	x := explanation{release: c.release, window: DrainCut, why: fmt.Sprintf("its caller %s was going and gave it up", f.caller)}
+	if !c.release.planned {
+		x.window = Crash
+	}
+	return x, true
+}
+
+// byStart explains a loss by its callee having only just come.
+func (b *books) byStart(f fault, callee *life) (explanation, bool) {
+	if callee == nil || !callee.own || f.class == record.WrongLane {
+		return explanation{}, false
+	}
+	x := explanation{window: ColdStart}
+	listening, registered := callee.when[record.Listening], callee.when[record.Registered]
+	switch {
+	case isDial(f.class) && (listening == 0 || f.at < listening):
+		x.why = "it was addressed before it listened"
+		return x, true
+	case registered == 0 || f.at < registered:
+		x.why = "it was addressed before it was registered"
+		return x, registered != 0 || listening != 0
+	}
+	warm := registered.Add(coldTime)
+	if end := callee.when[record.WarmupEnd]; end > warm {
+		warm = end
+	}
+	if f.at < warm && registered >= b.in.Zero && isSlow(f.class) {
+		x.why = fmt.Sprintf("it had been registered only %s before and was cold", ms(f.at.Sub(registered)))
+		return x, true
+	}
+	return x, false
+}
+
+// byLoad explains a loss by a lack of room: in the callee's queue, or of ports
+// and descriptors at the caller.
+func (b *books) byLoad(f fault, _ *life) (explanation, bool) {
+	switch f.class {
+	case record.Overload:
+		return explanation{window: Overloaded, why: "its queue was full"}, true
+	case record.NoLocalPort, record.NoDescriptor:
+		return explanation{window: Overloaded, why: who(f.caller) + " had run out of them"}, true
+	}
+	return explanation{}, false
+}
+
+// bySilence explains why nobody of the wanted version was called: none lived,
+// none was registered yet, or the caller had not heard of those that were.
+func (b *books) bySilence(f fault, _ *life) (explanation, bool) {
+	if f.class != record.NoInstance && f.class != record.WrongLane {
+		return explanation{}, false
+	}
+	var up, coming []string
+	var last *release
+	for _, l := range b.w.order {
+		if !l.known || l.service != f.service || l.tag != f.wanted {
+			continue
+		}
+		switch r := l.release; {
+		case l.up(f.at):
+			up = append(up, l.instance.String())
+		case l.first <= f.at && (r == nil || f.at < r.begin):
+			coming = append(coming, l.instance.String())
+		case r != nil && r.begin <= f.at:
+			last = r
+		}
+	}
+	version := cmp.Or(f.wanted, "base")
+	switch {
+	case len(up) > 0:
+		return explanation{window: RegistryLag, why: fmt.Sprintf("%s knew of no %s instance of %s, and %s was registered",
+			who(f.caller), version, f.service, strings.Join(up, ", "))}, true
+	case len(coming) > 0:
+		slices.Sort(coming)
+		return explanation{window: ColdStart, release: last, why: fmt.Sprintf("no %s instance of %s was registered; %s was still starting",
+			version, f.service, strings.Join(coming, ", "))}, true
+	case last != nil:
+		return explanation{window: NoWindow, release: last, why: fmt.Sprintf("the last %s instance of %s, %s, had been taken out %s earlier",
+			version, f.service, last.instance, ms(f.at.Sub(last.begin)))}, true
+	}
+	return explanation{}, false
+}
+
+// isDial: no connection came about.
+func isDial(c record.Class) bool {
+	switch c {
+	case record.Refused, record.Unreachable, record.TimeoutConnect, record.DNS, record.TLS:
+		return true
+	}
+	return false
+}
+
+// isCut: a connection ended before its answer did.
+func isCut(c record.Class) bool {
+	switch c {
+	case record.ResetBeforeByte, record.ResetMidBody, record.EOF, record.Truncated,
+		record.TimeoutFirstByte, record.TimeoutBody, record.Cancelled:
+		return true
+	}
+	return false
+}
+
+// isSlow: the callee had too much to do.
+func isSlow(c record.Class) bool {
+	switch c {
+	case record.Overload, record.TimeoutConnect, record.TimeoutFirstByte, record.TimeoutBody:
+		return true
+	}
+	return false
+}
+
+func who(i record.Instance) string { return cmp.Or(i.String(), "the client") }
+
+// ms is a duration as people say it: "213 ms", "1.9 s".
+func ms(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + ms(-d)
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Round(time.Millisecond)/time.Millisecond)
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}

@@ -1,0 +1,63 @@
+package ledger
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// sequence checks that a stream's numbers are each there once.
+type sequence struct {
+	seen       []uint64 // a bit each
+	n          uint64   // distinct numbers
+	duplicates uint64
+	outside    uint64
+}
+
+// maxSeq bounds the memory that a corrupt number can cost: 128 MiB.
+const maxSeq = 1 << 30
+
+func (s *sequence) add(n uint64) {
+	if n >= maxSeq {
+		s.outside++
+		return
+	}
+	word, bit := int(n/64), uint64(1)<<(n%64)
+	if word >= len(s.seen) {
+		s.seen = append(s.seen, make([]uint64, word+1-len(s.seen))...)
+	}
+	if s.seen[word]&bit != 0 {
+		s.duplicates++
+		return
+	}
+	s.seen[word] |= bit
+	s.n++
+}
+
+// defects tells what is wrong with the numbers of a stream of which want are
+// due in all.
+func (s *sequence) defects(stream string, want uint64) []string {
+	var out []string
+	if s.duplicates > 0 {
+		out = append(out, fmt.Sprintf("stream %s: %d numbers occur twice; its log is corrupt, or two loads wrote it", stream, s.duplicates))
+	}
+	if s.outside > 0 {
+		out = append(out, fmt.Sprintf("stream %s: %d numbers are out of range; its log is corrupt", stream, s.outside))
+	}
+	if top := s.top(); s.n < top {
+		out = append(out, fmt.Sprintf("stream %s: %d of the first %d requests are not accounted for", stream, top-s.n, top))
+	}
+	if s.n+s.outside != want && s.top() != want {
+		out = append(out, fmt.Sprintf("stream %s: the account ends with request %d, the plan has %d", stream, s.top(), want))
+	}
+	return out
+}
+
+// top is one more than the highest number.
+func (s *sequence) top() uint64 {
+	for i := len(s.seen) - 1; i >= 0; i-- {
+		if s.seen[i] != 0 {
+			return uint64(i)*64 + uint64(bits.Len64(s.seen[i]))
+		}
+	}
+	return 0
+}
