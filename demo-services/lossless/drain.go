@@ -117,19 +117,19 @@ func (m *Machine) quiet(now time.Duration) (why string, again time.Duration) {
 	if last := m.killAt() - beforeKillWait; last < most {
 		most, bound = last, "grace"
 	}
-	switch {
+	switch silent := m.inFlight == 0 && now-m.lastRequest >= o.Quiet; {
 	case o.NoWait:
 		return "no-wait", 0
+	case now >= least && silent:
+		return "quiet", 0
 	case now >= most:
 		return bound, 0
 	case now < least:
 		again = least
 	case m.inFlight > 0:
 		again = now + max(o.Quiet/10, time.Millisecond)
-	case now-m.lastRequest < o.Quiet:
-		again = m.lastRequest + o.Quiet
 	default:
-		return "quiet", 0
+		again = m.lastRequest + o.Quiet
 	}
 	return "", min(again, most)
 }
