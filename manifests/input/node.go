@@ -199,3 +199,10 @@ func withNode(n *yaml.Node, path []string, value *yaml.Node) *yaml.Node {
 	out.Content = append(out.Content, key, withNode(nil, path[1:], value))
 	return out
 }
+
+// Quoted reports whether a scalar is quoted or a block, and so a string.
+func (d Node) Quoted() bool {
+	const styles = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	n := d.resolved()
+	return n != nil && n.Style&styles != 0
+}

@@ -1,0 +1,85 @@
+package manifests
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"zeroloss/manifests/input"
+)
+
+// cronGroup is the CronHPA controller's, whose Go types are not published as
+// a module of their own: these are what its CRD says.
+const cronGroup = "autoscaling.alibabacloud.com"
+
+type cronHPA struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+	Spec              cronSpec       `json:"spec"`
+	Status            map[string]any `json:"status,omitempty"`
+}
+
+type cronSpec struct {
+	ScaleTargetRef scaleTarget `json:"scaleTargetRef"`
+	Jobs           []cronJob   `json:"jobs"`
+	ExcludeDates   []string    `json:"excludeDates,omitempty"`
+}
+
+type scaleTarget struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+}
+
+type cronJob struct {
+	Name       string `json:"name"`
+	Schedule   string `json:"schedule"`
+	TargetSize int32  `json:"targetSize"`
+	RunOnce    bool   `json:"runOnce,omitempty"`
+}
+
+// DeepCopyObject makes it a runtime.Object; a decoder never copies.
+func (c *cronHPA) DeepCopyObject() runtime.Object {
+	out := *c
+	c.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
+	out.Spec.Jobs = append([]cronJob(nil), c.Spec.Jobs...)
+	out.Spec.ExcludeDates = append([]string(nil), c.Spec.ExcludeDates...)
+	return &out
+}
+
+func addCron(s *runtime.Scheme) {
+	s.AddKnownTypeWithName(schema.GroupVersionKind{Group: cronGroup, Version: "v1beta1", Kind: "CronHorizontalPodAutoscaler"}, &cronHPA{})
+}
+
+// cron reads a CronHorizontalPodAutoscaler. The controller finds its target
+// by group and kind: the version (apps/v1beta2 of old examples) is ignored.
+func (l *loader) cron(c *cronHPA, root input.Node) {
+	spec := root.Get("spec")
+	target := spec.Find("scaleTargetRef")
+	if k := c.Spec.ScaleTargetRef.Kind; k != "Deployment" {
+		l.problem(target.Find("kind"), "scaleTargetRef names a "+k+", and only a Deployment can be scaled here", input.DidYouMean(k, []string{"Deployment"}))
+	}
+	if c.Spec.ScaleTargetRef.Name == "" {
+		l.problem(target, "scaleTargetRef has no name", "name a Deployment")
+	}
+	a := Autoscaler{Name: c.Name, Target: c.Spec.ScaleTargetRef.Name, Exclude: c.Spec.ExcludeDates, File: root.File(), Line: target.Find("name").Line()}
+	if len(c.Spec.Jobs) == 0 {
+		l.problem(spec, "the autoscaler has no jobs", "")
+	}
+	jobs := spec.Get("jobs").Items()
+	seen := map[string]bool{}
+	for i, j := range c.Spec.Jobs {
+		if j.Name == "" || seen[j.Name] {
+			l.problem(jobs[i], "job "+quoted(j.Name)+" needs a name of its own", "the controller tells jobs apart by name")
+		}
+		seen[j.Name] = true
+		if j.Schedule == "" {
+			l.problem(jobs[i], "the job has no schedule", `as "0 0/5 * * * *", seconds first`)
+		}
+		if jobs[i].Get("targetSize").Shape() == input.Nowhere || j.TargetSize < 0 {
+			l.problem(jobs[i].Find("targetSize"), "the job has no targetSize of 0 or more", "")
+		}
+		a.Jobs = append(a.Jobs, Job{Name: j.Name, Schedule: j.Schedule, Target: int(j.TargetSize), RunOnce: j.RunOnce, Line: jobs[i].Find("schedule").Line()})
+	}
+	l.set.Autoscalers = append(l.set.Autoscalers, a)
+}

@@ -1,0 +1,190 @@
+package manifests
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"sigs.k8s.io/yaml"
+
+	"zeroloss/manifests/input"
+)
+
+// codec decodes strictly what this package understands.
+func codec() runtime.Decoder {
+	scheme := runtime.NewScheme()
+	scheme.AddKnownTypes(appsv1.SchemeGroupVersion, &appsv1.Deployment{})
+	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Service{})
+	addCron(scheme)
+	return serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
+}
+
+// Kinds that are read.
+const (
+	deployment = "Deployment"
+	service    = "Service"
+	cronKind   = "CronHorizontalPodAutoscaler"
+)
+
+func understood() []string { return []string{deployment, service, cronKind} }
+
+// document reads one object.
+func (l *loader) document(d input.Document) {
+	if d.Root.Shape() != input.Mapping {
+		l.problem(d.Root, "is "+d.Root.Shape()+", not a Kubernetes object", "an object has apiVersion, kind and metadata")
+		return
+	}
+	kind, api, ok := l.identify(d.Root)
+	if !ok {
+		return
+	}
+	problems := len(l.problems)
+	switch kind {
+	case deployment:
+		l.fields(d.Root, &appsv1.Deployment{})
+	case service:
+		l.fields(d.Root, &corev1.Service{})
+	case cronKind:
+		l.fields(d.Root, &cronHPA{})
+	}
+	l.identity(kind, d.Root)
+	if len(l.problems) > problems {
+		return
+	}
+	object, err := decode(d, kind, api)
+	if err != nil {
+		l.problems = append(l.problems, codecProblem(d, err))
+		return
+	}
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		l.deployment(o, d.Root)
+	case *corev1.Service:
+		l.service(o, d.Root)
+	case *cronHPA:
+		l.cron(o, d.Root)
+	}
+}
+
+// identify says what an object is, repairing what is evident; ok is false if
+// it is not read, for which there is then a warning or a problem.
+func (l *loader) identify(root input.Node) (kind, api string, ok bool) {
+	kind, api = root.Get("kind").Text(), root.Get("apiVersion").Text()
+	if kind == "" {
+		if kind = evident(root); kind == "" {
+			l.problem(root, "the object has no kind", "add kind: Deployment, or what it is")
+			return "", "", false
+		}
+		l.repair(root, "the object has no kind; its fields are those of a "+kind, "add kind: "+kind)
+	}
+	if kind == "Scenario" && strings.HasPrefix(api, "zeroloss/") {
+		l.problem(root.Get("kind"), "is a scenario, not a manifest", "run it without -f")
+		return "", "", false
+	}
+	group := strings.Split(api, "/")[0]
+	switch {
+	case kind == deployment && api == "apps/v1", kind == service && api == "v1", kind == cronKind && api == cronGroup+"/v1beta1":
+		return kind, api, true
+	case kind == deployment && (group == "apps" || group == "extensions" || api == ""):
+		l.repair(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q of a Deployment is no longer served; read as apps/v1", api), "write apiVersion: apps/v1")
+		return kind, "apps/v1", true
+	case kind == service && api == "":
+		l.repair(root, "the Service has no apiVersion; read as v1", "add apiVersion: v1")
+		return kind, "v1", true
+	case kind == cronKind:
+		l.problem(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q has no %s", api, cronKind), "write apiVersion: "+cronGroup+"/v1beta1")
+		return "", "", false
+	}
+	l.unread(root, kind, api)
+	return "", "", false
+}
+
+// unread tells a slip of the pen from an object that means nothing here.
+func (l *loader) unread(root input.Node, kind, api string) {
+	if kind == "List" {
+		l.problem(root.Find("kind"), "a List is not read", "write its items as documents, separated by ---")
+		return
+	}
+	near := input.Nearest(kind, append(understood(), "StatefulSet", "DaemonSet", "ReplicaSet"))
+	if near != "" && near != kind && len(near)-len(kind) < 3 {
+		l.problem(root.Find("kind"), fmt.Sprintf("unknown kind %q", kind), "did you mean "+near+"?")
+		return
+	}
+	l.warn(root.Find("kind"), fmt.Sprintf("%s %s (%s) is not understood and does nothing here", kind, quoted(root.Find("metadata.name").Text()), api), "")
+}
+
+// evident is the kind that only this object's fields can mean.
+func evident(root input.Node) string {
+	spec := root.Get("spec")
+	switch {
+	case spec.Get("template").Shape() == input.Mapping && strings.HasPrefix(root.Get("apiVersion").Text(), "apps/"):
+		return deployment
+	case spec.Get("ports").Shape() == input.List && root.Get("apiVersion").Text() == "v1":
+		return service
+	case spec.Get("jobs").Shape() == input.List && strings.HasPrefix(root.Get("apiVersion").Text(), cronGroup+"/"):
+		return cronKind
+	}
+	return ""
+}
+
+// identity wants a name, and each only once.
+func (l *loader) identity(kind string, root input.Node) {
+	name := root.Find("metadata.name")
+	if name.Shape() != input.Scalar || name.Text() == "" || root.Get("metadata").Get("name").Shape() == input.Nowhere {
+		l.problem(root.Find("metadata"), "the "+kind+" has no metadata.name", "")
+		return
+	}
+	key := kind + "/" + name.Text()
+	if first, twice := l.names[key]; twice {
+		l.problem(name, fmt.Sprintf("%s %q is there twice", kind, name.Text()), "first at "+first.File+":"+strconv.Itoa(first.Line))
+		return
+	}
+	l.names[key] = name.Problem("", "")
+}
+
+// decode hands the document to Kubernetes' own strict decoder.
+func decode(d input.Document, kind, api string) (runtime.Object, error) {
+	raw, err := yaml.YAMLToJSONStrict(d.Data)
+	if err != nil {
+		return nil, err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, err
+	}
+	object["kind"], object["apiVersion"] = quotedJSON(kind), quotedJSON(api)
+	if raw, err = json.Marshal(object); err != nil {
+		return nil, err
+	}
+	out, _, err := codec().Decode(raw, nil, nil)
+	return out, err
+}
+
+func quotedJSON(s string) json.RawMessage { return json.RawMessage(strconv.Quote(s)) }
+
+// codecProblem finds the line of an error that Kubernetes' decoder found and
+// the walk over the fields did not.
+func codecProblem(d input.Document, err error) input.Problem {
+	text := strings.TrimPrefix(err.Error(), "strict decoding error: ")
+	at := d.Root
+	if _, path, ok := strings.Cut(text, `field "`); ok {
+		path, _, _ = strings.Cut(path, `"`)
+		at = d.Root.Find(path)
+	} else if _, path, ok := strings.Cut(text, "Go struct field "); ok {
+		path, _, _ = strings.Cut(path, " ")
+		_, path, _ = strings.Cut(path, ".")
+		at = d.Root.Find(path)
+	}
+	const long = 300
+	if len(text) > long {
+		text = text[:long] + "…"
+	}
+	return at.Problem("cannot be decoded: "+text, "")
+}
+
+func quoted(s string) string { return strconv.Quote(s) }

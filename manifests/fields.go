@@ -1,0 +1,169 @@
+package manifests
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"zeroloss/manifests/input"
+)
+
+// fields walks an object along its Go type and finds unknown, double and
+// mistyped fields, each with its line and the nearest word. Kubernetes' own
+// decoder would find them too, but not where they are.
+func (l *loader) fields(root input.Node, object any) {
+	l.walk("", root, reflect.TypeOf(object).Elem())
+}
+
+func (l *loader) walk(path string, n input.Node, t reflect.Type) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if n.Shape() == input.Null || n.Shape() == input.Nowhere {
+		return // null is absence to Kubernetes
+	}
+	if t == reflect.TypeFor[intstr.IntOrString]() {
+		l.want(path, n, input.Scalar)
+		return
+	}
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return // quantities and times: their own affair
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		l.walkStruct(path, n, t)
+	case reflect.Map:
+		if l.want(path, n, input.Mapping) {
+			l.walkMap(path, n, t.Elem())
+		}
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			l.want(path, n, input.Scalar)
+		} else if l.want(path, n, input.List) {
+			for i, item := range n.Items() {
+				l.walk(fmt.Sprintf("%s[%d]", path, i), item, t.Elem())
+			}
+		}
+	default:
+		if t.Kind() != reflect.Interface && l.want(path, n, input.Scalar) {
+			l.scalar(path, n, t.Kind())
+		}
+	}
+}
+
+func (l *loader) want(path string, n input.Node, shape string) bool {
+	if n.Shape() == shape {
+		return true
+	}
+	hint := ""
+	if shape == input.List {
+		hint = "begin each entry with a dash"
+	}
+	l.problem(n, fmt.Sprintf("%s is %s, not %s", last(path), n.Shape(), shape), hint)
+	return false
+}
+
+func (l *loader) walkStruct(path string, n input.Node, t reflect.Type) {
+	if !l.want(path, n, input.Mapping) {
+		return
+	}
+	known := jsonFields(t)
+	seen := map[string]bool{}
+	for _, f := range n.Fields() {
+		child, ok := known[f.Key]
+		switch {
+		case !ok:
+			l.problem(f.Value, fmt.Sprintf("unknown field %q%s", f.Key, inside(path)), input.DidYouMean(f.Key, keys(known)))
+		case seen[f.Key]:
+			l.problem(f.Value, fmt.Sprintf("field %q is there twice%s", f.Key, inside(path)), "")
+		default:
+			l.walk(strings.TrimPrefix(path+"."+f.Key, "."), f.Value, child)
+		}
+		seen[f.Key] = true
+	}
+}
+
+func (l *loader) walkMap(path string, n input.Node, element reflect.Type) {
+	seen := map[string]bool{}
+	for _, f := range n.Fields() {
+		if seen[f.Key] {
+			l.problem(f.Value, fmt.Sprintf("key %q is there twice%s", f.Key, inside(path)), "")
+		}
+		seen[f.Key] = true
+		l.walk(path+"."+f.Key, f.Value, element)
+	}
+}
+
+// scalar holds a value against its Go type as YAML 1.1 reads it, which is
+// what Kubernetes speaks: on and yes are booleans there.
+func (l *loader) scalar(path string, n input.Node, kind reflect.Kind) {
+	text, plain := n.Text(), !n.Quoted()
+	boolean := plain && isBool(text)
+	number := plain && (n.Tag() == "!!int" || n.Tag() == "!!float")
+	switch kind {
+	case reflect.String:
+		if boolean || number {
+			l.problem(n, fmt.Sprintf("%s is a string, and %s without quotes is not", last(path), text), "write "+quoted(text))
+		}
+	case reflect.Bool:
+		if !boolean {
+			l.problem(n, fmt.Sprintf("%s is %s, not true or false", last(path), quoted(text)), "")
+		}
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		if n.Tag() != "!!int" {
+			l.problem(n, fmt.Sprintf("%s is %s, not a whole number", last(path), quoted(text)), wholeHint(text))
+		}
+	}
+}
+
+// wholeHint helps those who gave a number quotes or a unit.
+func wholeHint(text string) string {
+	digits := strings.TrimRight(text, "smhunit ")
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return ""
+	}
+	return "write " + digits + ", without unit and quotes"
+}
+
+func isBool(text string) bool {
+	switch strings.ToLower(text) {
+	case "true", "false", "yes", "no", "on", "off", "y", "n":
+		return true
+	}
+	return false
+}
+
+// jsonFields maps a struct's JSON names to their types, inlined ones included.
+func jsonFields(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "" && (f.Anonymous || strings.Contains(options, "inline")):
+			for k, v := range jsonFields(f.Type) {
+				fields[k] = v
+			}
+		case name != "-" && name != "":
+			fields[name] = f.Type
+		}
+	}
+	return fields
+}
+
+func last(path string) string {
+	if path == "" {
+		return "the object"
+	}
+	return path[strings.LastIndexByte(path, '.')+1:]
+}
+
+func inside(path string) string {
+	if path == "" {
+		return ""
+	}
+	return " in " + path
+}

@@ -1,0 +1,185 @@
+package manifests
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"zeroloss/manifests/input"
+)
+
+// Hook is a preStop handler; exactly one field is set.
+type Hook struct {
+	Exec    []string
+	HTTPGet *HTTPGet
+	Sleep   time.Duration
+}
+
+// HTTPGet goes to the pod's own address unless Host is set.
+type HTTPGet struct {
+	Host, Path, Scheme string
+	Port               int
+}
+
+// Probe is a container probe, Kubernetes' defaults filled in.
+type Probe struct {
+	Exec    []string
+	HTTPGet *HTTPGet
+	TCPPort int
+
+	InitialDelay     time.Duration
+	Period           time.Duration
+	Timeout          time.Duration
+	SuccessThreshold int
+	FailureThreshold int
+}
+
+// sleepWord finds the sleeps of a shell command.
+var sleepWord = regexp.MustCompile(`\bsleep\s+(\d+(?:\.\d+)?)([smh]?)\b`)
+
+// Slept is how long a hook sleeps by its own words, in all.
+func (h *Hook) Slept() time.Duration {
+	if h == nil {
+		return 0
+	}
+	total := h.Sleep
+	for _, m := range sleepWord.FindAllStringSubmatch(strings.Join(h.Exec, " "), -1) {
+		unit := m[2]
+		if unit == "" {
+			unit = "s"
+		}
+		d, err := time.ParseDuration(m[1] + unit)
+		if err == nil { // the pattern allows nothing else, but digits without end
+			total += d
+		}
+	}
+	return total
+}
+
+// CallsOffline reports whether a hook calls /offline itself.
+func (h *Hook) CallsOffline() bool {
+	return h != nil && (strings.Contains(strings.Join(h.Exec, " "), "/offline") || h.HTTPGet != nil && strings.HasPrefix(h.HTTPGet.Path, "/offline"))
+}
+
+// String is how a person would write it.
+func (h *Hook) String() string {
+	switch {
+	case h == nil:
+		return "none"
+	case h.HTTPGet != nil:
+		return fmt.Sprintf("httpGet :%d%s", h.HTTPGet.Port, h.HTTPGet.Path)
+	case h.Sleep > 0:
+		return "sleep " + h.Sleep.String()
+	case len(h.Exec) > 0:
+		return h.Exec[len(h.Exec)-1]
+	}
+	return "none"
+}
+
+// life reads hook and probes.
+func (l *loader) life(w *Workload, c corev1.Container, node input.Node) {
+	if c.Lifecycle != nil {
+		pre := node.Find("lifecycle.preStop")
+		if c.Lifecycle.PostStart != nil {
+			l.warn(node.Find("lifecycle.postStart"), "postStart is not run here", "")
+		}
+		if c.Lifecycle.PreStop != nil {
+			w.PreStop, w.HookLine = l.hook(c.Lifecycle.PreStop, c, pre, w.Role), pre.Line()
+		}
+	}
+	w.Startup = l.probe(c.StartupProbe, c, node.Get("startupProbe"), w.Role)
+	w.Readiness = l.probe(c.ReadinessProbe, c, node.Get("readinessProbe"), w.Role)
+	w.Liveness = l.probe(c.LivenessProbe, c, node.Get("livenessProbe"), w.Role)
+	slept := w.PreStop.Slept()
+	if slept > 0 && slept >= w.Grace {
+		l.set.Warnings = append(l.set.Warnings, Finding{File: w.File, Line: w.HookLine,
+			Text: fmt.Sprintf("the preStop hook of %s sleeps %s, and the grace period of %s, which runs meanwhile, ends no later: the hook will be abandoned, and 2s are left to close", w.Name, slept, w.Grace),
+			Fix:  "terminationGracePeriodSeconds: 90"})
+	}
+	if w.PreStop != nil && w.PreStop.HTTPGet != nil && w.PreStop.CallsOffline() {
+		l.set.Warnings = append(l.set.Warnings, Finding{File: w.File, Line: w.HookLine,
+			Text: "an httpGet hook comes from the node, and /offline answers 403 to all but the pod itself",
+			Fix:  "use exec: wget http://127.0.0.1:54199/offline; sleep 30"})
+	}
+}
+
+func (l *loader) hook(h *corev1.LifecycleHandler, c corev1.Container, n input.Node, role Role) *Hook {
+	switch {
+	case h.Exec != nil && len(h.Exec.Command) > 0:
+		return &Hook{Exec: h.Exec.Command}
+	case h.HTTPGet != nil:
+		return &Hook{HTTPGet: l.httpGet(h.HTTPGet, c, n.Get("httpGet"), role)}
+	case h.Sleep != nil:
+		return &Hook{Sleep: time.Duration(h.Sleep.Seconds) * time.Second}
+	}
+	l.problem(n, "preStop has none of exec, httpGet and sleep", "")
+	return nil
+}
+
+func (l *loader) httpGet(g *corev1.HTTPGetAction, c corev1.Container, n input.Node, role Role) *HTTPGet {
+	if strings.EqualFold(string(g.Scheme), "https") {
+		l.problem(n.Find("scheme"), "scheme HTTPS is not spoken by the demo services", "")
+	}
+	return &HTTPGet{Host: g.Host, Port: l.port(g.Port, c, n.Find("port"), role), Path: "/" + strings.TrimPrefix(g.Path, "/"), Scheme: "http"}
+}
+
+func (l *loader) probe(p *corev1.Probe, c corev1.Container, n input.Node, role Role) *Probe {
+	if p == nil {
+		return nil
+	}
+	out := &Probe{
+		InitialDelay: seconds(p.InitialDelaySeconds), Period: seconds(or(p.PeriodSeconds, 10)), Timeout: seconds(or(p.TimeoutSeconds, 1)),
+		SuccessThreshold: int(or(p.SuccessThreshold, 1)), FailureThreshold: int(or(p.FailureThreshold, 3)),
+	}
+	for name, v := range map[string]int32{"initialDelaySeconds": p.InitialDelaySeconds, "periodSeconds": p.PeriodSeconds, "timeoutSeconds": p.TimeoutSeconds, "successThreshold": p.SuccessThreshold, "failureThreshold": p.FailureThreshold} {
+		if v < 0 {
+			l.problem(n.Find(name), fmt.Sprintf("%s is %d", name, v), "")
+		}
+	}
+	switch {
+	case p.Exec != nil && len(p.Exec.Command) > 0:
+		out.Exec = p.Exec.Command
+	case p.HTTPGet != nil:
+		out.HTTPGet = l.httpGet(p.HTTPGet, c, n.Get("httpGet"), role)
+	case p.TCPSocket != nil:
+		out.TCPPort = l.port(p.TCPSocket.Port, c, n.Find("tcpSocket.port"), role)
+	case p.GRPC != nil:
+		l.warn(n, "a gRPC probe is not run here: the pod counts as having none", "")
+		return nil
+	default:
+		l.problem(n, "the probe has none of exec, httpGet and tcpSocket", "")
+		return nil
+	}
+	return out
+}
+
+// port resolves a port that may be named.
+func (l *loader) port(v intstr.IntOrString, c corev1.Container, n input.Node, role Role) int {
+	port := int(v.IntVal)
+	if v.Type == intstr.String {
+		if i, err := strconv.Atoi(v.StrVal); err == nil {
+			port = i
+		}
+		for _, p := range c.Ports {
+			if p.Name == v.StrVal {
+				port = role.Port() // what it listens on, whatever containerPort says
+			}
+		}
+	}
+	if port < 1 || port > 65535 {
+		l.problem(n, fmt.Sprintf("%s is no port of this container", quoted(v.String())), "1 to 65535, or the name of one of its ports")
+	}
+	return port
+}
+
+func or(v, fallback int32) int32 {
+	if v == 0 {
+		return fallback
+	}
+	return v
+}

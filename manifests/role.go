@@ -1,0 +1,80 @@
+package manifests
+
+import (
+	"path"
+	"strings"
+)
+
+// Role is the demo service that an image stands for.
+type Role string
+
+// Roles, in the order of the chain.
+const (
+	Gateway      Role = "gateway"
+	A            Role = "a"
+	B            Role = "b"
+	C            Role = "c"
+	RegistryRole Role = "registry"
+)
+
+// Chain lists the roles of the chain, the outermost first.
+func Chain() []Role { return []Role{Gateway, A, B, C} }
+
+// RoleNames lists all roles.
+func RoleNames() []string { return []string{"gateway", "a", "b", "c", "registry"} }
+
+// Port is the one a demo service listens on, whatever containerPort says.
+func (r Role) Port() int {
+	switch r {
+	case Gateway:
+		return 20000
+	case A:
+		return 20001
+	case B:
+		return 20002
+	case C:
+		return 20003
+	}
+	return 8848 // the registry's; its gRPC port is 1000 above
+}
+
+// imageRole knows the demo's images by the last part of their name.
+func imageRole(name string) (Role, bool) {
+	switch name {
+	case "spring-cloud-zuul", "spring-cloud-gateway":
+		return Gateway, true
+	case "spring-cloud-a":
+		return A, true
+	case "spring-cloud-b":
+		return B, true
+	case "spring-cloud-c":
+		return C, true
+	case "nacos-server":
+		return RegistryRole, true
+	}
+	return "", false
+}
+
+// knownImages is for hints.
+func knownImages() []string {
+	return []string{"spring-cloud-zuul", "spring-cloud-gateway", "spring-cloud-a", "spring-cloud-b", "spring-cloud-c", "nacos-server"}
+}
+
+// imageName is the last part of an image's name, without tag and digest.
+func imageName(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	name := path.Base(image)
+	name, _, _ = strings.Cut(name, ":")
+	return name
+}
+
+// role finds what an image stands for: a stand-in first, then its name.
+func (l *loader) role(image string) (Role, bool) {
+	untagged := strings.TrimSuffix(image, image[strings.LastIndexByte(image, '/')+1:]) + imageName(image)
+	for _, key := range []string{image, untagged, imageName(image)} {
+		if command, ok := l.standIns[key]; ok {
+			return roleOf(command)
+		}
+	}
+	return imageRole(imageName(image))
+}

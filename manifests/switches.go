@@ -1,0 +1,154 @@
+package manifests
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"zeroloss/manifests/input"
+)
+
+// said is one switch as it stands somewhere.
+type said struct {
+	name, value, where string
+	node               input.Node
+}
+
+// switches resolves all that a workload's labels, annotations and environment
+// say. A label wins over an annotation, and that over the environment: the
+// originals' agents see it so.
+func (l *loader) switches(w *Workload, root, container input.Node) {
+	pod := root.Find("spec.template")
+	var all []said
+	all = append(all, l.environment(container)...)
+	all = append(all, l.unfold(fields(pod.Get("metadata").Get("annotations"), "annotation"))...)
+	all = append(all, l.unfold(fields(pod.Get("metadata").Get("labels"), "label"))...)
+	l.misplaced(root)
+
+	last := map[string]said{}
+	for _, s := range all {
+		if before, twice := last[s.name]; twice && before.value != s.value {
+			l.warn(s.node, fmt.Sprintf("%s is %q as %s and %q as %s; the %s wins", s.name, s.value, s.where, before.value, before.where, s.where), "say it once")
+		}
+		last[s.name] = s
+		l.apply(&w.Switches, s)
+	}
+	w.Service, w.Tag = w.Switches.AppName, w.Switches.Tag
+	if w.Service == "" {
+		w.Service = defaultService(w.Role)
+	}
+	l.halfSaid(w, pod)
+}
+
+// apply asks the table.
+func (l *loader) apply(s *Switches, x said) {
+	table := Table()
+	i := slices.IndexFunc(table, func(row Switch) bool { return row.Name == x.name })
+	if i >= 0 {
+		if err := table[i].set(s, x.value); err != nil {
+			l.problem(x.node, fmt.Sprintf("%s: %v", x.name, err), table[i].Says)
+		}
+		return
+	}
+	if family(x.name) {
+		l.warn(x.node, fmt.Sprintf("unknown switch %q does nothing", x.name), input.DidYouMean(x.name, switchNames()))
+	}
+}
+
+// fields lists labels or annotations.
+func fields(n input.Node, where string) []said {
+	var out []said
+	for _, f := range n.Fields() {
+		out = append(out, said{name: f.Key, value: f.Value.Text(), where: where, node: f.Value})
+	}
+	return out
+}
+
+// environment lists a container's literal variables.
+func (l *loader) environment(container input.Node) []said {
+	var out []said
+	for _, e := range container.Get("env").Items() {
+		if e.Get("valueFrom").Shape() == input.Nowhere {
+			out = append(out, said{name: e.Get("name").Text(), value: e.Get("value").Text(), where: "variable", node: e})
+		}
+	}
+	return out
+}
+
+// unfold replaces the JSON of the Polaris agent's configuration by the
+// switches in it. JSON is YAML, so that it is read by the same parser.
+func (l *loader) unfold(all []said) []said {
+	var out []said
+	for _, s := range all {
+		if s.name != polarisConfig {
+			out = append(out, s)
+			continue
+		}
+		docs, problems := input.Split(input.Source{Name: s.node.File(), Data: []byte(s.value)})
+		if len(problems) > 0 || len(docs) != 1 || docs[0].Root.Shape() != input.Mapping {
+			l.problem(s.node, polarisConfig+" is not a JSON object", `as '{"spring.cloud.polaris.lossless.enabled": "true"}'`)
+			continue
+		}
+		for _, f := range docs[0].Root.Fields() {
+			out = append(out, said{name: f.Key, value: f.Value.Text(), where: "part of " + polarisConfig, node: s.node})
+		}
+	}
+	return out
+}
+
+// misplaced finds switches on the Deployment itself, where no agent looks.
+func (l *loader) misplaced(root input.Node) {
+	for _, place := range []string{"annotations", "labels"} {
+		for _, f := range root.Get("metadata").Get(place).Fields() {
+			if slices.Contains(switchNames(), f.Key) || family(f.Key) {
+				l.warn(f.Value, fmt.Sprintf("%s stands on the Deployment, where no agent looks: it does nothing", f.Key), "move it to spec.template.metadata")
+			}
+		}
+	}
+}
+
+// halfSaid names switches that need another one.
+func (l *loader) halfSaid(w *Workload, pod input.Node) {
+	s := w.Switches
+	if (s.WarmupTime != nil || s.DelayTime != nil) && !On(s.LosslessOnline, false) {
+		l.warn(pod.Find("metadata"), w.Name+": mse.lossless.warmupTime and delayTime do nothing without mse.lossless.enable", `add mse.lossless.enable: "true"`)
+	}
+	if (s.PolarisDelay != nil || s.HealthPath != "") && !On(s.Polaris, false) {
+		l.warn(pod.Find("metadata"), w.Name+": spring.cloud.polaris.lossless.* does nothing without spring.cloud.polaris.lossless.enabled", `set it to "true"`)
+	}
+	if On(s.Governed, false) && On(s.Polaris, false) {
+		l.warn(pod.Find("metadata"), w.Name+" is governed by MSE and by Polaris: both /offline ports open, and the later of the delays counts", "choose one")
+	}
+}
+
+// defaultService names a demo service that gave itself no name.
+func defaultService(r Role) string {
+	if r == Gateway {
+		return "spring-cloud-zuul"
+	}
+	return "spring-cloud-" + string(r)
+}
+
+// Host is where the registry's address points, without scheme and port;
+// "" if none was given. Ports are those of the registry's role.
+func (s Switches) Host() string {
+	_, host, ok := strings.Cut(s.RegistryAddress, "://")
+	if !ok {
+		host = s.RegistryAddress
+	}
+	host, _, _ = strings.Cut(host, "/")
+	host, _, _ = strings.Cut(host, "?")
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host = host[:i]
+	}
+	return host
+}
+
+func keys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,201 @@
+package manifests
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Switches is what the originals' names say about a workload, in one type.
+// A nil pointer means that nothing was said.
+type Switches struct {
+	// MSE and EDAS.
+	Governed         *bool // msePilotAutoEnable
+	AppName          string
+	Tag              string
+	OfflineServer    *bool // /offline on 54199
+	HTTPServer       *bool // readiness on 55199
+	GracefulShutdown *bool // the whole of lossless offline
+	TraceTag         *bool // what leaves a tagged instance carries its tag
+	LosslessOnline   *bool // mse.lossless.enable: delay and warm-up
+	WarmupTime       *time.Duration
+	WarmupCurve      *float64
+	DelayTime        *time.Duration
+	Notice           *bool
+
+	// Polaris.
+	PolarisAgent   *bool // polarismesh.cn/javaagent
+	Polaris        *bool // lossless.enabled
+	PolarisDelay   *time.Duration
+	HealthPath     string
+	HealthInterval *time.Duration
+
+	// Dubbo.
+	DubboDelay  *time.Duration
+	DubboWarmup *time.Duration
+
+	// RegistryAddress is where the originals look for Nacos; "" is the
+	// Service nacos-server.
+	RegistryAddress string
+}
+
+// Switch is one row of the table: a name of the originals and what it sets.
+type Switch struct {
+	Name string
+	Says string // what it means, for people
+	set  func(s *Switches, value string) error
+}
+
+// Table maps every name that the originals have published to its setting.
+// Sources: the vendors' documents and demo manifests.
+func Table() []Switch {
+	return []Switch{
+		{"msePilotAutoEnable", "governed by MSE", toggle(func(s *Switches) **bool { return &s.Governed })},
+		{"msePilotCreateAppName", "name in the registry", word(func(s *Switches) *string { return &s.AppName })},
+		{"alicloud.service.tag", "version", word(func(s *Switches) *string { return &s.Tag })},
+		{"micro.service.shutdown.server.enable", "/offline on 54199", toggle(func(s *Switches) **bool { return &s.OfflineServer })},
+		{"profiler.micro.service.http.server.enable", "readiness on 55199", toggle(func(s *Switches) **bool { return &s.HTTPServer })},
+		{"profiler.micro.service.graceful.shutdown.enable", "lossless offline as a whole", toggle(func(s *Switches) **bool { return &s.GracefulShutdown })},
+		{"profiler.micro.service.tag.trace.enable", "what leaves a tagged instance carries its tag", toggle(func(s *Switches) **bool { return &s.TraceTag })},
+		{"mse.lossless.enable", "lossless online: delay and warm-up", toggle(func(s *Switches) **bool { return &s.LosslessOnline })},
+		{"mse.lossless.warmupTime", "warm-up window in seconds", span(time.Second, func(s *Switches) **time.Duration { return &s.WarmupTime })},
+		{"mse.lossless.funcType", "exponent of the warm-up curve", exponent(func(s *Switches) **float64 { return &s.WarmupCurve })},
+		{"mse.lossless.delayTime", "seconds before registering", span(time.Second, func(s *Switches) **time.Duration { return &s.DelayTime })},
+		{"mse.lossless.notice", "consumers are notified", toggle(func(s *Switches) **bool { return &s.Notice })},
+
+		{"polarismesh.cn/javaagent", "the Polaris agent is injected", toggle(func(s *Switches) **bool { return &s.PolarisAgent })},
+		{"polarismesh.cn/javaagentFrameworkName", "framework; without effect here", nothing},
+		{"polarismesh.cn/javaagentFrameworkVersion", "framework's version; without effect here", nothing},
+		{"polarismesh.cn/javaagentVersion", "agent's version; without effect here", nothing},
+		{polarisConfig, "further switches, as JSON", nothing}, // unfolded before the table is asked
+		{"spring.cloud.polaris.lossless.enabled", "lossless of Polaris", toggle(func(s *Switches) **bool { return &s.Polaris })},
+		{"spring.cloud.polaris.lossless.delay-register-interval", "milliseconds before registering", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.PolarisDelay })},
+		{"spring.cloud.polaris.lossless.health-check-path", "register once this answers", word(func(s *Switches) *string { return &s.HealthPath })},
+		{"spring.cloud.polaris.lossless.health-check-interval", "milliseconds between asking it", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.HealthInterval })},
+		{"spring.cloud.polaris.lossless.port", "admin port; only 28080 is known here", only("28080")},
+
+		{"dubbo.provider.delay", "milliseconds before registering", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.DubboDelay })},
+		{"dubbo.service.delay", "milliseconds before registering", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.DubboDelay })},
+		{"dubbo.provider.warmup", "warm-up window in milliseconds", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.DubboWarmup })},
+		{"dubbo.service.warmup", "warm-up window in milliseconds", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.DubboWarmup })},
+
+		{"spring.cloud.nacos.discovery.server-addr", "address of the registry", address},
+		{"dubbo.registry.address", "address of the registry", address},
+	}
+}
+
+const polarisConfig = "polarismesh.cn/javaagentConfig"
+
+// families begin the names of which an unknown one is worth a warning.
+func families() []string {
+	return []string{
+		"msePilot", "mse.lossless.", "micro.service.", "profiler.micro.service.", "profile_micro_service_", "alicloud.service.",
+		"polarismesh.cn/", "spring.cloud.polaris.", "spring.cloud.nacos.discovery.", "dubbo.provider.", "dubbo.service.", "dubbo.registry.",
+	}
+}
+
+func family(name string) bool {
+	for _, f := range families() {
+		if len(name) > len(f) && strings.EqualFold(name[:len(f)], f) {
+			return true
+		}
+	}
+	return false
+}
+
+func switchNames() []string {
+	var names []string
+	for _, s := range Table() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// On reports whether a switch says yes; silent is its value if nothing was said.
+func On(b *bool, silent bool) bool {
+	if b == nil {
+		return silent
+	}
+	return *b
+}
+
+func toggle(field func(*Switches) **bool) func(*Switches, string) error {
+	return func(s *Switches, value string) error {
+		v := false
+		switch strings.ToLower(value) {
+		case "true", "on", "enable", "enabled":
+			v = true
+		case "false", "off", "disable", "disabled":
+		default:
+			return fmt.Errorf("%q is neither true nor false", value)
+		}
+		*field(s) = &v
+		return nil
+	}
+}
+
+func word(field func(*Switches) *string) func(*Switches, string) error {
+	return func(s *Switches, value string) error {
+		if strings.ContainsAny(value, " \t\n\"'") {
+			return fmt.Errorf("%q holds blanks or quotes", value)
+		}
+		*field(s) = value
+		return nil
+	}
+}
+
+// span reads whole units without their sign, as the originals write them.
+func span(unit time.Duration, field func(*Switches) **time.Duration) func(*Switches, string) error {
+	return func(s *Switches, value string) error {
+		const longest = 24 * time.Hour
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number (of %s, without unit)", value, unitName(unit))
+		}
+		if n < 0 || n > int64(longest/unit) {
+			return fmt.Errorf("%s %s is not between 0 and a day", value, unitName(unit))
+		}
+		d := time.Duration(n) * unit
+		*field(s) = &d
+		return nil
+	}
+}
+
+func unitName(unit time.Duration) string {
+	if unit == time.Second {
+		return "seconds"
+	}
+	return "milliseconds"
+}
+
+// exponent reads a curve, 1 (linear) to 5.
+func exponent(field func(*Switches) **float64) func(*Switches, string) error {
+	return func(s *Switches, value string) error {
+		c, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(c >= 1 && c <= 5) {
+			return fmt.Errorf("%q is no exponent between 1 and 5", value)
+		}
+		*field(s) = &c
+		return nil
+	}
+}
+
+func nothing(*Switches, string) error { return nil }
+
+func only(want string) func(*Switches, string) error {
+	return func(_ *Switches, value string) error {
+		if value != want {
+			return fmt.Errorf("%s is not supported: it is always %s here", value, want)
+		}
+		return nil
+	}
+}
+
+func address(s *Switches, value string) error {
+	if strings.Trim(value, " ") == "" {
+		return fmt.Errorf("the registry's address is empty")
+	}
+	s.RegistryAddress = value
+	return nil
+}
