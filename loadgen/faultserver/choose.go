@@ -1,0 +1,37 @@
+package faultserver
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// Exactly loses the first k arrivals of those that are eligible, by f. A
+// delivery that is sent again is never lost twice.
+func Exactly(k int, f Fault, eligible func(Arrival) bool) func(Arrival) Fault {
+	return func(a Arrival) Fault {
+		if k == 0 || a.Delivery > 1 || !eligible(a) {
+			return None
+		}
+		k--
+		return f
+	}
+}
+
+// Refusing is an address of 127.0.0.1 at which each dial is refused, and
+// which nobody else can take until release is called: its socket is bound but
+// does not listen.
+func Refusing() (addr string, release func() error, err error) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return "", nil, fmt.Errorf("making a refusing address: %w", err)
+	}
+	release = func() error { return syscall.Close(fd) }
+	if err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err == nil {
+		var name syscall.Sockaddr
+		if name, err = syscall.Getsockname(fd); err == nil {
+			return fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port), release, nil
+		}
+	}
+	release()
+	return "", nil, fmt.Errorf("making a refusing address: %w", err)
+}

@@ -1,0 +1,248 @@
+// Package faultserver is a real HTTP server on a loopback port that loses
+// chosen requests in a chosen way, and remembers which. It is what the
+// instrument is tested with: k requests lost here must be k requests of that
+// class in the log and in the ledger.
+//
+// It may know nothing of generators and ledgers; tests of any room may use it.
+package faultserver
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// Fault is a way to lose a request.
+type Fault string
+
+// The ways. A dial can only be refused by [Refusing].
+const (
+	None           Fault = ""                 // answer as one should
+	FIN            Fault = "fin"              // close after reading the request
+	RST            Fault = "rst"              // reset after reading the request
+	RSTMidBody     Fault = "rst-mid-body"     // reset after a part of the answer's body
+	Truncated      Fault = "truncated"        // close after a part of the answer's body
+	Status503      Fault = "status-503"       // answer 503
+	StallFirstByte Fault = "stall-first-byte" // never answer
+	StallBody      Fault = "stall-body"       // never end the answer's body
+)
+
+// Arrival is a request as it reached the server.
+type Arrival struct {
+	Method   string
+	Path     string
+	Seq      uint64      // from the header X-Vegeta-Seq
+	Header   http.Header // the request's
+	Nth      int         // on its connection, from 1: above 1 it is a reused one
+	Delivery int         // of this path and number, from 1: above 1 it was sent again
+}
+
+// Reused says that the request came on a connection that had served another:
+// Go's transport sends a GET on such a one again if it dies unanswered.
+func (a Arrival) Reused() bool { return a.Nth > 1 }
+
+// Lost is a request that was lost on purpose.
+type Lost struct {
+	Arrival
+	Fault Fault
+}
+
+// Answer is what a request that is not lost gets. The zero Answer is 200 with
+// the body "ok".
+type Answer struct {
+	Body   string
+	Header http.Header
+}
+
+// Server is a fault server. Make it with [Start].
+type Server struct {
+	choose func(Arrival) Fault
+	answer func(Arrival) Answer
+	ln     net.Listener
+
+	mu         sync.Mutex
+	conns      map[net.Conn]bool
+	deliveries map[string]int
+	lost       []Lost
+	err        error
+	wg         sync.WaitGroup
+}
+
+// Start serves on a free port of 127.0.0.1. choose is asked for each arrival,
+// one at a time; answer may be nil.
+func Start(choose func(Arrival) Fault, answer func(Arrival) Answer) (*Server, error) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("starting fault server: %w", err)
+	}
+	s := &Server{choose: choose, answer: answer, ln: ln, conns: map[net.Conn]bool{}, deliveries: map[string]int{}}
+	s.wg.Go(s.accept)
+	return s, nil
+}
+
+// URL is the server's base URL.
+func (s *Server) URL() string { return "http://" + s.ln.Addr().String() }
+
+// Lost lists what was lost so far, in order.
+func (s *Server) Lost() []Lost {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Lost(nil), s.lost...)
+}
+
+// Close ends all connections. The error tells of a request that the server
+// could not treat as it was meant to be.
+func (s *Server) Close() error {
+	err := s.ln.Close()
+	s.mu.Lock()
+	for c := range s.conns {
+		c.Close()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+	return errors.Join(err, s.err)
+}
+
+func (s *Server) accept() {
+	for {
+		c, err := s.ln.Accept()
+		if err != nil {
+			return // closed
+		}
+		s.mu.Lock()
+		s.conns[c] = true
+		s.mu.Unlock()
+		s.wg.Go(func() {
+			defer func() {
+				c.Close()
+				s.mu.Lock()
+				delete(s.conns, c)
+				s.mu.Unlock()
+			}()
+			s.serve(c.(*net.TCPConn))
+		})
+	}
+}
+
+// serve answers the requests of one connection until it ends.
+func (s *Server) serve(c *net.TCPConn) {
+	in := bufio.NewReader(c)
+	for nth := 1; ; nth++ {
+		req, err := http.ReadRequest(in)
+		if err != nil {
+			return // the client is done with the connection
+		}
+		if _, err := io.Copy(io.Discard, req.Body); err != nil {
+			return
+		}
+		a, fault, err := s.arrive(req, nth)
+		if err != nil {
+			s.note(err)
+			return
+		}
+		ends, err := s.treat(c, a, fault)
+		if err != nil && fault != None {
+			s.note(fmt.Errorf("losing request %d by %s: %w", a.Seq, fault, err))
+		}
+		if err != nil || ends || req.Close {
+			return
+		}
+	}
+}
+
+func (s *Server) note(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = errors.Join(s.err, err)
+}
+
+func (s *Server) arrive(req *http.Request, nth int) (Arrival, Fault, error) {
+	seq, err := strconv.ParseUint(req.Header.Get("X-Vegeta-Seq"), 10, 64)
+	if err != nil {
+		return Arrival{}, None, fmt.Errorf("request without a number: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := req.URL.Path + " " + strconv.FormatUint(seq, 10)
+	s.deliveries[key]++
+	a := Arrival{Method: req.Method, Path: req.URL.Path, Seq: seq, Header: req.Header, Nth: nth, Delivery: s.deliveries[key]}
+	fault := s.choose(a)
+	if fault != None {
+		s.lost = append(s.lost, Lost{Arrival: a, Fault: fault})
+	}
+	return a, fault, nil
+}
+
+const (
+	partHead = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+	part     = partHead + "ten bytes."
+	failing  = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
+)
+
+// treat answers or loses one request; ends says that the connection is over.
+func (s *Server) treat(c *net.TCPConn, a Arrival, f Fault) (ends bool, err error) {
+	switch f {
+	case None:
+		return false, s.reply(c, a)
+	case Status503:
+		_, err = io.WriteString(c, failing)
+		return false, err
+	case FIN:
+		return true, nil
+	case RST:
+		return true, reset(c)
+	case Truncated:
+		_, err = io.WriteString(c, part)
+		return true, err
+	case RSTMidBody:
+		if _, err = io.WriteString(c, part); err == nil {
+			err = reset(c)
+		}
+		return true, err
+	case StallFirstByte:
+		return true, hold(c)
+	case StallBody:
+		if _, err = io.WriteString(c, part); err == nil {
+			err = hold(c)
+		}
+		return true, err
+	}
+	return true, fmt.Errorf("unknown fault %q", f)
+}
+
+func (s *Server) reply(c net.Conn, a Arrival) error {
+	ans := Answer{}
+	if s.answer != nil {
+		ans = s.answer(a)
+	}
+	if ans.Body == "" {
+		ans.Body = "ok"
+	}
+	out := bufio.NewWriter(c)
+	fmt.Fprintf(out, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n", len(ans.Body))
+	if err := ans.Header.Write(out); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\r\n%s", ans.Body)
+	return out.Flush() // a bufio.Writer keeps its first error
+}
+
+// reset makes the connection's end a RST.
+func reset(c *net.TCPConn) error {
+	if err := c.SetLinger(0); err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// hold waits until the client gives up, or the server is closed.
+func hold(c *net.TCPConn) error {
+	// Whatever ends it, it has stalled long enough.
+	_, _ = io.Copy(io.Discard, c)
+	return nil
+}

@@ -1,0 +1,109 @@
+package loadgen
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/loadgen/traffic"
+)
+
+// schedule hands out a stream's requests in order. It is pure: now is an
+// offset from the plan's zero.
+type schedule struct {
+	stream traffic.Stream
+	late   time.Duration
+	count  uint64
+	next   uint64
+}
+
+func newSchedule(s traffic.Stream, late time.Duration) schedule {
+	return schedule{stream: s, late: late, count: s.Count()}
+}
+
+// skip passes over what is too late to be sent: the requests [from, to).
+func (s *schedule) skip(now time.Duration) (from, to uint64) {
+	from = s.next
+	s.next = max(s.next, s.stream.DueBy(now-s.late-1))
+	return from, s.next
+}
+
+// wait is the time until the next request is due; ok is false if there is
+// none.
+func (s *schedule) wait(now time.Duration) (d time.Duration, ok bool) {
+	if s.next >= s.count {
+		return 0, false
+	}
+	return s.stream.Due(s.next) - now, true
+}
+
+// pacer says when to send what, and remembers it until it is sent: each
+// request is either claimed once or left over at the end.
+type pacer struct {
+	zero   time.Time // with its monotonic reading
+	plan   schedule
+	unsent func(seq uint64)
+
+	mu      sync.Mutex
+	pending map[uint64]uint64 // the stream's number of a hit not yet claimed
+}
+
+func newPacer(s traffic.Stream, zero time.Time, late time.Duration, unsent func(seq uint64)) *pacer {
+	return &pacer{zero: zero, plan: newSchedule(s, late), unsent: unsent, pending: make(map[uint64]uint64)}
+}
+
+// pace blocks until the next request is due and makes it the given hit. It is
+// false when there is no more to be sent or ctx is done. It is for one
+// goroutine.
+func (p *pacer) pace(ctx context.Context, timer *time.Timer, hit uint64) bool {
+	for ctx.Err() == nil {
+		now := time.Since(p.zero)
+		for n, to := p.plan.skip(now); n < to; n++ {
+			p.unsent(n)
+		}
+		wait, ok := p.plan.wait(now)
+		if !ok {
+			return false
+		}
+		if wait <= 0 {
+			p.mu.Lock()
+			p.pending[hit] = p.plan.next
+			p.mu.Unlock()
+			p.plan.next++
+			return true
+		}
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return false
+}
+
+// claim is the stream's number of a hit that is now to be sent.
+func (p *pacer) claim(hit uint64) (seq uint64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	seq, ok = p.pending[hit]
+	delete(p.pending, hit)
+	return seq, ok
+}
+
+// finish tells of all that was due by now and never claimed. Nothing may be
+// paced or claimed any more.
+func (p *pacer) finish(now time.Time) {
+	for _, seq := range p.pending {
+		p.unsent(seq)
+	}
+	clear(p.pending)
+	for due := p.plan.stream.DueBy(now.Sub(p.zero)); p.plan.next < due; p.plan.next++ {
+		p.unsent(p.plan.next)
+	}
+}
+
+// due is the instant of the stream's request seq.
+func (p *pacer) due(seq uint64) record.Micros {
+	return record.At(p.zero.Add(p.plan.stream.Due(seq)))
+}

@@ -1,0 +1,133 @@
+package loadgen
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// Run sends the load and returns when the last answer is in and all is
+// written. When ctx is done it sends nothing more, gives what is in flight
+// c.Linger to finish, and writes the log's end; that is no error, but
+// Stats.Interrupted. An error means that the load was not sent, or not
+// recorded, as it should have been.
+func Run(ctx context.Context, c Config) (Stats, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return Stats{}, err
+	}
+	now := time.Now()
+	c.Zero = now.Add(c.Zero.Sub(now)) // from here on the monotonic clock counts
+	k, err := newSink(c.Out)
+	if err != nil {
+		return Stats{}, err
+	}
+	tell := teller{c: c}
+	if err := tell.event(record.Event{Kind: record.Starting, N: int64(len(c.Streams))}); err != nil {
+		return Stats{}, err
+	}
+	before := read()
+	stats, guns, err := shoot(ctx, c, k)
+	stats.Noise = before.since()
+	if c.Progress != nil {
+		last := progress(guns, time.Now())
+		last.Stats = &stats
+		c.Progress(last)
+	}
+	if err != nil {
+		return stats, err
+	}
+	return stats, tell.end(stats)
+}
+
+// shoot fires all streams and runs the sink until both are over.
+func shoot(ctx context.Context, c Config, k *sink) (Stats, []*gun, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	base, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	defer context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(c.Linger, kill)
+		context.AfterFunc(base, func() { timer.Stop() })
+	})()
+
+	guns := make([]*gun, len(c.Streams))
+	for i, s := range c.Streams {
+		guns[i] = newGun(base, c, s, k, newTally(s))
+	}
+	over := make(chan struct{})
+	written := make(chan error, 1)
+	go func() {
+		written <- k.run(over, func() {
+			if c.Progress != nil {
+				c.Progress(progress(guns, time.Now()))
+			}
+		}, stop)
+	}()
+	var wg sync.WaitGroup
+	for _, g := range guns {
+		wg.Go(func() { g.shoot(ctx, c) })
+	}
+	wg.Wait()
+	close(over)
+	err := <-written
+
+	stats := Stats{}
+	for _, g := range guns {
+		one := g.tally.final()
+		stats.Streams = append(stats.Streams, one)
+		stats.Interrupted = stats.Interrupted || one.Due < g.stream.Count()
+	}
+	return stats, guns, err
+}
+
+// shoot fires one stream.
+func (g *gun) shoot(ctx context.Context, c Config) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	defer g.wire.CloseIdleConnections()
+	initial, most := c.workers(g.stream)
+	next := func(n uint64) bool { return g.pacer.pace(ctx, timer, n) }
+	fire(ctx, g.stream, c.Target+g.stream.Path, initial, most, next, g)
+	g.pacer.finish(time.Now())
+}
+
+// teller writes the generator's own events, if anybody wants them.
+type teller struct{ c Config }
+
+func (t teller) event(e record.Event) error {
+	if t.c.Events == nil {
+		return nil
+	}
+	e.At, e.Instance = record.At(time.Now()), t.c.Instance
+	return t.c.Events.Write(e)
+}
+
+func (t teller) end(s Stats) error {
+	noise, err := json.Marshal(s.Noise)
+	if err != nil {
+		return fmt.Errorf("encoding noise: %w", err)
+	}
+	var sent uint64
+	for _, one := range s.Streams {
+		sent += one.Sent
+	}
+	events := []record.Event{
+		{Kind: record.LoadEnd, N: int64(sent)},
+		{Kind: record.Noise, Text: "generator", Data: noise},
+		{Kind: record.End},
+	}
+	if s.Interrupted {
+		events = append([]record.Event{{Kind: record.Interrupted, N: int64(sent)}}, events...)
+	}
+	for _, e := range events {
+		if err := t.event(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
