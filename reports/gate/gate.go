@@ -1,0 +1,164 @@
+package gate
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"zeroloss/reports/expect"
+	"zeroloss/reports/ledger"
+)
+
+// withDefaults fills in the limits that are zero.
+func (c Criteria) withDefaults() Criteria {
+	fill := func(v *float64, d float64) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	fill(&c.MaxUnsentShare, 0.001)
+	fill(&c.MaxRateErrorPct, 1)
+	fill(&c.MaxSlipP99Ms, 50)
+	return c
+}
+
+// Judge holds a ledger against the expectations. The order is: an instrument
+// that was not fit makes the run invalid, whatever it saw; then a failed gate
+// fails it; then what a gate or a contrast could not measure, or an unmet
+// contrast, makes it invalid. What is left has passed.
+func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Result {
+	c = c.withDefaults()
+	r := Result{Verdict: Pass, Criteria: c}
+	var failed, unproven []string
+	judged := false
+	for _, e := range expectations {
+		o := judge(l, e)
+		r.Expectations = append(r.Expectations, o)
+		if e.Role == expect.Info {
+			continue
+		}
+		judged = true
+		switch o.Verdict {
+		case Fail:
+			failed = append(failed, o.reason())
+		case Invalid:
+			unproven = append(unproven, o.reason())
+		}
+	}
+	if !judged {
+		unproven = append(unproven, "no expectation is a gate or a contrast: the run can prove nothing; give the scenario one")
+	}
+	unfit := unfit(c, l)
+	switch {
+	case len(unfit) > 0:
+		r.Verdict, r.Reasons = Invalid, unfit
+	case len(failed) > 0:
+		r.Verdict, r.Reasons = Fail, failed
+	case len(unproven) > 0:
+		r.Verdict, r.Reasons = Invalid, unproven
+	}
+	return r
+}
+
+// unfit lists why the instrument's word cannot be taken.
+func unfit(c Criteria, l *ledger.Ledger) []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if l.Interrupted {
+		add("interrupted: the run did not end by itself; what was measured up to then is shown, run it again")
+	}
+	out = append(out, l.Defects...)
+	g := l.Generator
+	if g.Sent == 0 {
+		add("no data: not one request was sent")
+	}
+	for _, a := range l.Arms {
+		if g.Sent > 0 && a.Sent == 0 {
+			add("no data for arm %s: not one request of it was sent", a.Name)
+		}
+	}
+	if g.Due > 0 {
+		if share := float64(g.Unsent) / float64(g.Due); share > c.MaxUnsentShare {
+			add("generator starved: %d of %d requests were not sent (limit %g %%); lower the rate or free the machine", g.Unsent, g.Due, 100*c.MaxUnsentShare)
+		}
+	}
+	if g.UnsentNearRelease > 0 {
+		add("generator starved: %d requests were not sent within 2 s of a release, where losses would be; lower the rate or free the machine", g.UnsentNearRelease)
+	}
+	if g.RateErrorPercent > c.MaxRateErrorPct {
+		add("generator off: its rate was wrong by %.2f %% (limit %g %%); lower the rate or free the machine", g.RateErrorPercent, c.MaxRateErrorPct)
+	}
+	if p99 := millis(g.SlipP99); p99 > c.MaxSlipP99Ms {
+		add("generator late: 1 %% of the requests were sent %.1f ms late or more (limit %g ms); lower the rate or free the machine", p99, c.MaxSlipP99Ms)
+	}
+	return out
+}
+
+// judge holds one expectation against the ledger.
+func judge(l *ledger.Ledger, e expect.Expectation) Outcome {
+	o := Outcome{Expectation: e, Want: e.Is.Text, Got: notMeasured}
+	arm := find(l, e.Arm)
+	if arm == nil {
+		o.Verdict = Invalid
+		o.Evidence = []string{fmt.Sprintf("the ledger has no arm %q", e.Arm)}
+		return o
+	}
+	if e.Is.Predicted {
+		o.Want = fmt.Sprintf("%d..%d", arm.PredictedLow, arm.PredictedHigh)
+	}
+	v, why := measure(l, arm, e)
+	o.Evidence = evidence(l, arm, e)
+	if why != "" {
+		o.Verdict, o.Evidence = Invalid, append([]string{why}, o.Evidence...)
+		return o
+	}
+	o.Got = shown(e.Metric, v)
+	switch {
+	case e.Is.Holds(v, float64(arm.PredictedLow), float64(arm.PredictedHigh)):
+		o.Verdict = Pass
+	case e.Role == expect.Contrast:
+		o.Verdict = Invalid
+	default:
+		o.Verdict = Fail
+	}
+	return o
+}
+
+const notMeasured = "not measured"
+
+func shown(m expect.Metric, v float64) string {
+	if !m.Time() {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4g ms", v)
+}
+
+// reason is an unmet expectation in one line.
+func (o Outcome) reason() string {
+	e := o.Expectation
+	s := fmt.Sprintf("%s %s: want %s, got %s", e.Role, e.Name, o.Want, o.Got)
+	if e.Role == expect.Contrast && o.Got != notMeasured {
+		s = "no contrast: " + s
+	}
+	if e.Why != "" {
+		s += " (" + e.Why + ")"
+	}
+	if len(o.Evidence) > 0 {
+		s += "; " + strings.Join(o.Evidence[:min(3, len(o.Evidence))], "; ")
+	}
+	if n := len(o.Evidence) - 3; n > 0 {
+		s += fmt.Sprintf("; and %d more", n)
+	}
+	return s
+}
+
+func find(l *ledger.Ledger, arm string) *ledger.Arm {
+	for i := range l.Arms {
+		if l.Arms[i].Name == arm {
+			return &l.Arms[i]
+		}
+	}
+	return nil
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

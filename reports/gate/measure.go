@@ -1,0 +1,215 @@
+package gate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"zeroloss/reports/expect"
+	"zeroloss/reports/ledger"
+)
+
+// measure reads e's figure off the ledger. why is why it was not measured, ""
+// if it was.
+func measure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v float64, why string) {
+	if a.Sent == 0 && e.Metric != expect.Unsent {
+		return 0, "not one request of arm " + a.Name + " was sent"
+	}
+	switch e.Metric {
+	case expect.Lost, expect.Unexplained:
+		return float64(countLosses(l, e)), sent(l, e)
+	case expect.OK, expect.Sent, expect.Unsent:
+		return flow(l, a, e)
+	case expect.Masked:
+		return masked(l, a, e)
+	case expect.Releases:
+		return float64(a.Releases), ""
+	case expect.StaleRoute:
+		return stale(l, a)
+	}
+	if a.OK == 0 {
+		return 0, "not one request of arm " + a.Name + " was ok"
+	}
+	switch e.Metric {
+	case expect.SuccessGap:
+		return millis(a.MaxSuccessGap), ""
+	case expect.P50:
+		return millis(a.Response.P50), ""
+	case expect.P99:
+		return millis(a.Response.P99), ""
+	case expect.Max:
+		return millis(a.Response.Max), ""
+	}
+	return 0, fmt.Sprintf("metric %q is unknown here", e.Metric)
+}
+
+// countLosses counts the lost requests that e's filter leaves.
+func countLosses(l *ledger.Ledger, e expect.Expectation) (n int) {
+	for i := range l.Losses {
+		if counts(&l.Losses[i], e) {
+			n++
+		}
+	}
+	return n
+}
+
+func counts(x *ledger.Loss, e expect.Expectation) bool {
+	f := e.Filter
+	return x.Arm == e.Arm &&
+		(f.Stream == "" || x.Stream == f.Stream) &&
+		(f.Hop == "" || x.Hop == f.Hop) &&
+		(f.Window == "" || string(x.Window) == f.Window) &&
+		(len(f.Classes) == 0 || slices.Contains(f.Classes, string(x.Class))) &&
+		(e.Metric != expect.Unexplained || x.Window == ledger.NoWindow)
+}
+
+// sent makes sure that there was something to lose.
+func sent(l *ledger.Ledger, e expect.Expectation) string {
+	if e.Filter.Stream == "" {
+		return ""
+	}
+	s := stream(l, e)
+	if s == nil || s.Sent == 0 {
+		return "not one request of stream " + e.Filter.Stream + " was sent"
+	}
+	return ""
+}
+
+func stream(l *ledger.Ledger, e expect.Expectation) *ledger.Stream {
+	for i := range l.Streams {
+		if l.Streams[i].Name == e.Filter.Stream && l.Streams[i].Arm == e.Arm {
+			return &l.Streams[i]
+		}
+	}
+	return nil
+}
+
+// flow is a count of requests that were not lost: they have no hop, class or
+// window.
+func flow(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, string) {
+	f := e.Filter
+	if f.Hop != "" || f.Window != "" || len(f.Classes) > 0 {
+		return 0, string(e.Metric) + " is not told by hop, window or class: only losses are"
+	}
+	ok, sent, unsent := a.OK, a.Sent, a.Unsent
+	if f.Stream != "" {
+		s := stream(l, e)
+		if s == nil || s.Due == 0 {
+			return 0, "stream " + f.Stream + " has no request"
+		}
+		ok, sent, unsent = s.OK, s.Sent, s.Unsent
+	}
+	switch e.Metric {
+	case expect.OK:
+		return float64(ok), ""
+	case expect.Sent:
+		return float64(sent), ""
+	}
+	return float64(unsent), ""
+}
+
+func masked(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, string) {
+	f := e.Filter
+	switch {
+	case a.Masked == nil:
+		return 0, "masked losses of arm " + a.Name + " could not be seen: a service of its chain tells no trail"
+	case f.Window != "" || len(f.Classes) > 0 || f.Stream != "" && f.Hop != "":
+		return 0, "masked losses are told by stream or by hop only"
+	case f.Hop != "":
+		return float64(a.MaskedByHop[f.Hop]), ""
+	case f.Stream != "":
+		if s := stream(l, e); s != nil && s.Sent > 0 {
+			return float64(s.Masked), ""
+		}
+		return 0, "not one request of stream " + f.Stream + " was sent"
+	}
+	return float64(*a.Masked), ""
+}
+
+// stale is measured only where an instance that was released told when it had
+// deregistered.
+func stale(l *ledger.Ledger, a *ledger.Arm) (float64, string) {
+	for _, r := range l.Releases {
+		if slices.Contains(r.Arms, a.Name) && r.Deregistered != nil {
+			return millis(a.StaleRoute), ""
+		}
+	}
+	return 0, "no release of arm " + a.Name + " is known to have deregistered"
+}
+
+// evidence is what stands behind a figure: losses by window, hop, class and
+// instance, or the releases.
+func evidence(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) []string {
+	switch e.Metric {
+	case expect.Lost, expect.Unexplained, expect.OK:
+		out := lossEvidence(l, e)
+		if e.Is.Predicted && a.PredictionWhy != "" {
+			out = append(out, "predicted: "+a.PredictionWhy)
+		}
+		return out
+	case expect.Releases, expect.StaleRoute:
+		return releaseEvidence(l, a)
+	}
+	return nil
+}
+
+// group is losses of one kind.
+type group struct {
+	window             ledger.Window
+	hop, class, callee string
+	n                  int
+	first, last        time.Duration
+}
+
+func lossEvidence(l *ledger.Ledger, e expect.Expectation) []string {
+	var groups []*group
+	index := map[group]*group{}
+	for i := range l.Losses {
+		x := &l.Losses[i]
+		if !counts(x, e) {
+			continue
+		}
+		key := group{window: x.Window, hop: x.Hop, class: string(x.Class), callee: x.Callee.String()}
+		g := index[key]
+		if g == nil {
+			fresh := key
+			g = &fresh
+			g.first = x.Sent
+			index[key] = g
+			groups = append(groups, g)
+		}
+		g.n++
+		g.last = x.Sent
+	}
+	slices.SortStableFunc(groups, func(a, b *group) int { return b.n - a.n })
+	out := make([]string, len(groups))
+	for i, g := range groups {
+		out[i] = g.String()
+	}
+	return out
+}
+
+func (g *group) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d in window %s: %s %s", g.n, g.window, g.hop, g.class)
+	if g.callee != "" {
+		b.WriteString(" by " + g.callee)
+	}
+	fmt.Fprintf(&b, ", from %+.3f s", g.first.Seconds())
+	if g.n > 1 {
+		fmt.Fprintf(&b, " to %+.3f s", g.last.Seconds())
+	}
+	return b.String()
+}
+
+func releaseEvidence(l *ledger.Ledger, a *ledger.Arm) []string {
+	var out []string
+	for _, r := range l.Releases {
+		if slices.Contains(r.Arms, a.Name) {
+			out = append(out, fmt.Sprintf("%s: %s at %+.3f s, lost %d, stale route %.0f ms",
+				r.Instance, r.Why, r.At.Seconds(), r.LostByArm[a.Name], millis(r.StaleRoute)))
+		}
+	}
+	return out
+}
