@@ -1,0 +1,90 @@
+package loadgen
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/traffic"
+)
+
+func TestPacerKeepsToTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := traffic.Stream{Name: "s", Rate: 300, Start: time.Second, Duration: 10 * time.Second}
+		p := newPacer(s, time.Now(), time.Second, func(seq uint64) { t.Errorf("%d is unsent", seq) })
+		timer := time.NewTimer(time.Hour)
+		hit := uint64(0)
+		for ; p.pace(t.Context(), timer, hit); hit++ {
+			seq, ok := p.claim(hit)
+			require.True(t, ok)
+			require.Equal(t, hit, seq)
+			require.Equal(t, s.Due(seq), time.Since(p.zero), "virtual time: to the nanosecond")
+		}
+		require.Equal(t, s.Count(), hit)
+		p.finish(time.Now())
+	})
+}
+
+// A generator that is held up for 300 ms sends what is at most 100 ms late,
+// and says of the rest that it is unsent.
+func TestPacerSkipsWhatIsTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := traffic.Stream{Name: "s", Rate: 100, Duration: time.Second}
+		var unsent []uint64
+		p := newPacer(s, time.Now(), 100*time.Millisecond, func(seq uint64) { unsent = append(unsent, seq) })
+		timer := time.NewTimer(time.Hour)
+		var sent []uint64
+		for hit := uint64(0); p.pace(t.Context(), timer, hit); hit++ {
+			seq, ok := p.claim(hit)
+			require.True(t, ok)
+			sent = append(sent, seq)
+			if hit == 10 { // at 100 ms; the next to be paced is at 400 ms
+				time.Sleep(300 * time.Millisecond)
+			}
+		}
+		p.finish(time.Now())
+		var want []uint64
+		for seq := uint64(11); seq < 30; seq++ { // due at 110 to 290 ms
+			want = append(want, seq)
+		}
+		require.Equal(t, want, unsent)
+		require.Equal(t, s.Count(), uint64(len(sent)+len(unsent)))
+		require.Equal(t, uint64(30), sent[11])
+	})
+}
+
+func TestPacerEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := traffic.Stream{Name: "s", Rate: 10, Duration: time.Minute}
+		var unsent []uint64
+		p := newPacer(s, time.Now(), time.Second, func(seq uint64) { unsent = append(unsent, seq) })
+		timer := time.NewTimer(time.Hour)
+		require.True(t, p.pace(ctx, timer, 0))
+		require.True(t, p.pace(ctx, timer, 1))
+		_, ok := p.claim(0)
+		require.True(t, ok)
+		_, ok = p.claim(0)
+		require.False(t, ok, "a hit is claimed once")
+		time.AfterFunc(50*time.Millisecond, cancel)
+		require.False(t, p.pace(ctx, timer, 2))
+		require.Equal(t, 150*time.Millisecond, time.Since(p.zero), "it does not wait for the next")
+
+		time.Sleep(300 * time.Millisecond)
+		p.finish(time.Now()) // 1 was never claimed; 2, 3 and 4 were due since
+		require.Equal(t, []uint64{1, 2, 3, 4}, unsent)
+	})
+}
+
+func TestZeroInThePast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := traffic.Stream{Name: "s", Rate: 10, Duration: time.Second}
+		unsent := 0
+		p := newPacer(s, time.Now().Add(-time.Minute), time.Second, func(uint64) { unsent++ })
+		require.False(t, p.pace(t.Context(), time.NewTimer(time.Hour), 0))
+		require.Equal(t, 10, unsent)
+	})
+}

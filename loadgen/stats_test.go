@@ -1,0 +1,53 @@
+package loadgen
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/loadgen/traffic"
+)
+
+func TestTally(t *testing.T) {
+	y := newTally(traffic.Stream{Name: "s", Rate: 100})
+	for i := range 101 {
+		due := record.Micros(1_000_000 + 10_000*i)
+		r := record.Request{Due: due, Sent: due + record.Micros(i), Done: due + 5000}
+		switch {
+		case i == 50:
+			r = record.Request{Due: due, Unsent: true}
+		case i%10 == 0:
+			r.Class = record.Refused
+		}
+		y.add(&r)
+	}
+	s := y.final()
+	require.Equal(t, uint64(101), s.Due)
+	require.Equal(t, uint64(100), s.Sent)
+	require.Equal(t, uint64(1), s.Unsent)
+	require.Equal(t, map[record.Class]uint64{record.Refused: 10}, s.Failed)
+	require.Equal(t, uint64(90), s.OK)
+	require.Equal(t, 49*time.Microsecond, s.SlipP50)
+	require.Equal(t, 99*time.Microsecond, s.SlipP99)
+	require.Equal(t, 100*time.Microsecond, s.SlipMax)
+	require.InDelta(t, -1.01, s.RateErrorPercent, 0.001) // 99 gaps in 1.0001 s
+}
+
+func TestNearestRank(t *testing.T) {
+	require.Zero(t, nearestRank(nil, 99))
+	require.Equal(t, 7*time.Microsecond, nearestRank([]int32{7}, 50))
+	require.Equal(t, 1*time.Microsecond, nearestRank([]int32{1, 2}, 50))
+	require.Equal(t, 2*time.Microsecond, nearestRank([]int32{1, 2}, 99))
+}
+
+func TestNoiseReadings(t *testing.T) {
+	require.Equal(t, 1230*time.Millisecond, stealOf([]byte("cpu  1 2 3 4 5 6 7 123 9 0\ncpu0 1\n")))
+	require.Zero(t, stealOf([]byte("cpu 1 2")))
+	require.Equal(t, 123456*time.Microsecond, pressureOf([]byte("some avg10=0.00 avg60=0.00 avg300=0.00 total=123456\nfull total=1\n")))
+	require.Zero(t, pressureOf([]byte("nonsense")))
+	n := read().since()
+	require.GreaterOrEqual(t, n.CPU, time.Duration(0))
+	require.Positive(t, n.Wall)
+}
