@@ -36,6 +36,7 @@ type Fault struct {
 // task is a push that is due: one per service, as changes merge into it.
 type task struct {
 	start  time.Duration // of the delay
+	merged time.Duration // when the latest change met it
 	delay  time.Duration
 	since  time.Duration // first change that it carries
 	all    bool          // to every subscriber; otherwise to those of to
@@ -53,6 +54,7 @@ func (t *Table) changed(now time.Duration, k Key) {
 // postpone a push, and a change that meets a waiting push rides along.
 func (t *Table) schedule(k Key, n task) {
 	if old := t.tasks[k]; old != nil {
+		n.merged = max(n.start, old.merged)
 		n.start = min(n.start, old.start)
 		n.since = firstChange(*old, n)
 		n.all = n.all || old.all
@@ -92,7 +94,9 @@ func (t *Table) tick(d time.Duration) time.Duration {
 	return d + w - past
 }
 
-func (t *Table) due(n *task) time.Duration { return t.tick(n.start + n.delay) }
+// due is not before the latest merge: a change that meets a retry, with its
+// longer delay, may bring its own delay to an end that is past by then.
+func (t *Table) due(n *task) time.Duration { return t.tick(max(n.start+n.delay, n.merged)) }
 
 // Next is the earliest instant at which Due has something to do.
 func (t *Table) Next() (time.Duration, bool) {

@@ -37,7 +37,12 @@ func (e *events) add(v record.Event) {
 // await returns the first event that is wanted.
 func (e *events) await(t *testing.T, want func(record.Event) bool) record.Event {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	return e.awaitFor(t, 5*time.Second, want)
+}
+
+func (e *events) awaitFor(t *testing.T, within time.Duration, want func(record.Event) bool) record.Event {
+	t.Helper()
+	deadline := time.After(within)
 	for {
 		e.mu.Lock()
 		for _, v := range e.all {

@@ -1,0 +1,281 @@
+package embedded_test
+
+import (
+	"encoding/json"
+	"net"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"zeroloss/demo-services/registry"
+	"zeroloss/demo-services/registry/embedded"
+	"zeroloss/demo-services/registry/nacos"
+	"zeroloss/demo-services/registry/registrytest"
+	"zeroloss/loadgen/record"
+)
+
+// wire is a client without an SDK: it sends what a test wants and acknowledges
+// nothing by itself.
+type wire struct {
+	*testing.T
+	unary  pb.RequestClient
+	stream grpc.BidiStreamingClient[pb.Payload, pb.Payload]
+}
+
+func dial(t *testing.T, s *embedded.Server) *wire {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///"+net.JoinHostPort(s.Host(), strconv.Itoa(s.GRPCPort())),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	st, err := pb.NewBiRequestStreamClient(conn).RequestBiStream(t.Context())
+	require.NoError(t, err)
+	return &wire{t, pb.NewRequestClient(conn), st}
+}
+
+func frame(kind, body string) *pb.Payload {
+	return &pb.Payload{Metadata: &pb.Metadata{Type: kind}, Body: &anypb.Any{Value: []byte(body)}}
+}
+
+type reply struct {
+	ErrorCode    int    `json:"errorCode"`
+	ResultCode   int    `json:"resultCode"`
+	Success      bool   `json:"success"`
+	Message      string `json:"message"`
+	RequestID    string `json:"requestId"`
+	ConnectionID string `json:"connectionId"`
+}
+
+func (w *wire) call(kind, body string) (string, reply) {
+	w.Helper()
+	p, err := w.unary.Request(w.Context(), frame(kind, body))
+	require.NoError(w, err)
+	var r reply
+	require.NoError(w, json.Unmarshal(p.GetBody().GetValue(), &r))
+	return p.GetMetadata().GetType(), r
+}
+
+// setUp introduces the client and waits until the server has understood: unlike
+// calls, the stream is not answered.
+func (w *wire) setUp() {
+	w.Helper()
+	require.NoError(w, w.stream.Send(frame("ConnectionSetupRequest", `{"clientVersion":"test","labels":{"module":"naming"}}`)))
+	for {
+		kind, r := w.call("HealthCheckRequest", `{}`)
+		if kind == "HealthCheckResponse" {
+			return
+		}
+		require.Equal(w, 301, r.ErrorCode)
+		require.NoError(w, w.Context().Err())
+	}
+}
+
+func (w *wire) receive() (string, string) {
+	w.Helper()
+	p, err := w.stream.Recv()
+	require.NoError(w, err)
+	var r reply
+	require.NoError(w, json.Unmarshal(p.GetBody().GetValue(), &r))
+	return p.GetMetadata().GetType(), r.RequestID
+}
+
+func TestWireRefusals(t *testing.T) {
+	w := dial(t, start(t, embedded.Options{}))
+	kind, r := w.call("ServerCheckRequest", `{"requestId":"7"}`)
+	require.Equal(t, "ServerCheckResponse", kind)
+	require.Equal(t, reply{ResultCode: 200, Success: true, RequestID: "7", ConnectionID: r.ConnectionID}, r)
+	require.NotEmpty(t, r.ConnectionID)
+
+	kind, r = w.call("SubscribeServiceRequest", `{"serviceName":"b","subscribe":true}`)
+	require.Equal(t, []any{"ErrorResponse", 301, false}, []any{kind, r.ErrorCode, r.Success}, "before the setup")
+	w.setUp()
+	for _, c := range []struct {
+		kind, body string
+		code       int
+	}{
+		{"ConfigQueryRequest", `{"requestId":"8"}`, 302},
+		{"", `{}`, 302},
+		{"InstanceRequest", `{"serviceName":"b","type":"registerInstance","instance":{"ip":"","port":1}}`, 400},
+		{"InstanceRequest", `{"serviceName":"b","type":"registerInstance","instance":{"ip":"x","port":65536}}`, 400},
+		{"InstanceRequest", `{"serviceName":"b","type":"explode","instance":{"ip":"x","port":1}}`, 400},
+		{"InstanceRequest", `{"serviceName":"","type":"registerInstance","instance":{"ip":"x","port":1}}`, 400},
+		{"BatchInstanceRequest", `{"serviceName":"b","type":"batchRegisterInstance","instances":[{"ip":""}]}`, 400},
+		{"SubscribeServiceRequest", `{"serviceName":7}`, 400},
+		{"ServiceListRequest", `no JSON`, 400},
+		{"ServiceQueryRequest", ``, 400},
+	} {
+		kind, r := w.call(c.kind, c.body)
+		require.Equal(t, []any{"ErrorResponse", c.code, 500, false}, []any{kind, r.ErrorCode, r.ResultCode, r.Success}, "%s %s", c.kind, c.body)
+		require.NotEmpty(t, r.Message)
+	}
+}
+
+func TestWirePushesAreSentAgainUntilAcknowledged(t *testing.T) {
+	ev := newEvents()
+	s := start(t, embedded.Options{OnEvent: ev.add, Timing: registry.Timing{
+		PushDelay: 20 * time.Millisecond, Tick: time.Millisecond, AckTimeout: 50 * time.Millisecond, RetryAfter: 10 * time.Millisecond,
+	}})
+	w := dial(t, s)
+	w.setUp()
+	kind, _ := w.call("SubscribeServiceRequest", `{"serviceName":"b","subscribe":true}`)
+	require.Equal(t, "SubscribeServiceResponse", kind)
+	kind, first := w.receive()
+	require.Equal(t, "NotifySubscriberRequest", kind)
+	_, second := w.receive()
+	require.NotEqual(t, first, second)
+	require.NoError(t, w.stream.Send(frame("NotifySubscriberResponse", `{"resultCode":500,"requestId":"`+second+`"}`)))
+	_, third := w.receive()
+	require.NoError(t, w.stream.Send(frame("NotifySubscriberResponse", `no JSON`)))
+	require.NoError(t, w.stream.Send(frame("NotifySubscriberResponse", `{"resultCode":200,"requestId":"no number"}`)))
+	require.NoError(t, w.stream.Send(frame("NotifySubscriberResponse", `{"resultCode":200,"requestId":"`+third+`"}`)))
+	e := ev.await(t, func(e record.Event) bool { return e.Kind == record.Pushed })
+	require.Equal(t, registry.Retry, e.Text)
+}
+
+func TestClientsComeBackAfterARestart(t *testing.T) {
+	s := start(t, embedded.Options{})
+	b, a := connect(t, s, "b-0/1"), connect(t, s, "a-0/1")
+	lists := make(chan []registry.Host, 64)
+	require.NoError(t, a.Subscribe(t.Context(), "b", func(h []registry.Host) { lists <- h }))
+	require.NoError(t, b.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
+	awaitHosts(t, lists, 1)
+
+	require.NoError(t, s.Restart(t.Context(), 300*time.Millisecond))
+	// The publication is back when the server lists it, the subscription when a
+	// change arrives.
+	c := connect(t, s, "")
+	again := make(chan []registry.Host, 64)
+	require.NoError(t, c.Subscribe(t.Context(), "b", func(h []registry.Host) { again <- h }))
+	awaitHosts(t, again, 1)
+	require.NoError(t, c.Register(t.Context(), "b", registry.NewHost("127.0.0.3", 3, registry.Meta{})))
+	awaitHosts(t, lists, 2)
+}
+
+func awaitHosts(t *testing.T, lists <-chan []registry.Host, n int) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		select {
+		case l := <-lists:
+			if len(l) == n {
+				return
+			}
+		case <-deadline:
+			require.FailNow(t, "no list of the wanted length", "want %d", n)
+		}
+	}
+}
+
+func TestDownForgetsAndUpIsTheSamePorts(t *testing.T) {
+	s := start(t, embedded.Options{})
+	port, rpc := s.Port(), s.GRPCPort()
+	require.NoError(t, s.Down())
+	require.NoError(t, s.Down(), "down is down")
+	for _, p := range []int{port, rpc} {
+		_, err := net.Dial("tcp", net.JoinHostPort(s.Host(), strconv.Itoa(p)))
+		require.Error(t, err)
+	}
+	require.NoError(t, s.Up())
+	require.NoError(t, s.Up(), "up is up")
+	require.Equal(t, []int{port, rpc}, []int{s.Port(), s.GRPCPort()})
+	connect(t, s, "")
+	require.NoError(t, s.Close())
+	require.NoError(t, s.Close(), "closed is closed")
+	require.ErrorContains(t, s.Up(), "closed")
+}
+
+func TestASilentConnectionIsEnded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("gRPC asks no sooner than after a second, and waits five for the answer")
+	}
+	t.Parallel()
+	ev := newEvents()
+	s := start(t, embedded.Options{OnEvent: ev.add, SilentLoss: time.Second})
+	proxy := registrytest.NewProxy(t, s.Host(), s.GRPCPort())
+	c, err := nacos.Connect(t.Context(), nacos.Options{Host: s.Host(), Port: s.Port(), GRPCPort: proxy.Port(), Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	require.NoError(t, c.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
+	proxy.Mute()
+	ev.awaitFor(t, 15*time.Second, func(e record.Event) bool { return e.Kind == record.Changed && e.Text == registry.Removed })
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	s, err := embedded.Start(embedded.Options{})
+	require.NoError(t, err)
+	w := dial(t, s)
+	w.setUp()
+	c := connect(t, s, "")
+	require.NoError(t, c.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
+	_, err = c.Pull(t.Context(), "b")
+	require.NoError(t, err)
+	require.Contains(t, goroutines(t), "embedded.(*Server).pushLoop")
+	require.NoError(t, s.Close())
+	require.NotContains(t, goroutines(t), "embedded.(*Server)")
+	require.NotContains(t, goroutines(t), "grpc.(*Server)")
+	for _, p := range []int{s.Port(), s.GRPCPort()} {
+		l, err := net.Listen("tcp", net.JoinHostPort(s.Host(), strconv.Itoa(p)))
+		require.NoError(t, err, "the port is free again")
+		require.NoError(t, l.Close())
+	}
+}
+
+func goroutines(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	require.NoError(t, pprof.Lookup("goroutine").WriteTo(&b, 2))
+	return b.String()
+}
+
+func TestKnobs(t *testing.T) {
+	ev := newEvents()
+	s := start(t, embedded.Options{OnEvent: ev.add})
+	s.SetPushDelay(0)
+	b, a := connect(t, s, "b-0/1"), connect(t, s, "a-0/1")
+	lists := make(chan []registry.Host, 64)
+	require.NoError(t, a.Subscribe(t.Context(), "b", func(h []registry.Host) { lists <- h }))
+	require.NoError(t, b.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
+	awaitHosts(t, lists, 1)
+
+	s.Freeze(true)
+	require.NoError(t, b.Deregister(t.Context(), "b", registry.Host{IP: "127.0.0.2", Port: 2}))
+	pulled, err := a.Pull(t.Context(), "b")
+	require.NoError(t, err)
+	require.Len(t, pulled, 1, "reads freeze, too")
+	require.Empty(t, lists)
+	s.Freeze(false)
+	awaitHosts(t, lists, 0)
+
+	s.SetFault("b", registry.Fault{Drop: true})
+	require.NoError(t, b.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
+	other := connect(t, s, "c-0/1")
+	require.NoError(t, other.Register(t.Context(), "free", registry.NewHost("127.0.0.3", 3, registry.Meta{})))
+	require.NoError(t, other.Subscribe(t.Context(), "free", func([]registry.Host) {}))
+	ev.await(t, func(e record.Event) bool { return e.Kind == record.Pushed && e.Service == "free" })
+	require.Empty(t, lists, "a later push went out, this one did not")
+}
+
+func FuzzFrames(f *testing.F) {
+	for _, kind := range []string{"InstanceRequest", "BatchInstanceRequest", "SubscribeServiceRequest", "ServiceQueryRequest", "ServiceListRequest", "HealthCheckRequest", "ServerCheckRequest", "?"} {
+		f.Add(kind, []byte(`{"requestId":"1","serviceName":"b","type":"registerInstance","subscribe":true,"instance":{"ip":"x","port":1,"metadata":{"a":"b"}},"instances":[{"ip":"y","port":2}],"pageNo":1,"pageSize":10}`))
+	}
+	f.Add("ServiceListRequest", []byte(`{"pageNo":9223372036854775807,"pageSize":9223372036854775807}`))
+	f.Add("InstanceRequest", []byte(`{"serviceName":"b","type":"registerInstance","instance":{"ip":"x","port":-1,"weight":-1e308}}`))
+	answer := embedded.Answerer()
+	f.Fuzz(func(t *testing.T, kind string, body []byte) {
+		got, err := answer(t.Context(), kind, body)
+		require.NoError(t, err)
+		var r reply
+		require.NoError(t, json.Unmarshal(got.GetBody().GetValue(), &r))
+		require.True(t, strings.HasSuffix(got.GetMetadata().GetType(), "Response"))
+		require.Equal(t, r.Success, got.GetMetadata().GetType() != "ErrorResponse")
+	})
+}
