@@ -13,7 +13,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,8 +89,8 @@ type Service struct {
 }
 
 // Run runs a service until its lifecycle ends, and returns the exit code that
-// it asks for. It ends at once when ctx does, or when the parent's pipe ends
-// ([ErrOrphan]). Any other error means that the service could not be what the
+// it asks for. It goes at once when ctx ends, which is no error, or when the
+// parent's pipe ends ([ErrOrphan]). Any other error means that the service could not be what the
 // settings say: a port that is taken, a registry that refuses, events that
 // cannot be written.
 //
@@ -106,11 +105,17 @@ func Run(ctx context.Context, o Options) (int, error) {
 		defer f.Close()
 		out = f
 	}
-	ctx, quit := context.WithCancelCause(ctx)
+	inner, quit := context.WithCancelCause(ctx)
 	defer quit(nil)
 	s := newService(o, newJournal(o.Settings, out), quit)
-	err := s.live(ctx, o)
-	return s.life.code, errors.Join(err, s.leave(cmp.Or(context.Cause(ctx), err)))
+	why := s.live(inner, o)
+	if ctx.Err() != nil && why != nil {
+		return 0, s.leave("told to go at once")
+	}
+	if why != nil {
+		return 1, errors.Join(why, s.leave(why.Error()))
+	}
+	return s.life.code, s.leave("")
 }
 
 func newService(o Options, j *journal, quit context.CancelCauseFunc) *Service {
@@ -224,18 +229,14 @@ func (s *Service) follow(ctx context.Context) {
 	}
 }
 
-// leave closes what is still open and ends the journal. why is nil when the
+// leave closes what is still open and ends the journal. why is "" when the
 // lifecycle came to its end, which has closed all that matters by then.
-func (s *Service) leave(why error) error {
-	text := ""
-	if why != nil {
-		text = why.Error()
-		if n := s.load.inFlight.Load(); n > 0 {
-			s.journal.note(record.Event{Kind: record.Cut, N: n})
-		}
+func (s *Service) leave(why string) error {
+	if n := s.load.inFlight.Load(); n > 0 && why != "" {
+		s.journal.note(record.Event{Kind: record.Cut, N: n, Text: why})
 	}
 	close(s.gone)
-	s.quit(why)
+	s.quit(nil)
 	s.cut()
 	for _, srv := range s.admin {
 		// Closing a listener fails only where it is closed already.
@@ -243,7 +244,7 @@ func (s *Service) leave(why error) error {
 	}
 	s.flocks.Wait()
 	// Before the registry's client, whose end may take longer than we have.
-	err := s.journal.end(text)
+	err := s.journal.end(why)
 	if s.registry != nil {
 		err = errors.Join(err, s.registry.close())
 	}

@@ -1,0 +1,326 @@
+package service_test
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/lossless"
+	"zeroloss/demo-services/service"
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
+)
+
+func hello(x *service.Exchange) { x.Reply("hello from " + x.IP()) }
+
+// forward calls the next service and answers what it said.
+func forward(x *service.Exchange) {
+	if body, ok := x.Next(x.Path(), x.Query()); ok {
+		x.Reply(body)
+	}
+}
+
+func TestComingUpAndGoing(t *testing.T) {
+	w := newWorld(t)
+	d := w.settings("b")
+	r := w.start(d, hello)
+	r.log.await(t, record.Ready)
+	resp := get(t, "http://"+r.addr()+"/x")
+	require.Equal(t, 200, resp.StatusCode)
+	require.Equal(t, "hello from "+d.IP, text(t, resp))
+	hops := trail(t, resp)
+	require.Len(t, hops, 1)
+	require.Equal(t, record.Instance{Pod: "b-1", Incarnation: 1}, hops[0].Instance)
+	require.Empty(t, resp.Header.Get(lossless.MarkerHeader))
+
+	r.term <- syscall.SIGTERM
+	require.Equal(t, 0, r.wait())
+	require.NoError(t, r.err)
+	inOrder(t, r.log.kinds(), record.Starting, record.Listening, record.Registered, record.Ready, record.Term,
+		record.Offline, record.Closing, record.Deregistering, record.Deregistered, record.ListenerClosed, record.Drained, record.End)
+	require.Equal(t, record.End, r.log.kinds()[len(r.log.kinds())-1])
+	_, err := request(t, "GET", "http://"+r.addr(), nil)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+}
+
+// inOrder asserts that want is a subsequence of got.
+func inOrder(t *testing.T, got []record.Kind, want ...record.Kind) {
+	t.Helper()
+	i := 0
+	for _, k := range got {
+		if i < len(want) && k == want[i] {
+			i++
+		}
+	}
+	require.Equal(t, len(want), i, "%v does not come in order in %v", want[min(i, len(want)-1)], got)
+}
+
+func TestOffArmsOrder(t *testing.T) {
+	for _, c := range []struct {
+		mode  string
+		want  []record.Kind
+		never record.Kind
+		code  int
+	}{
+		{settings.DeregisterFirst, []record.Kind{record.Term, record.Deregistering, record.Deregistered, record.ListenerClosed, record.Drained, record.End}, record.Closing, 0},
+		{"", []record.Kind{record.Term, record.Deregistered, record.ListenerClosed, record.End}, record.Closing, 0},
+		{settings.CloseFirst, []record.Kind{record.Term, record.ListenerClosed, record.Deregistering, record.Deregistered, record.Drained, record.End}, record.Closing, 0},
+		{settings.Kill, []record.Kind{record.Term, record.End}, record.Deregistering, 143},
+	} {
+		t.Run("mode "+c.mode, func(t *testing.T) {
+			w := newWorld(t)
+			d := w.settings("b")
+			d.Offline.Mode = c.mode
+			r := w.start(d, hello)
+			r.log.await(t, record.Ready)
+			r.term <- syscall.SIGTERM
+			require.Equal(t, c.code, r.wait())
+			require.NoError(t, r.err)
+			inOrder(t, r.log.kinds(), c.want...)
+			require.NotContains(t, r.log.kinds(), c.never)
+		})
+	}
+}
+
+// gated lets the handler's requests wait until the test opens the gate.
+func gated() (h service.Handler, entered chan struct{}, open chan struct{}) {
+	entered, open = make(chan struct{}, 100), make(chan struct{})
+	return func(x *service.Exchange) {
+		entered <- struct{}{}
+		<-open
+		x.Reply("done")
+	}, entered, open
+}
+
+func TestMarkerOnTheAnswerThatWasInFlight(t *testing.T) {
+	w := newWorld(t)
+	d := w.settings("b")
+	d.MSE = settings.MSE{On: true, OfflinePort: 54199}
+	h, entered, open := gated()
+	r := w.start(d, h)
+	r.log.await(t, record.Ready)
+	answer := make(chan *http.Response, 1)
+	go func() { answer <- get(t, "http://"+r.addr()+"/") }()
+	<-entered
+	require.Equal(t, 200, offline(t, d, "GET", ":54199").StatusCode)
+	r.log.await(t, record.Deregistered)
+	close(open)
+	resp := <-answer
+	id, err := lossless.ParseIdentity(resp.Header.Get(lossless.MarkerHeader))
+	require.NoError(t, err)
+	require.Equal(t, record.Instance{Pod: "b-1", Incarnation: 1}, id.Instance)
+	require.NotZero(t, id.Start)
+	require.Equal(t, 200, resp.StatusCode, "the request was served all the same")
+
+	// Serving goes on until TERM; a second call changes nothing.
+	again := get(t, "http://"+r.addr()+"/")
+	require.NotEmpty(t, again.Header.Get(lossless.MarkerHeader))
+	first := slices.Clone(r.log.kinds())
+	require.Contains(t, text(t, offline(t, d, "PUT", ":54199")), `"phase":"closing"`)
+	require.Equal(t, count(first, record.Deregistering), count(r.log.kinds(), record.Deregistering))
+	r.term <- syscall.SIGTERM
+	require.Equal(t, 0, r.wait())
+}
+
+func count(kinds []record.Kind, k record.Kind) (n int) {
+	for _, x := range kinds {
+		if x == k {
+			n++
+		}
+	}
+	return n
+}
+
+// offline calls /offline from the pod's own address, as its hook does.
+func offline(t *testing.T, d settings.Document, method, port string) *http.Response {
+	t.Helper()
+	resp, err := from(d.IP, method, "http://"+d.IP+port+"/offline")
+	require.NoError(t, err)
+	return resp
+}
+
+// from is a request with a source address of its own.
+func from(ip, method, url string) (*http.Response, error) {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+	tr := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}
+	req, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return tr.RoundTrip(req)
+}
+
+func TestOfflineIsThePodsAlone(t *testing.T) {
+	w := newWorld(t)
+	d := w.settings("b")
+	d.MSE = settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199}
+	d.Polaris = settings.Polaris{On: true, AdminPort: 28080}
+	r := w.start(d, hello)
+	r.log.await(t, record.Ready)
+	for _, port := range []string{":54199", ":28080"} {
+		for _, stranger := range []string{"127.0.0.1", w.ip()} { // 127.0.0.1 is the node here, or another pod
+			resp, err := from(stranger, "GET", "http://"+d.IP+port+"/offline")
+			require.NoError(t, err)
+			require.Equal(t, 403, resp.StatusCode, "from %s at %s", stranger, port)
+		}
+	}
+	require.NotContains(t, r.log.kinds(), record.Offline)
+	require.Equal(t, 405, offline(t, d, "DELETE", ":54199").StatusCode)
+	require.Equal(t, 200, offline(t, d, "DELETE", ":28080").StatusCode, "Polaris never looks at the method")
+	require.Equal(t, lossless.ByHook, r.log.await(t, record.Offline).Text)
+}
+
+func TestReadiness(t *testing.T) {
+	w := newWorld(t)
+	d := w.settings("b")
+	d.MSE = settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199}
+	d.Polaris = settings.Polaris{On: true, AdminPort: 28080}
+	d.Online.StartUp = time.Hour // it listens in an hour: its ports open now
+	r := w.start(d, hello)
+	eventually(t, func() bool {
+		resp, err := request(t, "GET", "http://"+d.IP+":28080/readiness", nil)
+		return err == nil && resp.StatusCode == 503
+	})
+	require.Equal(t, 503, get(t, "http://"+d.IP+":28080/online").StatusCode)
+	require.Equal(t, 500, get(t, "http://"+d.IP+":55199/readiness").StatusCode)
+	require.Equal(t, 500, get(t, "http://"+d.IP+":55199/health").StatusCode)
+	require.NotContains(t, r.log.kinds(), record.Listening)
+
+	d2 := w.settings("b")
+	d2.Pod, d2.MSE, d2.Polaris = "b-2", d.MSE, d.Polaris
+	r2 := w.start(d2, hello)
+	r2.log.await(t, record.Ready)
+	eventually(t, func() bool { return get(t, "http://"+d2.IP+":55199/readiness").StatusCode == 200 })
+	require.Equal(t, 200, get(t, "http://"+d2.IP+":28080/readiness").StatusCode)
+	require.Equal(t, 200, offline(t, d2, "GET", ":54199").StatusCode)
+	require.Equal(t, 500, get(t, "http://"+d2.IP+":55199/readiness").StatusCode, "going means not ready, as soon as /offline has answered")
+}
+
+// eventually asks again until it is so: for what no event tells.
+func eventually(t *testing.T, is func() bool) {
+	t.Helper()
+	require.Eventually(t, is, patience, 5*time.Millisecond)
+}
+
+func TestDoorsStayShut(t *testing.T) {
+	w := newWorld(t)
+	d := w.settings("b")
+	d.MSE = settings.MSE{On: false, OfflinePort: 54199, ReadinessPort: 55199}
+	d.Polaris = settings.Polaris{On: true}
+	r := w.start(d, hello)
+	r.log.await(t, record.Ready)
+	for _, port := range []string{":54199", ":55199", ":28080"} {
+		_, err := request(t, "GET", "http://"+d.IP+port+"/readiness", nil)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED, port)
+	}
+}
+
+func TestQueueOverflow(t *testing.T) {
+	w := newWorld(t)
+	d := w.settings("b")
+	d.Work = settings.Work{Workers: 1, Queue: 1}
+	h, entered, open := gated()
+	r := w.start(d, h)
+	addr := r.addr()
+	served := make(chan int, 2)
+	for range 2 {
+		go func() { served <- get(t, "http://"+addr+"/").StatusCode }()
+	}
+	<-entered // one works; the other waits, or is about to
+	// Whoever comes third finds the queue full, once the second is in it.
+	var resp *http.Response
+	eventually(t, func() bool {
+		if strings.Contains(text(t, get(t, "http://"+d.IP+":20900/state")), `"inFlight":2`) {
+			resp = get(t, "http://"+addr+"/")
+			return true
+		}
+		return false
+	})
+	require.Equal(t, 503, resp.StatusCode)
+	require.Equal(t, record.Overload, trail(t, resp)[0].Class)
+	close(open)
+	require.Equal(t, 200, <-served)
+	require.Equal(t, 200, <-served)
+}
+
+func TestReject(t *testing.T) {
+	w := newWorld(t)
+	d := w.settings("b")
+	d.Offline.Mode = settings.Reject
+	d.Polaris = settings.Polaris{On: true, AdminPort: 28080}
+	r := w.start(d, hello)
+	r.log.await(t, record.Ready)
+	require.Equal(t, 200, offline(t, d, "PUT", ":28080").StatusCode)
+	r.log.await(t, record.Deregistered)
+	eventually(t, func() bool {
+		resp := get(t, "http://"+r.addr()+"/")
+		return resp.StatusCode == 503 && trail(t, resp)[0].Class == record.Rejected
+	})
+	require.NotEmpty(t, get(t, "http://"+r.addr()+"/").Header.Get(lossless.MarkerHeader))
+}
+
+func TestTakenPort(t *testing.T) {
+	w := newWorld(t)
+	d := w.settings("b")
+	ln, err := net.Listen("tcp", d.IP+":0")
+	require.NoError(t, err)
+	defer ln.Close()
+	d.Port = ln.Addr().(*net.TCPAddr).Port
+	r := w.start(d, hello)
+	r.wait()
+	require.ErrorIs(t, r.err, syscall.EADDRINUSE)
+	require.ErrorContains(t, r.err, "business port of b")
+
+	d = w.settings("b")
+	d.AdminPort = ln.Addr().(*net.TCPAddr).Port
+	d.IP = ln.Addr().(*net.TCPAddr).IP.String()
+	r = w.start(d, hello)
+	r.wait()
+	require.ErrorIs(t, r.err, syscall.EADDRINUSE)
+	require.ErrorContains(t, r.err, "admin port")
+}
+
+func TestToldToGoAtOnce(t *testing.T) {
+	w := newWorld(t)
+	h, entered, open := gated()
+	r := w.start(w.settings("b"), h)
+	r.log.await(t, record.Ready)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := request(t, "GET", "http://"+r.addr()+"/", nil)
+		failed <- err
+	}()
+	<-entered
+	r.kill()
+	require.Equal(t, 0, r.wait())
+	require.NoError(t, r.err)
+	require.Error(t, <-failed)
+	close(open)
+	require.EqualValues(t, 1, r.log.await(t, record.Cut).N)
+	require.Equal(t, record.End, r.log.kinds()[len(r.log.kinds())-1])
+}
+
+func TestOrphanGoesAtOnce(t *testing.T) {
+	w := newWorld(t)
+	pr, pw, err := os.Pipe()
+	require.NoError(t, err)
+	d := w.settings("b")
+	// The service owns the descriptor, as a child does.
+	fd, err := syscall.Dup(int(pr.Fd()))
+	require.NoError(t, err)
+	require.NoError(t, pr.Close())
+	d.ParentFD = fd
+	r := w.start(d, hello)
+	r.log.await(t, record.Ready)
+	require.NoError(t, pw.Close())
+	r.wait()
+	require.ErrorIs(t, r.err, service.ErrOrphan)
+	require.Equal(t, service.ErrOrphan.Error(), r.log.await(t, record.End).Text)
+}
