@@ -1,0 +1,257 @@
+package chain_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/chain"
+	"zeroloss/demo-services/consumer"
+	"zeroloss/demo-services/lossless"
+	"zeroloss/demo-services/machine"
+	"zeroloss/demo-services/registry"
+	"zeroloss/demo-services/registry/embedded"
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 15 * time.Second
+
+// pod is one service of a chain under test.
+type pod struct {
+	doc    settings.Document
+	events string
+	term   chan os.Signal
+	done   chan struct{}
+	code   int
+	err    error
+}
+
+// cluster starts pods of a chain on loopback addresses of their own.
+type cluster struct {
+	t   *testing.T
+	reg *embedded.Server
+	net int
+	dir string
+	n   int
+}
+
+func newCluster(t *testing.T) *cluster {
+	reg, err := embedded.Start(embedded.Options{Timing: registry.Timing{PushDelay: 50 * time.Millisecond, Tick: 10 * time.Millisecond}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, reg.Close()) })
+	return &cluster{t: t, reg: reg, net: 192 + rand.IntN(63), dir: t.TempDir(), n: rand.IntN(60000)}
+}
+
+func (c *cluster) start(role, tag string, change func(*settings.Document)) *pod {
+	c.n++
+	next := map[string]string{"gateway": "spring-cloud-a", "a": "spring-cloud-b", "b": "spring-cloud-c"}
+	service := map[string]string{"gateway": "spring-cloud-zuul"}[role]
+	if service == "" {
+		service = "spring-cloud-" + role
+	}
+	name := fmt.Sprintf("%s%s-%d", service, tag, c.n)
+	d := settings.Document{
+		Schema: settings.Schema, Role: role, Pod: name, Incarnation: 1, Workload: service + tag, Service: service, Tag: tag,
+		IP: fmt.Sprintf("127.%d.%d.%d", c.net, c.n>>8&255, 1+c.n%250), Port: 20000, AdminPort: 20900,
+		MSE:      settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199},
+		Registry: settings.Registry{Host: c.reg.Host(), Port: c.reg.Port(), GRPCPort: c.reg.GRPCPort(), PushDelay: 50 * time.Millisecond},
+		Offline:  settings.Offline{Mode: settings.Lossless, Quiet: 50 * time.Millisecond, MinWait: 200 * time.Millisecond},
+		Next:     next[role], Dir: c.dir, Events: filepath.Join(c.dir, name+".ndjson"),
+	}
+	if change != nil {
+		change(&d)
+	}
+	p := &pod{doc: d, events: d.Events, term: make(chan os.Signal, 1), done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer close(p.done)
+		p.code, p.err = chain.Run(ctx, d, p.term)
+	}()
+	c.t.Cleanup(func() { cancel(); <-p.done })
+	return p
+}
+
+func (p *pod) log(t *testing.T) []record.Event {
+	f, err := os.Open(p.events)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	require.NoError(t, err)
+	defer f.Close()
+	events, _, err := record.ReadEvents(f)
+	require.NoError(t, err)
+	return events
+}
+
+// await polls the events' file: another process could do no better.
+func (p *pod) await(t *testing.T, what string, is func(record.Event) bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for _, e := range p.log(t) {
+			if is(e) {
+				return true
+			}
+		}
+		return false
+	}, patience, 5*time.Millisecond, "%s of %s", what, p.doc.Pod)
+}
+
+func (p *pod) ready(t *testing.T) {
+	t.Helper()
+	p.await(t, "ready", func(e record.Event) bool { return e.Kind == record.Ready })
+}
+
+func (p *pod) sees(t *testing.T, n int64) {
+	t.Helper()
+	p.await(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return e.Kind == record.ListSeen && e.N == n })
+}
+
+func (p *pod) end(t *testing.T) {
+	t.Helper()
+	p.term <- syscall.SIGTERM
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		require.FailNow(t, "it does not end", p.doc.Pod)
+	}
+	require.NoError(t, p.err)
+	require.Equal(t, 0, p.code)
+}
+
+func (p *pod) url(path string) string {
+	return fmt.Sprintf("http://%s:%d%s", p.doc.IP, p.doc.Port, path)
+}
+
+func ask(t *testing.T, method, url, tag, body string) (int, string, record.Trail) {
+	t.Helper()
+	req, err := http.NewRequest(method, url, strings.NewReader(body))
+	require.NoError(t, err)
+	if tag != "" {
+		req.Header.Set(record.TagHeader, tag)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	tr, err := record.ParseTrail(resp.Header.Get(record.TrailHeader))
+	require.NoError(t, err)
+	return resp.StatusCode, string(b), tr
+}
+
+func TestChain(t *testing.T) {
+	c := newCluster(t)
+	gw := c.start("gateway", "", nil)
+	a, agray := c.start("a", "", nil), c.start("a", "gray", nil)
+	b, bgray := c.start("b", "", nil), c.start("b", "gray", nil)
+	cc := c.start("c", "", nil)
+	for _, p := range []*pod{gw, a, agray, b, bgray, cc} {
+		p.ready(t)
+	}
+	gw.sees(t, 2)
+	for _, p := range []*pod{a, agray} {
+		p.sees(t, 2)
+	}
+	for _, p := range []*pod{b, bgray} {
+		p.sees(t, 1)
+	}
+	base := fmt.Sprintf("A[%s] -> B[%s] -> C[%s]", a.doc.IP, b.doc.IP, cc.doc.IP)
+	gray := fmt.Sprintf("Agray[%s] -> Bgray[%s] -> C[%s]", agray.doc.IP, bgray.doc.IP, cc.doc.IP)
+	for _, q := range []struct{ method, path, tag, body, want string }{
+		{"GET", "/A/a", "", "", base},
+		{"GET", "/A/a", "gray", "", gray},
+		{"GET", "/A/a", "blue", "", base},
+		{"GET", "/A/a?name=xiaoming", "", "", base},
+		{"GET", "/A/a?group=gray", "gray", "", gray},
+		{"GET", "/A/a2bc", "", "", base},
+		{"POST", "/A/a", "gray", "some body", gray},
+	} {
+		status, body, trail := ask(t, q.method, gw.url(q.path), q.tag, q.body)
+		require.Equal(t, 200, status, "%s %s", q.method, q.path)
+		require.Equal(t, q.want, body)
+		require.Len(t, trail, 4)
+		require.Equal(t, "spring-cloud-zuul", trail[0].Service)
+		for i, hop := range trail[:3] {
+			require.Equal(t, trail[i+1].Instance, hop.Call.Callee)
+			require.Equal(t, 200, hop.Call.Status)
+			require.Equal(t, q.tag, hop.Call.Wanted)
+			require.GreaterOrEqual(t, hop.Took, trail[i+1].Took)
+		}
+		require.Nil(t, trail[3].Call)
+	}
+	status, _, trail := ask(t, "GET", gw.url("/elsewhere"), "", "")
+	require.Equal(t, 404, status)
+	require.Len(t, trail, 1)
+}
+
+// A release of B under traffic: by lossless none is lost; what it did can be
+// replayed from its events.
+func TestReleaseLosesNothingAndReplays(t *testing.T) {
+	c := newCluster(t)
+	a := c.start("a", "", nil)
+	b1, b2 := c.start("b", "", nil), c.start("b", "", nil)
+	cc := c.start("c", "", nil)
+	for _, p := range []*pod{a, b1, b2, cc} {
+		p.ready(t)
+	}
+	a.sees(t, 2)
+	b1.sees(t, 1)
+	b2.sees(t, 1)
+	stop := make(chan struct{})
+	lost := make(chan int)
+	go func() {
+		n := 0
+		for {
+			select {
+			case <-stop:
+				lost <- n
+				return
+			default:
+			}
+			if status, _, _ := ask(t, "GET", a.url("/a"), "", ""); status != 200 {
+				n++
+			}
+		}
+	}()
+	b1.end(t)
+	close(stop)
+	require.Zero(t, <-lost)
+	a.end(t)
+	b2.end(t)
+	cc.end(t)
+
+	replay := map[string]func([]machine.Line) error{"lossless": lossless.Replay, "consumer": consumer.Replay}
+	for _, p := range []*pod{a, b1, b2, cc} {
+		lines := map[string][]machine.Line{}
+		events := p.log(t)
+		for _, e := range events {
+			if e.Kind == record.StepInput || e.Kind == record.StepDone {
+				lines[e.Text] = append(lines[e.Text], machine.Line{Kind: string(e.Kind), Data: json.RawMessage(e.Data)})
+			}
+		}
+		require.Equal(t, record.End, events[len(events)-1].Kind)
+		require.NotEmpty(t, lines["lossless"])
+		for name, l := range lines {
+			require.NoError(t, replay[name](l), "%s of %s", name, p.doc.Pod)
+		}
+	}
+}
+
+func TestUnknownRole(t *testing.T) {
+	code, err := chain.Run(t.Context(), settings.Document{Role: "d"}, nil)
+	require.Equal(t, 2, code)
+	require.ErrorContains(t, err, `"d"`)
+}
