@@ -1,0 +1,40 @@
+# zeroloss: `make help` lists what there is.
+SHELL    := /bin/bash
+SCENARIO ?= offline
+RUNTIME  ?= local
+ARGS     ?=
+GOLANGCI_LINT_VERSION := v2.12.2
+export CGO_ENABLED := 0
+
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/zeroloss
+	@go build -o bin/zeroloss ./cmd/zeroloss
+
+scenario: build ## run SCENARIO (offline) on RUNTIME (local) and open nothing: the report's path is printed
+	@bin/zeroloss run $(SCENARIO) --runtime $(RUNTIME) $(ARGS)
+
+test: ## unit, contract and transcript tests
+	go test -timeout 10m ./...
+
+lint: ## gofmt, vet, staticcheck
+	@out=$$(gofmt -l cmd demo-services e2e loadgen manifests reports scenarios); \
+	  if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+bench: build ## what the README's figures come from; ratios against a peer in the same run
+	@go test -tags bench -count 1 -timeout 60m -v -run Bench ./e2e
+
+generate: build ## rewrite what is generated: JSON Schemas, goldens
+	@bin/zeroloss schema scenario > scenarios/scenario.schema.json
+
+verify: build ## what is generated is up to date
+	@bin/zeroloss schema scenario | diff -u scenarios/scenario.schema.json - || { echo "stale: run make generate"; exit 1; }
+	@go mod tidy -diff
+	@go mod verify
+
+.PHONY: help build scenario test lint bench generate verify

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"zeroloss/demo-services/chain"
+	"zeroloss/demo-services/settings"
+)
+
+// serviceFlags are a demo service as a person starts it; the harness hands a
+// whole settings document instead.
+type serviceFlags struct {
+	doc      settings.Document
+	registry string
+}
+
+// roles of the chain: name in the registry, port, and whom each calls.
+var chainRoles = map[string]struct {
+	service, next string
+	port          int
+}{
+	"gateway": {"spring-cloud-zuul", "spring-cloud-a", 20000},
+	"a":       {"spring-cloud-a", "spring-cloud-b", 20001},
+	"b":       {"spring-cloud-b", "spring-cloud-c", 20002},
+	"c":       {"spring-cloud-c", "", 20003},
+}
+
+func newService(env Env) *cobra.Command {
+	var f serviceFlags
+	cmd := &cobra.Command{
+		Use:       "service gateway|a|b|c",
+		Short:     "Run one demo service by itself",
+		Long:      "Runs one service of the chain until TERM (or Ctrl-C), upon which it leaves as --offline says.",
+		ValidArgs: []string{"gateway", "a", "b", "c"},
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := f.document(args[0], env.Getenv(settings.Env))
+			if err != nil {
+				return inputError(err)
+			}
+			if d.Dir == "" {
+				if d.Dir, err = os.MkdirTemp("", "zeroloss-"); err != nil {
+					return environmentError(err)
+				}
+				defer os.RemoveAll(d.Dir)
+			}
+			return runService(cmd.Context(), d)
+		},
+	}
+	p := cmd.Flags()
+	p.StringVar(&f.registry, "registry", "127.0.0.1:8848", "the Nacos server's HTTP address; SDKs' port is 1000 above")
+	p.StringVar(&f.doc.IP, "ip", "127.0.0.1", "address to listen on and to register")
+	p.IntVar(&f.doc.Port, "port", 0, "business port (default: the role's, 20000 to 20003)")
+	p.StringVar(&f.doc.Service, "name", "", "name in the registry (default: the role's)")
+	p.StringVar(&f.doc.Next, "next", "", "name of the service to call (default: the role's)")
+	p.StringVar(&f.doc.Tag, "tag", "", "version; empty is base")
+	p.StringVar(&f.doc.Offline.Mode, "offline", settings.Lossless, "lossless, deregister-first, close-first, kill or reject")
+	return cmd
+}
+
+// document is what the environment says (the harness), or else the flags.
+func (f *serviceFlags) document(role, fromEnv string) (settings.Document, error) {
+	if path, ok := strings.CutPrefix(fromEnv, "@"); ok {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return settings.Document{}, fmt.Errorf("reading settings: %w", err)
+		}
+		fromEnv = string(b)
+	}
+	if fromEnv != "" {
+		return settings.Parse([]byte(fromEnv))
+	}
+	host, port, err := net.SplitHostPort(f.registry)
+	if err != nil {
+		return settings.Document{}, fmt.Errorf("reading --registry %q: %w", f.registry, err)
+	}
+	d, r := f.doc, chainRoles[role]
+	if d.Registry.Port, err = strconv.Atoi(port); err != nil {
+		return d, fmt.Errorf("reading --registry %q: the port is no number", f.registry)
+	}
+	d.Schema, d.Role, d.Pod, d.Incarnation, d.Workload = settings.Schema, role, fmt.Sprintf("%s-%d", role, os.Getpid()), 1, role
+	d.Registry.Host, d.Registry.PushDelay = host, 500*time.Millisecond
+	if d.Port == 0 {
+		d.Port = r.port
+	}
+	if d.Service == "" {
+		d.Service = r.service
+	}
+	if d.Next == "" {
+		d.Next = r.next
+	}
+	if d.Offline.Mode == settings.Lossless {
+		d.MSE = settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199}
+	}
+	return d, nil
+}
+
+// runService lives until TERM. The command's own context is not its life:
+// TERM asks the service to leave in order, which takes its time.
+func runService(ctx context.Context, d settings.Document) error {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM, os.Interrupt)
+	defer signal.Stop(term)
+	code, err := chain.Run(context.WithoutCancel(ctx), d, term)
+	if err != nil {
+		return portError(fmt.Sprintf("service %s (%s)", d.Service, d.Pod), err)
+	}
+	if code != 0 {
+		return &exitError{code: exitCode(code)}
+	}
+	return nil
+}

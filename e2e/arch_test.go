@@ -1,0 +1,214 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "zeroloss/"
+
+// layers is the import law: a package imports ours of lower layers only. The
+// order of rows is the order of the rooms in the documentation.
+var layers = map[string]struct {
+	layer int
+	why   string
+}{
+	"loadgen/record":         {0, "the vocabulary of what is observed"},
+	"demo-services/machine":  {0, "the one loop around every Step machine"},
+	"demo-services/settings": {0, "what a service is told"},
+	"reports/exact":          {0, "numbers in, numbers out"},
+
+	"demo-services/lossless": {1, "lifecycle decisions"},
+	"demo-services/warmup":   {1, "weight as a function of age"},
+	"demo-services/lane":     {1, "which instances a request may go to"},
+	"demo-services/registry": {1, "pure table and push queue"},
+	"loadgen/traffic":        {1, "a stream without sending it"},
+	"manifests":              {1, "YAML, positions, the switch table"},
+	"reports/expect":         {1, "the grammar of expectations"},
+
+	"demo-services/consumer":          {2, "view and pick"},
+	"demo-services/registry/embedded": {2, "a Nacos-compatible server"},
+	"demo-services/registry/nacos":    {2, "the only user of the SDK's client"},
+	"scenarios/spec":                  {2, "the scenario as written"},
+	"scenarios/control":               {2, "pure control plane"},
+
+	"demo-services/service": {3, "the skeleton that services share"},
+	"loadgen":               {3, "vegeta"},
+	"loadgen/faultserver":   {1, "loses exactly k requests, for tests of the instrument"},
+	"scenarios/plan":        {3, "the scenario compiled"},
+
+	"demo-services/chain": {4, "gateway, A, B, C"},
+	"scenarios/rundir":    {4, "layout of a run on disk"},
+
+	"reports/ledger": {5, "the account"},
+	"scenarios/run":  {5, "Runtime, Node, Clock"},
+
+	"scenarios/run/local": {6, "child processes on this machine"},
+	"reports/gate":        {6, "the verdict"},
+
+	"reports": {7, "what every renderer reads"},
+
+	"reports/html":  {8, "the page"},
+	"reports/chart": {8, "the pictures"},
+	"scenarios":     {8, "the catalogue"},
+
+	"cmd/zeroloss/internal/cli": {9, "the verbs"},
+	"cmd/zeroloss":              {10, "one-line main"},
+	"e2e":                       {10, "tests of the whole"},
+}
+
+// suites are contract suites: tests of any layer may import them.
+var suites = map[string]string{
+	"demo-services/registry/registrytest": "what a Nacos server must do",
+}
+
+// heavy names who may import a heavy dependency, and nobody else.
+var heavy = map[string][]string{
+	"github.com/tsenart/vegeta":        {"loadgen"},
+	"github.com/nacos-group":           {"demo-services/registry/nacos", "demo-services/registry/embedded"},
+	"gonum.org/v1/plot":                {"reports/chart"},
+	"k8s.io/":                          {"manifests"},
+	"mvdan.cc/sh":                      {"scenarios/run/local", "cmd/zeroloss/internal/cli"},
+	"github.com/robfig/cron":           {"scenarios/control"},
+	"github.com/spf13/cobra":           {"cmd/zeroloss/internal/cli"},
+	"google.golang.org/grpc":           {"demo-services/registry/embedded"},
+	"github.com/vbauerster/mpb":        {"cmd/zeroloss/internal/cli"},
+	"github.com/stretchr/testify":      nil, // tests only
+	"github.com/chromedp":              nil,
+	"github.com/rogpeppe/go-internal/": nil,
+}
+
+type pkg struct {
+	ImportPath, Name, Doc              string
+	Imports, TestImports, XTestImports []string
+}
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Doc,Imports,TestImports,XTestImports", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var pkgs []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return pkgs
+		}
+		require.NoError(t, err)
+		p.ImportPath = strings.TrimPrefix(p.ImportPath, module)
+		pkgs = append(pkgs, p)
+	}
+}
+
+func ours(imports []string) []string {
+	var own []string
+	for _, i := range imports {
+		if strings.HasPrefix(i, module) {
+			own = append(own, strings.TrimPrefix(i, module))
+		}
+	}
+	return own
+}
+
+// breach says which law the import of to by from breaks; "" is none.
+func breach(from, to string) string {
+	if _, ok := suites[to]; ok {
+		return fmt.Sprintf("%s is a contract suite: for tests only", to)
+	}
+	a, okA := layers[from]
+	b, okB := layers[to]
+	demo, reports := "demo-services/", "reports"
+	switch {
+	case !okA || !okB:
+		return "a package without a layer"
+	case b.layer >= a.layer:
+		return fmt.Sprintf("layer %d imports layer %d", a.layer, b.layer)
+	case strings.HasPrefix(from, demo) && !strings.HasPrefix(to, demo) && to != "loadgen/record":
+		return "demo-services imports nothing from outside but loadgen/record"
+	case strings.HasPrefix(from, reports) && !strings.HasPrefix(to, reports) && !reportsMay(to):
+		return "reports reads record, spec, plan, rundir and the pure deciders only"
+	case strings.HasPrefix(to, "scenarios/run/") && !strings.HasPrefix(from, "cmd/"):
+		return "only the command joins the worlds"
+	}
+	return ""
+}
+
+func reportsMay(to string) bool {
+	pure := []string{"loadgen/record", "loadgen/traffic", "scenarios/spec", "scenarios/plan", "scenarios/rundir", "scenarios/control",
+		"demo-services/lossless", "demo-services/warmup", "demo-services/lane", "demo-services/consumer", "demo-services/settings"}
+	return slices.Contains(pure, to)
+}
+
+func TestImportLaw(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range list(t) {
+		seen[p.ImportPath] = true
+		if _, ok := suites[p.ImportPath]; ok {
+			continue
+		}
+		if _, ok := layers[p.ImportPath]; !ok {
+			t.Errorf("%s has no layer: give it a row, with why", p.ImportPath)
+			continue
+		}
+		for _, to := range ours(p.Imports) {
+			if why := breach(p.ImportPath, to); why != "" {
+				t.Errorf("%s imports %s: %s", p.ImportPath, to, why)
+			}
+		}
+	}
+	for name := range layers {
+		if !seen[name] {
+			t.Errorf("the table names %s, which is not there", name)
+		}
+	}
+}
+
+// TestImportLawFires shows that the law can be broken.
+func TestImportLawFires(t *testing.T) {
+	for _, c := range []struct{ from, to string }{
+		{"loadgen/record", "loadgen"},
+		{"demo-services/service", "loadgen/traffic"},
+		{"reports/ledger", "loadgen/faultserver"},
+		{"reports", "scenarios/run"},
+		{"e2e", "scenarios/run/local"},
+		{"scenarios/run", "scenarios/run/local"},
+		{"loadgen", "demo-services/registry/registrytest"},
+		{"cmd/zeroloss", "no/such/room"},
+	} {
+		require.NotEmpty(t, breach(c.from, c.to), "%s imports %s", c.from, c.to)
+	}
+	require.Empty(t, breach("reports/ledger", "scenarios/plan"))
+}
+
+func TestHeavyDependenciesHaveNamedImporters(t *testing.T) {
+	for _, p := range list(t) {
+		for _, i := range p.Imports {
+			for prefix, named := range heavy {
+				_, suite := suites[p.ImportPath]
+				if strings.HasPrefix(i, prefix) && !slices.Contains(named, p.ImportPath) && !suite {
+					t.Errorf("%s imports %s, which is for %v", p.ImportPath, i, named)
+				}
+			}
+		}
+	}
+}
+
+func TestPackagesHaveNamesAndDocs(t *testing.T) {
+	for _, p := range list(t) {
+		require.NotContains(t, []string{"util", "utils", "common", "types", "helpers", "constants"}, p.Name, p.ImportPath)
+		if p.ImportPath != "e2e" && utf8.RuneCountInString(p.Doc) < 30 {
+			t.Errorf("%s has no doc comment that says what it is for", p.ImportPath)
+		}
+	}
+}

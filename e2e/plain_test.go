@@ -1,0 +1,5 @@
+//go:build !bench
+
+package e2e
+
+var benchRoles []func() bool
