@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -109,6 +110,8 @@ type StreamProgress struct {
 	Unsent   uint64 `json:"unsent"`
 	OK       uint64 `json:"ok"`
 	InFlight int64  `json:"inFlight"`
+
+	Failed map[record.Class]uint64 `json:"failed,omitempty"`
 }
 
 func progress(guns []*gun, now time.Time) Progress {
@@ -116,7 +119,7 @@ func progress(guns []*gun, now time.Time) Progress {
 	for _, g := range guns {
 		s := g.tally.stats
 		one := StreamProgress{Name: s.Name, Arm: g.stream.Arm, Due: g.stream.Count(), Sent: s.Sent, Unsent: s.Unsent, OK: s.OK,
-			InFlight: g.inFlight.Load()}
+			InFlight: g.inFlight.Load(), Failed: maps.Clone(s.Failed)}
 		p.Due += one.Due
 		p.Sent += one.Sent
 		p.Unsent += one.Unsent
