@@ -407,3 +407,47 @@ func TestNotVerifiedHoldsUpNothing(t *testing.T) {
 	w.run(time.Hour)
 	require.Equal(t, 15010*ms, w.at("note verified (not verified)"))
 }
+
+func TestAnswersToNobodyChangeNothing(t *testing.T) {
+	w := newWorld(config(settings.Lossless), listening(0), hook(time.Second, 1))
+	w.answers[Deregister] = answer{never: true}
+	w.answers[Verify] = answer{never: true}
+	w.run(2 * time.Second)
+	var deregister Op
+	for _, a := range w.out {
+		if a.Kind == Deregister {
+			deregister = a.Op
+		}
+	}
+	before := w.m.State()
+	for _, kind := range []EventKind{Probed, RegisterDone, DeregisterDone, NotifyDone, VerifyDone, Closed, RegistryClosed} {
+		require.Empty(t, w.m.Step(2*time.Second, Event{Kind: kind, OK: true}), "no Op")
+		require.Empty(t, w.m.Step(2*time.Second, Event{Kind: kind, OK: true, Op: 999}), "an Op of nobody")
+		if kind != DeregisterDone {
+			require.Empty(t, w.m.Step(2*time.Second, Event{Kind: kind, OK: true, Op: deregister}), "another's Op")
+		}
+	}
+	require.Equal(t, before, w.m.State())
+
+	w.run(7 * time.Second)
+	require.Equal(t, 6*time.Second, w.at("note deregister-failed (gave up)"))
+	require.Empty(t, w.m.Step(7*time.Second, Event{Kind: DeregisterDone, OK: true, Op: deregister}), "an Op given up")
+	require.False(t, w.m.State().Deregistered)
+}
+
+func TestGivingUpForgetsTheAttemptUnderWay(t *testing.T) {
+	w := newWorld(config(settings.Lossless), listening(0), hook(time.Second, 1))
+	w.answers[Deregister] = answer{after: 1900 * ms, ok: false}
+	w.run(6 * time.Second)
+	require.Equal(t, 6*time.Second, w.at("note deregister-failed (gave up)"))
+	last := w.out[len(w.out)-1]
+	for _, a := range w.out {
+		if a.Kind == Deregister {
+			last = a
+		}
+	}
+	require.Greater(t, last.Deadline, 6*time.Second, "it was under way")
+	require.Empty(t, w.m.Step(6100*ms, Event{Kind: DeregisterDone, OK: true, Op: last.Op}))
+	w.run(time.Minute)
+	require.Equal(t, 3, w.count("deregister"))
+}
