@@ -53,7 +53,7 @@ const (
 	DeregisterDone EventKind = "deregistered"  // of Deregister; OK: the registry has acknowledged
 	NotifyDone     EventKind = "notified"      // of Notify; OK: the consumer has acknowledged
 	VerifyDone     EventKind = "verified"      // of Verify; OK: the server's list does not show us
-	Closed         EventKind = "closed"        // of CloseListener; all requests are answered (or were cut)
+	Closed         EventKind = "closed"        // of CloseListener; OK: all requests are answered (else the machine has them cut)
 	RegistryClosed EventKind = "registry-gone" // of CloseRegistry
 )
 
