@@ -29,7 +29,7 @@ type page struct {
 
 	Arms     []string
 	Switches []string
-	Compare  []group
+	Compare  [][]group // side by side on a wide screen
 
 	Lanes, Panels int // height of the time line: lives, arms
 	Releases      []releaseRow
@@ -103,7 +103,7 @@ func newVerdict(res gate.Result) verdict {
 	if name == "" {
 		name = string(gate.Invalid)
 	}
-	return verdict{name, sign, face.Verdict(res.Verdict), res.Reasons}
+	return verdict{name, sign, face.Verdict(res), res.Reasons}
 }
 
 func title(r *reports.Report) string {

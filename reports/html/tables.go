@@ -35,57 +35,85 @@ type row struct {
 
 const notMeasured = "— not measured"
 
-func compare(r *reports.Report) []group {
+// compare makes the table of arms, in two parts: the account with releases and
+// times, and where the lost ones were lost.
+func compare(r *reports.Report) [][]group {
 	arms := r.Ledger.Arms
-	each := func(name, unit string, f func(a ledger.Arm) string) row {
-		cells := make([]string, len(arms))
-		for i, a := range arms {
-			cells[i] = f(a)
-		}
-		return row{Name: name, Unit: unit, Cells: cells}
+	account := append(requestRows(arms), timeRows(arms)...)
+	if losses := breakdowns(arms); len(losses) > 0 {
+		return [][]group{account, losses}
 	}
-	count := func(name string, f func(a ledger.Arm) int) row {
-		return each(name, "", func(a ledger.Arm) string { return face.Int(f(a)) })
+	return [][]group{account}
+}
+
+func each(arms []ledger.Arm, name, unit string, f func(a ledger.Arm) string) row {
+	cells := make([]string, len(arms))
+	for i, a := range arms {
+		cells[i] = f(a)
 	}
-	lost := count("lost", func(a ledger.Arm) int { return a.Lost })
+	return row{Name: name, Unit: unit, Cells: cells}
+}
+
+func count(arms []ledger.Arm, name string, f func(a ledger.Arm) int) row {
+	return each(arms, name, "", func(a ledger.Arm) string { return face.Int(f(a)) })
+}
+
+func requestRows(arms []ledger.Arm) []group {
+	lost := count(arms, "lost", func(a ledger.Arm) int { return a.Lost })
 	lost.Loud = true
-	groups := []group{{"Requests", []row{
-		count("due", func(a ledger.Arm) int { return a.Due }), count("unsent", func(a ledger.Arm) int { return a.Unsent }),
-		count("sent", func(a ledger.Arm) int { return a.Sent }), count("ok", func(a ledger.Arm) int { return a.OK }), lost,
-		each("predicted lost", "", face.Predicted),
-		each("masked", "sent again, unseen by the client", masked),
-		count("unexplained", func(a ledger.Arm) int { return a.Unexplained }),
+	return []group{{"Requests", []row{
+		count(arms, "due", func(a ledger.Arm) int { return a.Due }),
+		count(arms, "unsent", func(a ledger.Arm) int { return a.Unsent }),
+		count(arms, "sent", func(a ledger.Arm) int { return a.Sent }),
+		count(arms, "ok", func(a ledger.Arm) int { return a.OK }),
+		lost,
+		each(arms, "predicted lost", "", face.Predicted),
+		each(arms, "masked", "sent again, unseen by the client", masked),
+		count(arms, "unexplained", func(a ledger.Arm) int { return a.Unexplained }),
 	}}}
-	breakdown := func(name string, keys []string, f func(a ledger.Arm, k string) int) {
+}
+
+func timeRows(arms []ledger.Arm) []group {
+	took := func(name, unit string, f func(a ledger.Arm) time.Duration) row {
+		return each(arms, name, unit, func(a ledger.Arm) string { return face.Ms(f(a)) })
+	}
+	return []group{{"Releases", []row{
+		count(arms, "releases", func(a ledger.Arm) int { return a.Releases }),
+		each(arms, "releases that lose, at most", "95 % conf.", func(a ledger.Arm) string { return face.Share(a.ReleaseLossUpper95) }),
+		each(arms, "requests lost, at most", "95 % conf.", func(a ledger.Arm) string { return face.Share(a.LossUpper95) }),
+		took("stale route", "ms, longest", func(a ledger.Arm) time.Duration { return a.StaleRoute }),
+		took("longest gap between successes", "ms", func(a ledger.Arm) time.Duration { return a.MaxSuccessGap }),
+	}}, {"Latency from due, ms", []row{
+		took("p50", "", func(a ledger.Arm) time.Duration { return a.Response.P50 }),
+		took("p99", "", func(a ledger.Arm) time.Duration { return a.Response.P99 }),
+		took("max", "", func(a ledger.Arm) time.Duration { return a.Response.Max }),
+	}}, {"Latency from sent, ms", []row{
+		took("p50", "", func(a ledger.Arm) time.Duration { return a.Service.P50 }),
+		took("p99", "", func(a ledger.Arm) time.Duration { return a.Service.P99 }),
+		took("max", "", func(a ledger.Arm) time.Duration { return a.Service.Max }),
+	}}}
+}
+
+// breakdowns tells by what the lost and the masked are counted; what does not
+// occur in any arm is left out.
+func breakdowns(arms []ledger.Arm) []group {
+	var groups []group
+	add := func(name string, keys []string, f func(a ledger.Arm, k string) int) {
 		g := group{Name: name}
 		for _, k := range keys {
-			g.Rows = append(g.Rows, count(k, func(a ledger.Arm) int { return f(a, k) }))
+			g.Rows = append(g.Rows, count(arms, face.Arrow(k), func(a ledger.Arm) int { return f(a, k) }))
 		}
 		if len(g.Rows) > 0 {
 			groups = append(groups, g)
 		}
 	}
-	breakdown("Lost by root cause", keys(arms, func(a ledger.Arm) map[record.Class]int { return a.ByClass }), func(a ledger.Arm, k string) int { return a.ByClass[record.Class(k)] })
-	breakdown("Lost by what the client saw", keys(arms, func(a ledger.Arm) map[record.Class]int { return a.ByClientClass }), func(a ledger.Arm, k string) int { return a.ByClientClass[record.Class(k)] })
-	breakdown("Lost by hop", keys(arms, func(a ledger.Arm) map[string]int { return a.ByHop }), func(a ledger.Arm, k string) int { return a.ByHop[k] })
-	breakdown("Lost by window", keys(arms, func(a ledger.Arm) map[ledger.Window]int { return a.ByWindow }), func(a ledger.Arm, k string) int { return a.ByWindow[ledger.Window(k)] })
-	breakdown("Masked by hop", keys(arms, func(a ledger.Arm) map[string]int { return a.MaskedByHop }), func(a ledger.Arm, k string) int { return a.MaskedByHop[k] })
-	took := func(name, unit string, f func(a ledger.Arm) time.Duration) row {
-		return each(name, unit, func(a ledger.Arm) string { return face.Ms(f(a)) })
-	}
-	return append(groups, group{"Releases", []row{
-		count("releases", func(a ledger.Arm) int { return a.Releases }),
-		each("releases that lose, at most", "95 % confidence", func(a ledger.Arm) string { return face.Share(a.ReleaseLossUpper95) }),
-		each("requests lost, at most", "95 % confidence", func(a ledger.Arm) string { return face.Share(a.LossUpper95) }),
-		took("stale route", "ms, longest", func(a ledger.Arm) time.Duration { return a.StaleRoute }),
-		took("longest gap between successes", "ms", func(a ledger.Arm) time.Duration { return a.MaxSuccessGap }),
-	}}, group{"Latency from due", []row{
-		took("p50", "ms", func(a ledger.Arm) time.Duration { return a.Response.P50 }), took("p99", "ms", func(a ledger.Arm) time.Duration { return a.Response.P99 }),
-		took("max", "ms", func(a ledger.Arm) time.Duration { return a.Response.Max }),
-	}}, group{"Latency from sent", []row{
-		took("p50", "ms", func(a ledger.Arm) time.Duration { return a.Service.P50 }), took("p99", "ms", func(a ledger.Arm) time.Duration { return a.Service.P99 }),
-		took("max", "ms", func(a ledger.Arm) time.Duration { return a.Service.Max }),
-	}})
+	add("Lost by root cause", keys(arms, func(a ledger.Arm) map[record.Class]int { return a.ByClass }), func(a ledger.Arm, k string) int { return a.ByClass[record.Class(k)] })
+	add("Lost by what the client saw", keys(arms, func(a ledger.Arm) map[record.Class]int { return a.ByClientClass }), func(a ledger.Arm, k string) int { return a.ByClientClass[record.Class(k)] })
+	add("Lost by hop", keys(arms, func(a ledger.Arm) map[string]int { return a.ByHop }), func(a ledger.Arm, k string) int { return a.ByHop[k] })
+	add("Lost by window", keys(arms, func(a ledger.Arm) map[ledger.Window]int { return a.ByWindow }), func(a ledger.Arm, k string) int { return a.ByWindow[ledger.Window(k)] })
+	add("Lost by instance addressed", keys(arms, func(a ledger.Arm) map[string]int { return a.ByInstance }), func(a ledger.Arm, k string) int { return a.ByInstance[k] })
+	add("Masked by hop", keys(arms, func(a ledger.Arm) map[string]int { return a.MaskedByHop }), func(a ledger.Arm, k string) int { return a.MaskedByHop[k] })
+	return groups
 }
 
 func masked(a ledger.Arm) string {
@@ -186,7 +214,7 @@ func lossRows(l *ledger.Ledger, limit int) []lossRow {
 		if len(out) == limit {
 			break
 		}
-		out = append(out, lossRow{x.Stream, face.At(x.Due), string(x.Class), x.Hop, string(x.Window), x.Why, x.Seq})
+		out = append(out, lossRow{x.Stream, face.At(x.Due), string(x.Class), face.Arrow(x.Hop), string(x.Window), x.Why, x.Seq})
 	}
 	return out
 }

@@ -23,12 +23,11 @@
   }
 
   function row(l) {
-    const r = zl.el('div', { class: 'loss', id: l.stream + '-' + l.seq }), one = zl.el('div', { class: 'l1' });
+    const r = zl.el('details', { class: 'loss', id: l.stream + '-' + l.seq }), sum = zl.el('summary'), one = zl.el('div', { class: 'l1' });
     one.append(zl.el('a', { href: '#' + r.id }, l.stream + ' ' + zl.int(l.seq)), zl.el('span', {}, zl.at(l.due)), zl.el('b', {}, l.cls), zl.el('span', {}, l.hop.replace('->', ' → ')), zl.el('span', {}, l.window));
-    const d = zl.el('details'), s = zl.el('summary', {}, 'details');
-    d.append(s);
-    d.addEventListener('toggle', function () { if (d.open && !d.querySelector('dl')) d.append(details(l)); });
-    r.append(one, zl.el('p', { class: 'why' }, l.why), d);
+    sum.append(one, zl.el('div', { class: 'why' }, l.why));
+    r.append(sum);
+    r.addEventListener('toggle', function () { if (r.open && !r.querySelector('dl')) r.append(details(l)); });
     return r;
   }
   function details(l) {
@@ -91,7 +90,7 @@
     render();
     const e = document.getElementById(l.stream + '-' + l.seq);
     e.classList.add('hit');
-    e.querySelector('details').open = true;
+    e.open = true;
     e.scrollIntoView({ block: 'center' });
   }
 

@@ -11,7 +11,7 @@ const panels = (function () {
     const due = new Float64Array(s.due.length), latency = new Float64Array(s.due.length);
     let at = 0;
     for (let i = 0; i < s.due.length; i++) { at += s.due[i]; due[i] = at / 10; latency[i] = s.latency[i] / 100; }
-    return { name: a.name, colour: 'arm-' + (k % 4), due: due, latency: latency, masked: new Set(s.masked), seconds: a.seconds, lost: zl.losses.filter(function (x) { return x.arm === a.name; }) };
+    return { name: a.name, colour: 'arm-' + (k % 4), due: due, latency: latency, masked: new Set(s.masked), thinned: s.of > s.due.length, seconds: a.seconds, lost: zl.losses.filter(function (x) { return x.arm === a.name; }) };
   });
   const classIndex = new Map(data.classes.map(function (c, i) { return [c.name, i]; }));
 
@@ -73,10 +73,10 @@ const panels = (function () {
       let last = -Infinity;
       for (const m of inst.marks) {
         const px = x(v, b, m.t), shape = markShapes[m.k];
-        if (!shape || px < b.x - 8 || px > b.x + b.w + 8 || px - last < 9) continue;
+        if (!shape || px < b.x - 1 || px > b.x + b.w + 1 || px - last < 9) continue;
         last = px;
-        stamp(c, shape, px, by + h / 2, zl.colour('bg'), 1.25);
-        stamp(c, shape, px, by + h / 2, zl.colour('ink'), .72);
+        stamp(c, shape, px, by + h / 2, zl.colour('bg'), 1.05);
+        stamp(c, shape, px, by + h / 2, zl.colour('ink'), .66);
       }
     });
   }
@@ -140,12 +140,28 @@ const panels = (function () {
     });
   }
 
+  // Counts by bin: seconds as the ledger has them, and tenths of them, from
+  // the points, for a closer look (where every point is here).
+  function tenths(arm) {
+    if (arm.tenths) return arm.tenths;
+    const n = Math.ceil(data.to / 100) + 1, bins = Array.from({ length: n }, function () { return [0, 0, 0, 0, 0]; });
+    const add = function (due, k) { const s = bins[Math.min(n - 1, Math.floor(due / 100))]; s[0]++; s[k]++; };
+    for (const d of arm.due) add(d, 1);
+    for (const l of arm.lost) add(l.due, 2);
+    for (const i of arm.masked) bins[Math.min(n - 1, Math.floor(arm.due[i] / 100))][3]++;
+    return arm.tenths = bins;
+  }
+  function bins(v, arm) {
+    return v.to - v.from > 12000 || arm.thinned ? { every: 1000, list: arm.seconds, top: top } : { every: 100, list: tenths(arm), top: Math.max(1, Math.ceil(top / 10)) };
+  }
+
   function seconds(c, v, b, arm) {
-    shade(c, v, b, arm.name);
-    const ok = zl.colour(arm.colour), lost = zl.colour('lost'), unsent = zl.colour('unsent'), unit = b.h / top;
+    const ok = zl.colour(arm.colour), lost = zl.colour('lost'), unsent = zl.colour('unsent'), bin = bins(v, arm), unit = b.h / bin.top;
     clip(c, b, function () {
-      for (let i = Math.max(0, Math.floor(v.from / 1000)); i < arm.seconds.length && i * 1000 <= v.to; i++) {
-        const s = arm.seconds[i], x0 = x(v, b, i * 1000), w = Math.max(x(v, b, i * 1000 + 1000) - x0 - 1, 1);
+      for (let i = Math.max(0, Math.floor(v.from / bin.every)); i < bin.list.length && i * bin.every <= v.to; i++) {
+        const s = bin.list[i], x0 = x(v, b, i * bin.every);
+        let w = Math.max(x(v, b, (i + 1) * bin.every) - x0, 1);
+        if (w > 4) w -= 1;
         const hl = s[2] ? Math.max(s[2] * unit, 3) : 0, ho = Math.max(Math.min(s[1] * unit, b.h - hl), 0), hu = s[4] ? Math.max(s[4] * unit, 3) : 0;
         c.fillStyle = ok;
         c.globalAlpha = .5;
@@ -159,10 +175,11 @@ const panels = (function () {
         }
       }
     });
+    c.font = '11px ' + zl.sans;
     c.fillStyle = zl.colour('soft');
     c.textAlign = 'right';
     c.textBaseline = 'middle';
-    c.fillText(zl.int(top), b.x - 6, b.y + 5);
+    c.fillText(zl.int(bin.top), b.x - 6, b.y + 5);
     c.fillText('0', b.x - 6, b.y + b.h - 3);
     c.strokeStyle = zl.colour('line');
     c.beginPath();
@@ -193,5 +210,5 @@ const panels = (function () {
     }
   }
 
-  return { arms: arms, markShapes: markShapes, x: x, t: t, y: y, lower: lower, lane: lane, scatter: scatter, seconds: seconds, axis: axis };
+  return { arms: arms, markShapes: markShapes, x: x, t: t, y: y, lower: lower, lane: lane, scatter: scatter, seconds: seconds, bins: bins, axis: axis };
 })();

@@ -11,13 +11,18 @@
 
   if (data.instances.length > 28) box.style.setProperty('--lane', '15px');
 
+  // The gutter is as wide as the longest name.
+  const names = (function () {
+    const c = canvas.getContext('2d');
+    c.font = '600 12px ' + zl.sans;
+    return Math.min(260, data.instances.reduce(function (w, inst) { return Math.max(w, c.measureText(inst.short).width); }, 40) + 12);
+  })();
+
   function layout() {
-    const w = box.clientWidth, h = box.clientHeight, narrow = w < 640, gutter = narrow ? 40 : 168;
+    const w = box.clientWidth, h = box.clientHeight, narrow = w < 640, gutter = narrow ? 40 : names;
     const laneH = data.instances.length ? (h - 62 - 236 * data.arms.length) / data.instances.length : 0, plot = { x: gutter, w: w - gutter - 8 };
     const lanes = data.instances.map(function (inst, i) {
-      const b = { x: narrow && laneH > 20 ? 8 : plot.x, y: 26 + i * laneH, w: plot.w, h: laneH, inst: inst };
-      b.x = plot.x;
-      return b;
+      return { x: plot.x, y: 26 + i * laneH, w: plot.w, h: laneH, inst: inst };
     });
     let top = 26 + laneH * lanes.length + 8;
     const arms = panels.arms.map(function (arm) {
@@ -50,7 +55,7 @@
       const indent = c.measureText(a.arm.name + '  ').width;
       c.font = '12px ' + zl.sans;
       c.fillStyle = zl.colour('soft');
-      c.fillText(zl.int(total[1]) + ' lost of ' + zl.int(total[0]) + (lay.w < 640 ? ' · ms; requests/s' : ' · latency from due, ms (log); below: requests in each second'), a.scatter.x + indent, a.title);
+      c.fillText(zl.int(total[1]) + ' lost of ' + zl.int(total[0]) + (lay.w < 640 ? ' · ms, and count' : ' · latency from due, ms (log); below: requests in each ' + (panels.bins(view, a.arm).every === 1000 ? 'second' : '100 ms')), a.scatter.x + indent, a.title);
       panels.scatter(c, view, a.scatter, a.arm, hidden);
       panels.seconds(c, view, a.seconds, a.arm);
     }
@@ -77,7 +82,7 @@
     if (lane) return life(lane, px, time);
     for (const a of lay.arms) {
       if (py >= a.scatter.y - 8 && py <= a.scatter.y + a.scatter.h + 6) return request(a, px, py);
-      if (py >= a.seconds.y - 6 && py <= a.seconds.y + a.seconds.h + 4) return second(a.arm, Math.floor(time / 1000));
+      if (py >= a.seconds.y - 6 && py <= a.seconds.y + a.seconds.h + 4) return second(a.arm, time);
     }
   }
   function life(b, px, time) {
@@ -108,9 +113,11 @@
     }
     if (i >= 0) return { title: 'ok' + (arm.masked.has(i) ? ', masked: delivered more than once' : ''), lines: ['due ' + zl.at(arm.due[i]) + ', ' + zl.took(arm.latency[i])] };
   }
-  function second(arm, i) {
-    const s = arm.seconds[i];
-    if (s) return { title: arm.name + ', second ' + zl.int(i), lines: ['sent ' + zl.int(s[0]) + ', ok ' + zl.int(s[1]) + ', lost ' + zl.int(s[2]), 'masked ' + zl.int(s[3]) + ', unsent ' + zl.int(s[4])] };
+  function second(arm, time) {
+    const bin = panels.bins(view, arm), i = Math.floor(time / bin.every), s = bin.list[i];
+    if (!s) return;
+    const lines = ['sent ' + zl.int(s[0]) + ', ok ' + zl.int(s[1]) + ', lost ' + zl.int(s[2]), 'masked ' + zl.int(s[3]) + (bin.every === 1000 ? ', unsent ' + zl.int(s[4]) : '')];
+    return { title: arm.name + ', due ' + zl.at(i * bin.every, 1) + ' to ' + zl.at((i + 1) * bin.every, 1), lines: lines };
   }
 
   function showTip(px, py) {

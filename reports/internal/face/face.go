@@ -6,7 +6,9 @@
 package face
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports"
+	"zeroloss/reports/expect"
 	"zeroloss/reports/gate"
 	"zeroloss/reports/ledger"
 )
@@ -101,13 +104,30 @@ func Bound(a ledger.Arm) string {
 	case a.Sent == 0:
 		return "Nothing was sent, so nothing is known."
 	case a.Lost > 0:
-		return fmt.Sprintf("%s in %s; predicted %s.", Count(a.Lost, "request")+" lost", Count(a.Releases, "release"), Predicted(a))
+		return fmt.Sprintf("In %s: %s; at %s.", Count(a.Releases, "release"), counts(a.ByWindow), Arrow(strings.Join(byCount(a.ByHop), ", ")))
 	case a.Releases == 0:
 		return fmt.Sprintf("No release in this arm: its zero says nothing about releases. 0 of %s requests: under %s of requests (95 %% confidence).", Int(a.Sent), Share(a.LossUpper95))
 	}
 	return fmt.Sprintf("Zero is a bound: 0 of %s means nothing better than “under %s of releases lose” (95 %% confidence); 0 of %s requests, under %s of requests.",
 		Count(a.Releases, "release"), Share(a.ReleaseLossUpper95), Int(a.Sent), Share(a.LossUpper95))
 }
+
+// byCount lists a map's keys, the most frequent first.
+func byCount[K ~string](m map[K]int) []K {
+	return slices.SortedFunc(maps.Keys(m), func(a, b K) int { return cmp.Or(m[b]-m[a], cmp.Compare(a, b)) })
+}
+
+// counts lists what a map counts: "26 stale-route, 1 drain-cut".
+func counts[K ~string](m map[K]int) string {
+	var parts []string
+	for _, k := range byCount(m) {
+		parts = append(parts, Int(m[k])+" "+string(k))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Arrow writes a hop's "a->b" as "a → b".
+func Arrow(s string) string { return strings.ReplaceAll(s, "->", " → ") }
 
 // Predicted is the arm's predicted loss: "0", "23–31".
 func Predicted(a ledger.Arm) string {
@@ -118,11 +138,14 @@ func Predicted(a ledger.Arm) string {
 }
 
 // Verdict in words: what it means for the reader.
-func Verdict(v gate.Verdict) string {
-	switch v {
-	case gate.Pass:
-		return "Every gate held, and the off-arm shows that this run could have seen a loss."
-	case gate.Fail:
+func Verdict(res gate.Result) string {
+	contrast := slices.ContainsFunc(res.Expectations, func(o gate.Outcome) bool { return o.Expectation.Role == expect.Contrast })
+	switch {
+	case res.Verdict == gate.Pass && contrast:
+		return "Every gate held, and the contrast shows that this run could have seen a loss."
+	case res.Verdict == gate.Pass:
+		return "Every gate held. No contrast was asked for, so nothing shows that this run could have seen a loss."
+	case res.Verdict == gate.Fail:
 		return "A gate was not met."
 	}
 	return "This run proves nothing, neither that requests were lost nor that none were."
