@@ -2,8 +2,12 @@ package loadgen_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net"
 	"net/url"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,6 +35,9 @@ func kinds(n int, timeout time.Duration) []traffic.Stream {
 func send(t *testing.T, c loadgen.Config) map[string][]record.Request {
 	var log bytes.Buffer
 	c.Out, c.Zero, c.Late = &log, time.Now().Add(20*time.Millisecond), time.Minute
+	if c.Dial == nil { // a busy machine must not add losses of its own
+		c.Dial = new(net.Dialer).DialContext
+	}
 	stats, err := loadgen.Run(t.Context(), c)
 	require.NoError(t, err)
 	all, tail, err := record.ReadRequests(&log)
@@ -106,7 +113,10 @@ func exactlyK(t *testing.T, fault faultserver.Fault, class record.Class, k int) 
 	chosen := map[string]func(faultserver.Arrival) faultserver.Fault{}
 	for _, path := range []string{"/get", "/new", "/post"} {
 		chosen[path] = faultserver.Exactly(k, fault, func(a faultserver.Arrival) bool {
-			return a.Seq%2 == 1 && (a.Path != "/get" || !hidden || a.Reused())
+			if hidden && a.Path == "/get" {
+				return a.Reused()
+			}
+			return a.Seq%2 == 1
 		})
 	}
 	s, err := faultserver.Start(func(a faultserver.Arrival) faultserver.Fault { return chosen[a.Path](a) }, nil)
@@ -115,7 +125,11 @@ func exactlyK(t *testing.T, fault faultserver.Fault, class record.Class, k int) 
 	if class == record.TimeoutFirstByte || class == record.TimeoutBody {
 		timeout = 1500 * time.Millisecond
 	}
-	logs := send(t, loadgen.Config{Streams: kinds(3*k+40, timeout), Target: s.URL()})
+	c := loadgen.Config{Streams: kinds(3*k+40, timeout), Target: s.URL()}
+	if hidden {
+		c.MaxWorkers = 1 // one after the other: each but the first finds a used connection
+	}
+	logs := send(t, c)
 	lost := map[string]map[uint64]bool{"/get": {}, "/new": {}, "/post": {}}
 	for _, l := range s.Lost() {
 		lost[l.Path][l.Seq] = true
@@ -182,5 +196,59 @@ func TestMaskedIsSeenOnlyOnReusedConnections(t *testing.T) {
 		for _, a := range r.Attempts {
 			require.Equal(t, u.Host, a.Addr)
 		}
+	}
+}
+
+// dyingConn fails the first write after its first answer, once for all
+// connections: not a byte of that request leaves.
+type dyingConn struct {
+	net.Conn
+	answered atomic.Bool
+	died     *atomic.Bool
+}
+
+func (c *dyingConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.answered.Store(c.answered.Load() || n > 0)
+	return n, err
+}
+
+func (c *dyingConn) Write(b []byte) (int, error) {
+	if c.answered.Load() && c.died.CompareAndSwap(false, true) {
+		return 0, syscall.ECONNRESET
+	}
+	return c.Conn.Write(b)
+}
+
+// TestPostIsNeverSentAgain: net/http would resend even a POST of which
+// nothing was written, if it could have the body again.
+func TestPostIsNeverSentAgain(t *testing.T) {
+	for name, masked := range map[string]bool{"get": true, "post": false} {
+		t.Run(name, func(t *testing.T) {
+			s, err := faultserver.Start(func(faultserver.Arrival) faultserver.Fault { return faultserver.None }, nil)
+			require.NoError(t, err)
+			var died atomic.Bool
+			all := kinds(40, 20*time.Second)
+			stream := map[string]traffic.Stream{"get": all[0], "post": all[2]}[name]
+			logs := send(t, loadgen.Config{Streams: []traffic.Stream{stream}, Target: s.URL(),
+				Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+					c, err := new(net.Dialer).DialContext(ctx, network, addr)
+					return &dyingConn{Conn: c, died: &died}, err
+				}})
+			require.NoError(t, s.Close())
+			require.True(t, died.Load())
+			lost := map[uint64]bool{}
+			for _, r := range logs[name] {
+				if len(r.Attempts) > 0 {
+					lost[r.Seq] = true
+				}
+			}
+			require.Len(t, lost, 1)
+			if masked {
+				check(t, logs[name], record.ResetBeforeByte, nil, lost)
+			} else {
+				check(t, logs[name], record.ResetBeforeByte, lost, nil)
+			}
+		})
 	}
 }
