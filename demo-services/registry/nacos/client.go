@@ -92,7 +92,7 @@ func (c *Client) addr() string { return net.JoinHostPort(c.opts.Host, strconv.It
 const retryEvery = 100 * time.Millisecond
 
 func (c *Client) dial(ctx context.Context) error {
-	// The SDK's stock logger writes a file into the working directory.
+	// The SDK's stock logger writes into a file beside the binary.
 	logger.SetLogger(silent{})
 	sdk, err := c.open()
 	if err != nil {
@@ -114,7 +114,7 @@ func (c *Client) config() constant.ClientConfig {
 		NamespaceId:          c.opts.Namespace,
 		TimeoutMs:            uint64(c.opts.Timeout.Milliseconds()),
 		CacheDir:             c.cache,
-		LogDir:               c.cache, // unused: the logger is set; but "" is the working directory
+		LogDir:               c.cache, // unused, as the logger is set; "" would be beside the binary
 		NotLoadCacheAtStart:  true,    // else the last run's hosts come back from disk
 		UpdateCacheWhenEmpty: !c.opts.KeepWhenEmpty,
 		TLSCfg:               constant.TLSConfig{Appointed: true}, // else the environment may switch TLS on
