@@ -41,14 +41,14 @@ type pod struct {
 
 // cluster starts pods of a chain on loopback addresses of their own.
 type cluster struct {
-	t   *testing.T
+	t   testing.TB
 	reg *embedded.Server
 	net int
 	dir string
 	n   int
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t testing.TB) *cluster {
 	reg, err := embedded.Start(embedded.Options{Timing: registry.Timing{PushDelay: 50 * time.Millisecond, Tick: 10 * time.Millisecond}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, reg.Close()) })
@@ -84,7 +84,7 @@ func (c *cluster) start(role, tag string, change func(*settings.Document)) *pod 
 	return p
 }
 
-func (p *pod) log(t *testing.T) []record.Event {
+func (p *pod) log(t testing.TB) []record.Event {
 	f, err := os.Open(p.events)
 	if os.IsNotExist(err) {
 		return nil
@@ -97,7 +97,7 @@ func (p *pod) log(t *testing.T) []record.Event {
 }
 
 // await polls the events' file: another process could do no better.
-func (p *pod) await(t *testing.T, what string, is func(record.Event) bool) {
+func (p *pod) await(t testing.TB, what string, is func(record.Event) bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		for _, e := range p.log(t) {
@@ -109,17 +109,27 @@ func (p *pod) await(t *testing.T, what string, is func(record.Event) bool) {
 	}, patience, 5*time.Millisecond, "%s of %s", what, p.doc.Pod)
 }
 
-func (p *pod) ready(t *testing.T) {
+func (p *pod) ready(t testing.TB) {
 	t.Helper()
 	p.await(t, "ready", func(e record.Event) bool { return e.Kind == record.Ready })
 }
 
-func (p *pod) sees(t *testing.T, n int64) {
+func (p *pod) sees(t testing.TB, n int64) {
 	t.Helper()
 	p.await(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return e.Kind == record.ListSeen && e.N == n })
 }
 
-func (p *pod) end(t *testing.T) {
+// answers waits until requests for a tag get through: a consumer that has seen
+// the full list may yet see an older one for a moment (see service's confirm).
+func (p *pod) answers(t testing.TB, path, tag string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		status, _, _ := ask(t, "GET", p.url(path), tag, "")
+		return status == 200
+	}, patience, 50*time.Millisecond)
+}
+
+func (p *pod) end(t testing.TB) {
 	t.Helper()
 	p.term <- syscall.SIGTERM
 	select {
@@ -135,7 +145,7 @@ func (p *pod) url(path string) string {
 	return fmt.Sprintf("http://%s:%d%s", p.doc.IP, p.doc.Port, path)
 }
 
-func ask(t *testing.T, method, url, tag, body string) (int, string, record.Trail) {
+func ask(t testing.TB, method, url, tag, body string) (int, string, record.Trail) {
 	t.Helper()
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	require.NoError(t, err)
@@ -168,6 +178,8 @@ func TestChain(t *testing.T) {
 	for _, p := range []*pod{b, bgray} {
 		p.sees(t, 1)
 	}
+	gw.answers(t, "/A/a", "")
+	gw.answers(t, "/A/a", "gray")
 	base := fmt.Sprintf("A[%s] -> B[%s] -> C[%s]", a.doc.IP, b.doc.IP, cc.doc.IP)
 	gray := fmt.Sprintf("Agray[%s] -> Bgray[%s] -> C[%s]", agray.doc.IP, bgray.doc.IP, cc.doc.IP)
 	for _, q := range []struct{ method, path, tag, body, want string }{
@@ -210,6 +222,7 @@ func TestReleaseLosesNothingAndReplays(t *testing.T) {
 	a.sees(t, 2)
 	b1.sees(t, 1)
 	b2.sees(t, 1)
+	a.answers(t, "/a", "")
 	stop := make(chan struct{})
 	lost := make(chan int)
 	go func() {

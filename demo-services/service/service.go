@@ -224,7 +224,9 @@ func (s *Service) follow(ctx context.Context) {
 	if err == nil {
 		err = r.Subscribe(ctx, s.doc.Next, s.next.view.pushed)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err == nil {
+		s.next.view.confirm(ctx)
+	} else if ctx.Err() == nil {
 		s.fail(err)
 	}
 }

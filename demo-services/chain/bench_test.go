@@ -1,0 +1,83 @@
+package chain_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkChain measures what the skeleton costs: four services against a
+// bare net/http chain of the same length, one request at a time. p50-µs is
+// what the target (services ≤ 1.3 × bare) is about.
+func BenchmarkChain(b *testing.B) {
+	b.Run("bare", func(b *testing.B) {
+		var next string
+		for range 4 {
+			to := next
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { bare(w, r, to) }))
+			b.Cleanup(srv.Close)
+			next = srv.URL
+		}
+		measure(b, next+"/A/a")
+	})
+	b.Run("services", func(b *testing.B) {
+		c := newCluster(b)
+		gw, a, bb, cc := c.start("gateway", "", nil), c.start("a", "", nil), c.start("b", "", nil), c.start("c", "", nil)
+		for _, p := range []*pod{gw, a, bb, cc} {
+			p.ready(b)
+		}
+		for _, p := range []*pod{gw, a, bb} {
+			p.sees(b, 1)
+		}
+		gw.answers(b, "/A/a", "")
+		measure(b, gw.url("/A/a"))
+	})
+}
+
+// bare is a hop as anyone would write it.
+func bare(w http.ResponseWriter, r *http.Request, to string) {
+	if to == "" {
+		io.WriteString(w, "C")
+		return
+	}
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, to+r.URL.Path, nil)
+	if err != nil {
+		panic(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	io.WriteString(w, "X -> "+string(body))
+}
+
+func measure(b *testing.B, url string) {
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	took := make([]time.Duration, 0, b.N)
+	b.ReportAllocs()
+	for b.Loop() {
+		began := time.Now()
+		resp, err := client.Get(url)
+		require.NoError(b, err)
+		_, err = io.Copy(io.Discard, resp.Body)
+		require.NoError(b, err)
+		require.NoError(b, resp.Body.Close())
+		require.Equal(b, http.StatusOK, resp.StatusCode, resp.Header)
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1e3, "p50-µs")
+}
