@@ -95,12 +95,6 @@ func (l *loader) life(w *Workload, c corev1.Container, node input.Node) {
 	w.Startup = l.probe(c.StartupProbe, c, node.Get("startupProbe"), w.Role)
 	w.Readiness = l.probe(c.ReadinessProbe, c, node.Get("readinessProbe"), w.Role)
 	w.Liveness = l.probe(c.LivenessProbe, c, node.Get("livenessProbe"), w.Role)
-	slept := w.PreStop.Slept()
-	if slept > 0 && slept >= w.Grace {
-		l.set.Warnings = append(l.set.Warnings, Finding{File: w.File, Line: w.HookLine,
-			Text: fmt.Sprintf("the preStop hook of %s sleeps %s, and the grace period of %s, which runs meanwhile, ends no later: the hook will be abandoned, and 2s are left to close", w.Name, slept, w.Grace),
-			Fix:  "terminationGracePeriodSeconds: 90"})
-	}
 	if w.PreStop != nil && w.PreStop.HTTPGet != nil && w.PreStop.CallsOffline() {
 		l.set.Warnings = append(l.set.Warnings, Finding{File: w.File, Line: w.HookLine,
 			Text: "an httpGet hook comes from the node, and /offline answers 403 to all but the pod itself",

@@ -151,3 +151,8 @@ func sortedKeys[V any](m map[string]V) []string {
 	slices.Sort(keys)
 	return keys
 }
+
+// Windows that explain a loss, in the order in which reports show them.
+func Windows() []string {
+	return []string{"stale-route", "drain-cut", "closed-early", "cold-start", "registry-lag", "crash", "overload", "unexplained"}
+}

@@ -1,0 +1,71 @@
+// Package scenarios is the catalogue: every YAML file of this folder is a
+// scenario with its own expectations and a comment that teaches. [List] names
+// them, [Open] finds one by name, and [Prepare] goes all the way from what a
+// user typed to a compiled plan.
+//
+// To add a scenario, add a file: there is no table.
+package scenarios
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"zeroloss/manifests/input"
+	"zeroloss/scenarios/spec"
+)
+
+//go:embed *.yaml
+var files embed.FS
+
+// Entry is one scenario of the catalogue.
+type Entry struct {
+	Name     string
+	Title    string
+	Teach    string        // its leading comment
+	Duration time.Duration // of all its cycles at speed 1
+}
+
+// Names lists the catalogue.
+func Names() []string {
+	paths, err := fs.Glob(files, "*.yaml")
+	if err != nil {
+		panic(err) // the pattern is constant
+	}
+	for i, p := range paths {
+		paths[i] = strings.TrimSuffix(p, ".yaml")
+	}
+	return paths
+}
+
+// List describes the catalogue, by name.
+func List() ([]Entry, error) {
+	var entries []Entry
+	for _, name := range Names() {
+		src, err := Open(name)
+		if err != nil {
+			return nil, err
+		}
+		s, err := spec.Decode(src)
+		if err != nil {
+			return nil, fmt.Errorf("reading the catalogue: %w", err)
+		}
+		entries = append(entries, Entry{
+			Name: name, Title: s.Metadata.Title, Teach: s.Teach,
+			Duration: time.Duration(s.Spec.Time.Duration) * time.Duration(s.Spec.Time.Cycles),
+		})
+	}
+	return entries, nil
+}
+
+// Open is a scenario of the catalogue by name. If there is none of that name,
+// the error has the nearest one.
+func Open(name string) (input.Source, error) {
+	data, err := files.ReadFile(strings.TrimSuffix(name, ".yaml") + ".yaml")
+	if err != nil {
+		return input.Source{}, input.Problem{File: name, Text: "is neither a file nor a scenario of the catalogue", Hint: input.DidYouMean(name, Names())}
+	}
+	return input.Source{Name: strings.TrimSuffix(name, ".yaml") + ".yaml", Data: data}, nil
+}

@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/traffic"
+	"zeroloss/manifests"
+	"zeroloss/reports/expect"
+)
+
+// arms makes an arm of each that the load names, and the streams.
+func (c *compiler) arms() {
+	for i, s := range c.s.Spec.Load {
+		path := fmt.Sprintf("spec.load[%d]", i)
+		if !slices.ContainsFunc(c.p.Arms, func(a Arm) bool { return a.Name == s.Arm }) {
+			c.p.Arms = append(c.p.Arms, Arm{Name: s.Arm, Tag: s.Tag, Workloads: c.reached(s.Tag)})
+		}
+		if s.Tag != "" && !c.declares(s.Tag) {
+			c.problem(path+".tag", fmt.Sprintf("no workload has the tag %q: the stream would test the base version", s.Tag), "known tags: "+fmt.Sprint(c.tags()))
+		}
+		start, length := c.scaled(time.Duration(s.Start)), c.scaled(time.Duration(s.Duration))
+		if length == 0 {
+			length = c.p.Duration*time.Duration(c.p.Cycles) - start
+		}
+		c.p.Streams = append(c.p.Streams, traffic.Stream{
+			Name: s.Name, Arm: s.Arm, Tag: s.Tag, Rate: float64(s.Rate),
+			Method: s.Request.Method, Path: s.Request.Path, Header: s.Header, Body: s.Body,
+			Connections: s.Connections, Timeout: time.Duration(s.Timeout),
+			Start: start, Duration: length,
+			Expect: c.expected(s.Tag), Chain: c.chain(),
+		})
+	}
+}
+
+// reached lists the workloads that requests for a tag can reach: of each
+// service those of that version if there are any, else the untagged ones.
+func (c *compiler) reached(tag string) []string {
+	var names []string
+	for _, role := range manifests.Chain() {
+		version := ""
+		if c.has(role, tag) {
+			version = tag
+		}
+		for _, w := range c.p.Workloads {
+			if w.Role == string(role) && w.Tag == version {
+				names = append(names, w.Name)
+			}
+		}
+	}
+	return names
+}
+
+func (c *compiler) has(role manifests.Role, tag string) bool {
+	return slices.ContainsFunc(c.p.Workloads, func(w Workload) bool { return w.Role == string(role) && w.Tag == tag })
+}
+
+func (c *compiler) declares(tag string) bool {
+	return slices.ContainsFunc(c.p.Workloads, func(w Workload) bool { return w.Tag == tag })
+}
+
+func (c *compiler) tags() []string {
+	var tags []string
+	for _, w := range c.p.Workloads {
+		if w.Tag != "" && !slices.Contains(tags, w.Tag) {
+			tags = append(tags, w.Tag)
+		}
+	}
+	return tags
+}
+
+// expected maps the services that have the version asked for to it: an answer
+// from another version is not ok there, for fallback would hide a loss.
+func (c *compiler) expected(tag string) map[string]string {
+	out := map[string]string{}
+	for _, w := range c.p.Workloads {
+		if w.Tag == tag {
+			out[w.Service] = tag
+		}
+	}
+	return out
+}
+
+// chain lists the services that a complete trail has. It ends where a service
+// has none to call.
+func (c *compiler) chain() []string {
+	var out []string
+	for _, role := range manifests.Chain() {
+		name := c.serviceOf(role)
+		if name == "" {
+			break
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
+// expectations holds them against what this plan can bring about.
+func (c *compiler) expectations() {
+	scope := c.scope()
+	for i, e := range c.s.Spec.Expect {
+		path := fmt.Sprintf("spec.expect[%d]", i)
+		for _, err := range scope.Check(e.Parsed()) {
+			c.problems = append(c.problems, c.s.Expectation(path, err))
+		}
+		c.p.Expect = append(c.p.Expect, e.Parsed())
+	}
+}
+
+func (c *compiler) scope() expect.Scope {
+	s := expect.Scope{
+		Streams: map[string]expect.Arm{}, Due: map[string]int{}, Windows: expect.Windows(),
+		Hops: c.hops(), Rejects: map[string]bool{}, Releases: map[string]bool{},
+	}
+	for _, a := range c.p.Arms {
+		s.Arms = append(s.Arms, a.Name)
+		for _, name := range a.Workloads {
+			i := slices.IndexFunc(c.p.Workloads, func(w Workload) bool { return w.Name == name })
+			s.Rejects[a.Name] = s.Rejects[a.Name] || c.p.Workloads[i].Settings.Offline.Mode == settings.Reject
+			s.Releases[a.Name] = s.Releases[a.Name] || slices.Contains(c.released, name)
+		}
+	}
+	for _, st := range c.p.Streams {
+		s.Streams[st.Name] = expect.Arm{Name: st.Arm, Due: int(st.Count())}
+		s.Due[st.Arm] += int(st.Count())
+	}
+	return s
+}
+
+// hops are the edges of the chain, by roles.
+func (c *compiler) hops() []string {
+	from, out := "client", []string(nil)
+	for _, role := range manifests.Chain() {
+		if c.serviceOf(role) == "" {
+			break
+		}
+		out = append(out, from+"->"+string(role))
+		from = string(role)
+	}
+	return out
+}

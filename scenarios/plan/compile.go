@@ -1,0 +1,194 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"zeroloss/manifests"
+	"zeroloss/manifests/input"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/spec"
+)
+
+// pushTick is how often the registry looks for changes whose delay is over
+// (Nacos: the delay task engine's interval).
+const pushTick = 100 * time.Millisecond
+
+// Options of [Compile].
+type Options struct {
+	Seed  uint64
+	Speed float64 // 0: the scenario's
+}
+
+// Compile turns a scenario and its manifests into a plan. The error lists all
+// that is wrong with them together; what is wrong with each alone, their
+// decoders have said.
+func Compile(s *spec.Scenario, m *manifests.Set, o Options) (*Plan, error) {
+	c := compiler{s: s, m: m, seed: o.Seed, speed: o.Speed}
+	if c.speed == 0 {
+		c.speed = s.Spec.Time.Speed
+	}
+	if err := spec.CheckSpeed(c.speed); err != nil {
+		return nil, input.Problem{File: "--speed", Text: err.Error()}
+	}
+	sp := s.Spec
+	c.p = &Plan{
+		Schema: Schema, Scenario: s.Metadata.Name, Title: s.Metadata.Title, Teach: s.Teach,
+		Seed: o.Seed, Speed: c.speed, Duration: c.scaled(time.Duration(sp.Time.Duration)), Cycles: sp.Time.Cycles,
+		PushDelay: time.Duration(sp.Registry.PushDelay), PushTick: pushTick,
+	}
+	c.findings()
+	c.registry()
+	c.workloads()
+	c.services()
+	c.jobs()
+	c.steps()
+	if c.entry() {
+		c.arms()
+		c.expectations()
+	}
+	c.margin()
+	c.capacity()
+	if err := c.problems.Err(); err != nil {
+		return nil, err
+	}
+	return c.p, nil
+}
+
+// compiler holds what is being put together.
+type compiler struct {
+	s        *spec.Scenario
+	m        *manifests.Set
+	seed     uint64
+	speed    float64
+	p        *Plan
+	released []string // workloads of which something takes instances out
+	problems input.Problems
+}
+
+// scaled is a duration of the topology at the plan's speed.
+func (c *compiler) scaled(d time.Duration) time.Duration {
+	if c.speed == 1 {
+		return d
+	}
+	return time.Duration(float64(d) / c.speed)
+}
+
+func (c *compiler) problem(path, text, hint string) {
+	c.problems = append(c.problems, c.s.Problem(path, text, hint))
+}
+
+func (c *compiler) warn(path, text, fix string) {
+	c.p.Warnings = append(c.p.Warnings, Finding{File: c.s.File, Line: c.s.Line(path), Text: text, Fix: fix})
+}
+
+func (c *compiler) warnAt(file string, line int, text, fix string) {
+	c.p.Warnings = append(c.p.Warnings, Finding{File: file, Line: line, Text: text, Fix: fix})
+}
+
+// findings takes over what the manifests' decoder has remarked.
+func (c *compiler) findings() {
+	take := func(from []manifests.Finding) []Finding {
+		out := make([]Finding, 0, len(from))
+		for _, f := range from {
+			out = append(out, Finding(f))
+		}
+		return out
+	}
+	c.p.Repairs, c.p.Warnings = take(c.m.Repairs), take(c.m.Warnings)
+}
+
+func (c *compiler) registry() {
+	c.p.Registry = Registry{Workload: "nacos-server", Port: manifests.RegistryRole.Port(), Implied: true}
+	if r := c.m.Registry; r != nil {
+		c.p.Registry = Registry{Workload: r.Name, Port: manifests.RegistryRole.Port()}
+	}
+}
+
+// workloads resolves settings and pods of each, and finds differences that
+// belong to none.
+func (c *compiler) workloads() {
+	for _, name := range sortedKeys(c.s.Spec.Set) {
+		if _, ok := c.m.Workload(name); !ok {
+			c.problem("spec.set."+name, fmt.Sprintf("set names workload %q, which is in no manifest", name), input.DidYouMean(name, c.m.WorkloadNames()))
+		}
+	}
+	c.p.Control = control.Config{ClockStart: c.s.Spec.Time.Start.Time(), Speed: c.speed, Seed: c.seed}
+	for _, w := range c.m.Workloads {
+		d := c.s.Spec.Set[w.Name]
+		w = c.with(w, d)
+		c.hookFits(w, d)
+		c.p.Workloads = append(c.p.Workloads, Workload{
+			Name: w.Name, Role: string(w.Role), Service: w.Service, Tag: w.Tag, Replicas: w.Replicas,
+			Settings: c.settings(w, d), Env: w.Env, Labels: w.Labels, File: w.File, Line: w.Line,
+		})
+		c.p.Control.Workloads = append(c.p.Control.Workloads, c.pods(w))
+	}
+	c.oneServiceARole()
+}
+
+// oneServiceARole refuses two names in the registry for one place of the
+// chain: a caller has one name to call.
+func (c *compiler) oneServiceARole() {
+	first := map[string]Workload{}
+	for _, w := range c.p.Workloads {
+		before, ok := first[w.Role]
+		if !ok {
+			first[w.Role] = w
+		} else if before.Service != w.Service {
+			c.problems = append(c.problems, input.Problem{File: w.File, Line: w.Line,
+				Text: fmt.Sprintf("%s is %q in the registry, but %s, the same demo service, is %q", w.Name, w.Service, before.Name, before.Service),
+				Hint: "versions of a service share msePilotCreateAppName"})
+		}
+	}
+}
+
+// serviceOf is the registry name of a role; "" if no workload has it.
+func (c *compiler) serviceOf(r manifests.Role) string {
+	for _, w := range c.m.Workloads {
+		if w.Role == r {
+			return w.Service
+		}
+	}
+	return ""
+}
+
+func (c *compiler) services() {
+	for _, s := range c.m.Services {
+		c.p.Services = append(c.p.Services, Service{Name: s.Name, Port: s.Port, Target: s.Target, Selector: s.Selector})
+	}
+}
+
+// entry finds where the load goes: the gateway, or the first of the chain
+// that there is.
+func (c *compiler) entry() bool {
+	for _, role := range manifests.Chain() {
+		i := slices.IndexFunc(c.m.Workloads, func(w manifests.Workload) bool { return w.Role == role })
+		if i < 0 {
+			continue
+		}
+		w := c.m.Workloads[i]
+		if role != manifests.Gateway {
+			break
+		}
+		c.p.Entry = Entry{Workload: w.Name, Port: role.Port()}
+		for _, s := range c.m.Services {
+			if manifests.Selects(s.Selector, w.Labels) && s.Target == role.Port() && c.p.Entry.Service == "" {
+				c.p.Entry.Service = s.Name
+			}
+		}
+		return true
+	}
+	c.problem("spec.manifests", "the manifests have no gateway: nothing takes the load in", "a Deployment of the image spring-cloud-zuul, or of another by standIns: {image: gateway}")
+	return false
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,229 @@
+package plan
+
+import (
+	"time"
+
+	"zeroloss/demo-services/settings"
+	"zeroloss/manifests"
+	"zeroloss/scenarios/spec"
+)
+
+// Ports of the families (see design/semantics §0).
+const (
+	mseOffline   = 54199
+	mseReadiness = 55199
+	polarisAdmin = 28080
+)
+
+// What the originals do where nothing is said, before speed.
+const (
+	polarisDelay   = 30 * time.Second
+	healthEvery    = 5 * time.Second
+	mseWarmup      = 120 * time.Second
+	mseCurve       = 2
+	quiet          = time.Second
+	drainCap       = 30 * time.Second
+	consumerMemory = 60 * time.Second
+	markTTL        = 120 * time.Second
+	poll30First    = time.Second
+	poll30Period   = 30 * time.Second
+	ttl35Period    = 35 * time.Second
+	dialTimeout    = 300 * time.Millisecond
+	minWaitOver    = time.Second // over the push delay
+	defaultWorkers = 64
+	defaultQueue   = 256
+)
+
+// settings resolves what a workload's services are told: what the switches
+// say, then the scenario's differences. Who and where they are, the runtime
+// fills in.
+func (c *compiler) settings(w manifests.Workload, d spec.Difference) settings.Document {
+	doc := settings.Document{
+		Schema: settings.Schema, Version: 1,
+		Role: string(w.Role), Workload: w.Name, Service: w.Service, Tag: w.Tag,
+		Port: w.Role.Port(), Next: c.next(w.Role), Seed: c.seed,
+		Registry: settings.Registry{Port: c.p.Registry.Port, PushDelay: c.p.PushDelay},
+		Call:     settings.Call{Timeout: callTimeout(w.Role), Dial: dialTimeout, NewConnections: d.Connections == "new"},
+		Lane:     settings.Lane{TraceTag: manifests.On(w.Switches.TraceTag, false), Strict: yes(d.Strict, false)},
+	}
+	c.families(&doc, w)
+	c.offline(&doc, w, d)
+	c.online(&doc, w.Switches, d)
+	c.consumer(&doc, w, d)
+	doc.Work = settings.Work{
+		Duration: time.Duration(d.Work), ColdCost: time.Duration(d.ColdCost), ColdCount: number(d.ColdCount, 0),
+		Workers: number(d.Workers, defaultWorkers), Queue: number(d.Queue, defaultQueue),
+	}
+	return doc
+}
+
+// families opens ports, and decides by the originals' switches whether
+// lossless offline is on: MSE with msePilotAutoEnable, unless its /offline
+// server or its graceful shutdown is switched off; Polaris with
+// lossless.enabled.
+func (c *compiler) families(doc *settings.Document, w manifests.Workload) {
+	s := w.Switches
+	mse, polaris := manifests.On(s.Governed, false), manifests.On(s.Polaris, false)
+	doc.MSE.On, doc.Polaris.On = mse, polaris
+	if mseLossless(s) {
+		doc.MSE.OfflinePort = mseOffline
+	}
+	if mse && manifests.On(s.HTTPServer, true) && manifests.On(s.LosslessOnline, true) {
+		doc.MSE.ReadinessPort = mseReadiness
+	}
+	if polaris {
+		doc.Polaris.AdminPort = polarisAdmin
+	}
+	doc.Offline.Mode = settings.DeregisterFirst
+	if losslessOffline(s) {
+		doc.Offline.Mode = settings.Lossless
+	}
+	if !mse && !polaris {
+		c.warnAt(w.File, w.Line, w.Name+" is governed by nothing: it goes offline like a plain application, and as a consumer knows no marks, weights or lanes", `add the annotation msePilotAutoEnable: "on" to its pods`)
+	}
+}
+
+func mseLossless(s manifests.Switches) bool {
+	return manifests.On(s.Governed, false) && manifests.On(s.OfflineServer, true) && manifests.On(s.GracefulShutdown, true)
+}
+
+func losslessOffline(s manifests.Switches) bool {
+	return mseLossless(s) || manifests.On(s.Polaris, false)
+}
+
+func (c *compiler) offline(doc *settings.Document, w manifests.Workload, d spec.Difference) {
+	o := &doc.Offline
+	switch d.Offline {
+	case "":
+	case settings.Lossless, settings.Reject:
+		o.Mode = d.Offline
+		if !doc.Polaris.On {
+			doc.MSE.On, doc.MSE.OfflinePort = true, mseOffline
+		}
+	default:
+		o.Mode = d.Offline
+		doc.MSE.OfflinePort = 0
+	}
+	o.Notify = yes(d.Notify, manifests.On(w.Switches.Notice, false))
+	o.NoWait = !yes(d.AdaptiveWait, true)
+	o.MinWait = c.p.PushDelay + minWaitOver
+	if d.MinWait > 0 {
+		o.MinWait = c.scaled(time.Duration(d.MinWait))
+	}
+	o.Quiet = c.scaled(given(d.Quiet, quiet))
+	o.Cap = max(c.scaled(given(d.DrainCap, drainCap)), o.MinWait)
+	o.Grace = c.scaled(w.Grace)
+	o.ConsumerMemory = c.scaled(consumerMemory)
+}
+
+func (c *compiler) online(doc *settings.Document, s manifests.Switches, d spec.Difference) {
+	o := &doc.Online
+	if manifests.On(s.LosslessOnline, false) {
+		o.Delay = span(s.DelayTime, 0)
+		o.Warmup = settings.Warmup{Model: "power", Curve: mseCurve, Window: span(s.WarmupTime, mseWarmup)}
+		if s.WarmupCurve != nil {
+			o.Warmup.Curve = *s.WarmupCurve
+		}
+	}
+	if doc.Polaris.On {
+		o.HealthPath = s.HealthPath
+		if s.HealthPath == "" {
+			o.Delay = max(o.Delay, span(s.PolarisDelay, polarisDelay))
+		}
+	}
+	o.Delay = max(o.Delay, span(s.DubboDelay, 0))
+	if o.Warmup.Window == 0 && span(s.DubboWarmup, 0) > 0 {
+		o.Warmup = settings.Warmup{Model: "linear", Window: *s.DubboWarmup}
+	}
+	if d.Delay > 0 {
+		o.Delay = time.Duration(d.Delay)
+	}
+	o.Delay, o.StartUp = c.scaled(o.Delay), c.scaled(time.Duration(d.StartUp))
+	o.HealthEvery = c.scaled(span(s.HealthInterval, healthEvery))
+	o.Warmup.Window = c.scaled(o.Warmup.Window)
+}
+
+func (c *compiler) consumer(doc *settings.Document, w manifests.Workload, d spec.Difference) {
+	t := &doc.Consumer
+	t.Ungoverned = yes(d.Ungoverned, !doc.MSE.On && !doc.Polaris.On)
+	t.Cache = word(d.Cache, settings.CachePush)
+	switch t.Cache {
+	case settings.CachePoll30:
+		t.CacheFirst, t.CachePeriod = c.scaled(poll30First), c.scaled(poll30Period)
+	case settings.CacheTTL35:
+		t.CachePeriod = c.scaled(ttl35Period)
+	}
+	t.Balancer = word(d.Balancer, settings.RoundRobin)
+	t.MarkTTL = c.scaled(given(d.MarkTTL, markTTL))
+	t.KeepWhenEmpty = yes(d.KeepWhenEmpty, false)
+	t.RetryNextInstance = d.Retry == "next-instance"
+	c.warnRegistry(w)
+}
+
+// warnRegistry names an address of a registry that is not the one of the run.
+func (c *compiler) warnRegistry(w manifests.Workload) {
+	host := w.Switches.Host()
+	if host == "" || host == c.p.Registry.Workload {
+		return
+	}
+	for _, s := range c.m.Services {
+		if s.Name == host {
+			return
+		}
+	}
+	c.warnAt(w.File, w.Line, w.Name+" names its registry "+host+", which is no Service of these manifests; it gets the run's own", "name nacos-server:8848")
+}
+
+// next is the service that a role calls; "" for the last one.
+func (c *compiler) next(r manifests.Role) string {
+	chain := manifests.Chain()
+	for i, role := range chain[:len(chain)-1] {
+		if role == r {
+			return c.serviceOf(chain[i+1])
+		}
+	}
+	return ""
+}
+
+// callTimeout nests: the caller of a failing hop still has time to answer.
+func callTimeout(r manifests.Role) time.Duration {
+	switch r {
+	case manifests.Gateway:
+		return 1800 * time.Millisecond
+	case manifests.A:
+		return 1200 * time.Millisecond
+	case manifests.B:
+		return 800 * time.Millisecond
+	}
+	return 0
+}
+
+func yes(b *bool, silent bool) bool { return manifests.On(b, silent) }
+
+func number(n *int, silent int) int {
+	if n == nil {
+		return silent
+	}
+	return *n
+}
+
+func given(d spec.Duration, silent time.Duration) time.Duration {
+	if d == 0 {
+		return silent
+	}
+	return time.Duration(d)
+}
+
+func span(d *time.Duration, silent time.Duration) time.Duration {
+	if d == nil {
+		return silent
+	}
+	return *d
+}
+
+func word(s, silent string) string {
+	if s == "" {
+		return silent
+	}
+	return s
+}

@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"zeroloss/manifests/input"
+	"zeroloss/scenarios/control"
+)
+
+// jobs takes over the autoscalers, and lists what they will do.
+func (c *compiler) jobs() {
+	for _, a := range c.m.Autoscalers {
+		for _, x := range a.Exclude {
+			if _, err := control.ParseSchedule(x); err != nil {
+				c.problems = append(c.problems, input.Problem{File: a.File, Line: a.Line, Text: "excludeDates: " + err.Error()})
+			}
+		}
+		for _, j := range a.Jobs {
+			if _, err := control.ParseSchedule(j.Schedule); err != nil {
+				c.problems = append(c.problems, badSchedule(a, j, err))
+				continue
+			}
+			c.p.Control.Jobs = append(c.p.Control.Jobs, control.CronJob{
+				Autoscaler: a.Name, Name: j.Name, Workload: a.Target, Schedule: j.Schedule,
+				TargetSize: j.Target, RunOnce: j.RunOnce, Exclude: a.Exclude,
+			})
+		}
+	}
+	if len(c.problems) > 0 {
+		return
+	}
+	firings, err := control.Firings(c.p.Control.Jobs, c.p.Control.ClockStart, c.speed, 0, c.p.Duration)
+	if err != nil {
+		c.problem("spec.time", err.Error(), "")
+		return
+	}
+	size := map[string]int{}
+	for _, w := range c.p.Workloads {
+		size[w.Name] = w.Replicas
+	}
+	for _, f := range firings {
+		if f.Skipped {
+			continue
+		}
+		c.p.Firings = append(c.p.Firings, Firing{At: f.At, Workload: f.Job.Workload, Job: f.Job.Name, Target: f.Job.TargetSize})
+		if f.Job.TargetSize < size[f.Job.Workload] {
+			c.release(f.Job.Workload)
+		}
+		size[f.Job.Workload] = f.Job.TargetSize
+	}
+}
+
+// release notes that something takes instances of a workload out.
+func (c *compiler) release(workload string) {
+	if !slices.Contains(c.released, workload) {
+		c.released = append(c.released, workload)
+	}
+}
+
+// steps resolves the scenario's own steps.
+func (c *compiler) steps() {
+	for i, st := range c.s.Spec.Steps {
+		path := fmt.Sprintf("spec.steps[%d]", i)
+		step := Step{Name: st.Name, Line: c.s.Line(path)}
+		switch {
+		case st.Scale != "":
+			step.Kind, step.Workload, step.N = "scale", st.Scale, *st.To
+		case st.Restart != "":
+			step.Kind, step.Workload = "restart", st.Restart
+		default:
+			step.Kind, step.Workload, step.N = "kill", st.Kill, number(st.Pods, 1)
+		}
+		if step.Name == "" {
+			step.Name = step.Kind + " " + step.Workload
+		}
+		if st.At != nil {
+			step.At = c.scaled(time.Duration(*st.At))
+		} else {
+			step.After = &After{Workload: st.After.Of, Event: string(st.After.Event), Delay: st.After.Delay}
+			c.checkAfter(path+".after", st.After.Of)
+		}
+		w, ok := c.m.Workload(step.Workload)
+		if !ok {
+			c.problem(path+"."+step.Kind, fmt.Sprintf("step %s names workload %q, which is in no manifest", step.Kind, step.Workload), input.DidYouMean(step.Workload, c.m.WorkloadNames()))
+			continue
+		}
+		if step.Kind != "scale" || step.N < w.Replicas {
+			c.release(step.Workload)
+		}
+		c.p.Steps = append(c.p.Steps, step)
+	}
+	if len(c.released) == 0 && len(c.problems) == 0 {
+		c.warn("spec.steps", "nothing takes an instance out: no step does, and no CronHPA job shrinks anything between the start and the end", "choose another time.start, or add a step such as {at: 10s, restart: spring-cloud-b}")
+	}
+}
+
+// checkAfter wants a workload or an arm before the dot.
+func (c *compiler) checkAfter(path, of string) {
+	names := c.m.WorkloadNames()
+	for _, s := range c.s.Spec.Load {
+		if !slices.Contains(names, s.Arm) {
+			names = append(names, s.Arm)
+		}
+	}
+	if !slices.Contains(names, of) {
+		c.problem(path, fmt.Sprintf("after: %q is neither a workload nor an arm", of), input.DidYouMean(of, names))
+	}
+}
