@@ -147,6 +147,7 @@ func (w *watchedConn) Write(b []byte) (int, error) {
 
 func (w *watchedConn) note(err error) {
 	if err != nil {
-		w.err.CompareAndSwap(nil, &err)
+		first := err // a copy, so that the parameter stays off the heap where there is none
+		w.err.CompareAndSwap(nil, &first)
 	}
 }
