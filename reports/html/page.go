@@ -3,6 +3,7 @@ package html
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ type page struct {
 
 	Arms     []string
 	Switches []string
+	Span     int       // columns of the table of arms
 	Compare  [][]group // side by side on a wide screen
 
 	Lanes, Panels int // height of the time line: lives, arms
@@ -46,7 +48,7 @@ type page struct {
 	Notes      []ledger.Note
 	Findings   []findingRow
 	Facts      []fact
-	Teach      string
+	Teach      []string
 	Command    string
 	Thinned    string
 	Unmeasured bool
@@ -81,13 +83,14 @@ func newPage(r *reports.Report) (*page, error) {
 		Facts: facts(r), Command: command(r.Meta), Thinned: thinned(d.Points),
 	}
 	if r.Plan != nil {
-		p.Teach = strings.TrimSpace(r.Plan.Teach)
+		p.Teach = paragraphs(r.Plan.Teach)
 	}
 	for _, a := range l.Arms {
 		p.Arms = append(p.Arms, a.Name)
 		p.Switches = append(p.Switches, face.Switch(r, a.Name))
 		p.Unmeasured = p.Unmeasured || a.Masked == nil
 	}
+	p.Span = len(p.Arms) + 1
 	if err := p.inline(); err != nil {
 		return nil, err
 	}
@@ -111,6 +114,25 @@ func title(r *reports.Report) string {
 		return r.Plan.Title
 	}
 	return r.Meta.Scenario
+}
+
+// paragraphs splits a comment at its empty lines and joins the lines of each
+// paragraph, but leaves alone what is laid out: indented lines and lists.
+func paragraphs(text string) []string {
+	var out []string
+	for p := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		lines := strings.Split(p, "\n")
+		laidOut := slices.ContainsFunc(lines, func(l string) bool {
+			return strings.HasPrefix(l, " ") || strings.HasPrefix(l, "\t") || strings.HasPrefix(l, "- ") || strings.HasPrefix(l, "* ")
+		})
+		if !laidOut {
+			p = strings.Join(lines, " ")
+		}
+		if p = strings.Trim(p, "\n"); p != "" {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // when writes an RFC 3339 time for people, and anything else as it is.

@@ -214,7 +214,7 @@ func lossRows(l *ledger.Ledger, limit int) []lossRow {
 		if len(out) == limit {
 			break
 		}
-		out = append(out, lossRow{x.Stream, face.At(x.Due), string(x.Class), face.Arrow(x.Hop), string(x.Window), x.Why, x.Seq})
+		out = append(out, lossRow{x.Stream, face.At(x.Due), string(x.Class), face.Arrow(x.Hop), string(x.Window), face.Arrow(x.Why), x.Seq})
 	}
 	return out
 }

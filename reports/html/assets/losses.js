@@ -22,10 +22,11 @@
     render();
   }
 
+  function arrow(s) { return s.replace(/->/g, ' → '); }
   function row(l) {
     const r = zl.el('details', { class: 'loss', id: l.stream + '-' + l.seq }), sum = zl.el('summary'), one = zl.el('div', { class: 'l1' });
-    one.append(zl.el('a', { href: '#' + r.id }, l.stream + ' ' + zl.int(l.seq)), zl.el('span', {}, zl.at(l.due)), zl.el('b', {}, l.cls), zl.el('span', {}, l.hop.replace('->', ' → ')), zl.el('span', {}, l.window));
-    sum.append(one, zl.el('div', { class: 'why' }, l.why));
+    one.append(zl.el('a', { href: '#' + r.id }, l.stream + ' ' + zl.int(l.seq)), zl.el('span', {}, zl.at(l.due)), zl.el('b', {}, l.cls), zl.el('span', {}, arrow(l.hop)));
+    sum.append(one, zl.el('div', { class: 'why' }, arrow(l.why)));
     r.append(sum);
     r.addEventListener('toggle', function () { if (r.open && !r.querySelector('dl')) r.append(details(l)); });
     return r;

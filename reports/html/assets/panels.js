@@ -159,9 +159,9 @@ const panels = (function () {
     const ok = zl.colour(arm.colour), lost = zl.colour('lost'), unsent = zl.colour('unsent'), bin = bins(v, arm), unit = b.h / bin.top;
     clip(c, b, function () {
       for (let i = Math.max(0, Math.floor(v.from / bin.every)); i < bin.list.length && i * bin.every <= v.to; i++) {
-        const s = bin.list[i], x0 = x(v, b, i * bin.every);
-        let w = Math.max(x(v, b, (i + 1) * bin.every) - x0, 1);
-        if (w > 4) w -= 1;
+        const s = bin.list[i], x0 = Math.round(x(v, b, i * bin.every));
+        let w = Math.max(Math.round(x(v, b, (i + 1) * bin.every)) - x0, 1);
+        if (b.w * bin.every / (v.to - v.from) > 6) w -= 1;
         const hl = s[2] ? Math.max(s[2] * unit, 3) : 0, ho = Math.max(Math.min(s[1] * unit, b.h - hl), 0), hu = s[4] ? Math.max(s[4] * unit, 3) : 0;
         c.fillStyle = ok;
         c.globalAlpha = .5;
@@ -189,7 +189,7 @@ const panels = (function () {
   }
 
   function axis(c, v, b, lines, labelsAt) {
-    const want = (v.to - v.from) / Math.max(2, b.w / 90), mag = Math.pow(10, Math.floor(Math.log10(want)));
+    const want = (v.to - v.from) / Math.max(2, b.w / 72), mag = Math.pow(10, Math.floor(Math.log10(want)));
     const step = [1, 2, 5, 10].map(function (k) { return k * mag; }).find(function (s) { return s >= want; });
     const digits = Math.max(0, Math.min(3, Math.ceil(-Math.log10(step / 1000))));
     c.font = '11px ' + zl.sans;

@@ -33,10 +33,10 @@
     return { w: w, h: h, narrow: narrow && laneH > 20, plot: plot, lanes: lanes, arms: arms };
   }
 
-  function draw() {
+  function draw(print) {
     frame = 0;
     lay = layout();
-    const ratio = Math.min(devicePixelRatio || 1, 3), c = canvas.getContext('2d');
+    const ratio = print === true ? 3 : Math.min(devicePixelRatio || 1, 3), c = canvas.getContext('2d');
     canvas.width = Math.round(lay.w * ratio);
     canvas.height = Math.round(lay.h * ratio);
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -103,7 +103,7 @@
       const d = Math.hypot(panels.x(view, a.scatter, l.due) - px, panels.y(a.scatter, l.done - l.due) - py);
       if (d < far) { far = d; best = l; }
     }
-    if (best) return { title: 'lost: ' + best.stream + ' ' + zl.int(best.seq) + ', ' + best.cls, lines: ['due ' + zl.at(best.due) + ', failed after ' + zl.took(best.done - best.due), best.why], loss: best };
+    if (best) return { title: 'lost: ' + best.stream + ' ' + zl.int(best.seq) + ', ' + best.cls, lines: ['due ' + zl.at(best.due) + ', failed after ' + zl.took(best.done - best.due), best.why.replace(/->/g, ' → ')], loss: best };
     const slack = 7 * (view.to - view.from) / a.scatter.w, time = panels.t(view, a.scatter, px), arm = a.arm;
     let i = -1;
     far = 8;
@@ -230,7 +230,7 @@
 
   new ResizeObserver(redraw).observe(box);
   zl.onColours(redraw);
-  addEventListener('beforeprint', function () { box.style.width = '690px'; hide(); draw(); });
+  addEventListener('beforeprint', function () { box.style.width = '690px'; hide(); draw(true); });
   addEventListener('afterprint', function () { box.style.width = ''; redraw(); });
   draw();
 })();
