@@ -63,6 +63,7 @@ func startNacos(t *testing.T) int {
 	defer logFile.Close()
 
 	cmd := exec.Command(run, strconv.Itoa(port), filepath.Join(dir, "home"))
+	cmd.Dir = dir // its database logs into the working directory
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what the script starts goes with it
 	require.NoError(t, cmd.Start())
