@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -22,27 +23,32 @@ type Cast struct {
 	Failed <-chan error
 	// Counts is the load's latest report; nil is none.
 	Counts func() []StreamCount
+	// Noise reads the machine's state, for the record; nil is none.
+	Noise func() json.RawMessage
 }
 
-// Ear takes what children have written, from any goroutine. It never blocks.
-type Ear func(record.Event)
+// Inbox is where a cast puts what it learns, from any goroutine. Its functions
+// never block.
+type Inbox struct {
+	Fact  func(record.Event)  // a line that a child has written
+	Event func(control.Event) // what answers no action: a container's exit
+}
 
 // progressEvery is how often the sink is told how it goes.
 const progressEvery = 250 * time.Millisecond
 
-// Direct carries p out and returns when it is over. join is called once, with
-// the ear to put the children's events into, before anything is started; what
-// it returns takes part.
+// Direct carries p out and returns when it is over. join is called once, before
+// anything is started; what it returns takes part.
 //
 // When ctx is done, the run ends early: everything is told to go, what was
 // measured is kept, and the error is ErrInterrupted.
-func Direct(ctx context.Context, p *plan.Plan, join func(Ear) (Cast, error)) error {
+func Direct(ctx context.Context, p *plan.Plan, join func(Inbox) (Cast, error)) error {
 	d, err := NewDirector(p)
 	if err != nil {
 		return err
 	}
 	l := &live{director: d, plan: p, zero: time.Now()}
-	if l.cast, err = join(l.hear); err != nil {
+	if l.cast, err = join(Inbox{Fact: l.hear, Event: l.tell}); err != nil {
 		return err
 	}
 	// The loop outlives ctx: it has to see the children go.
@@ -99,12 +105,14 @@ func (l *live) hear(e record.Event) {
 	l.inbox.Put(Input{Fact: &Fact{At: e.At.Time().Sub(l.zero), Event: e}})
 }
 
+func (l *live) tell(e control.Event) { l.inbox.Put(Input{Control: &e}) }
+
 func (l *live) do(ctx context.Context, now time.Duration, o Order) {
 	switch {
 	case o.Write != nil:
 		l.write(o)
 	case o.Do != nil:
-		l.cast.Node.Do(ctx, *o.Do, func(e control.Event) { l.inbox.Put(Input{Control: &e}) })
+		l.cast.Node.Do(ctx, *o.Do, l.tell)
 	case o.StartLoad:
 		l.cast.Load.Start(ctx, l.zero.Add(o.Zero), func(err error) { l.inbox.Put(Input{Load: &LoadOver{Err: err}}) })
 	case o.StopLoad:
@@ -122,6 +130,9 @@ func (l *live) write(o Order) {
 	e.At = record.At(time.Now())
 	if e.Kind == record.RunZero {
 		e.At = record.At(l.zero.Add(o.Zero))
+	}
+	if e.Kind == record.Noise && l.cast.Noise != nil {
+		e.Data = l.cast.Noise()
 	}
 	if s := headline(e); s != "" {
 		l.note = s

@@ -274,6 +274,7 @@ func (d *Director) begin() {
 	d.stage, d.cycle = playing, 1
 	d.until = d.zero + d.total() + loadSlack
 	d.out = append(d.out, Order{Write: &record.Event{Kind: record.RunZero}, Zero: d.zero})
+	d.write(record.Event{Kind: record.Noise, Text: "begin"})
 	d.script.begin(d.zero)
 	d.tell(control.Event{Kind: control.Zero})
 	d.play()
@@ -341,6 +342,7 @@ func (d *Director) close(err error) {
 		d.fail(err)
 		d.write(record.Event{Kind: record.Interrupted, Text: err.Error()})
 	}
+	d.write(record.Event{Kind: record.Noise, Text: "end"})
 	d.script.stop()
 	d.stage, d.until = closing, d.now+lastWord
 	if d.loading {

@@ -1,0 +1,145 @@
+package local
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"zeroloss/loadgen"
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/rundir"
+)
+
+// load is the generator of a run, a child of its own.
+type load struct {
+	plan    *plan.Plan
+	dir     *rundir.Dir
+	nursery *nursery
+	home    string
+	target  func() (string, error) // base URL of the entry
+
+	mu     sync.Mutex
+	child  *child
+	counts []run.StreamCount
+}
+
+// loadPatience is what a load that is told to stop has to close its log.
+const loadPatience = 1500 * time.Millisecond
+
+// Start implements run.Load.
+func (l *load) Start(_ context.Context, zero time.Time, done func(error)) {
+	if err := l.start(zero, done); err != nil {
+		go done(err) // not from within the call
+	}
+}
+
+func (l *load) start(zero time.Time, done func(error)) error {
+	target, err := l.target()
+	if err != nil {
+		return err
+	}
+	job, err := json.Marshal(loadgen.Job{
+		Schema: loadgen.JobSchema, Target: target, Zero: record.At(zero), Streams: l.plan.Streams,
+		Requests: l.dir.RequestsPath(""), Events: l.dir.EventsPath(rundir.Load),
+		Instance: record.Instance{Pod: rundir.Load, Incarnation: 1},
+	})
+	if err != nil {
+		return fmt.Errorf("writing the load's job: %w", err)
+	}
+	events, err := l.dir.CreateEvents(rundir.Load)
+	if err != nil {
+		return err
+	}
+	log, err := createLog(l.dir, rundir.Load)
+	if err != nil {
+		return errorsJoinClose(err, events)
+	}
+	// The child takes the end of its input for the end of the harness: it
+	// stays open while the child lives.
+	var in io.WriteCloser
+	var out io.ReadCloser
+	o := order{
+		name: "the load generator", args: []string{"load"}, env: environment(nil, l.home), dir: l.home, events: events, log: log,
+		pipes: func(c *exec.Cmd) (err error) {
+			if in, err = c.StdinPipe(); err != nil {
+				return err
+			}
+			c.Stdout = nil
+			out, err = c.StdoutPipe()
+			return err
+		},
+	}
+	var reading error
+	o.read = func() { reading = l.read(out) }
+	c, err := l.nursery.start(o, func(c *child) { done(l.outcome(c, reading)) })
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.child = c
+	l.mu.Unlock()
+	if _, err := in.Write(job); err != nil {
+		// Its exit tells more than the broken pipe does.
+		return c.signal(syscall.SIGKILL)
+	}
+	return nil
+}
+
+func (l *load) outcome(c *child, err error) error {
+	if code, text := c.status(); code != 0 {
+		return fmt.Errorf("it ended with %s; see logs/%s.log in the run directory", text, rundir.Load)
+	}
+	return err
+}
+
+// read takes the progress lines until the child closes its output.
+func (l *load) read(out io.Reader) error {
+	sc := bufio.NewScanner(out)
+	sc.Buffer(nil, 1<<20)
+	for sc.Scan() {
+		var p loadgen.Progress
+		if err := json.Unmarshal(sc.Bytes(), &p); err != nil {
+			return errors.Join(fmt.Errorf("reading the load's progress: %w", err), drain(out))
+		}
+		var counts []run.StreamCount
+		for _, s := range p.Streams {
+			counts = append(counts, run.StreamCount{Stream: s.Name, Due: s.Due, Sent: s.Sent, Unsent: s.Unsent, OK: s.OK, Failed: s.Failed})
+		}
+		l.mu.Lock()
+		l.counts = counts
+		l.mu.Unlock()
+	}
+	return sc.Err()
+}
+
+// drain keeps the child from blocking on its output.
+func drain(r io.Reader) error {
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
+
+func (l *load) latest() []run.StreamCount {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counts
+}
+
+// Stop implements run.Load.
+func (l *load) Stop() {
+	l.mu.Lock()
+	c := l.child
+	l.mu.Unlock()
+	if c != nil {
+		// That it had to be killed shows in its outcome.
+		go func() { _ = stop(c, loadPatience) }()
+	}
+}

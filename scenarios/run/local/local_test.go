@@ -1,0 +1,473 @@
+package local_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen"
+	"zeroloss/loadgen/record"
+	"zeroloss/loadgen/traffic"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/local"
+	"zeroloss/scenarios/rundir"
+)
+
+// roleEnv makes this test's binary a child, or a harness to be killed.
+const roleEnv = "ZEROLOSS_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleEnv) {
+	case "":
+		os.Exit(m.Run())
+	case "harness":
+		os.Exit(harness(os.Args[1]))
+	default:
+		os.Exit(child(os.Args[1:]))
+	}
+}
+
+// child stands in for the program's own roles: real sockets, real events, and
+// the real load generator; no registry behind them.
+func child(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT)
+	defer stop()
+	switch args[0] {
+	case "load":
+		if err := loadgen.Main(ctx, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	case "registry":
+		return serveRegistry(ctx, args[1:])
+	default:
+		return serve(ctx)
+	}
+}
+
+func serveRegistry(ctx context.Context, args []string) int {
+	arg := func(name string) string { return args[slices.Index(args, name)+1] }
+	for _, port := range []string{arg("--port"), arg("--grpc-port")} {
+		if _, err := net.Listen("tcp", net.JoinHostPort(arg("--bind"), port)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	events := record.NewEventWriter(os.NewFile(3, "events"))
+	orphaned := make(chan struct{})
+	go func() { _, _ = io.Copy(io.Discard, os.NewFile(4, "parent")); close(orphaned) }()
+	select {
+	case <-ctx.Done():
+		return tell(events, record.Event{Kind: record.End})
+	case <-orphaned:
+		return 1
+	}
+}
+
+func tell(w *record.EventWriter, e record.Event) int {
+	e.At = record.At(time.Now())
+	if err := w.Write(e); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func serve(ctx context.Context) int {
+	d, err := settings.Parse([]byte(os.Getenv(settings.Env)))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	self := record.Instance{Pod: d.Pod, Incarnation: d.Incarnation}
+	w := record.NewEventWriter(os.NewFile(3, "events"))
+	say := func(e record.Event) {
+		e.Instance, e.Workload, e.Tag = self, d.Workload, d.Tag
+		if tell(w, e) != 0 {
+			os.Exit(1)
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, os.NewFile(uintptr(d.ParentFD), "parent")); os.Exit(1) }()
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+
+	say(record.Event{Kind: record.Starting, N: int64(os.Getpid())})
+	business, err := net.Listen("tcp", net.JoinHostPort(d.IP, strconv.Itoa(d.Port)))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	admin, err := net.Listen("tcp", net.JoinHostPort(d.IP, strconv.Itoa(d.MSE.OfflinePort)))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	go func() { _ = http.Serve(business, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) }()
+	go func() {
+		_ = http.Serve(admin, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			host, _, _ := net.SplitHostPort(r.RemoteAddr)
+			if host != d.IP {
+				http.Error(rw, "no", http.StatusForbidden)
+				return
+			}
+			say(record.Event{Kind: record.Offline, Text: host})
+		}))
+	}()
+	say(record.Event{Kind: record.Listening})
+	if os.Getenv("STUBBORN") == "" {
+		say(record.Event{Kind: record.Registered})
+	}
+	if d.Next != "" {
+		n, _ := strconv.Atoi(os.Getenv("HOSTS"))
+		say(record.Event{Kind: record.ListSeen, Service: d.Next, N: int64(n)})
+	}
+	select {
+	case <-ctx.Done():
+	case <-term:
+		say(record.Event{Kind: record.Term})
+	}
+	say(record.Event{Kind: record.End})
+	return 0
+}
+
+// sink keeps what the harness has to tell, and calls watch with it.
+type sink struct {
+	w      *record.EventWriter
+	mu     sync.Mutex
+	events []record.Event
+	last   run.Progress
+	watch  func(record.Event)
+}
+
+func (s *sink) Event(e record.Event) error {
+	s.mu.Lock()
+	s.events = append(s.events, e)
+	s.mu.Unlock()
+	if s.watch != nil {
+		s.watch(e)
+	}
+	return s.w.Write(e)
+}
+
+func (s *sink) Progress(p run.Progress) { s.last = p }
+
+func (s *sink) of(kind record.Kind) []record.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []record.Event
+	for _, e := range s.events {
+		if e.Kind == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func workload(name string, port, replicas int, next string) plan.Workload {
+	return plan.Workload{
+		Name: name, Role: name, Service: "svc-" + name, Replicas: replicas, Labels: map[string]string{"app": name},
+		Settings: settings.Document{
+			Schema: settings.Schema, Port: port, Next: next, MSE: settings.MSE{On: true, OfflinePort: 54199},
+		},
+	}
+}
+
+// small is a second's run: a gateway, and two b of which one is taken out.
+func small() *plan.Plan {
+	hook := &control.Hook{Exec: []string{"/bin/sh", "-c", "wget http://127.0.0.1:54199/offline 2>/tmp/null; sleep 1; exit 0"}}
+	return &plan.Plan{
+		Schema: plan.Schema, Scenario: "small", Seed: 1, Speed: 10, Duration: time.Second, Cycles: 1, PushDelay: 500 * time.Millisecond,
+		Workloads: []plan.Workload{workload("gateway", 20000, 1, "svc-b"), workload("b", 20002, 2, "")},
+		Arms:      []plan.Arm{{Name: "gray", Workloads: []string{"gateway", "b"}}},
+		Registry:  plan.Registry{Workload: "nacos-server", Port: 8848},
+		Control: control.Config{Seed: 1, Workloads: []control.Workload{
+			{Name: "gateway", Replicas: 1, MaxSurge: 1},
+			{
+				Name: "b", Replicas: 2, MaxSurge: 1, Grace: 5 * time.Second, PreStop: hook,
+				Readiness: &control.Probe{TCPPort: 20002, Period: 50 * time.Millisecond},
+			},
+		}},
+		Entry: plan.Entry{Workload: "gateway", Port: 20000},
+		Steps: []plan.Step{
+			{Name: "in", At: 100 * time.Millisecond, Kind: "scale", Workload: "b", N: 1},
+			{Name: "out", After: &plan.After{Workload: "gray", Event: string(record.Offline), Delay: 50 * time.Millisecond}, Kind: "scale", Workload: "b", N: 2},
+			{Name: "crash", At: 700 * time.Millisecond, Kind: "kill", Workload: "gateway", N: 1},
+		},
+		Streams: []traffic.Stream{{
+			Name: "base", Arm: "base", Rate: 100, Method: http.MethodGet, Path: "/", Connections: traffic.KeepAlive,
+			Timeout: time.Second, Duration: time.Second,
+		}},
+	}
+}
+
+func start(t *testing.T, env ...string) (*rundir.Dir, *sink, run.Runtime) {
+	t.Helper()
+	dir, err := rundir.Create(filepath.Join(t.TempDir(), "run"))
+	require.NoError(t, err)
+	f, err := dir.CreateEvents(rundir.Harness)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, errors.Join(f.Close(), dir.Close())) })
+	rt := local.New(local.Options{Dir: dir, Env: append([]string{roleEnv + "=child", "HOSTS=2"}, env...)})
+	return dir, &sink{w: record.NewEventWriter(f)}, rt
+}
+
+func TestRun(t *testing.T) {
+	dir, out, rt := start(t)
+	p := small()
+	require.NoError(t, rt.Run(t.Context(), p, out))
+
+	zero := out.of(record.RunZero)
+	require.Len(t, zero, 1)
+	require.Len(t, out.of(record.Step), 3)
+	require.Len(t, out.of(record.Noise), 2)
+	require.Len(t, out.of(record.RunEnd), 1)
+	require.Equal(t, record.End, out.events[len(out.events)-1].Kind)
+	require.Empty(t, out.of(record.HookFailed))
+
+	victim := out.of(record.PodDeleted)[0].Instance
+	require.Equal(t, victim, out.of(record.HookDone)[0].Instance)
+	require.Equal(t, victim, out.of(record.TermSent)[0].Instance)
+	exit := out.of(record.ContainerExit)
+	i := slices.IndexFunc(exit, func(e record.Event) bool { return e.Instance == victim })
+	require.Zero(t, exit[i].N, exit[i].Text)
+	hook, term := out.of(record.HookStart)[0], out.of(record.TermSent)[0]
+	require.GreaterOrEqual(t, term.At.Sub(hook.At), 100*time.Millisecond, "the hook slept, divided by the speed")
+
+	told := readEvents(t, dir.EventsPath(rundir.EventsName(victim)))
+	require.Equal(t, []record.Kind{record.Starting, record.Listening, record.Registered, record.Offline, record.Term, record.End}, kinds(told))
+	require.Regexp(t, `^127\.`, told[3].Text, "the hook called from the pod's own address")
+	require.Greater(t, told[4].At, told[3].At)
+
+	killed := out.of(record.KillSent)[0].Instance
+	require.NotContains(t, kinds(readEvents(t, dir.EventsPath(rundir.EventsName(killed)))), record.End)
+	require.Equal(t, int64(137), exit[slices.IndexFunc(exit, func(e record.Event) bool { return e.Instance == killed })].N)
+	require.Len(t, out.of(record.PodCreated), 5, "a successor for each that went")
+
+	requests := readRequests(t, dir)
+	require.Len(t, requests, 100)
+	require.Equal(t, zero[0].At, requests[0].Due)
+	require.Equal(t, "b", out.of(record.Scaled)[1].Workload, "the step after an event came")
+
+	require.NoDirExists(t, dir.Join("tmp"))
+	require.NoDirExists(t, dir.Join("logs"), "nothing was amiss")
+	requireReplay(t, p, out.events)
+}
+
+// The control plane's inputs, read from the run directory, give the same
+// actions again.
+func requireReplay(t *testing.T, p *plan.Plan, events []record.Event) {
+	t.Helper()
+	var inputs []control.TimedEvent
+	var want []control.Action
+	for _, e := range events {
+		switch e.Kind {
+		case record.StepInput:
+			var in control.TimedEvent
+			require.NoError(t, json.Unmarshal(e.Data, &in))
+			inputs = append(inputs, in)
+		case record.StepDone:
+			var out []control.Action
+			require.NoError(t, json.Unmarshal(e.Data, &out))
+			want = append(want, out...)
+		}
+	}
+	require.NotEmpty(t, want)
+	got, err := control.Replay(p.Control, inputs)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func kinds(events []record.Event) []record.Kind {
+	var out []record.Kind
+	for _, e := range events {
+		out = append(out, e.Kind)
+	}
+	return out
+}
+
+func readEvents(t *testing.T, path string) []record.Event {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	var out []record.Event
+	sc := bufio.NewScanner(f)
+	sc.Buffer(nil, 1<<20)
+	for sc.Scan() {
+		var e record.Event
+		require.NoError(t, json.Unmarshal(sc.Bytes(), &e))
+		out = append(out, e)
+	}
+	require.NoError(t, sc.Err())
+	return out
+}
+
+// An httpGet hook comes from the node, so the pod's own port refuses it.
+func TestHTTPGetHookIsForbidden(t *testing.T) {
+	_, out, rt := start(t)
+	p := small()
+	p.Steps = p.Steps[:1]
+	p.Control.Workloads[1].PreStop = &control.Hook{HTTPGet: &control.HTTPGet{Port: 54199, Path: "/offline"}}
+	require.NoError(t, rt.Run(t.Context(), p, out))
+	failed := out.of(record.HookFailed)
+	require.Len(t, failed, 1)
+	require.Contains(t, failed[0].Text, "403 Forbidden")
+}
+
+func TestInterrupted(t *testing.T) {
+	for _, at := range []record.Kind{record.PodCreated, record.RunZero, record.HookStart} {
+		dir, out, rt := start(t)
+		ctx, stop := context.WithCancel(t.Context())
+		out.watch = func(e record.Event) {
+			if e.Kind == at {
+				stop()
+			}
+		}
+		p := small()
+		p.Duration, p.Streams[0].Duration = time.Minute, time.Minute
+		err := rt.Run(ctx, p, out)
+		require.ErrorIs(t, err, run.ErrInterrupted, "at %s", at)
+		require.NotErrorIs(t, err, run.ErrEnvironment, "at %s", at)
+		require.Len(t, out.of(record.Interrupted), 1)
+		require.Empty(t, out.of(record.RunEnd))
+		require.Equal(t, record.End, out.events[len(out.events)-1].Kind)
+		require.NoDirExists(t, dir.Join("tmp"))
+		for _, pid := range pids(t, dir) {
+			require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH, "at %s: %d is gone when Run returns", at, pid)
+		}
+		if at != record.PodCreated {
+			require.NotNil(t, readRequests(t, dir))
+		}
+	}
+}
+
+// pids are those that the pods have told.
+func pids(t *testing.T, dir *rundir.Dir) []int {
+	files, err := filepath.Glob(dir.EventsPath("*"))
+	require.NoError(t, err)
+	var out []int
+	for _, f := range files {
+		for _, e := range readEvents(t, f) {
+			if e.Kind == record.Starting && e.Instance.Pod != rundir.Load {
+				out = append(out, int(e.N))
+			}
+		}
+	}
+	return out
+}
+
+func TestPortTaken(t *testing.T) {
+	l, err := net.Listen("tcp", ":20002")
+	require.NoError(t, err)
+	defer l.Close()
+	_, out, rt := start(t)
+	err = rt.Run(t.Context(), small(), out)
+	require.ErrorIs(t, err, run.ErrEnvironment)
+	require.ErrorContains(t, err, "port 20002 is already taken; b asked for it")
+	require.Empty(t, out.events, "nothing was started")
+}
+
+func TestChildThatCannotStart(t *testing.T) {
+	dir, err := rundir.Create(filepath.Join(t.TempDir(), "run"))
+	require.NoError(t, err)
+	defer dir.Close()
+	rt := local.New(local.Options{Dir: dir, Executable: "/no/such/program"})
+	err = rt.Run(t.Context(), small(), &sink{w: record.NewEventWriter(io.Discard)})
+	require.ErrorIs(t, err, run.ErrEnvironment)
+	require.ErrorContains(t, err, "/no/such/program")
+}
+
+func TestLoadThatFailsIsTheEnvironments(t *testing.T) {
+	dir, out, rt := start(t)
+	require.NoError(t, os.WriteFile(dir.RequestsPath(""), nil, 0o644)) // a log is never written over
+	err := rt.Run(t.Context(), small(), out)
+	require.ErrorIs(t, err, run.ErrEnvironment)
+	require.ErrorContains(t, err, "see logs/load.log")
+	require.FileExists(t, dir.Join("logs/load.log"))
+}
+
+// harness is a run that is going to be killed; it tells time zero and hooks on
+// standard output.
+func harness(dir string) int {
+	d, err := rundir.Create(dir)
+	if err == nil {
+		var f *os.File
+		if f, err = d.CreateEvents(rundir.Harness); err == nil {
+			p := small()
+			p.Duration, p.Streams[0].Duration = time.Minute, time.Minute
+			out := &sink{w: record.NewEventWriter(f), watch: func(e record.Event) { fmt.Println(e.Kind) }}
+			err = local.New(local.Options{Dir: d, Env: []string{roleEnv + "=child", "HOSTS=2"}}).Run(context.Background(), p, out)
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
+
+func TestKilledHarnessLeavesNoChild(t *testing.T) {
+	for _, at := range []record.Kind{record.PodReady, record.RunZero, record.HookStart} {
+		dir := filepath.Join(t.TempDir(), "run")
+		cmd := exec.Command(os.Args[0], dir)
+		cmd.Env = append(os.Environ(), roleEnv+"=harness")
+		cmd.Stderr = os.Stderr
+		stdout, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		for sc := bufio.NewScanner(stdout); sc.Scan() && sc.Text() != string(at); {
+		}
+		children := childrenOf(t, cmd.Process.Pid)
+		require.NotEmpty(t, children)
+		require.NoError(t, cmd.Process.Kill())
+		require.ErrorContains(t, cmd.Wait(), "killed")
+		for _, c := range children {
+			c.requireExit(t, 2*time.Second)
+		}
+		// What was written until then can be read, and the next run starts.
+		require.NotEmpty(t, readEvents(t, filepath.Join(dir, rundir.EventsDir, rundir.Harness+".ndjson")))
+		require.NoError(t, strictlyFree("20000", "20002"))
+	}
+}
+
+func strictlyFree(ports ...string) error {
+	var err error
+	for _, p := range ports {
+		l, listenErr := net.Listen("tcp", ":"+strings.TrimSpace(p))
+		if listenErr != nil {
+			err = errors.Join(err, listenErr)
+			continue
+		}
+		err = errors.Join(err, l.Close())
+	}
+	return err
+}
+
+func readRequests(t *testing.T, dir *rundir.Dir) []record.Request {
+	t.Helper()
+	f, err := os.Open(dir.RequestsPath(""))
+	require.NoError(t, err)
+	defer f.Close()
+	all, _, err := record.ReadRequests(f)
+	require.NoError(t, err)
+	return all
+}
