@@ -98,8 +98,8 @@ nothing), 4 the environment failed, 130 interrupted.`,
 
 // verbs lists the commands in the order of the documentation.
 var verbs = []func(Env) *cobra.Command{
-	//newRun, newPlan, newValidate, newList, newSchema,
-	//newReport, newJudge,
+	newRun, newPlan, newValidate, newList, newSchema,
+	newReport, newJudge,
 	newRegistry, newService, newLoad,
 	newVersion,
 }

@@ -27,24 +27,22 @@ type loadFlags struct {
 	stream traffic.Stream
 	out    string
 	json   bool
-	job    bool
 }
 
 func newLoad(env Env) *cobra.Command {
 	f := loadFlags{stream: traffic.Stream{Name: "load", Arm: "load"}}
 	cmd := &cobra.Command{
-		Use:   "load URL",
+		Use:   "load [URL]",
 		Short: "Send an open-loop load and account for every request",
 		Long: `Sends requests to a URL at a fixed rate, whatever the answers do, and counts what
 became of each: sent and unsent, ok and failed by class, masked deliveries, and how
-late each one left.`,
+late each one left. Without a URL it reads a job document from standard input, as
+the harness hands it one.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case f.job && len(args) == 0:
+			if len(args) == 0 {
+				// A child of the harness: the job comes on standard input.
 				return withCode(exitEnvironment, loadgen.Main(cmd.Context(), env.Stdin, env.Stdout))
-			case len(args) != 1 || f.job:
-				return inputError(errors.New("load wants one URL, as http://127.0.0.1:20000/A/a"))
 			}
 			return f.send(cmd, args[0])
 		},
@@ -59,8 +57,6 @@ late each one left.`,
 	p.DurationVar(&f.stream.Timeout, "timeout", loadgen.DefaultTimeout, "of a request")
 	p.StringVar(&f.out, "out", "", "keep the request log in this file")
 	p.BoolVar(&f.json, "json", false, "as JSON")
-	p.BoolVar(&f.job, "job", false, "read a job document from standard input (the harness does)")
-	_ = p.MarkHidden("job")
 	return cmd
 }
 

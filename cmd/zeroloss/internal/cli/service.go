@@ -40,7 +40,7 @@ func newService(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:       "service gateway|a|b|c",
 		Short:     "Run one demo service by itself",
-		Long:      "Runs one service of the chain until TERM (or Ctrl-C), upon which it leaves as --offline says.",
+		Long:      "Runs one service of the chain until TERM, upon which it leaves as --offline says; Ctrl-C ends it at once.",
 		ValidArgs: []string{"gateway", "a", "b", "c"},
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -105,14 +105,17 @@ func (f *serviceFlags) document(role, fromEnv string) (settings.Document, error)
 	return d, nil
 }
 
-// runService lives until TERM. The command's own context is not its life:
-// TERM asks the service to leave in order, which takes its time.
+// runService lives until it has left. The command's own context is not its
+// life: TERM asks it to leave in order, which takes its time; an interrupt
+// makes it go at once.
 func runService(ctx context.Context, d settings.Document) error {
 	term := make(chan os.Signal, 1)
-	signal.Notify(term, syscall.SIGTERM, os.Interrupt)
+	signal.Notify(term, syscall.SIGTERM)
 	defer signal.Stop(term)
-	code, err := chain.Run(context.WithoutCancel(ctx), d, term)
-	if err != nil {
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt)
+	defer stop()
+	code, err := chain.Run(ctx, d, term)
+	if err != nil && ctx.Err() == nil {
 		return portError(fmt.Sprintf("service %s (%s)", d.Service, d.Pod), err)
 	}
 	if code != 0 {

@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"zeroloss/reports"
+)
+
+func newJudge(Env) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "judge DIR",
+		Short: "Judge a run directory again; the exit code is the verdict",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := reports.Assemble(args[0])
+			if err != nil {
+				return inputError(err)
+			}
+			if err := printAs(cmd.OutOrStdout(), format, r); err != nil {
+				return err
+			}
+			return ofVerdict(r.Result.Verdict)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "what to print: text, json, junit or markdown")
+	return cmd
+}

@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"zeroloss/scenarios"
+)
+
+// listed is a row of the catalogue.
+type listed struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"` // from time zero to the end
+	Title   string  `json:"title"`
+}
+
+func newList(Env) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the catalogue, with durations", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			entries, err := scenarios.List()
+			if err != nil {
+				return err
+			}
+			var rows []listed
+			for _, e := range entries {
+				rows = append(rows, listed{e.Name, e.Duration.Seconds(), e.Title})
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(rows)
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, r := range rows {
+				fmt.Fprintf(w, "%s\t%.0f s\t%s\n", r.Name, r.Seconds, r.Title)
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
+}

@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/reports"
+	"zeroloss/reports/gate"
+	"zeroloss/scenarios"
+	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/local"
+	"zeroloss/scenarios/rundir"
+)
+
+// runFlags are those of run.
+type runFlags struct {
+	inputFlags
+	runtime string
+	out     string
+	repeat  int
+	atMost  time.Duration
+	json    bool
+}
+
+func newRun(env Env) *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run SCENARIO|FILE",
+		Short: "Run a scenario, judge it, write the report",
+		Long: `Runs a scenario of the catalogue, a scenario file, or bare manifests (-f), judges
+it and writes the reports into the run directory. Progress goes to standard error,
+the result to standard output, the verdict is the exit code.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), env, args) },
+	}
+	f.register(cmd)
+	p := cmd.Flags()
+	p.StringVar(&f.runtime, "runtime", "local", "where: local (processes of this machine)")
+	p.StringVar(&f.out, "out", "", "run directory (default runs/<scenario>-<time>; runs/latest points to it)")
+	p.IntVar(&f.repeat, "repeat", 1, "how often; the worst verdict wins")
+	p.DurationVar(&f.atMost, "max-duration", 0, "refuse a plan that takes longer")
+	p.BoolVar(&f.json, "json", false, "print summary.json alone")
+	return cmd
+}
+
+func (f *runFlags) run(ctx context.Context, env Env, args []string) error {
+	if err := f.checkRun(); err != nil {
+		return inputError(err)
+	}
+	c, err := f.compile(env, args)
+	if err != nil {
+		return err
+	}
+	takes := time.Duration(max(1, c.Plan.Cycles)) * c.Plan.Duration
+	if f.atMost > 0 && takes > f.atMost {
+		return inputError(fmt.Errorf("the plan takes %v, more than --max-duration %v", takes, f.atMost))
+	}
+	remarks(env.Stderr, c.Plan)
+	if f.repeat == 1 {
+		r, err := f.once(ctx, env, c, f.out)
+		if err != nil {
+			return err
+		}
+		return ofVerdict(r.Result.Verdict)
+	}
+	return f.repeated(ctx, env, c)
+}
+
+func (f *runFlags) checkRun() error {
+	switch {
+	case f.runtime != "local":
+		return fmt.Errorf("unknown runtime %q: this build has local", f.runtime)
+	case f.repeat < 1:
+		return fmt.Errorf("--repeat %d is below 1", f.repeat)
+	}
+	return nil
+}
+
+// once runs, judges and reports. Its error carries the exit code of a run
+// that did not come to a verdict.
+func (f *runFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, out string) (*reports.Report, error) {
+	r, path, err := f.execute(ctx, env, c, out)
+	if r == nil {
+		return nil, err
+	}
+	werr := writeReports(path, r)
+	if f.repeat == 1 {
+		format := "text"
+		if f.json {
+			format = "json"
+		}
+		werr = errors.Join(werr, printAs(env.Stdout, format, r))
+	}
+	fmt.Fprintf(env.Stderr, "report: %s\n", filepath.Join(path, rundir.PageFile))
+	if err != nil {
+		return nil, err
+	}
+	return r, environmentError(werr)
+}
+
+// execute runs the plan into a directory and reads it back. A report comes
+// with the error of a run that was cut short, if there is anything to report.
+func (f *runFlags) execute(ctx context.Context, env Env, c *scenarios.Prepared, out string) (*reports.Report, string, error) {
+	dir, err := prepare(c, out, f.runtime)
+	if err != nil {
+		return nil, "", environmentError(err)
+	}
+	path := dir.Path()
+	running := carryOut(ctx, env, c, dir)
+	if err := dir.Close(); err != nil {
+		running = errors.Join(running, environmentError(err))
+	}
+	r, err := reports.Assemble(path)
+	if err != nil {
+		return nil, path, errors.Join(running, environmentError(err))
+	}
+	return r, path, running
+}
+
+// carryOut executes the plan, its events going into dir.
+func carryOut(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.Dir) (err error) {
+	events, err := dir.CreateEvents(rundir.Harness)
+	if err != nil {
+		return environmentError(err)
+	}
+	shown := newProgress(env.Stderr, env.Terminal)
+	out := &sink{events: record.NewEventWriter(events), shown: shown}
+	rt := local.New(local.Options{Dir: dir, Executable: env.Executable})
+	err = rt.Run(ctx, c.Plan, out)
+	shown.done()
+	err = errors.Join(err, events.Close())
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, run.ErrInterrupted):
+		return withCode(exitInterrupted, fmt.Errorf("%w; what was measured is in %s", err, dir.Path()))
+	default:
+		return environmentError(err)
+	}
+}
+
+// sink takes what the harness has to tell.
+type sink struct {
+	events *record.EventWriter
+	shown  progress
+}
+
+func (s *sink) Event(e record.Event) error { return s.events.Write(e) }
+
+func (s *sink) Progress(p run.Progress) { s.shown.show(p) }
+
+// prepare makes the run directory and writes down what is to be run.
+func prepare(c *scenarios.Prepared, out, where string) (*rundir.Dir, error) {
+	now := time.Now()
+	if out == "" {
+		out = filepath.Join("runs", c.Plan.Scenario+"-"+now.Format("20060102-150405.000"))
+	}
+	dir, err := rundir.Create(out)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(
+		dir.WriteFile(rundir.ScenarioFile, c.Scenario),
+		dir.WriteFile(rundir.ManifestsFile, c.Manifests),
+		dir.WritePlan(c.Plan),
+		dir.WriteMeta(rundir.Meta{
+			Version: buildVersion(), Scenario: c.Plan.Scenario, Runtime: where, Seed: c.Plan.Seed, Speed: c.Plan.Speed,
+			Started: now.Format(time.RFC3339), Machine: machine(), Command: os.Args,
+		}),
+	)
+	if filepath.Dir(out) == "runs" {
+		err = errors.Join(err, rundir.Latest(out))
+	}
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
+}
+
+// repeatSchema is the format of what --repeat prints.
+const repeatSchema = "zeroloss.repeat/v1"
+
+// repeated runs several times, each into a directory of its own; the worst
+// verdict wins.
+func (f *runFlags) repeated(ctx context.Context, env Env, c *scenarios.Prepared) error {
+	worst := gate.Pass
+	var summaries []json.RawMessage
+	for i := range f.repeat {
+		fmt.Fprintf(env.Stderr, "run %d of %d\n", i+1, f.repeat)
+		out := ""
+		if f.out != "" {
+			out = fmt.Sprintf("%s-%d", f.out, i+1)
+		}
+		r, err := f.once(ctx, env, c, out)
+		if err != nil {
+			return err
+		}
+		worst = worse(worst, r.Result.Verdict)
+		b, err := summaryOf(r)
+		if err != nil {
+			return err
+		}
+		summaries = append(summaries, b)
+		if !f.json {
+			fmt.Fprintln(env.Stdout, line(i+1, r))
+		}
+	}
+	if f.json {
+		enc := json.NewEncoder(env.Stdout)
+		if err := enc.Encode(map[string]any{"schema": repeatSchema, "verdict": worst, "runs": summaries}); err != nil {
+			return environmentError(err)
+		}
+	} else {
+		fmt.Fprintf(env.Stdout, "%s: the worst of %d runs\n", worst, f.repeat)
+	}
+	return ofVerdict(worst)
+}
+
+func summaryOf(r *reports.Report) (json.RawMessage, error) {
+	var b bytes.Buffer
+	if err := reports.JSON(&b, r); err != nil {
+		return nil, environmentError(err)
+	}
+	return b.Bytes(), nil
+}
+
+// line is a run in one line.
+func line(n int, r *reports.Report) string {
+	s := fmt.Sprintf("%d: %s", n, r.Result.Verdict)
+	for _, a := range r.Ledger.Arms {
+		s += fmt.Sprintf("  %s lost %d of %d", a.Name, a.Lost, a.Sent)
+	}
+	return s
+}
