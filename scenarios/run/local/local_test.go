@@ -194,22 +194,26 @@ func workload(name string, port, replicas int, next string) plan.Workload {
 	}
 }
 
+// Not the demo's own ports: a test that waits for them to be free must not
+// meet another chain.
+const gatewayPort, bPort = 21950, 21952
+
 // small is a second's run: a gateway, and two b of which one is taken out.
 func small() *plan.Plan {
 	hook := &control.Hook{Exec: []string{"/bin/sh", "-c", "wget http://127.0.0.1:54199/offline 2>/tmp/null; sleep 1; exit 0"}}
 	return &plan.Plan{
 		Schema: plan.Schema, Scenario: "small", Seed: 1, Speed: 10, Duration: time.Second, Cycles: 1, PushDelay: 500 * time.Millisecond,
-		Workloads: []plan.Workload{workload("gateway", 20000, 1, "svc-b"), workload("b", 20002, 2, "")},
+		Workloads: []plan.Workload{workload("gateway", gatewayPort, 1, "svc-b"), workload("b", bPort, 2, "")},
 		Arms:      []plan.Arm{{Name: "gray", Workloads: []string{"gateway", "b"}}},
 		Registry:  plan.Registry{Workload: "nacos-server", Port: 8848},
 		Control: control.Config{Seed: 1, Workloads: []control.Workload{
 			{Name: "gateway", Replicas: 1, MaxSurge: 1},
 			{
 				Name: "b", Replicas: 2, MaxSurge: 1, Grace: 5 * time.Second, PreStop: hook,
-				Readiness: &control.Probe{TCPPort: 20002, Period: 50 * time.Millisecond},
+				Readiness: &control.Probe{TCPPort: bPort, Period: 50 * time.Millisecond},
 			},
 		}},
-		Entry: plan.Entry{Workload: "gateway", Port: 20000},
+		Entry: plan.Entry{Workload: "gateway", Port: gatewayPort},
 		Steps: []plan.Step{
 			{Name: "in", At: 100 * time.Millisecond, Kind: "scale", Workload: "b", N: 1},
 			{Name: "out", After: &plan.After{Workload: "gray", Event: string(record.Offline), Delay: 50 * time.Millisecond}, Kind: "scale", Workload: "b", N: 2},
@@ -379,13 +383,15 @@ func pids(t *testing.T, dir *rundir.Dir) []int {
 }
 
 func TestPortTaken(t *testing.T) {
-	l, err := net.Listen("tcp", ":20002")
+	l, err := net.Listen("tcp", ":0") // on all addresses
 	require.NoError(t, err)
 	defer l.Close()
 	_, out, rt := start(t)
-	err = rt.Run(t.Context(), small(), out)
+	p := small()
+	p.Workloads[1].Settings.Port = l.Addr().(*net.TCPAddr).Port
+	err = rt.Run(t.Context(), p, out)
 	require.ErrorIs(t, err, run.ErrEnvironment)
-	require.ErrorContains(t, err, "port 20002 is already taken; b asked for it")
+	require.ErrorContains(t, err, fmt.Sprintf("port %d is already taken; b asked for it", p.Workloads[1].Settings.Port))
 	require.Empty(t, out.events, "nothing was started")
 }
 
@@ -445,7 +451,7 @@ func TestKilledHarnessLeavesNoChild(t *testing.T) {
 		}
 		// What was written until then can be read, and the next run starts.
 		require.NotEmpty(t, readEvents(t, filepath.Join(dir, rundir.EventsDir, rundir.Harness+".ndjson")))
-		require.NoError(t, strictlyFree("20000", "20002"))
+		require.NoError(t, strictlyFree(strconv.Itoa(gatewayPort), strconv.Itoa(bPort)))
 	}
 }
 
