@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"zeroloss/loadgen/record"
@@ -121,7 +122,7 @@ func (b *books) notes() []Note {
 				text = "its notice to " + e.Peer + " was missed"
 			}
 		case record.Verified:
-			if e.Text != "" {
+			if strings.HasPrefix(e.Text, "not") {
 				text = "that the registry no longer shows it was " + e.Text
 			}
 		case record.Conflict:

@@ -231,7 +231,7 @@ func (b *books) bySilence(f fault, _ *life) (explanation, bool) {
 			up = append(up, l.instance.String())
 		case l.first <= f.at && (r == nil || f.at < r.begin):
 			coming = append(coming, l.instance.String())
-		case r != nil && r.begin <= f.at:
+		case r != nil && r.begin <= f.at && (last == nil || last.begin < r.begin):
 			last = r
 		}
 	}

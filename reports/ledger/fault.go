@@ -28,7 +28,7 @@ func (b *books) examine(s *streamBook, r *record.Request) (fault, bool) {
 	client := r.Class
 	if client == "" && (r.Status < 200 || r.Status > 299) {
 		client = record.ClassifyStatus(r.Status)
-		if client == "" {
+		if r.Status == 0 {
 			client = record.Other // no answer, and no error either
 		}
 	}

@@ -161,9 +161,14 @@ func (s *sim) deregisterFirst(pod string, at record.Micros, push time.Duration) 
 	s.tell(l, at+9000, record.End)
 	s.tell(l, at+10_000, record.ContainerExit)
 	l.closed = at + 6000
-	s.heard(l, (at + 5000).Add(push))
+	if push != never {
+		s.heard(l, (at + 5000).Add(push))
+	}
 	return l
 }
+
+// never is a push that does not come.
+const never = time.Duration(-1)
 
 // closeFirst closes, drains for 14 ms, and deregisters then.
 func (s *sim) closeFirst(pod string, at record.Micros, push time.Duration) {

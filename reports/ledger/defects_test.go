@@ -1,0 +1,145 @@
+package ledger
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+)
+
+// Every guard fires: each spoils a sound run in one way.
+func TestDefects(t *testing.T) {
+	for what, c := range map[string]struct {
+		spoil func(s *sim)
+		says  string
+	}{
+		"a number twice": {func(s *sim) {
+			s.in.Requests = append(s.in.Requests, s.in.Requests[5])
+		}, "1 numbers occur twice"},
+		"a number is missing": {func(s *sim) {
+			s.in.Requests = append(s.in.Requests[:5], s.in.Requests[6:]...)
+		}, "stream base: 1 of the first 100 requests are not accounted for"},
+		"the end is missing": {func(s *sim) {
+			s.in.Requests = s.in.Requests[:190]
+		}, "stream gray: the account ends with request 90, the plan has 100"},
+		"no request at all": {func(s *sim) {
+			s.in.Requests = nil
+		}, "the account ends with request 0, the plan has 100"},
+		"a number out of range": {func(s *sim) {
+			s.in.Requests[5].Seq = 1 << 60
+		}, "out of range"},
+		"more than was planned": {func(s *sim) {
+			r := s.in.Requests[99]
+			r.Seq = 100
+			s.in.Requests = append(s.in.Requests, r)
+		}, "the account ends with request 101, the plan has 100"},
+		"a stream nobody planned": {func(s *sim) {
+			s.in.Requests[0].Stream = "other"
+		}, `1 requests belong to stream "other"`},
+		"a stream of no arm": {func(s *sim) {
+			s.in.Plan.Streams[0].Arm = "none"
+		}, `belongs to arm "none"`},
+		"a torn log":             {func(s *sim) { s.in.Torn = []string{"requests.log: torn"} }, "requests.log: torn"},
+		"an incomplete instance": {func(s *sim) { s.in.Incomplete["b-1/1"] = "its events have no end" }, "instance b-1/1: its events have no end"},
+		"a clock set back": {func(s *sim) {
+			s.in.Requests[9].Done = s.in.Requests[9].Sent - 1
+		}, "1 requests end before they begin"},
+		"sent too early": {func(s *sim) {
+			s.in.Requests[9].Sent = s.in.Requests[9].Due.Add(-time.Second)
+		}, "1 requests were sent before they were due"},
+		"a class of its own": {func(s *sim) {
+			s.in.Requests[9].Class = record.Other
+		}, "1 losses are of no known class"},
+		"no answer and no error": {func(s *sim) {
+			s.in.Requests[9].Status = 0
+		}, "1 losses are of no known class"},
+		"zero never came":   {func(s *sim) { s.in.Zero = 0 }, "time zero never came"},
+		"nothing was to be": {func(s *sim) { s.in.Plan.Streams = nil }, "the plan has no stream"},
+		"an instance that never came up": {func(s *sim) {
+			s.event(record.Event{At: sec(-14), Kind: record.ContainerStart, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
+		}, "instance b-9/1 never came up: it was not registered"},
+		"an instance that died at its start": {func(s *sim) {
+			i := record.Instance{Pod: "b-9", Incarnation: 1}
+			s.event(record.Event{At: sec(0.1), Kind: record.ContainerStart, Workload: "b", Instance: i})
+			s.event(record.Event{At: sec(0.3), Kind: record.ContainerExit, Workload: "b", Instance: i, N: 1})
+		}, "instance b-9/1 never came up: it exited"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newSim(time.Second)
+			s.in.End = sec(3)
+			require.Empty(t, s.run().Defects, "sound before it is spoilt")
+			c.spoil(s)
+			require.Contains(t, strings.Join(s.build().Defects, "\n"), c.says)
+		})
+	}
+}
+
+func TestInterruptedIsTold(t *testing.T) {
+	s := newSim(time.Second)
+	s.in.Interrupted, s.in.End = true, 0
+	require.True(t, s.run().Interrupted)
+}
+
+// An empty input is a defective ledger, not a panic.
+func TestNothingKnown(t *testing.T) {
+	l := Build(Input{})
+	require.NotEmpty(t, l.Defects)
+	require.Empty(t, l.Arms)
+}
+
+func TestNotes(t *testing.T) {
+	s := newSim(time.Second)
+	b := record.Instance{Pod: "b-1", Incarnation: 1}
+	for _, e := range []record.Event{
+		{Kind: record.HookAbandoned, Text: "grace ended first"}, {Kind: record.HookFailed, Text: "exit 1"},
+		{Kind: record.ProbeFailed, Text: "readiness"}, {Kind: record.ProbeFailed, Text: "readiness"},
+		{Kind: record.Notified, Text: "missed", Peer: "127.0.0.1:1"}, {Kind: record.Notified, Text: "acked"},
+		{Kind: record.Verified, Text: "not verified"}, {Kind: record.Verified},
+	} {
+		e.At, e.Instance, e.Workload = sec(0.5), b, "b"
+		s.event(e)
+	}
+	l := s.run()
+	require.Len(t, l.Notes, 5)
+	require.Contains(t, l.Notes[0].Text, "abandoned: grace ended first")
+}
+
+func TestRateErrorAndSlip(t *testing.T) {
+	s := newSim(2 * time.Second)
+	s.spoil = func(r *record.Request) {
+		if r.Stream == "gray" { // each a bit later: 5 % too slow in all
+			d := record.Micros(float64(r.Due-simZero) * 0.05)
+			r.Sent, r.FirstByte, r.Done = r.Sent+d, r.FirstByte+d, r.Done+d
+		}
+	}
+	g := s.run().Generator
+	require.InDelta(t, 4.76, g.RateErrorPercent, 0.05)
+	require.InDelta(t, 100, g.SlipMax.Seconds()*1000, 2)
+	require.Greater(t, g.SlipP99, g.SlipP50)
+}
+
+func TestLongestGap(t *testing.T) {
+	s := newSim(2 * time.Second)
+	s.spoil = func(r *record.Request) {
+		if r.Stream == "base" && r.Seq >= 50 && r.Seq < 120 || r.Stream == "gray" && r.Seq >= 150 {
+			r.Class = record.EOF
+		}
+	}
+	l := s.run()
+	require.InDelta(t, 710, l.arm("base").MaxSuccessGap.Seconds()*1000, 1)
+	require.InDelta(t, 500, l.arm("gray").MaxSuccessGap.Seconds()*1000, 1, "a gap at the end counts")
+}
+
+func BenchmarkBuild(b *testing.B) {
+	s := newSim(50 * time.Second)
+	s.in.Plan.Streams[0].Rate, s.in.Plan.Streams[1].Rate = 1000, 1000
+	s.deregisterFirst("b-1", sec(20), push)
+	s.run()
+	for b.Loop() {
+		Build(s.in)
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(b.N*len(s.in.Requests))/1000, "µs/request")
+}
