@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -47,9 +48,14 @@ func (l *load) start(zero time.Time, done func(error)) error {
 	if err != nil {
 		return err
 	}
+	// The child has a working directory of its own.
+	requests, err := filepath.Abs(l.dir.RequestsPath(""))
+	if err != nil {
+		return fmt.Errorf("naming the request log: %w", err)
+	}
 	job, err := json.Marshal(loadgen.Job{
 		Schema: loadgen.JobSchema, Target: target, Zero: record.At(zero), Streams: l.plan.Streams,
-		Requests: l.dir.RequestsPath(""), Events: l.dir.EventsPath(rundir.Load),
+		Requests: requests, Events: fmt.Sprintf("/dev/fd/%d", eventsFD),
 		Instance: record.Instance{Pod: rundir.Load, Incarnation: 1},
 	})
 	if err != nil {
@@ -96,7 +102,7 @@ func (l *load) start(zero time.Time, done func(error)) error {
 
 func (l *load) outcome(c *child, err error) error {
 	if code, text := c.status(); code != 0 {
-		return fmt.Errorf("it ended with %s; see logs/%s.log in the run directory", text, rundir.Load)
+		return fmt.Errorf("it ended with %s%s", text, lastWords(l.dir, rundir.Load))
 	}
 	return err
 }

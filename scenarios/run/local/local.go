@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"zeroloss/loadgen/record"
@@ -159,6 +160,17 @@ func createLog(dir *rundir.Dir, name string) (*os.File, error) {
 		return nil, fmt.Errorf("making the log of %s: %w", name, err)
 	}
 	return f, nil
+}
+
+// lastWords is the end of what a child wrote, for the error of its end.
+func lastWords(dir *rundir.Dir, name string) string {
+	const most = 400
+	b, err := os.ReadFile(filepath.Join(dir.Join(logsDir), name+".log"))
+	text := strings.TrimSpace(string(b[max(0, len(b)-most):]))
+	if err != nil || text == "" {
+		return ""
+	}
+	return fmt.Sprintf(": %s (logs/%s.log)", text, name)
 }
 
 // sweepLogs removes the logs that nothing was written to.

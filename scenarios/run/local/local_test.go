@@ -228,7 +228,8 @@ func small() *plan.Plan {
 
 func start(t *testing.T, env ...string) (*rundir.Dir, *sink, run.Runtime) {
 	t.Helper()
-	dir, err := rundir.Create(filepath.Join(t.TempDir(), "run"))
+	t.Chdir(t.TempDir()) // directories are named relatively, as with --out
+	dir, err := rundir.Create("run")
 	require.NoError(t, err)
 	f, err := dir.CreateEvents(rundir.Harness)
 	require.NoError(t, err)
@@ -410,7 +411,7 @@ func TestLoadThatFailsIsTheEnvironments(t *testing.T) {
 	require.NoError(t, os.WriteFile(dir.RequestsPath(""), nil, 0o644)) // a log is never written over
 	err := rt.Run(t.Context(), small(), out)
 	require.ErrorIs(t, err, run.ErrEnvironment)
-	require.ErrorContains(t, err, "see logs/load.log")
+	require.ErrorContains(t, err, "file exists (logs/load.log)")
 	require.FileExists(t, dir.Join("logs/load.log"))
 }
 

@@ -57,7 +57,7 @@ func startRegistry(ctx context.Context, p *plan.Plan, dir *rundir.Dir, places *a
 		return nil, fmt.Errorf("%w: %w", run.ErrEnvironment, err)
 	}
 	for _, port := range all {
-		if err := r.await(ctx, at.addr(port)); err != nil {
+		if err := r.await(ctx, dir, at.addr(port)); err != nil {
 			return nil, err
 		}
 	}
@@ -65,7 +65,7 @@ func startRegistry(ctx context.Context, p *plan.Plan, dir *rundir.Dir, places *a
 }
 
 // await tries until addr accepts a connection.
-func (r *registry) await(ctx context.Context, addr string) error {
+func (r *registry) await(ctx context.Context, dir *rundir.Dir, addr string) error {
 	ctx, stop := context.WithTimeout(ctx, registryUp)
 	defer stop()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -80,7 +80,7 @@ func (r *registry) await(ctx context.Context, addr string) error {
 		case <-tick.C:
 		case <-r.child.done:
 			_, text := r.child.status()
-			return fmt.Errorf("%w: the registry ended before it served: %s; see logs/%s.log in the run directory", run.ErrEnvironment, text, rundir.RegistryServer)
+			return fmt.Errorf("%w: the registry ended before it served: %s%s", run.ErrEnvironment, text, lastWords(dir, rundir.RegistryServer))
 		case <-ctx.Done():
 			return fmt.Errorf("%w: the registry did not answer at %s: %w", run.ErrEnvironment, addr, err)
 		}
