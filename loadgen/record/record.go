@@ -98,6 +98,7 @@ type Request struct {
 	// Attempts lists the failed deliveries on the generator's own edge, in
 	// order. All but the last are masked: Go's transport sent the request
 	// again. The last is masked too if Class is "" (an answer came).
+	// Otherwise the last is of Class, also where that is a status.
 	Attempts []Attempt
 
 	// Trail is what the answer's header told; nil if there was none.
