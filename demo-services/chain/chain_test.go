@@ -138,6 +138,10 @@ func (p *pod) end(t testing.TB) {
 		require.FailNow(t, "it does not end", p.doc.Pod)
 	}
 	require.NoError(t, p.err)
+	if p.doc.Offline.Mode == settings.Kill {
+		require.Equal(t, 143, p.code, "as a process that does not handle TERM")
+		return
+	}
 	require.Equal(t, 0, p.code)
 }
 
@@ -209,57 +213,90 @@ func TestChain(t *testing.T) {
 	require.Len(t, trail, 1)
 }
 
-// A release of B under traffic: by lossless none is lost; what it did can be
-// replayed from its events.
-func TestReleaseLosesNothingAndReplays(t *testing.T) {
-	c := newCluster(t)
-	a := c.start("a", "", nil)
-	b1, b2 := c.start("b", "", nil), c.start("b", "", nil)
-	cc := c.start("c", "", nil)
-	for _, p := range []*pod{a, b1, b2, cc} {
-		p.ready(t)
+// A release of one of two B under traffic: lossless loses none, each off-arm
+// some, by what a closed port or connection looks like. What the instances did
+// can be replayed from their events.
+func TestReleaseUnderTraffic(t *testing.T) {
+	for _, mode := range []string{settings.Lossless, settings.DeregisterFirst, settings.CloseFirst, settings.Kill} {
+		t.Run(mode, func(t *testing.T) {
+			c := newCluster(t)
+			change := func(d *settings.Document) { d.Offline.Mode = mode }
+			a := c.start("a", "", change)
+			b1, b2 := c.start("b", "", change), c.start("b", "", change)
+			cc := c.start("c", "", change)
+			for _, p := range []*pod{a, b1, b2, cc} {
+				p.ready(t)
+			}
+			a.sees(t, 2)
+			a.answers(t, "/a", "")
+			stop, lost := make(chan struct{}), make(chan map[record.Class]int)
+			go func() { lost <- traffic(t, a.url("/a"), stop) }()
+			b1.end(t)
+			require.Eventually(t, func() bool { return shrank(a.log(t)) }, patience, 5*time.Millisecond)
+			close(stop)
+			got := <-lost
+			if mode == settings.Lossless {
+				require.Empty(t, got)
+			} else {
+				require.NotEmpty(t, got)
+				for class := range got {
+					require.Contains(t, []record.Class{record.Refused, record.EOF, record.ResetBeforeByte, record.Truncated}, class)
+				}
+			}
+			for _, p := range []*pod{a, b2, cc} {
+				p.end(t)
+			}
+			for _, p := range []*pod{a, b1, b2, cc} {
+				replay(t, p)
+			}
+		})
 	}
-	a.sees(t, 2)
-	b1.sees(t, 1)
-	b2.sees(t, 1)
-	a.answers(t, "/a", "")
-	stop := make(chan struct{})
-	lost := make(chan int)
-	go func() {
-		n := 0
-		for {
-			select {
-			case <-stop:
-				lost <- n
-				return
-			default:
-			}
-			if status, _, _ := ask(t, "GET", a.url("/a"), "", ""); status != 200 {
-				n++
-			}
-		}
-	}()
-	b1.end(t)
-	close(stop)
-	require.Zero(t, <-lost)
-	a.end(t)
-	b2.end(t)
-	cc.end(t)
+}
 
-	replay := map[string]func([]machine.Line) error{"lossless": lossless.Replay, "consumer": consumer.Replay}
-	for _, p := range []*pod{a, b1, b2, cc} {
-		lines := map[string][]machine.Line{}
-		events := p.log(t)
-		for _, e := range events {
-			if e.Kind == record.StepInput || e.Kind == record.StepDone {
-				lines[e.Text] = append(lines[e.Text], machine.Line{Kind: string(e.Kind), Data: json.RawMessage(e.Data)})
+// shrank tells whether a consumer's list went from two to one.
+func shrank(events []record.Event) bool {
+	two := false
+	for _, e := range events {
+		if e.Kind == record.ListSeen {
+			if two && e.N == 1 {
+				return true
 			}
+			two = two || e.N == 2
 		}
-		require.Equal(t, record.End, events[len(events)-1].Kind)
-		require.NotEmpty(t, lines["lossless"])
-		for name, l := range lines {
-			require.NoError(t, replay[name](l), "%s of %s", name, p.doc.Pod)
+	}
+	return false
+}
+
+// traffic asks until stop, and counts what was lost by its root cause.
+func traffic(t testing.TB, url string, stop <-chan struct{}) map[record.Class]int {
+	lost := map[record.Class]int{}
+	for {
+		select {
+		case <-stop:
+			return lost
+		default:
 		}
+		if status, _, trail := ask(t, "GET", url, "", ""); status != 200 {
+			_, class, _ := trail.Root()
+			lost[class]++
+		}
+	}
+}
+
+func replay(t *testing.T, p *pod) {
+	t.Helper()
+	machines := map[string]func([]machine.Line) error{"lossless": lossless.Replay, "consumer": consumer.Replay}
+	lines := map[string][]machine.Line{}
+	events := p.log(t)
+	for _, e := range events {
+		if e.Kind == record.StepInput || e.Kind == record.StepDone {
+			lines[e.Text] = append(lines[e.Text], machine.Line{Kind: string(e.Kind), Data: json.RawMessage(e.Data)})
+		}
+	}
+	require.Equal(t, record.End, events[len(events)-1].Kind)
+	require.NotEmpty(t, lines["lossless"])
+	for name, l := range lines {
+		require.NoError(t, machines[name](l), "%s of %s", name, p.doc.Pod)
 	}
 }
 

@@ -47,12 +47,12 @@ const maxBody = 1 << 20
 
 // serve lets a request of the business port in: counted, bounded, worked on.
 func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
+	x := &Exchange{s: s, w: w, r: r, arrived: time.Now(), hop: s.hop}
 	if p := s.doc.Online.HealthPath; p != "" && r.URL.Path == p {
 		// Not counted: a probe must not keep the drain from coming to an end.
-		w.WriteHeader(http.StatusOK)
+		x.Reply("UP")
 		return
 	}
-	x := &Exchange{s: s, w: w, r: r, arrived: time.Now(), hop: s.hop}
 	s.load.begin(s.since(x.arrived))
 	defer s.load.end()
 	if from := r.Header[lossless.ConsumerHeader]; len(from) > 0 {
