@@ -51,7 +51,7 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 	unfit := unfit(c, l)
 	switch {
 	case len(unfit) > 0:
-		r.Verdict, r.Reasons = Invalid, unfit
+		r.Verdict, r.Reasons, r.Unfit = Invalid, unfit, true
 	case len(failed) > 0:
 		r.Verdict, r.Reasons = Fail, failed
 	case len(unproven) > 0:
