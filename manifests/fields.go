@@ -59,7 +59,10 @@ func (l *loader) want(path string, n input.Node, shape string) bool {
 		return true
 	}
 	hint := ""
-	if shape == input.List {
+	switch {
+	case n.Template():
+		hint = "a template must be rendered first"
+	case shape == input.List:
 		hint = "begin each entry with a dash"
 	}
 	l.problem(n, fmt.Sprintf("%s is %s, not %s", last(path), n.Shape(), shape), hint)

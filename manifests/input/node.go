@@ -206,3 +206,10 @@ func (d Node) Quoted() bool {
 	n := d.resolved()
 	return n != nil && n.Style&styles != 0
 }
+
+// Template reports whether it is {{ … }}, which YAML takes for a mapping with
+// a mapping for its key.
+func (d Node) Template() bool {
+	n := d.resolved()
+	return n != nil && n.Kind == yaml.MappingNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode
+}
