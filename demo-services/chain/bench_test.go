@@ -27,14 +27,7 @@ func BenchmarkChain(b *testing.B) {
 	})
 	b.Run("services", func(b *testing.B) {
 		c := newCluster(b)
-		gw, a, bb, cc := c.start("gateway", "", nil), c.start("a", "", nil), c.start("b", "", nil), c.start("c", "", nil)
-		for _, p := range []*pod{gw, a, bb, cc} {
-			p.ready(b)
-		}
-		for _, p := range []*pod{gw, a, bb} {
-			p.sees(b, 1)
-		}
-		gw.answers(b, "/A/a", "")
+		gw := c.chainOf(nil, []string{"gateway"}, []string{"a"}, []string{"b"}, []string{"c"})[0][0]
 		measure(b, gw.url("/A/a"))
 	})
 }

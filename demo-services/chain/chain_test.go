@@ -119,14 +119,23 @@ func (p *pod) sees(t testing.TB, n int64) {
 	p.await(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return e.Kind == record.ListSeen && e.N == n })
 }
 
-// answers waits until requests for a tag get through: a consumer that has seen
-// the full list may yet see an older one for a moment (see service's confirm).
-func (p *pod) answers(t testing.TB, path, tag string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		status, _, _ := ask(t, "GET", p.url(path), tag, "")
-		return status == 200
-	}, patience, 50*time.Millisecond)
+// chainOf starts a chain from its end: whoever subscribes finds the full list,
+// so that no list of the beginning comes into the test's way.
+func (c *cluster) chainOf(change func(*settings.Document), layers ...[]string) [][]*pod {
+	out := make([][]*pod, len(layers))
+	for i := len(layers) - 1; i >= 0; i-- {
+		for _, who := range layers[i] {
+			role, tag, _ := strings.Cut(who, "-")
+			out[i] = append(out[i], c.start(role, tag, change))
+		}
+		for _, p := range out[i] {
+			p.ready(c.t)
+			if i+1 < len(layers) {
+				p.sees(c.t, int64(len(layers[i+1])))
+			}
+		}
+	}
+	return out
 }
 
 func (p *pod) end(t testing.TB) {
@@ -168,22 +177,8 @@ func ask(t testing.TB, method, url, tag, body string) (int, string, record.Trail
 
 func TestChain(t *testing.T) {
 	c := newCluster(t)
-	gw := c.start("gateway", "", nil)
-	a, agray := c.start("a", "", nil), c.start("a", "gray", nil)
-	b, bgray := c.start("b", "", nil), c.start("b", "gray", nil)
-	cc := c.start("c", "", nil)
-	for _, p := range []*pod{gw, a, agray, b, bgray, cc} {
-		p.ready(t)
-	}
-	gw.sees(t, 2)
-	for _, p := range []*pod{a, agray} {
-		p.sees(t, 2)
-	}
-	for _, p := range []*pod{b, bgray} {
-		p.sees(t, 1)
-	}
-	gw.answers(t, "/A/a", "")
-	gw.answers(t, "/A/a", "gray")
+	pods := c.chainOf(nil, []string{"gateway"}, []string{"a", "a-gray"}, []string{"b", "b-gray"}, []string{"c"})
+	gw, a, agray, b, bgray, cc := pods[0][0], pods[1][0], pods[1][1], pods[2][0], pods[2][1], pods[3][0]
 	base := fmt.Sprintf("A[%s] -> B[%s] -> C[%s]", a.doc.IP, b.doc.IP, cc.doc.IP)
 	gray := fmt.Sprintf("Agray[%s] -> Bgray[%s] -> C[%s]", agray.doc.IP, bgray.doc.IP, cc.doc.IP)
 	for _, q := range []struct{ method, path, tag, body, want string }{
@@ -221,14 +216,8 @@ func TestReleaseUnderTraffic(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			c := newCluster(t)
 			change := func(d *settings.Document) { d.Offline.Mode = mode }
-			a := c.start("a", "", change)
-			b1, b2 := c.start("b", "", change), c.start("b", "", change)
-			cc := c.start("c", "", change)
-			for _, p := range []*pod{a, b1, b2, cc} {
-				p.ready(t)
-			}
-			a.sees(t, 2)
-			a.answers(t, "/a", "")
+			pods := c.chainOf(change, []string{"a"}, []string{"b", "b"}, []string{"c"})
+			a, b1, b2, cc := pods[0][0], pods[1][0], pods[1][1], pods[2][0]
 			stop, lost := make(chan struct{}), make(chan map[record.Class]int)
 			go func() { lost <- traffic(t, a.url("/a"), stop) }()
 			b1.end(t)
