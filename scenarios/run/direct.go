@@ -1,10 +1,12 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"zeroloss/demo-services/machine"
@@ -82,7 +84,7 @@ type live struct {
 	finish   func()
 	err      error // of the sink; only the loop touches it
 	progress time.Time
-	note     string
+	notes    []string // lines for the progress, not yet told
 }
 
 // watch brings in failures and a pulse for the progress.
@@ -135,7 +137,7 @@ func (l *live) write(o Order) {
 		e.Data = l.cast.Noise()
 	}
 	if s := headline(e); s != "" {
-		l.note = s
+		l.notes = append(l.notes, s)
 	}
 	if err := l.cast.Sink.Event(e); err != nil && l.err == nil {
 		l.err = fmt.Errorf("writing down event %q: %w", e.Kind, err)
@@ -149,23 +151,29 @@ func headline(e record.Event) string {
 	case record.Scaled:
 		return fmt.Sprintf("%s scaled to %d", e.Workload, e.N)
 	case record.PodDeleted, record.HookAbandoned, record.HookFailed, record.TermSent, record.KillSent, record.Step:
-		return fmt.Sprintf("%s %s %s", e.Kind, e.Instance.Pod, e.Text)
+		return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", e.Kind, cmp.Or(e.Instance.Pod, e.Workload), e.Text)), " ")
 	}
 	return ""
 }
 
 func (l *live) report(now time.Duration) {
-	if l.note == "" && time.Since(l.progress) < progressEvery {
+	if len(l.notes) == 0 && time.Since(l.progress) < progressEvery {
 		return
 	}
 	l.progress = time.Now()
-	p := Progress{Phase: l.director.stage.String(), Total: l.director.total(), Missing: l.director.Missing(), Note: l.note}
+	p := Progress{Phase: l.director.stage.String(), Total: l.director.total(), Missing: l.director.Missing()}
 	if l.director.zero > 0 {
 		p.Elapsed = now - l.director.zero
 	}
 	if l.cast.Counts != nil {
 		p.Load = l.cast.Counts()
 	}
-	l.note = ""
-	l.cast.Sink.Progress(p)
+	for _, note := range l.notes {
+		p.Note = note
+		l.cast.Sink.Progress(p)
+	}
+	if len(l.notes) == 0 {
+		l.cast.Sink.Progress(p)
+	}
+	l.notes = l.notes[:0]
 }

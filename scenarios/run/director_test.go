@@ -1,0 +1,357 @@
+package run_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+)
+
+// theatre plays a Director in virtual time: containers start at once and
+// register after 300 ms, consumers see the whole list 200 ms later, containers
+// leave 100 ms after they were told to. It starts at an offset of 0.
+type theatre struct {
+	t        *testing.T
+	d        *run.Director
+	now      time.Duration
+	queue    []timed
+	written  []stamped
+	loads    []time.Duration // zero of each StartLoad
+	stopped  []time.Duration // of each StopLoad
+	finished bool
+
+	mute    map[string]bool // workloads that never register
+	blind   bool            // consumers see one host too few
+	loadFor time.Duration   // from time zero
+	loadErr error
+	deaf    bool // nothing exits
+	onFact  func(i record.Instance, workload string)
+}
+
+type timed struct {
+	at time.Duration
+	in run.Input
+}
+
+type stamped struct {
+	at time.Duration
+	record.Event
+}
+
+func newTheatre(t *testing.T, p *plan.Plan) *theatre {
+	d, err := run.NewDirector(p)
+	require.NoError(t, err)
+	return &theatre{t: t, d: d, mute: map[string]bool{}, loadFor: time.Duration(p.Cycles) * p.Duration}
+}
+
+func (h *theatre) later(after time.Duration, in run.Input) {
+	h.queue = append(h.queue, timed{h.now + after, in})
+	slices.SortStableFunc(h.queue, func(a, b timed) int { return cmp.Compare(a.at, b.at) })
+}
+
+func (h *theatre) fact(after time.Duration, e record.Event) {
+	h.later(after, run.Input{Fact: &run.Fact{At: h.now + after, Event: e}})
+}
+
+// play lives until it is over, or until end.
+func (h *theatre) play(end time.Duration) {
+	if h.now == 0 {
+		h.later(0, h.d.Begin())
+	}
+	for steps := 0; !h.finished; steps++ {
+		require.Less(h.t, steps, 100_000, "the director does not come to rest")
+		next, ok := h.d.Next()
+		switch {
+		case len(h.queue) > 0 && h.queue[0].at <= end && (!ok || h.queue[0].at <= next):
+			e := h.queue[0]
+			h.queue = h.queue[1:]
+			h.step(e.at, e.in)
+		case ok && next <= end:
+			h.step(next, run.Input{})
+		default:
+			h.now = end
+			return
+		}
+	}
+}
+
+func (h *theatre) step(at time.Duration, in run.Input) {
+	h.now = max(h.now, at)
+	for _, o := range h.d.Step(h.now, in) {
+		switch {
+		case o.Write != nil:
+			h.written = append(h.written, stamped{h.now, *o.Write})
+		case o.Do != nil:
+			h.execute(*o.Do)
+		case o.StartLoad:
+			h.loads = append(h.loads, o.Zero)
+			h.later(o.Zero-h.now+h.loadFor, run.Input{Load: &run.LoadOver{Err: h.loadErr}})
+		case o.StopLoad:
+			h.stopped = append(h.stopped, h.now)
+			h.later(50*time.Millisecond, run.Input{Load: &run.LoadOver{}})
+		case o.Finish:
+			h.finished = true
+		}
+	}
+}
+
+func (h *theatre) execute(a control.Action) {
+	switch a.Kind {
+	case control.Start:
+		h.later(0, run.Input{Control: &control.Event{Op: a.Op, Kind: control.Started, Pod: a.Pod}})
+		if !h.mute[a.Workload] {
+			h.fact(300*time.Millisecond, record.Event{Kind: record.Registered, Instance: a.Pod})
+		}
+		if a.Workload == "gateway" {
+			n := int64(2)
+			if h.blind {
+				n--
+			}
+			h.fact(500*time.Millisecond, record.Event{Kind: record.ListSeen, Instance: a.Pod, Service: "svc-b", N: n})
+		}
+		if h.onFact != nil {
+			h.onFact(a.Pod, a.Workload)
+		}
+	case control.Signal:
+		if !h.deaf {
+			h.later(100*time.Millisecond, run.Input{Control: &control.Event{Kind: control.Exited, Pod: a.Pod}})
+		}
+	}
+}
+
+func (h *theatre) of(kind record.Kind) []time.Duration {
+	out := []time.Duration{}
+	for _, e := range h.written {
+		if e.Kind == kind {
+			out = append(out, e.at)
+		}
+	}
+	return out
+}
+
+func ms(n ...int) []time.Duration {
+	out := []time.Duration{}
+	for _, x := range n {
+		out = append(out, time.Duration(x)*time.Millisecond)
+	}
+	return out
+}
+
+func chain(steps ...plan.Step) *plan.Plan {
+	up := control.Workload{Replicas: 1, MaxSurge: 1}
+	gateway, b := up, up
+	gateway.Name, b.Name, b.Replicas = "gateway", "b", 2
+	return &plan.Plan{
+		Scenario: "small", Duration: 10 * time.Second, Cycles: 1, Steps: steps,
+		Arms: []plan.Arm{{Name: "gray", Tag: "gray", Workloads: []string{"gateway", "b"}}},
+		Workloads: []plan.Workload{
+			{Name: "gateway", Service: "svc-gateway", Replicas: 1, Settings: settings.Document{Next: "svc-b"}},
+			{Name: "b", Service: "svc-b", Tag: "gray", Replicas: 2},
+		},
+		Control: control.Config{Workloads: []control.Workload{gateway, b}},
+	}
+}
+
+// Up after 500 ms; zero half a second later.
+const zero = 1000
+
+func TestCourseOfARun(t *testing.T) {
+	h := newTheatre(t, chain(
+		plan.Step{Name: "in", At: 2 * time.Second, Kind: "scale", Workload: "b", N: 1},
+		plan.Step{Name: "roll", At: 4 * time.Second, Kind: "restart", Workload: "b"},
+		plan.Step{Name: "crash", At: 6 * time.Second, Kind: "kill", Workload: "gateway", N: 1},
+	))
+	h.play(time.Hour)
+	require.True(t, h.finished)
+	require.NoError(t, h.d.Err())
+	require.Equal(t, ms(zero), h.loads)
+	require.Equal(t, ms(zero), h.of(record.RunZero))
+	require.Equal(t, ms(zero+2000, zero+4000, zero+6000), h.of(record.Step))
+	require.Equal(t, ms(zero+2000, zero+4000), h.of(record.PodDeleted))
+	require.Equal(t, ms(zero+6000), h.of(record.KillSent))
+	require.Equal(t, ms(zero+10_100), h.of(record.RunEnd), "all have gone")
+	require.Empty(t, h.of(record.Interrupted))
+	require.Empty(t, h.stopped)
+	require.Equal(t, record.End, h.written[len(h.written)-1].Kind)
+	_, ok := h.d.Next()
+	require.False(t, ok)
+}
+
+func TestWhoIsMissing(t *testing.T) {
+	tests := map[string]func(h *theatre){
+		"is not registered":              func(h *theatre) { h.mute["b"] = true },
+		"sees 1 of 2 instances of svc-b": func(h *theatre) { h.blind = true },
+	}
+	for want, spoil := range tests {
+		h := newTheatre(t, chain())
+		spoil(h)
+		h.play(14 * time.Second)
+		require.NotEmpty(t, h.d.Missing())
+		h.play(time.Hour)
+		require.True(t, h.finished)
+		require.ErrorIs(t, h.d.Err(), run.ErrEnvironment)
+		require.ErrorContains(t, h.d.Err(), "not all is up after 15s")
+		require.ErrorContains(t, h.d.Err(), want)
+		require.Empty(t, h.loads)
+		require.Empty(t, h.of(record.RunEnd))
+	}
+}
+
+// A probe that has not passed holds time zero back, but not for ever.
+func TestUnreadyPodsAreWaitedForNotInsistedOn(t *testing.T) {
+	p := chain()
+	p.Control.Workloads[1].Readiness = &control.Probe{TCPPort: 1, Period: time.Second} // nobody answers here
+	h := newTheatre(t, p)
+	h.play(time.Hour)
+	require.NoError(t, h.d.Err())
+	require.Equal(t, ms(15_500), h.loads)
+}
+
+func TestStepAfterAnEvent(t *testing.T) {
+	for _, name := range []string{"b", "gray"} {
+		h := newTheatre(t, chain(plan.Step{
+			Name: "then", After: &plan.After{Workload: name, Event: string(record.Deregistered), Delay: 200 * time.Millisecond},
+			Kind: "scale", Workload: "b", N: 0,
+		}))
+		told := func(at int, i record.Instance) {
+			h.fact(time.Duration(at)*time.Millisecond, record.Event{Kind: record.Deregistered, Instance: i})
+		}
+		h.onFact = func(i record.Instance, workload string) {
+			switch workload {
+			case "b":
+				told(700, i)       // before time zero: not of this cycle
+				told(zero+3000, i) // this one
+				told(zero+3500, i) // once is enough
+			default:
+				told(zero+1000, i) // somebody else's
+			}
+		}
+		h.play(time.Hour)
+		require.NoError(t, h.d.Err())
+		require.Equal(t, ms(zero+3200), h.of(record.Step), name)
+		require.Len(t, h.of(record.PodDeleted), 2)
+	}
+}
+
+func TestCycles(t *testing.T) {
+	p := chain(
+		plan.Step{Name: "in", At: time.Second, Kind: "scale", Workload: "b", N: 1},
+		plan.Step{Name: "out", At: 5 * time.Second, Kind: "scale", Workload: "b", N: 2},
+	)
+	p.Cycles = 3
+	p.Control.ClockStart = time.Date(2026, 1, 1, 0, 4, 57, 0, time.UTC)
+	p.Control.Jobs = []control.CronJob{{Autoscaler: "b", Name: "x", Workload: "b", Schedule: "0 0/5 * * * *", TargetSize: 1}}
+	h := newTheatre(t, p)
+	h.play(time.Hour)
+	require.NoError(t, h.d.Err())
+	require.Equal(t, ms(zero+1000, zero+5000, zero+11_000, zero+15_000, zero+21_000, zero+25_000), h.of(record.Step))
+	require.Equal(t, ms(zero+3000, zero+13_000, zero+23_000), h.of(record.CronFired), "the clock is set back")
+	require.Equal(t, ms(zero+30_100), h.of(record.RunEnd))
+	require.Len(t, h.of(record.PodDeleted), 3)
+}
+
+func TestStops(t *testing.T) {
+	why := fmt.Errorf("%w: Ctrl-C", run.ErrInterrupted)
+	for _, at := range []int{0, 100, 700, zero + 4000} {
+		h := newTheatre(t, chain())
+		h.later(time.Duration(at)*time.Millisecond, run.Input{Stop: why})
+		h.play(time.Hour)
+		require.True(t, h.finished)
+		require.ErrorIs(t, h.d.Err(), run.ErrInterrupted)
+		require.Len(t, h.of(record.Interrupted), 1)
+		require.Empty(t, h.of(record.RunEnd))
+		require.Equal(t, at > 500, len(h.stopped) == 1, "the load is stopped if it was started")
+		require.LessOrEqual(t, h.now, time.Duration(at)*time.Millisecond+3*time.Second)
+	}
+}
+
+// Children that neither TERM nor KILL moves do not keep the run from ending.
+func TestDeafChildren(t *testing.T) {
+	h := newTheatre(t, chain())
+	h.deaf = true
+	h.play(time.Hour)
+	require.True(t, h.finished)
+	require.Len(t, h.of(record.KillSent), 3)
+}
+
+func TestLoadThatFails(t *testing.T) {
+	tests := []struct {
+		name    string
+		loadFor time.Duration
+		err     error
+		want    string
+		end     int
+	}{
+		{"it fails", 3 * time.Second, errors.New("no descriptors"), "no descriptors", zero + 3100},
+		{"it ends before time zero", -100 * time.Millisecond, nil, "ended before time zero", zero},
+		{"it never ends", time.Hour, nil, "has not ended 10s after its last request was due", zero + 20_100},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newTheatre(t, chain())
+			h.loadFor, h.loadErr = tt.loadFor, tt.err
+			h.play(2 * time.Hour)
+			require.ErrorIs(t, h.d.Err(), run.ErrEnvironment)
+			require.ErrorContains(t, h.d.Err(), tt.want)
+			require.Equal(t, ms(tt.end)[0], h.now)
+		})
+	}
+}
+
+// A load that ends early has sent all it had to; the run goes on to its end.
+func TestLoadMayBeShorter(t *testing.T) {
+	h := newTheatre(t, chain())
+	h.loadFor = time.Second
+	h.play(time.Hour)
+	require.NoError(t, h.d.Err())
+	require.Equal(t, ms(zero+10_100), h.of(record.RunEnd))
+}
+
+func TestUnknownStepEndsTheRun(t *testing.T) {
+	h := newTheatre(t, chain(plan.Step{Name: "boom", Kind: "explode"}))
+	h.play(time.Hour)
+	require.ErrorContains(t, h.d.Err(), `its kind "explode" is unknown`)
+}
+
+func TestDirectorRefusesABadPlan(t *testing.T) {
+	p := chain()
+	p.Control.Workloads[0].MaxSurge = 0
+	_, err := run.NewDirector(p)
+	require.ErrorContains(t, err, `directing "small"`)
+}
+
+// What is written down lets the control plane be replayed.
+func TestReplayFromEvents(t *testing.T) {
+	p := chain(plan.Step{Name: "in", At: 2 * time.Second, Kind: "scale", Workload: "b", N: 1})
+	h := newTheatre(t, p)
+	h.play(time.Hour)
+	var inputs []control.TimedEvent
+	var want []control.Action
+	for _, e := range h.written {
+		switch e.Kind {
+		case record.StepInput:
+			var in control.TimedEvent
+			require.NoError(t, json.Unmarshal(e.Data, &in))
+			inputs = append(inputs, in)
+		case record.StepDone:
+			require.Equal(t, run.MachineName, e.Text)
+			var out []control.Action
+			require.NoError(t, json.Unmarshal(e.Data, &out))
+			want = append(want, out...)
+		}
+	}
+	got, err := control.Replay(p.Control, inputs)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
