@@ -105,6 +105,9 @@ func judge(l *ledger.Ledger, e expect.Expectation) Outcome {
 	}
 	if e.Is.Predicted {
 		o.Want = fmt.Sprintf("%d..%d", arm.PredictedLow, arm.PredictedHigh)
+		if arm.PredictedLow == arm.PredictedHigh {
+			o.Want = fmt.Sprint(arm.PredictedLow)
+		}
 	}
 	v, why := measure(l, arm, e)
 	o.Evidence = evidence(l, arm, e)

@@ -39,7 +39,7 @@ func (b *books) explain(f fault) explanation {
 	if callee != nil {
 		x.phase = callee.phaseAt(f.at)
 	}
-	head := b.headline(f)
+	head := f.from + "→" + f.to + " " + string(f.class)
 	for _, try := range []func(fault, *life) (explanation, bool){
 		b.bySilence, b.byRelease, b.byCaller, b.byStart, b.byLoad,
 	} {
@@ -61,14 +61,6 @@ func (b *books) lookup(i record.Instance) *life {
 		return nil
 	}
 	return b.w.life(i)
-}
-
-func (b *books) headline(f fault) string {
-	s := f.from + "→" + f.to + " " + string(f.class)
-	if f.callee != (record.Instance{}) {
-		s += " by " + f.callee.String()
-	}
-	return s
 }
 
 // byRelease explains a loss by its callee having been taken out.
@@ -96,8 +88,8 @@ func (b *books) byRelease(f fault, callee *life) (explanation, bool) {
 	case f.at >= r.closed && r.closed != 0:
 		x.window, x.why = b.staleness(f, r, f.at)
 	case r.closed != 0 && f.done >= r.closed && isCut(f.class):
-		x.window, x.why = DrainCut, fmt.Sprintf("accepted %s before %s stopped to listen, and cut unanswered",
-			ms(r.closed.Sub(f.at)), r.instance)
+		x.window, x.why = DrainCut, fmt.Sprintf("%s took it %s before it closed its listener, and cut it unanswered",
+			r.instance, ms(r.closed.Sub(f.at)))
 	default:
 		return x, false
 	}
@@ -119,18 +111,18 @@ func (b *books) staleness(f fault, r *release, t record.Micros) (Window, string)
 		told = fmt.Sprintf("; %s had heard of it %s earlier", who(f.caller), ms(f.at.Sub(heard)))
 	}
 	if r.dereg == 0 {
-		return ClosedEarly, fmt.Sprintf("it had closed %s earlier and never deregistered%s", ms(f.at.Sub(r.gone())), told)
+		return ClosedEarly, fmt.Sprintf("%s had closed %s earlier and never deregistered%s", r.instance, ms(f.at.Sub(r.gone())), told)
 	}
 	if t < r.dereg {
-		return ClosedEarly, fmt.Sprintf("it had closed %s earlier and deregistered only %s later%s",
-			ms(max(0, f.at.Sub(r.gone()))), ms(r.dereg.Sub(f.at)), told)
+		return ClosedEarly, fmt.Sprintf("%s had closed %s earlier and deregistered only %s later%s",
+			r.instance, ms(max(0, f.at.Sub(r.gone()))), ms(r.dereg.Sub(f.at)), told)
 	}
 	bound := b.p.PushDelay + b.p.PushTick + lagSlack
 	if f.at.Sub(r.dereg) > bound && b.pushed(f.caller) {
-		return RegistryLag, fmt.Sprintf("it had deregistered %s earlier, and the registry promises to tell within %s%s",
-			ms(f.at.Sub(r.dereg)), ms(b.p.PushDelay+b.p.PushTick), told)
+		return RegistryLag, fmt.Sprintf("%s had deregistered %s earlier, and the registry promises to tell within %s%s",
+			r.instance, ms(f.at.Sub(r.dereg)), ms(b.p.PushDelay+b.p.PushTick), told)
 	}
-	return StaleRoute, fmt.Sprintf("it had deregistered %s earlier%s", ms(f.at.Sub(r.dereg)), told)
+	return StaleRoute, fmt.Sprintf("%s had deregistered %s earlier%s", r.instance, ms(f.at.Sub(r.dereg)), told)
 }
 
 // pushed reports whether a consumer takes the registry's pushes as they come;
@@ -154,9 +146,9 @@ func (b *books) whyCrash(f fault, r *release) string {
 		verb = "was killed"
 	}
 	if f.at < r.begin {
-		return fmt.Sprintf("it %s %s after the request was sent to it", verb, ms(r.begin.Sub(f.at)))
+		return fmt.Sprintf("%s %s %s after the request was sent to it", r.instance, verb, ms(r.begin.Sub(f.at)))
 	}
-	s := fmt.Sprintf("it %s %s earlier", verb, ms(f.at.Sub(r.begin)))
+	s := fmt.Sprintf("%s %s %s earlier", r.instance, verb, ms(f.at.Sub(r.begin)))
 	if heard := r.heardBy(f.caller); heard > f.at {
 		s += fmt.Sprintf("; %s heard of it %s later", who(f.caller), ms(heard.Sub(f.at)))
 	}
@@ -185,10 +177,10 @@ func (b *books) byStart(f fault, callee *life) (explanation, bool) {
 	listening, registered := callee.when[record.Listening], callee.when[record.Registered]
 	switch {
 	case isDial(f.class) && (listening == 0 || f.at < listening):
-		x.why = "it was addressed before it listened"
+		x.why = f.callee.String() + " was addressed before it listened"
 		return x, true
 	case registered == 0 || f.at < registered:
-		x.why = "it was addressed before it was registered"
+		x.why = f.callee.String() + " was addressed before it was registered"
 		return x, registered != 0 || listening != 0
 	}
 	warm := registered.Add(coldTime)
@@ -196,7 +188,7 @@ func (b *books) byStart(f fault, callee *life) (explanation, bool) {
 		warm = end
 	}
 	if f.at < warm && registered >= b.in.Zero && isSlow(f.class) {
-		x.why = fmt.Sprintf("it had been registered only %s before and was cold", ms(f.at.Sub(registered)))
+		x.why = fmt.Sprintf("%s had been registered only %s before and was cold", f.callee, ms(f.at.Sub(registered)))
 		return x, true
 	}
 	return x, false
@@ -207,7 +199,7 @@ func (b *books) byStart(f fault, callee *life) (explanation, bool) {
 func (b *books) byLoad(f fault, _ *life) (explanation, bool) {
 	switch f.class {
 	case record.Overload:
-		return explanation{window: Overloaded, why: "its queue was full"}, true
+		return explanation{window: Overloaded, why: "the queue of " + f.callee.String() + " was full"}, true
 	case record.NoLocalPort, record.NoDescriptor:
 		return explanation{window: Overloaded, why: who(f.caller) + " had run out of them"}, true
 	}

@@ -122,7 +122,7 @@ func TestOffline(t *testing.T) {
 	require.Equal(t, "b-1/1", x.Release.String())
 	require.Equal(t, "a-1/1", x.Caller.String())
 	require.Equal(t, "closed", x.Phase)
-	require.Contains(t, x.Why, "a→b refused by b-1/1: it had deregistered")
+	require.Contains(t, x.Why, "a→b refused: b-1/1 had deregistered")
 	require.Contains(t, x.Why, "a-1/1 heard of it")
 }
 
@@ -178,7 +178,7 @@ func TestCrash(t *testing.T) {
 	}
 	require.Equal(t, "kill", l.Releases[0].Why)
 	require.False(t, l.Releases[0].Planned)
-	require.Contains(t, l.Losses[0].Why, "it was killed")
+	require.Contains(t, l.Losses[0].Why, "b-1/1 was killed")
 }
 
 // A shared instance is released for both arms.

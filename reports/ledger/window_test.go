@@ -51,11 +51,11 @@ func TestWindows(t *testing.T) {
 	}{
 		"accepted and cut": {
 			func(s *sim) { s.deregisterFirst("b-1", sec(2.05), push) }, 2,
-			lateCut(record.EOF, 100*time.Millisecond), DrainCut, "before b-1/1 stopped to listen",
+			lateCut(record.EOF, 100*time.Millisecond), DrainCut, "before it closed its listener",
 		},
 		"rejected while the caller had not heard": {
 			func(s *sim) { s.lossless("b-1", sec(1.99), push) }, 2.01,
-			func(r *record.Request) { breakAt(r, 1, record.Rejected) }, StaleRoute, "it had deregistered",
+			func(r *record.Request) { breakAt(r, 1, record.Rejected) }, StaleRoute, "b-1/1 had deregistered",
 		},
 		"stale for longer than the registry promises": {
 			func(s *sim) { s.deregisterFirst("b-1", sec(2), 3*time.Second) }, 4.5,
@@ -65,10 +65,10 @@ func TestWindows(t *testing.T) {
 			func(s *sim) {
 				s.in.Plan.Workloads[1].Settings.Consumer.Cache = "poll30"
 				s.deregisterFirst("b-1", sec(2), 3*time.Second)
-			}, 4.5, func(*record.Request) {}, StaleRoute, "it had deregistered 2.5 s earlier",
+			}, 4.5, func(*record.Request) {}, StaleRoute, "b-1/1 had deregistered 2.5 s earlier",
 		},
 		"a queue was full": {
-			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.Overload) }, Overloaded, "queue was full",
+			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.Overload) }, Overloaded, "the queue of b-1/1 was full",
 		},
 		"out of ports": {
 			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.NoLocalPort) }, Overloaded, "a-1/1 had run out",
