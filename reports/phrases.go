@@ -262,8 +262,8 @@ func propagation(l *ledger.Ledger) string {
 		return "no push of a change is on record"
 	}
 	took := pushTimes(l)
-	return fmt.Sprintf("%s acknowledged, %s in the median, %s at most", counted(len(took), "push"),
-		span(quantile(took, 0.5)), span(took[len(took)-1]))
+	return fmt.Sprintf("told of changes in %s in the median, in %s at most; pushes acknowledged: %s",
+		span(quantile(took, 0.5)), span(took[len(took)-1]), count(len(took)))
 }
 
 func word(v gate.Verdict) string { return strings.ToUpper(string(v)) }

@@ -103,6 +103,7 @@ func (b *books) neverUp() []string {
 // notes are what a reader should know beside the losses.
 func (b *books) notes() []Note {
 	var out []Note
+	ready := map[record.Instance]bool{} // a probe that fails before that is how one comes up
 	probes := map[record.Instance]int{}
 	for _, e := range b.in.Events {
 		text := ""
@@ -113,7 +114,12 @@ func (b *books) notes() []Note {
 			text = "its preStop hook failed: " + e.Text
 		case record.KillSent:
 			text = "KILL was sent: " + e.Text
+		case record.PodReady:
+			ready[e.Instance] = true
 		case record.ProbeFailed:
+			if !ready[e.Instance] {
+				continue
+			}
 			if probes[e.Instance]++; probes[e.Instance] == 1 {
 				text = "a probe failed: " + e.Text
 			}

@@ -95,6 +95,7 @@ func TestNotes(t *testing.T) {
 	b := record.Instance{Pod: "b-1", Incarnation: 1}
 	for _, e := range []record.Event{
 		{Kind: record.HookAbandoned, Text: "grace ended first"}, {Kind: record.HookFailed, Text: "exit 1"},
+		{Kind: record.ProbeFailed, Text: "before it was ready"}, {Kind: record.PodReady},
 		{Kind: record.ProbeFailed, Text: "readiness"}, {Kind: record.ProbeFailed, Text: "readiness"},
 		{Kind: record.Notified, Text: "missed", Peer: "127.0.0.1:1"}, {Kind: record.Notified, Text: "acked"},
 		{Kind: record.Verified, Text: "not verified"}, {Kind: record.Verified},
