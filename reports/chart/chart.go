@@ -1,24 +1,50 @@
 // Package chart draws the pictures of a run for slides and for a README:
 // timeline.png, loss.png and qps.png, 1600 by 900 pixels each. It alone knows
-// gonum/plot, of which it uses the drawing surface and the fonts.
+// gonum/plot, of which it uses the drawing surface and the fonts: the figures
+// share an axis of time across panels of different kinds, which is easier
+// drawn than configured.
 //
 // It decides nothing and counts nothing that the ledger has not counted.
 package chart
 
 import (
+	"errors"
+	"fmt"
 	"io"
 
 	"zeroloss/reports"
 )
 
+// Width and Height are the size of each picture, in pixels.
+const (
+	Width  = 1600
+	Height = 900
+)
+
+// ErrNoLedger is returned for a report without an account to draw.
+var ErrNoLedger = errors.New("the report has no ledger")
+
 // Timeline writes, as a PNG, every instance's life over the requests of each
-// arm, on one axis of time.
-func Timeline(w io.Writer, r *reports.Report) error { return nil }
+// arm, on one axis of time; the first release that matters is drawn close up
+// beside it.
+func Timeline(w io.Writer, r *reports.Report) error { return picture(w, r, "timeline", timeline) }
 
 // Loss writes, as a PNG, what each arm lost, by class and by window, beside
 // what was predicted.
-func Loss(w io.Writer, r *reports.Report) error { return nil }
+func Loss(w io.Writer, r *reports.Report) error { return picture(w, r, "loss", loss) }
 
-// QPS writes, as a PNG, what each instance of the released services received
-// in each second, and what each stream lost.
-func QPS(w io.Writer, r *reports.Report) error { return nil }
+// QPS writes, as a PNG, what each instance of the released workloads received
+// in each second, over what its arm lost.
+func QPS(w io.Writer, r *reports.Report) error { return picture(w, r, "qps", qps) }
+
+func picture(w io.Writer, r *reports.Report, name string, draw func(*surface, *reports.Report)) error {
+	if r == nil || r.Ledger == nil {
+		return fmt.Errorf("drawing %s.png: %w", name, ErrNoLedger)
+	}
+	s := newSurface()
+	draw(s, r)
+	if err := s.write(w); err != nil {
+		return fmt.Errorf("writing %s.png: %w", name, err)
+	}
+	return nil
+}

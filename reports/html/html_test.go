@@ -2,15 +2,20 @@ package html
 
 import (
 	"bytes"
+	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/loadgen/record"
 	"zeroloss/reports"
 	"zeroloss/reports/internal/sample"
+	"zeroloss/reports/ledger"
 )
 
 func rendered(t *testing.T, r *reports.Report) []byte {
@@ -20,7 +25,7 @@ func rendered(t *testing.T, r *reports.Report) []byte {
 	return b.Bytes()
 }
 
-// TestKeep writes sample pages for the eye when ZEROLOSS_KEEP names a folder.
+// TestKeep writes sample pages for the eye where ZEROLOSS_KEEP names a folder.
 func TestKeep(t *testing.T) {
 	dir := os.Getenv("ZEROLOSS_KEEP")
 	if dir == "" {
@@ -32,4 +37,126 @@ func TestKeep(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".html"), rendered(t, sample.Report(o)), 0o644))
 	}
+}
+
+// embedded is the data of the page, as its script reads it.
+func embedded(t *testing.T, page []byte) data {
+	t.Helper()
+	m := regexp.MustCompile(`(?s)<script type="application/json" id="data">(.*?)</script>`).FindSubmatch(page)
+	require.NotNil(t, m)
+	var d data
+	require.NoError(t, json.Unmarshal(m[1], &d))
+	return d
+}
+
+func TestPageCarriesWhatTheLedgerCounted(t *testing.T) {
+	r := sample.Report(sample.Options{Masked: true})
+	d := embedded(t, rendered(t, r))
+	require.Len(t, d.Losses, 27)
+	require.Len(t, d.Instances, len(r.Ledger.Instances))
+	require.Equal(t, 6973, len(d.Points[0].Due), "ok requests of base")
+	require.Equal(t, 7000, len(d.Points[1].Due), "ok requests of gray")
+	sum := [5]int{}
+	for _, s := range d.Arms[0].Seconds {
+		for i, n := range s {
+			sum[i] += n
+		}
+	}
+	require.Equal(t, [5]int{7000, 6973, 27, *r.Ledger.Arms[0].Masked, 0}, sum)
+	in := 0
+	for _, b := range d.Bursts {
+		in += b.Count
+	}
+	require.Equal(t, 27, in, "each loss is in one burst")
+}
+
+func TestTextOfARunStaysText(t *testing.T) {
+	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>`
+	r := sample.Report(sample.Options{})
+	r.Plan.Title, r.Plan.Teach, r.Meta.Scenario = evil, evil, evil
+	r.Meta.Command = []string{"zeroloss", "run", evil}
+	for i := range r.Ledger.Losses {
+		r.Ledger.Losses[i].Why, r.Ledger.Losses[i].Error, r.Ledger.Losses[i].Stream = evil, evil, evil
+	}
+	r.Ledger.Notes = append(r.Ledger.Notes, ledger.Note{Text: evil})
+	r.Result.Reasons = []string{evil}
+	page := rendered(t, r)
+	require.NotContains(t, string(page), "<img src=x")
+	require.NotContains(t, string(page), "<script>alert")
+	d := embedded(t, page)
+	require.Contains(t, d.Text, evil)
+}
+
+func TestNothingIsFetched(t *testing.T) {
+	page := rendered(t, sample.Report(sample.Options{}))
+	require.Contains(t, string(page), `default-src 'none'`)
+	require.NotRegexp(t, `(?i)(src|href)="?(https?:)?//`, string(page))
+	require.NotRegexp(t, `(?i)url\(|@import`, string(page))
+}
+
+func TestReportsOfLittle(t *testing.T) {
+	require.NoError(t, Render(io.Discard, &reports.Report{Ledger: &ledger.Ledger{}}))
+	bare := sample.Report(sample.Options{})
+	bare.Plan, bare.Points, bare.Ledger.Instances, bare.Ledger.Releases = nil, nil, nil, nil
+	require.NoError(t, Render(io.Discard, bare))
+	require.ErrorIs(t, Render(io.Discard, &reports.Report{}), ErrNoLedger)
+	require.ErrorIs(t, Render(io.Discard, nil), ErrNoLedger)
+}
+
+func TestNoVerdictIsInvalid(t *testing.T) {
+	require.Contains(t, string(rendered(t, &reports.Report{Ledger: &ledger.Ledger{}})), `class="verdict invalid"`)
+}
+
+func TestUnmeasuredIsNotZero(t *testing.T) {
+	for _, g := range requestRows([]ledger.Arm{{Name: "base"}}) {
+		for _, r := range g.Rows {
+			if r.Name == "masked" {
+				require.Equal(t, []string{notMeasured}, r.Cells)
+				return
+			}
+		}
+	}
+	t.Fatal("no row for masked loss")
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+func TestWriteErrorIsReported(t *testing.T) {
+	require.ErrorIs(t, Render(full{}, sample.Report(sample.Options{})), io.ErrShortWrite)
+}
+
+func TestThinKeepsWhatMatters(t *testing.T) {
+	list := make([]reports.Point, 10_000)
+	for i := range list {
+		list[i] = reports.Point{DueMs: float64(i), LatencyMs: 2}
+	}
+	list[1234].LatencyMs, list[7777].Masked = 900, true
+	out := thin(list, 1000)
+	require.LessOrEqual(t, len(out), 1001)
+	require.Contains(t, out, list[1234], "the slowest is gone")
+	require.Contains(t, out, list[7777], "a masked one is gone")
+	require.Equal(t, list, thin(list, len(list)))
+}
+
+func TestBursts(t *testing.T) {
+	b1, b2 := record.Instance{Pod: "b-1", Incarnation: 1}, record.Instance{Pod: "b-2", Incarnation: 1}
+	at := func(s float64, arm string, rel record.Instance) ledger.Loss {
+		return ledger.Loss{Due: time.Duration(s * float64(time.Second)), Arm: arm, Release: rel, Window: ledger.StaleRoute}
+	}
+	list, of := bursts([]ledger.Loss{at(1, "base", b1), at(1.2, "gray", b2), at(1.9, "base", b1), at(2.9, "base", b1), at(4, "base", b1), at(4, "base", record.Instance{})})
+	require.Equal(t, []int{0, 1, 0, 0, 2, 3}, of)
+	require.Equal(t, 3, list[0].Count)
+	require.InDelta(t, 2900, list[0].To, 0.001)
+	require.Contains(t, list[3].Title, "no release explains it")
+}
+
+func TestParagraphs(t *testing.T) {
+	require.Equal(t, []string{"one two", "- a\n- b", "end"}, paragraphs("one\ntwo\n\n- a\n- b\n\n\nend\n"))
+}
+
+func TestCommandCanBePasted(t *testing.T) {
+	require.Equal(t, `zeroloss run 'my file.yaml' --set 'a=b c' 'it'\''s'`, command(reports.Meta{Command: []string{"zeroloss", "run", "my file.yaml", "--set", "a=b c", "it's"}}))
+	require.Equal(t, "zeroloss run offline --runtime local --seed 7 --speed 2", command(reports.Meta{Scenario: "offline", Runtime: "local", Seed: 7, Speed: 2}))
 }

@@ -121,6 +121,7 @@ func title(r *reports.Report) string {
 func paragraphs(text string) []string {
 	var out []string
 	for p := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		p = strings.Trim(p, "\n")
 		lines := strings.Split(p, "\n")
 		laidOut := slices.ContainsFunc(lines, func(l string) bool {
 			return strings.HasPrefix(l, " ") || strings.HasPrefix(l, "\t") || strings.HasPrefix(l, "- ") || strings.HasPrefix(l, "* ")
@@ -128,7 +129,7 @@ func paragraphs(text string) []string {
 		if !laidOut {
 			p = strings.Join(lines, " ")
 		}
-		if p = strings.Trim(p, "\n"); p != "" {
+		if p != "" {
 			out = append(out, p)
 		}
 	}

@@ -72,3 +72,18 @@ func Ink(name string) Colour {
 	}
 	return Colour{name, "#000000", "#ffffff"}
 }
+
+// Windows are the colours of the windows that explain losses, in the order in
+// which reports show them.
+func Windows() []Colour {
+	return []Colour{
+		{"stale-route", "#b77a12", "#e0a83f"},
+		{"drain-cut", "#2f6db3", "#6aa5e3"},
+		{"closed-early", "#0f857a", "#45bfae"},
+		{"cold-start", "#7a5ea8", "#ab8fd8"},
+		{"registry-lag", "#8a6d3b", "#c0a26b"},
+		{"crash", "#8c2f39", "#e07a85"},
+		{"overload", "#5c6b2e", "#a6b96a"},
+		{"unexplained", "#3c434b", "#aab2bb"},
+	}
+}

@@ -1,0 +1,161 @@
+package chart
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/reports"
+	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/sample"
+	"zeroloss/reports/ledger"
+)
+
+func pictures() map[string]func(io.Writer, *reports.Report) error {
+	return map[string]func(io.Writer, *reports.Report) error{"timeline": Timeline, "loss": Loss, "qps": QPS}
+}
+
+func samples() map[string]sample.Options {
+	return map[string]sample.Options{
+		"offline": {Masked: true}, "fail": {GrayLost: 3}, "invalid": {Invalid: true}, "short": {Duration: 5 * time.Second},
+		"long": {Duration: 10 * time.Minute, Lost: 10_000}, "none": {Lost: sample.None},
+	}
+}
+
+// drawn draws the picture and keeps it for the eye where ZEROLOSS_KEEP names a folder.
+func drawn(t *testing.T, name, of string, r *reports.Report) image.Image {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, pictures()[name](&b, r))
+	if dir := os.Getenv("ZEROLOSS_KEEP"); dir != "" {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+"-"+of+".png"), b.Bytes(), 0o644))
+	}
+	im, err := png.Decode(&b)
+	require.NoError(t, err)
+	return im
+}
+
+// area counts the pixels of a colour, within a tolerance for smoothed edges.
+func area(im image.Image, c face.Colour) int {
+	want, n := hex(c, 1), 0
+	near := func(a uint32, b uint8) bool { d := int(a>>8) - int(b); return d >= -3 && d <= 3 }
+	for y := range Height {
+		for x := range Width {
+			r, g, b, _ := im.At(x, y).RGBA()
+			if near(r, want.R) && near(g, want.G) && near(b, want.B) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func TestNothingSpillsOverTheEdge(t *testing.T) {
+	white := color.RGBAModel.Convert(color.White)
+	for of, o := range samples() {
+		r := sample.Report(o)
+		for name := range pictures() {
+			im := drawn(t, name, of, r)
+			require.Equal(t, image.Rect(0, 0, Width, Height), im.Bounds())
+			for x := range Width {
+				for _, y := range []int{0, 9, Height - 9, Height - 1} {
+					require.Equal(t, white, color.RGBAModel.Convert(im.At(x, y)), "%s of %s at %d, %d", name, of, x, y)
+				}
+			}
+			for y := range Height {
+				for _, x := range []int{0, 12, Width - 12, Width - 1} {
+					require.Equal(t, white, color.RGBAModel.Convert(im.At(x, y)), "%s of %s at %d, %d", name, of, x, y)
+				}
+			}
+		}
+	}
+}
+
+func TestVerdictIsThere(t *testing.T) {
+	for verdict, o := range map[string]sample.Options{"pass": {}, "fail": {GrayLost: 3}, "invalid": {Invalid: true}} {
+		r := sample.Report(o)
+		for name := range pictures() {
+			require.Greater(t, area(drawn(t, name, verdict, r), face.Ink(verdict)), 2000, "%s of %s", name, verdict)
+		}
+	}
+}
+
+func TestLossIsDrawnAndOnlyWhereThereIs(t *testing.T) {
+	lossy, clean := sample.Report(sample.Options{}), sample.Report(sample.Options{Lost: sample.None})
+	for name := range pictures() {
+		require.Greater(t, area(drawn(t, name, "offline", lossy), face.Ink("lost")), 100, name)
+		require.Less(t, area(drawn(t, name, "none", clean), face.Ink("lost")), 300, "%s: no more than a legend's patch", name)
+	}
+}
+
+func TestBarsAreAsLongAsTheCounts(t *testing.T) {
+	r := sample.Report(sample.Options{})
+	im := drawn(t, "loss", "offline", r)
+	refused, window := area(im, lossColour(0)), area(im, face.Windows()[0])
+	require.InEpsilon(t, 25.0/26.0, float64(refused)/float64(window), 0.03, "25 refused, 26 stale-route, bars of one height")
+}
+
+func TestSameReportSamePicture(t *testing.T) {
+	r := sample.Report(sample.Options{Masked: true})
+	for name, draw := range pictures() {
+		var a, b bytes.Buffer
+		require.NoError(t, draw(&a, r))
+		require.NoError(t, draw(&b, r))
+		require.True(t, bytes.Equal(a.Bytes(), b.Bytes()), name)
+	}
+}
+
+func TestReportsOfLittle(t *testing.T) {
+	bare := sample.Report(sample.Options{})
+	bare.Plan, bare.Points, bare.Ledger.Instances, bare.Ledger.Releases = nil, nil, nil, nil
+	for name, draw := range pictures() {
+		require.NoError(t, draw(io.Discard, &reports.Report{Ledger: &ledger.Ledger{}}), name)
+		require.NoError(t, draw(io.Discard, bare), name)
+		require.ErrorIs(t, draw(io.Discard, &reports.Report{}), ErrNoLedger, name)
+		require.ErrorIs(t, draw(io.Discard, nil), ErrNoLedger, name)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+func TestWriteErrorIsReported(t *testing.T) {
+	for name, draw := range pictures() {
+		require.ErrorIs(t, draw(full{}, sample.Report(sample.Options{Duration: 5 * time.Second})), io.ErrShortWrite, name)
+	}
+}
+
+func TestLanesKeepTheReleased(t *testing.T) {
+	l := &ledger.Ledger{Releases: []ledger.Release{{Workload: "b"}}}
+	for i := range 40 {
+		w := "a"
+		if i%10 == 9 {
+			w = "b"
+		}
+		l.Instances = append(l.Instances, ledger.Instance{Workload: w})
+	}
+	kept := lanes(l)
+	require.Len(t, kept, maxLanes)
+	n := 0
+	for _, in := range kept {
+		if in.Workload == "b" {
+			n++
+		}
+	}
+	require.Equal(t, 4, n)
+}
+
+func TestNiceStep(t *testing.T) {
+	for want, step := range map[float64]float64{0.03: 0.05, 1: 1, 1.2: 2, 3: 5, 7: 10, 51: 100} {
+		require.InDelta(t, step, niceStep(want), 1e-9)
+	}
+}

@@ -1,0 +1,197 @@
+package chart
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"zeroloss/reports"
+	"zeroloss/reports/gate"
+	"zeroloss/reports/internal/face"
+	"zeroloss/reports/ledger"
+)
+
+const margin = 56.0
+
+// heading writes the finding, what was run and the verdict, and returns where
+// the picture may begin.
+func (s *surface) heading(r *reports.Report, finding string) float64 {
+	verdict := string(r.Result.Verdict)
+	if verdict == "" {
+		verdict = string(gate.Invalid)
+	}
+	f := typeface{size: 24, bold: true, ink: hex(face.Colour{Light: "#ffffff"}, 1)}
+	label := strings.ToUpper(verdict)
+	w := s.width(f, label) + 36
+	s.rect(box{Width - margin - w, 40, w, 42}, hex(face.Ink(verdict), 1))
+	s.text(Width-margin-w/2, 62, f.to(centre), "%s", label)
+	size := 34.0
+	for size > 20 && s.width(bold(size), finding) > Width-2*margin-w-30 {
+		size--
+	}
+	s.text(margin, 60, bold(size), "%s", finding)
+	s.text(margin, 100, plain(19), "%s", s.fit(plain(19), subtitle(r), Width-2*margin))
+	return 136
+}
+
+func subtitle(r *reports.Report) string {
+	parts := []string{r.Meta.Scenario}
+	if r.Plan != nil && r.Plan.Title != "" {
+		parts[0] = r.Plan.Title
+	}
+	for _, x := range []string{r.Meta.Runtime, r.Meta.Version} {
+		if x != "" {
+			parts = append(parts, x)
+		}
+	}
+	return strings.Join(parts, "  ·  ")
+}
+
+// fit cuts t so that it is at most width wide.
+func (s *surface) fit(f typeface, t string, width float64) string {
+	if s.width(f, t) <= width {
+		return t
+	}
+	runes := []rune(t)
+	for len(runes) > 1 && s.width(f, string(runes)+"…") > width {
+		runes = runes[:len(runes)-1]
+	}
+	return string(runes) + "…"
+}
+
+// span is a stretch of time laid over a stretch of the picture.
+type span struct {
+	from, to time.Duration
+	x, w     float64
+}
+
+func (v span) at(t time.Duration) float64 {
+	return v.x + float64(t-v.from)/float64(v.to-v.from)*v.w
+}
+
+// clip is the part of [from, to] that is seen, at least least pixels wide.
+func (v span) clip(from, to time.Duration, least float64) (x0, x1 float64, ok bool) {
+	if to < v.from || from > v.to {
+		return 0, 0, false
+	}
+	x0, x1 = max(v.at(from), v.x), min(v.at(to), v.x+v.w)
+	return x0, max(x1, min(x0+least, v.x+v.w)), true
+}
+
+// ticks draws the axis of time below b, with lines through it.
+func (s *surface) ticks(v span, b box, labels bool) {
+	step := niceStep(float64(v.to-v.from) / float64(time.Second) / max(2, v.w/95))
+	digits := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
+	for k := math.Ceil(v.from.Seconds()/step - 1e-9); k*step <= v.to.Seconds()+1e-9; k++ {
+		x := v.at(time.Duration(k * step * float64(time.Second)))
+		s.rect(box{math.Floor(x), b.y, 1, b.h}, lineColour())
+		if labels {
+			s.text(x, b.y+b.h+18, plain(16).to(centre), "%s s", offset(k*step, digits))
+		}
+	}
+}
+
+// offset writes seconds since zero: +10, and 0 without a sign.
+func offset(seconds float64, digits int) string {
+	if math.Abs(seconds) < 1e-9 {
+		return "0"
+	}
+	return fmt.Sprintf("%+.*f", digits, seconds)
+}
+
+// niceStep is the smallest of 1, 2 and 5 times a power of ten that is at least want.
+func niceStep(want float64) float64 {
+	mag := math.Pow(10, math.Floor(math.Log10(want)))
+	for _, m := range []float64{1, 2, 5} {
+		if m*mag >= want {
+			return m * mag
+		}
+	}
+	return 10 * mag
+}
+
+// end is the right end of the axis of time.
+func end(l *ledger.Ledger) time.Duration {
+	to := max(l.Duration, time.Second)
+	for _, x := range l.Losses {
+		to = max(to, x.Done)
+	}
+	return to
+}
+
+// window is how long a release lasts: its deletion to its exit, or to the
+// moment when the last caller has heard.
+func window(rel ledger.Release, end time.Duration) (from, to time.Duration) {
+	from, to = rel.At, end
+	if rel.Exited != nil {
+		to = *rel.Exited
+	}
+	if rel.LastHeard != nil {
+		to = max(to, *rel.LastHeard)
+	}
+	return from, max(from, to)
+}
+
+// releases shades, in b, the releases that concern the arm; "" is all.
+func (s *surface) releases(l *ledger.Ledger, arm string, v span, b box) {
+	for _, rel := range l.Releases {
+		if arm != "" && !contains(rel.Arms, arm) {
+			continue
+		}
+		from, to := window(rel, end(l))
+		if x0, x1, ok := v.clip(from, to, 2); ok {
+			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(face.Ink("window"), 0.16))
+		}
+		if rel.Deregistered == nil || rel.LastHeard == nil {
+			continue
+		}
+		if x0, x1, ok := v.clip(*rel.Deregistered, *rel.LastHeard, 2); ok {
+			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(face.Ink("window"), 0.32))
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// legend writes entries from x on, each a patch or a mark and a word, and
+// wraps them before the right margin.
+type entry struct {
+	word string
+	draw func(x, y float64) // at the middle of a field of 18 pixels
+}
+
+func (s *surface) legend(x, y float64, entries []entry) {
+	at := x
+	for _, e := range entries {
+		w := 26 + s.width(plain(16), e.word) + 26
+		if at+w > Width-margin+26 && at > x {
+			at, y = x, y+26
+		}
+		e.draw(at+9, y)
+		s.text(at+26, y, plain(16), "%s", e.word)
+		at += w
+	}
+}
+
+// legendWidth is where a legend that begins at x ends, if it does not wrap.
+func (s *surface) legendWidth(x float64, entries []entry) float64 {
+	for _, e := range entries {
+		x += 52 + s.width(plain(16), e.word)
+	}
+	return min(x, Width-margin)
+}
+
+func (s *surface) patch(word string, c face.Colour, alpha float64) entry {
+	return entry{word, func(x, y float64) { s.rect(box{x - 9, y - 6, 18, 12}, hex(c, alpha)) }}
+}
+
+func armColour(i int) face.Colour  { return face.Arms()[i%len(face.Arms())] }
+func lossColour(i int) face.Colour { return face.Losses()[i%len(face.Losses())] }

@@ -1,0 +1,172 @@
+package chart
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/plot/vg"
+
+	"zeroloss/reports"
+	"zeroloss/reports/internal/face"
+	"zeroloss/reports/ledger"
+)
+
+// row is a panel: the instances of one workload, and the arm they belong to.
+type row struct {
+	title string
+	arm   string
+	lines []ledger.Instance
+}
+
+func qps(s *surface, r *reports.Report) {
+	l := r.Ledger
+	top := s.heading(r, qpsFinding(l))
+	rows := rowsOf(l)
+	area := box{margin + 50, top, Width - 2*margin - 50 - 190, Height - top - 96}
+	each := area.h / float64(max(1, len(rows)))
+	v := span{from: 0, to: end(l), x: area.x, w: area.w}
+	for i, row := range rows {
+		b := box{area.x, area.y + float64(i)*each + 30, area.w, each - 46}
+		drawRow(s, l, row, v, b, i == len(rows)-1)
+	}
+	s.legend(margin, Height-26, []entry{
+		{"received by an instance in each second", func(x, y float64) { s.line(x-9, y, x+9, y, 3, softColour()) }},
+		s.patch("lost by the arm in that second", face.Ink("lost"), 1),
+		s.patch("release; darker: not every caller has heard", face.Ink("window"), 0.4),
+	})
+}
+
+func qpsFinding(l *ledger.Ledger) string {
+	if len(l.Releases) == 0 {
+		return "No instance was released: " + face.Headline(l)
+	}
+	return fmt.Sprintf("While %s taken out, %s", was(len(l.Releases)), face.Headline(l))
+}
+
+func was(n int) string {
+	if n == 1 {
+		return "1 instance was"
+	}
+	return face.Int(n) + " instances were"
+}
+
+// rowsOf makes a panel of each workload that is released, or else of each
+// stream's arm.
+func rowsOf(l *ledger.Ledger) []row {
+	var rows []row
+	for _, a := range l.Arms {
+		for _, rel := range l.Releases {
+			if !contains(rel.Arms, a.Name) || slices.ContainsFunc(rows, func(r row) bool { return r.arm == a.Name && r.title == rel.Workload }) {
+				continue
+			}
+			r := row{title: rel.Workload, arm: a.Name}
+			for _, in := range l.Instances {
+				if in.Workload == rel.Workload && len(in.PerSecond) > 0 {
+					r.lines = append(r.lines, in)
+				}
+			}
+			rows = append(rows, r)
+		}
+	}
+	if len(rows) == 0 {
+		for _, a := range l.Arms {
+			rows = append(rows, row{title: "sent", arm: a.Name})
+		}
+	}
+	return rows[:min(len(rows), 4)] // beyond, a panel has no room
+}
+
+func drawRow(s *surface, l *ledger.Ledger, row row, v span, b box, last bool) {
+	s.text(v.x, b.y-15, bold(18), "%s", row.arm)
+	s.text(v.x+s.width(bold(18), row.arm)+12, b.y-15, plain(16), "%s, requests a second", row.title)
+	lost, sent := armSeconds(l, row.arm)
+	most := 1
+	for _, n := range lost {
+		most = max(most, n)
+	}
+	for _, in := range row.lines {
+		most = max(most, slices.Max(in.PerSecond))
+	}
+	if len(row.lines) == 0 {
+		most = max(most, slices.Max(append(sent, 0)))
+	}
+	scale := max(1, niceStep(float64(most)/6))
+	ceiling := math.Ceil(float64(most)/scale) * scale
+	s.ticks(v, b, last)
+	s.releases(l, row.arm, v, b)
+	for n := 0.0; n <= ceiling+1e-9; n += scale {
+		y := b.y + b.h - n/ceiling*b.h
+		s.rect(box{b.x, math.Floor(y), b.w, 1}, lineColour())
+		s.text(b.x-10, y, plain(15).to(right), "%s", face.Int(int(n)))
+	}
+	bars(s, v, b, lost, ceiling)
+	if len(row.lines) == 0 {
+		steps(s, v, b, sent, ceiling, 0)
+	}
+	label := b.y
+	for i, in := range row.lines {
+		steps(s, v, b, in.PerSecond, ceiling, i)
+		if i < 6 {
+			f := typeface{size: 15, ink: hex(armColour(i), 1), bold: true}
+			s.text(b.x+b.w+14, label+10, f, "%s", s.fit(f, face.ShortPod(in.Instance), 180))
+			s.text(b.x+b.w+14, label+28, plain(14), "%s received", face.Int(in.Received))
+			label += 44
+		}
+	}
+}
+
+// armSeconds adds the streams of the arm.
+func armSeconds(l *ledger.Ledger, arm string) (lost, sent []int) {
+	for _, st := range l.Streams {
+		if st.Arm != arm {
+			continue
+		}
+		for i, sec := range l.Seconds[st.Name] {
+			if i == len(lost) {
+				lost, sent = append(lost, 0), append(sent, 0)
+			}
+			lost[i] += sec.Lost
+			sent[i] += sec.Sent
+		}
+	}
+	return lost, sent
+}
+
+func bars(s *surface, v span, b box, counts []int, ceiling float64) {
+	for i, n := range counts {
+		if x0, x1, ok := v.clip(time.Duration(i)*time.Second, time.Duration(i+1)*time.Second, 2); ok && n > 0 {
+			h := max(3, float64(n)/ceiling*b.h)
+			s.rect(box{x0, b.y + b.h - h, x1 - x0, h}, hex(face.Ink("lost"), 1))
+			if h+20 < b.h && v.w/v.to.Seconds() > 8 {
+				f := typeface{size: 15, bold: true, ink: hex(face.Ink("lost"), 1)}
+				s.text((x0+x1)/2, b.y+b.h-h-10, f.to(centre), "%s", face.Int(n))
+			}
+		}
+	}
+}
+
+// steps draws counts by second as a line of steps; a second without any is
+// where the line pauses.
+func steps(s *surface, v span, b box, counts []int, ceiling float64, i int) {
+	dashes := [][]vg.Length{nil, {9, 4}, {3, 3}, {12, 3, 3, 3}}
+	var line []vg.Point
+	flush := func() {
+		s.polyline(line, 2.6, hex(armColour(i), 1), dashes[i/len(face.Arms())%len(dashes)])
+		line = nil
+	}
+	for k, n := range counts {
+		if n == 0 {
+			flush()
+			continue
+		}
+		x0, x1, ok := v.clip(time.Duration(k)*time.Second, time.Duration(k+1)*time.Second, 0)
+		if !ok {
+			continue
+		}
+		y := b.y + b.h - float64(n)/ceiling*b.h
+		line = append(line, s.point(x0, y), s.point(x1, y))
+	}
+	flush()
+}

@@ -1,0 +1,77 @@
+package face
+
+import (
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/reports/expect"
+	"zeroloss/reports/gate"
+	"zeroloss/reports/ledger"
+)
+
+func TestInt(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -4200: "−4,200"} {
+		require.Equal(t, want, Int(n))
+	}
+}
+
+func TestMs(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "0", 90 * time.Microsecond: "0.09", 3100 * time.Microsecond: "3.1", 548 * time.Millisecond: "548", 2 * time.Minute: "120,000"} {
+		require.Equal(t, want, Ms(d))
+	}
+}
+
+func TestShareIsNeverRoundedToCertainty(t *testing.T) {
+	for p, want := range map[float64]string{1: "100 %", 0.9999: "over 99 %", 0.95: "95 %", 0.0053: "0.53 %", 0.00043: "0.043 %", 0: "0 %"} {
+		require.Equal(t, want, Share(p))
+	}
+}
+
+func TestBound(t *testing.T) {
+	for name, c := range map[string]struct {
+		arm  ledger.Arm
+		want []string
+	}{
+		"nothing sent": {ledger.Arm{}, []string{"nothing is known"}},
+		"zero":         {ledger.Arm{Sent: 7000, Releases: 1, LossUpper95: 3.0 / 7000, ReleaseLossUpper95: 0.95}, []string{"0 of 1 release", "95 % of releases", "0 of 7,000", "0.043 %"}},
+		"no release":   {ledger.Arm{Sent: 7000, LossUpper95: 3.0 / 7000}, []string{"says nothing about releases"}},
+		"lossy":        {ledger.Arm{Sent: 7000, Lost: 27, Releases: 2, ByWindow: map[ledger.Window]int{ledger.DrainCut: 1, ledger.StaleRoute: 26}, ByHop: map[string]int{"a->b": 27}}, []string{"In 2 releases: 26 stale-route, 1 drain-cut; at a → b."}},
+	} {
+		for _, w := range c.want {
+			require.Contains(t, Bound(c.arm), w, name)
+		}
+	}
+}
+
+func TestVerdictClaimsContrastOnlyWhereThereIsOne(t *testing.T) {
+	with := gate.Result{Verdict: gate.Pass, Expectations: []gate.Outcome{{Expectation: expect.Expectation{Role: expect.Contrast}}}}
+	require.Contains(t, Verdict(with), "could have seen a loss")
+	require.Contains(t, Verdict(gate.Result{Verdict: gate.Pass}), "nothing shows")
+	require.Contains(t, Verdict(gate.Result{}), "proves nothing", "no verdict is no pass")
+}
+
+func TestShortPod(t *testing.T) {
+	require.Equal(t, "b-gray-1", ShortPod(record.Instance{Pod: "spring-cloud-b-gray-1", Incarnation: 1}))
+	require.Equal(t, "web-1/2", ShortPod(record.Instance{Pod: "web-1", Incarnation: 2}))
+}
+
+func TestPalette(t *testing.T) {
+	form := regexp.MustCompile(`^#[0-9a-f]{6}$`)
+	require.Len(t, Windows(), len(ledger.Windows()))
+	for i, w := range ledger.Windows() {
+		require.Equal(t, string(w), Windows()[i].Name)
+	}
+	for _, list := range [][]Colour{Phases(), Arms(), Losses(), Inks(), Windows()} {
+		seen := map[string]bool{}
+		for _, c := range list {
+			require.Regexp(t, form, c.Light, c.Name)
+			require.Regexp(t, form, c.Dark, c.Name)
+			require.False(t, seen[c.Light] && c.Name != "lost", "%s has the colour of another", c.Name)
+			seen[c.Light] = true
+		}
+	}
+}
