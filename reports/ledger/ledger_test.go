@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/plan"
 )
 
 const push = 550 * time.Millisecond
@@ -211,7 +212,8 @@ func TestShutdownIsNoRelease(t *testing.T) {
 func TestRolloutIsTold(t *testing.T) {
 	s := newSim(4 * time.Second)
 	s.event(record.Event{At: sec(1), Kind: record.Scaled, Workload: "b", N: 3})
-	s.event(record.Event{At: sec(2), Kind: record.Step, Workload: "b", Text: "restart b"})
+	s.in.Plan.Steps = []plan.Step{{Name: "new image", Kind: "restart", Workload: "b"}}
+	s.event(record.Event{At: sec(2), Kind: record.Step, Workload: "b", Text: "new image"})
 	s.deregisterFirst("b-1", sec(2.1), push)
 	require.Equal(t, "rollout", s.run().Releases[0].Why)
 }

@@ -58,7 +58,7 @@ func (w *world) findReleases(p *plan.Plan) {
 			continue
 		}
 		if r.planned {
-			r.why = w.whyDeleted(l.workload, r.begin)
+			r.why = w.whyDeleted(p, l.workload, r.begin)
 		}
 		r.rejects = slices.ContainsFunc(p.Workloads, func(wl plan.Workload) bool {
 			return wl.Name == l.workload && wl.Settings.Offline.Mode == "reject"
@@ -110,7 +110,7 @@ func reaches(a plan.Arm, l *life) bool {
 
 // whyDeleted tells a rollout's deletion from a scale-in's: by what was last
 // asked of the workload.
-func (w *world) whyDeleted(workload string, at record.Micros) string {
+func (w *world) whyDeleted(p *plan.Plan, workload string, at record.Micros) string {
 	why := scaleIn
 	for _, e := range w.events {
 		if e.At > at {
@@ -122,7 +122,9 @@ func (w *world) whyDeleted(workload string, at record.Micros) string {
 		switch {
 		case e.Kind == record.Scaled:
 			why = scaleIn
-		case e.Kind == record.Step && strings.Contains(e.Text, "restart"):
+		case e.Kind == record.Step && slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+			return s.Name == e.Text && s.Kind == "restart"
+		}):
 			why = rollout
 		}
 	}
