@@ -136,9 +136,7 @@ func serve(ctx context.Context) int {
 		}))
 	}()
 	say(record.Event{Kind: record.Listening})
-	if os.Getenv("STUBBORN") == "" {
-		say(record.Event{Kind: record.Registered})
-	}
+	say(record.Event{Kind: record.Registered})
 	if d.Next != "" {
 		n, _ := strconv.Atoi(os.Getenv("HOSTS"))
 		say(record.Event{Kind: record.ListSeen, Service: d.Next, N: int64(n)})

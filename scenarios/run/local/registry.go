@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os/exec"
 	"strconv"
 	"syscall"
 	"time"
@@ -53,6 +54,8 @@ func startRegistry(ctx context.Context, p *plan.Plan, dir *rundir.Dir, places *a
 		"--push-delay", p.PushDelay.String(), "--events", fmt.Sprintf("fd:%d", eventsFD), "--parent-fd", strconv.Itoa(parentFD),
 	}
 	o := order{name: who, args: args, env: environment(nil, home), dir: home, events: events, log: log}
+	// It greets people on standard output; a log is for what is wrong.
+	o.pipes = func(c *exec.Cmd) error { c.Stdout = nil; return nil }
 	if r.child, err = n.start(o, nil); err != nil {
 		return nil, fmt.Errorf("%w: %w", run.ErrEnvironment, err)
 	}
