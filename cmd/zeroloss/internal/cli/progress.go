@@ -58,10 +58,21 @@ func (l *lines) show(p run.Progress) {
 		fmt.Fprintf(l.w, "%7.1fs of %.0fs  %s\n", p.Elapsed.Seconds(), p.Total.Seconds(), tally(p.Load))
 		return
 	}
-	fmt.Fprintf(l.w, "%s\n", strings.TrimRight(p.Phase+" "+strings.Join(p.Missing, "; "), " "))
+	fmt.Fprintf(l.w, "%s%s\n", p.Phase, awaited(p.Missing))
 }
 
 func (l *lines) done() {}
+
+// awaited names the first of those that a run waits for.
+func awaited(missing []string) string {
+	switch len(missing) {
+	case 0:
+		return ""
+	case 1:
+		return ": " + missing[0]
+	}
+	return fmt.Sprintf(": %s and %d more to wait for", missing[0], len(missing)-1)
+}
 
 // tally is "base 500 sent, 0 failed · gray 500 sent, 0 failed".
 func tally(load []run.StreamCount) string {
@@ -122,7 +133,7 @@ func (b *bar) show(p run.Progress) {
 		fmt.Fprintf(b.pool, "%7.1fs  %s\n", p.Elapsed.Seconds(), p.Note)
 	}
 	if p.Phase != "running" {
-		b.status.Store(strings.TrimRight(p.Phase+" "+strings.Join(p.Missing, "; "), " "))
+		b.status.Store(p.Phase + awaited(p.Missing))
 		return
 	}
 	b.bar.SetTotal(p.Total.Milliseconds()+1, false)

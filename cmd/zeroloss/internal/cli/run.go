@@ -100,7 +100,7 @@ func (f *runFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, out
 		}
 		werr = errors.Join(werr, printAs(env.Stdout, format, r))
 	}
-	fmt.Fprintf(env.Stderr, "report: %s\n", filepath.Join(path, rundir.PageFile))
+	fmt.Fprintf(env.Stderr, "report: %s\n", shown(filepath.Join(path, rundir.PageFile)))
 	if err != nil {
 		return nil, err
 	}
@@ -132,17 +132,17 @@ func carryOut(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.D
 	if err != nil {
 		return environmentError(err)
 	}
-	shown := newProgress(env.Stderr, env.Terminal)
-	out := &sink{events: record.NewEventWriter(events), shown: shown}
+	watched := newProgress(env.Stderr, env.Terminal)
+	out := &sink{events: record.NewEventWriter(events), watched: watched}
 	rt := local.New(local.Options{Dir: dir, Executable: env.Executable})
 	err = rt.Run(ctx, c.Plan, out)
-	shown.done()
+	watched.done()
 	err = errors.Join(err, events.Close())
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, run.ErrInterrupted):
-		return withCode(exitInterrupted, fmt.Errorf("%w; what was measured is in %s", err, dir.Path()))
+		return withCode(exitInterrupted, fmt.Errorf("%w; what was measured is in %s", err, shown(dir.Path())))
 	default:
 		return environmentError(err)
 	}
@@ -150,13 +150,13 @@ func carryOut(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.D
 
 // sink takes what the harness has to tell.
 type sink struct {
-	events *record.EventWriter
-	shown  progress
+	events  *record.EventWriter
+	watched progress
 }
 
 func (s *sink) Event(e record.Event) error { return s.events.Write(e) }
 
-func (s *sink) Progress(p run.Progress) { s.shown.show(p) }
+func (s *sink) Progress(p run.Progress) { s.watched.show(p) }
 
 // prepare makes the run directory and writes down what is to be run.
 func prepare(c *scenarios.Prepared, out, where string) (*rundir.Dir, error) {
@@ -164,7 +164,12 @@ func prepare(c *scenarios.Prepared, out, where string) (*rundir.Dir, error) {
 	if out == "" {
 		out = filepath.Join("runs", c.Plan.Scenario+"-"+now.Format("20060102-150405.000"))
 	}
-	dir, err := rundir.Create(out)
+	// Children have working directories of their own.
+	path, err := filepath.Abs(out)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := rundir.Create(path)
 	if err != nil {
 		return nil, err
 	}
@@ -184,6 +189,18 @@ func prepare(c *scenarios.Prepared, out, where string) (*rundir.Dir, error) {
 		return nil, errors.Join(err, dir.Close())
 	}
 	return dir, nil
+}
+
+// shown is a path as a person would write it here.
+func shown(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(wd, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
 }
 
 // repeatSchema is the format of what --repeat prints.
