@@ -116,7 +116,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 func badSchedule(a manifests.Autoscaler, j manifests.Job, err error) input.Problem {
-	return input.Problem{File: a.File, Line: j.Line, Text: fmt.Sprintf("job %s: %v", j.Name, err), Hint: `six fields, seconds first: "0 0/5 * * * *"`}
+	return input.Problem{File: a.File, Line: j.Line, Text: fmt.Sprintf("job %s: %v", j.Name, err)}
 }
 
 func bareFile(m *manifests.Set) string {

@@ -13,6 +13,7 @@ const (
 	mseOffline   = 54199
 	mseReadiness = 55199
 	polarisAdmin = 28080
+	ownAdmin     = 20900 // ours: notices, settings, state
 )
 
 // What the originals do where nothing is said, before speed.
@@ -41,7 +42,7 @@ func (c *compiler) settings(w manifests.Workload, d spec.Difference) settings.Do
 	doc := settings.Document{
 		Schema: settings.Schema, Version: 1,
 		Role: string(w.Role), Workload: w.Name, Service: w.Service, Tag: w.Tag,
-		Port: w.Role.Port(), Next: c.next(w.Role), Seed: c.seed,
+		Port: w.Role.Port(), AdminPort: ownAdmin, Next: c.next(w.Role), Seed: c.seed,
 		Registry: settings.Registry{Port: c.p.Registry.Port, PushDelay: c.p.PushDelay},
 		Call:     settings.Call{Timeout: callTimeout(w.Role), Dial: dialTimeout, NewConnections: d.Connections == "new"},
 		Lane:     settings.Lane{TraceTag: manifests.On(w.Switches.TraceTag, false), Strict: yes(d.Strict, false)},

@@ -207,7 +207,7 @@ func (c *checker) stream(path string, s *Stream) {
 	if s.Request == (Request{}) {
 		s.Request = Request{Method: "GET", Path: "/A/a"}
 	}
-	if s.Body != "" && s.Request.Method != "POST" {
+	if s.Body != "" && s.Request.Method != "POST" && !c.bad[path+".request"] {
 		c.problem(path+".body", "a GET takes no body", "write request: POST "+s.Request.Path)
 	}
 	if s.Connections == "" {
@@ -309,7 +309,7 @@ func (s *Scenario) Expectation(path string, err expect.Error) input.Problem {
 		hint = input.DidYouMean(err.Got, err.Choices)
 	}
 	text := err.Text
-	if !strings.Contains(text, err.Field) {
+	if err.Field == "is" || !strings.Contains(text, err.Field) {
 		text = err.Field + ": " + text
 	}
 	return s.Problem(path+"."+err.Field, text, hint)

@@ -125,6 +125,7 @@ func (d *decoder) value(path string, n input.Node, v reflect.Value) {
 	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		d.scalar(path, n, u)
+		d.zero(path, n, u)
 		return
 	}
 	switch v.Kind() {
@@ -152,6 +153,15 @@ func (d *decoder) scalar(path string, n input.Node, u encoding.TextUnmarshaler) 
 		d.problem(n, nameOf(path)+": "+ve.text, ve.hint)
 	} else if err != nil {
 		d.problem(n, nameOf(path)+": "+err.Error(), "")
+	}
+}
+
+// zero refuses a duration of nothing where absence means a default: it would
+// be taken for absence.
+func (d *decoder) zero(path string, n input.Node, u encoding.TextUnmarshaler) {
+	v, ok := u.(*Duration)
+	if name := nameOf(path); ok && *v == 0 && n.Text() != "" && strings.Trim(n.Text(), "0.nuµmsh") == "" && name != "at" && name != "start" {
+		d.problem(n, name+" is 0", "leave it out for the default, or write 1ms")
 	}
 }
 

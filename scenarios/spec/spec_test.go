@@ -1,0 +1,246 @@
+package spec
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/manifests/input"
+	"zeroloss/reports/expect"
+)
+
+// good is a scenario that the table below spoils one line at a time.
+const good = `# What it teaches.
+#
+# In two paragraphs.
+apiVersion: zeroloss/v1
+kind: Scenario
+metadata: {name: small, title: A small one}
+spec:
+  manifests: [mse-demo.yaml]
+  registry: {pushDelay: 500ms}
+  time:
+    start: "00:04:50"
+    duration: 70s
+  set:
+    b:
+      offline: kill
+      replicas: 3
+  load:
+    - name: base
+      rate: 100/s
+    - {name: gray, tag: gray, rate: 600/m, request: POST /A/a, body: x}
+  steps:
+    - {at: 10s, restart: b}
+    - {after: gray.deregistered + 200ms, scale: b, to: 1}
+  expect:
+    - {arm: gray, metric: lost, is: 0}
+    - {arm: base, metric: lost, is: ">= 10", role: contrast}
+`
+
+func decode(text string, o ...Override) (*Scenario, error) {
+	return Decode(input.Source{Name: "s.yaml", Data: []byte(text)}, o...)
+}
+
+func TestDecode(t *testing.T) {
+	s, err := decode(good)
+	require.NoError(t, err)
+	require.Equal(t, "What it teaches.\n\nIn two paragraphs.", s.Teach)
+	sp := s.Spec
+	require.Equal(t, []string{"mse-demo.yaml"}, sp.Manifests)
+	require.Equal(t, time.Date(2026, 1, 5, 0, 4, 50, 0, time.UTC), sp.Time.Start.Time())
+	require.Equal(t, Time{Start: sp.Time.Start, Duration: Duration(70 * time.Second), Cycles: 1, Speed: 1}, sp.Time)
+	require.Equal(t, Stream{
+		Name: "base", Arm: "base", Rate: 100, Request: Request{"GET", "/A/a"}, Connections: "keep-alive", Timeout: Duration(2500 * time.Millisecond),
+	}, sp.Load[0])
+	require.Equal(t, Stream{
+		Name: "gray", Arm: "gray", Tag: "gray", Rate: 10, Request: Request{"POST", "/A/a"}, Body: "x", Connections: "keep-alive", Timeout: Duration(2500 * time.Millisecond),
+	}, sp.Load[1])
+	require.Equal(t, After{Of: "gray", Event: record.Deregistered, Delay: 200 * time.Millisecond}, sp.Steps[1].After)
+	require.Equal(t, 3, *sp.Set["b"].Replicas)
+	e := sp.Expect[0].Parsed()
+	require.Equal(t, "gray lost is 0", e.Name)
+	require.Equal(t, expect.Gate, e.Role, "the default")
+	require.Equal(t, 25, e.Line)
+	require.Equal(t, "s.yaml", e.File)
+	require.Equal(t, 15, s.Line("spec.set.b.offline"))
+	require.Equal(t, 14, s.Line("spec.set.b.grace"), "the nearest part that is there")
+}
+
+func TestDecodeBadInput(t *testing.T) {
+	cases := []struct{ name, old, new, want string }{
+		{"unknown field", "  manifests:", "  manifest:", "s.yaml:7: spec.manifests is empty (name at least one, such as mse-demo.yaml)\ns.yaml:8: unknown field \"manifest\" in spec (did you mean manifests?)"},
+		{"unknown field deep", "rate: 100/s", "rat: 100/s", "s.yaml:18: the stream has no rate (add rate: 100/s)\ns.yaml:19: unknown field \"rat\" in spec.load[0] (did you mean rate?)"},
+		{"no unit", "duration: 70s", "duration: 70", `s.yaml:12: duration: duration "70" has no unit (write 70s or 70ms)`},
+		{"unknown unit", "duration: 70s", "duration: 70sec", `s.yaml:12: duration: duration "70sec" cannot be read (units are ms, s, m, h: 500ms, 70s, 1m30s)`},
+		{"negative", "pushDelay: 500ms", "pushDelay: -1s", `s.yaml:9: pushDelay: duration "-1s" is negative`},
+		{"a push at once", "pushDelay: 500ms", "pushDelay: 0s", "s.yaml:9: pushDelay is 0 (leave it out for the default, or write 1ms)"},
+		{"rate without unit", "rate: 100/s", "rate: 100", `s.yaml:19: rate: rate "100" has no unit (write 100/s)`},
+		{"rate with another", "rate: 100/s", "rate: 100/d", `s.yaml:19: rate: rate "100/d" has an unknown unit "d" (per s, m or h: 100/s)`},
+		{"no load by rate", "rate: 100/s", "rate: 0/s", `s.yaml:19: rate: rate "0/s" is no load (more than 0, at most 100000/s)`},
+		{"time of day", `"00:04:50"`, `"4:50am"`, `s.yaml:11: start: time of day "4:50am" cannot be read (write "00:04:50", or "2026-01-05 00:04:50")`},
+		{"unknown mode", "offline: kill", "offline: lossles", `s.yaml:15: unknown offline "lossles" (did you mean lossless?)`},
+		{"replicas", "replicas: 3", "replicas: -3", "s.yaml:16: replicas is -3 (at least 0)"},
+		{"replicas in words", "replicas: 3", "replicas: three", `s.yaml:16: replicas is "three", not a whole number`},
+		{"method", "POST /A/a", "PSOT /A/a", `s.yaml:20: request: unknown method "PSOT" (did you mean POST?)`},
+		{"path", "POST /A/a", "A/a", `s.yaml:20: request: request "A/a" cannot be read (write GET /A/a)`},
+		{"body of a GET", "POST /A/a", "GET /A/a", "s.yaml:20: a GET takes no body (write request: POST /A/a)"},
+		{"stream twice", "name: gray", "name: base", `s.yaml:20: stream "base" is there twice (first in line 18)`},
+		{"arm of two versions", "name: gray,", "name: gray, arm: base,", `s.yaml:20: arm "base" asks for tag "gray" here and for "" before (an arm is one version)`},
+		{"no load", good[strings.Index(good, "  load:"):strings.Index(good, "  steps:")], "", "s.yaml:7: spec.load is empty: nothing would be sent, nothing could be lost (as - {name: base, arm: base, rate: 100/s, request: GET /A/a})"},
+		{"no expectations", good[strings.Index(good, "  expect:"):], "", "s.yaml:7: spec.expect is empty: a run without expectations proves nothing (as - {arm: gray, metric: lost, is: 0})"},
+		{"event", "gray.deregistered", "gray.deregisterd", `s.yaml:23: after: unknown event "deregisterd" (did you mean deregistered?)`},
+		{"event's form", "gray.deregistered + 200ms", "200ms", `s.yaml:23: after: event "200ms" cannot be read (write gray.deregistered + 200ms: a workload or arm, an event, a delay)`},
+		{"neither at nor after", "{at: 10s, restart: b}", "{restart: b}", "s.yaml:22: the step wants one of at and after (as at: 10s)"},
+		{"both", "{at: 10s, restart: b}", "{at: 10s, after: b.ready, restart: b}", "s.yaml:22: the step wants one of at and after (as at: 10s)"},
+		{"two verbs", "restart: b}", "restart: b, kill: b}", "s.yaml:22: the step has 2 verbs, and wants one (as restart: spring-cloud-b)"},
+		{"after the end", "at: 10s", "at: 70s", "s.yaml:22: the step comes at 1m10s, after the end of the run (1m10s)"},
+		{"scale to what", ", to: 1", "", "s.yaml:23: scale does not say to how many (add to: 1)"},
+		{"to without scale", "restart: b}", "restart: b, to: 1}", "s.yaml:22: to belongs to scale"},
+		{"not yet a step", "restart: b}", "fault: {drop: all}}", "s.yaml:22: step fault is not supported yet (scale, restart and kill are)"},
+		{"not yet governance", "  set:", "  governance: [{warmup: c}]\n  set:", "s.yaml:13: governance rules are not supported yet (say it by labels of the manifest (mse.lossless.warmupTime), or leave it out)"},
+		{"not yet interleaved", "  set:", "  arms: interleaved\n  set:", "s.yaml:13: arms: interleaved is not supported yet (run the arms concurrently)"},
+		{"metric", "metric: lost, is: 0", "metric: lots, is: 0", `s.yaml:25: unknown metric "lots" (did you mean lost?)`},
+		{"role", "role: contrast", "role: contrats", `s.yaml:26: unknown role "contrats" (did you mean contrast?)`},
+		{"percentage", "is: 0", "is: 0.1%", `s.yaml:25: is: "0.1%" is a percentage (rounded percentages hide losses: say a count, such as 0 or "<= 7")`},
+		{"predicted p99", "metric: lost, is: 0", "metric: p99, is: predicted", "s.yaml:25: is: only lost can be predicted, not p99 (compare with a number)"},
+		{"speed", "  set:", "  time2: {}\n  set:", `s.yaml:13: unknown field "time2" in spec (did you mean time?)`},
+		{"speed of nothing", "    duration: 70s", "    duration: 70s\n    speed: 0", "s.yaml:13: speed 0 is not between 0.01 and 100 (1 is real time, 10 ten times as fast)"},
+		{"cycles", "    duration: 70s", "    duration: 70s\n    cycles: 0", "s.yaml:13: cycles is 0 (1 to 1000)"},
+		{"field twice", "    duration: 70s", "    duration: 70s\n    duration: 80s", `s.yaml:13: field "duration" is there twice`},
+		{"workload twice", "    b:\n", "    b: {grace: 3s}\n    b:\n", `s.yaml:15: "b" is there twice`},
+		{"empty value", "duration: 70s", "duration:", "s.yaml:12: duration is empty"},
+		{"list for a word", "offline: kill", "offline: [kill]", "s.yaml:15: offline is a list, not a value"},
+		{"mapping for a list", "  steps:\n    - {at: 10s, restart: b}\n    - {after: gray.deregistered + 200ms, scale: b, to: 1}", "  steps: {at: 10s}", "s.yaml:21: steps is a mapping, not a list (begin each entry with a dash)"},
+		{"readiness of both", "replicas: 3", "readiness: {tcpSocket: 1, httpGet: 2/x}", "s.yaml:16: readiness wants one of tcpSocket and httpGet (as {tcpSocket: 20002, period: 1s}, or none)"},
+		{"readiness without port", "replicas: 3", "readiness: {httpGet: /up}", `s.yaml:16: httpGet "/up" does not begin with a port (as 55199/readiness)`},
+		{"name of a directory", "name: small", "name: ../small", `s.yaml:6: name "../small" cannot name a directory (use letters, digits and dashes)`},
+		{"a manifest", "apiVersion: zeroloss/v1\nkind: Scenario", "apiVersion: apps/v1\nkind: Deployment", `s.yaml:5: kind is "Deployment", not Scenario (bare manifests are run by: run -f FILE)`},
+		{"another version", "zeroloss/v1", "zeroloss/v2", `s.yaml:4: apiVersion is "zeroloss/v2"; this program reads zeroloss/v1`},
+		{"not YAML", "  time:\n", "  time: :\n- x\n", "s.yaml:10: is not YAML: mapping values are not allowed in this context (is the indentation right? a value with ': ' in it needs quotes)"},
+		{"a word", good, "hello", "s.yaml:1: is a value, not a scenario (begin with apiVersion: zeroloss/v1)"},
+		{"two documents", good, good + "---\n" + good, "s.yaml:31: a second document begins here (a scenario is one document)"},
+		{"empty", good, "", "s.yaml:1: is empty"},
+		{"stream past the end", "rate: 100/s", "rate: 100/s\n      start: 60s\n      duration: 20s", "s.yaml:18: the stream does not end within the run's 1m10s"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(good, c.old, c.new, 1)
+			require.NotEqual(t, good, text)
+			_, err := decode(text)
+			require.EqualError(t, err, c.want)
+			require.True(t, input.Wrong(err))
+		})
+	}
+}
+
+func TestDecodeSaysAllAtOnce(t *testing.T) {
+	text := strings.NewReplacer("70s", "70", "100/s", "100", "offline: kill", "offline: die", "metric: lost, is: 0", "metric: lost, is: 1%").Replace(good)
+	_, err := decode(text)
+	var problems input.Problems
+	require.ErrorAs(t, err, &problems)
+	lines := []int{}
+	for _, p := range problems {
+		lines = append(lines, p.Line)
+		require.NotEmpty(t, p.Hint)
+	}
+	require.Equal(t, []int{12, 15, 19, 25}, lines)
+}
+
+func TestOverrides(t *testing.T) {
+	one, err := ParseOverride("time.speed=10")
+	require.NoError(t, err)
+	two, err := ParseOverride("set.b.offline=reject")
+	require.NoError(t, err)
+	s, err := decode(good, one, two)
+	require.NoError(t, err)
+	require.Equal(t, 10.0, s.Spec.Time.Speed)
+	require.Equal(t, "reject", s.Spec.Set["b"].Offline)
+
+	_, err = decode(good, Override{"time.sped", "10"})
+	require.EqualError(t, err, `s.yaml:11: unknown field "sped" in spec.time (did you mean speed?)`)
+	for _, text := range []string{"", "x", "=1", "a..b=1", ".a=1"} {
+		_, err := ParseOverride(text)
+		require.ErrorContains(t, err, "is not key=value", text)
+	}
+}
+
+// TestValuesRoundTrip: what is read is written so that it is read again.
+func TestValuesRoundTrip(t *testing.T) {
+	type value interface {
+		UnmarshalText([]byte) error
+		MarshalText() ([]byte, error)
+	}
+	for text, pair := range map[string][2]value{
+		"1m30s":                     {new(Duration), new(Duration)},
+		"00:04:50":                  {new(Clock), new(Clock)},
+		"2026-11-21 10:00:00":       {new(Clock), new(Clock)},
+		"0.5/s":                     {new(Rate), new(Rate)},
+		"POST /A/a?x=y":             {new(Request), new(Request)},
+		"gray.deregistered + 200ms": {new(After), new(After)},
+		"b.ready":                   {new(After), new(After)},
+	} {
+		require.NoError(t, pair[0].UnmarshalText([]byte(text)))
+		written, err := pair[0].MarshalText()
+		require.NoError(t, err)
+		require.Equal(t, text, string(written))
+		require.NoError(t, pair[1].UnmarshalText(written))
+		require.Equal(t, pair[0], pair[1])
+	}
+}
+
+func TestSchemaNamesEveryField(t *testing.T) {
+	b, err := Schema()
+	require.NoError(t, err)
+	var s struct {
+		Defs map[string]struct {
+			Properties map[string]struct {
+				Enum    []string `json:"enum"`
+				Default any      `json:"default"`
+			} `json:"properties"`
+			AdditionalProperties *bool `json:"additionalProperties"`
+		} `json:"$defs"`
+	}
+	require.NoError(t, json.Unmarshal(b, &s))
+	require.Equal(t, []string{"lossless", "deregister-first", "close-first", "kill", "reject"}, s.Defs["Difference"].Properties["offline"].Enum)
+	require.Equal(t, 1.0, s.Defs["Time"].Properties["cycles"].Default)
+	require.Equal(t, "500ms", s.Defs["Registry"].Properties["pushDelay"].Default)
+	for name, d := range s.Defs {
+		require.NotNil(t, d.AdditionalProperties, name)
+		require.False(t, *d.AdditionalProperties, "%s takes unknown fields", name)
+	}
+	require.Len(t, s.Defs["Step"].Properties, len(fieldNames(reflect.TypeFor[Step]())))
+}
+
+// FuzzDecode: no scenario makes the decoder panic, and what is wrong is
+// always an input.Problem.
+func FuzzDecode(f *testing.F) {
+	f.Add(good)
+	names, err := filepath.Glob("../*.yaml")
+	require.NoError(f, err)
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		require.NoError(f, err)
+		f.Add(string(b))
+	}
+	for i := range strings.Count(good, "\n") {
+		lines := strings.Split(good, "\n")
+		f.Add(strings.Join(append(lines[:i:i], lines[i+1:]...), "\n"))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := decode(text)
+		if err != nil && !input.Wrong(err) {
+			t.Errorf("not a problem of the input: %v", err)
+		}
+		if err == nil && (len(s.Spec.Load) == 0 || s.Spec.Time.Duration <= 0 || s.Spec.Time.Speed <= 0) {
+			t.Errorf("accepted, and cannot be run: %+v", s.Spec)
+		}
+	})
+}
