@@ -111,24 +111,15 @@ func niceStep(want float64) float64 {
 	return 10 * mag
 }
 
-// end is the right end of the axis of time.
-func end(l *ledger.Ledger) time.Duration {
-	to := max(l.Duration, time.Second)
-	for _, x := range l.Losses {
-		to = max(to, x.Done)
-	}
-	return to
-}
-
-// window is how long a release lasts: its deletion to its exit, or to the
-// moment when the last caller has heard.
+// window is how long a release lasts: its deletion to its exit, or to the last
+// attempt addressed to it.
 func window(rel ledger.Release, end time.Duration) (from, to time.Duration) {
 	from, to = rel.At, end
 	if rel.Exited != nil {
 		to = *rel.Exited
 	}
-	if rel.LastHeard != nil {
-		to = max(to, *rel.LastHeard)
+	if _, last, ok := face.StaleRoute(rel); ok {
+		to = max(to, last)
 	}
 	return from, max(from, to)
 }
@@ -139,14 +130,12 @@ func (s *surface) releases(l *ledger.Ledger, arm string, v span, b box) {
 		if arm != "" && !contains(rel.Arms, arm) {
 			continue
 		}
-		from, to := window(rel, end(l))
+		from, to := window(rel, face.End(l))
 		if x0, x1, ok := v.clip(from, to, 2); ok {
 			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(face.Ink("window"), 0.16))
 		}
-		if rel.Deregistered == nil || rel.LastHeard == nil {
-			continue
-		}
-		if x0, x1, ok := v.clip(*rel.Deregistered, *rel.LastHeard, 2); ok {
+		from, to, stale := face.StaleRoute(rel)
+		if x0, x1, ok := v.clip(from, to, 2); ok && stale {
 			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(face.Ink("window"), 0.32))
 		}
 	}

@@ -68,6 +68,9 @@ func shares(arms []ledger.Arm) float64 {
 func lossFinding(l *ledger.Ledger) string {
 	var parts []string
 	for _, a := range l.Arms {
+		if a.Sent == 0 {
+			return face.Headline(l)
+		}
 		parts = append(parts, fmt.Sprintf("%s lost %s, predicted %s", a.Name, face.Int(a.Lost), face.Predicted(a)))
 	}
 	if len(parts) == 0 {
@@ -96,8 +99,12 @@ func armLoss(s *surface, r *reports.Report, a ledger.Arm, b box, most int) {
 	}
 	if a.Lost == 0 {
 		s.rect(box{b.x + 1, bars.y - 6, b.w, h + 12}, hex(face.Colour{Light: "#ffffff"}, 1))
-		s.text(b.x+14, bars.y+h/2, bold(52), "0")
-		s.paragraph(b.x+64, bars.y+h/2-12, b.w-80, face.Bound(a))
+		zero := "0"
+		if a.Sent == 0 {
+			zero = "—"
+		}
+		s.text(b.x+14, bars.y+h/2, bold(52), "%s", zero)
+		s.paragraph(b.x+80, bars.y+h/2-12, b.w-96, face.Bound(a))
 		return
 	}
 	stack(s, box{b.x, bars.y, x(a.Lost) - b.x, h}, "by root cause", classParts(r.Ledger, a))

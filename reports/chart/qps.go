@@ -26,7 +26,7 @@ func qps(s *surface, r *reports.Report) {
 	rows := rowsOf(l)
 	area := box{margin + 50, top, Width - 2*margin - 50 - 190, Height - top - 96}
 	each := area.h / float64(max(1, len(rows)))
-	v := span{from: 0, to: end(l), x: area.x, w: area.w}
+	v := span{from: 0, to: face.End(l), x: area.x, w: area.w}
 	for i, row := range rows {
 		b := box{area.x, area.y + float64(i)*each + 30, area.w, each - 46}
 		drawRow(s, l, row, v, b, i == len(rows)-1)
@@ -34,7 +34,7 @@ func qps(s *surface, r *reports.Report) {
 	s.legend(margin, Height-26, []entry{
 		{"received by an instance in each second", func(x, y float64) { s.line(x-9, y, x+9, y, 3, softColour()) }},
 		s.patch("lost by the arm in that second", face.Ink("lost"), 1),
-		s.patch("release; darker: not every caller has heard", face.Ink("window"), 0.4),
+		s.patch("release; darker: deregistered, but still addressed", face.Ink("window"), 0.4),
 	})
 }
 

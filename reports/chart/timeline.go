@@ -29,7 +29,7 @@ func timeline(s *surface, r *reports.Report) {
 	}
 	const bottom = 118
 	area := box{margin + names, top + 18, Width - 2*margin - names, Height - top - 18 - bottom}
-	full := span{from: 0, to: end(l), x: area.x, w: area.w}
+	full := span{from: 0, to: face.End(l), x: area.x, w: area.w}
 	if from, to, ok := closeUp(l); ok && to-from < full.to/2 {
 		full.w = area.w*0.6 - 32
 		near := span{from: from, to: to, x: area.x + area.w*0.6 + 32, w: area.w*0.4 - 44}
@@ -81,8 +81,10 @@ func closeUp(l *ledger.Ledger) (from, to time.Duration, ok bool) {
 	}
 	rel := slices.MaxFunc(l.Releases, func(a, b ledger.Release) int { return cmp.Compare(a.Lost, b.Lost) })
 	until := rel.At + 500*time.Millisecond
-	if rel.LastHeard != nil {
-		until = max(until, *rel.LastHeard)
+	for _, x := range []*time.Duration{rel.LastHeard, rel.LastAttempt} {
+		if x != nil {
+			until = max(until, *x)
+		}
 	}
 	return max(0, rel.At-200*time.Millisecond), min(until, rel.At+10*time.Second) + 250*time.Millisecond, true
 }
@@ -236,7 +238,7 @@ func (p panels) legend() []entry {
 	kinds := map[record.Kind]bool{}
 	for _, in := range p.lives {
 		for _, ph := range in.Phases {
-			seen[ph.Name] = seen[ph.Name] || ph.To > 0
+			seen[ph.Name] = seen[ph.Name] || ph.To > max(ph.From, 0)
 		}
 		for _, m := range in.Marks {
 			kinds[m.Kind] = kinds[m.Kind] || m.At >= 0
@@ -260,5 +262,5 @@ func (p panels) legend() []entry {
 	if slices.ContainsFunc(p.r.Points, func(q reports.Point) bool { return q.Masked }) {
 		out = append(out, entry{"masked", func(x, y float64) { s.mark(x, y, ring{}, 6, hex(face.Ink("masked"), 1)) }})
 	}
-	return append(out, s.patch("release; darker: not every caller has heard", face.Ink("window"), 0.4))
+	return append(out, s.patch("release; darker: deregistered, but still addressed", face.Ink("window"), 0.4))
 }

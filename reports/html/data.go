@@ -68,7 +68,7 @@ type release struct {
 	Arms  []string `json:"arms"`
 	From  float64  `json:"from"` // the window: deletion to exit
 	To    float64  `json:"to"`
-	Stale *span    `json:"stale,omitempty"` // deregistered to heard by the last
+	Stale *span    `json:"stale,omitempty"` // deregistered to last addressed
 	Lost  int      `json:"lost"`
 }
 
@@ -104,13 +104,9 @@ func newData(r *reports.Report) data {
 	return d
 }
 
-// axis spans the run, from its zero to the last event drawn, and at least one second.
+// axis spans the run, from its zero.
 func axis(l *ledger.Ledger) (from, to float64) {
-	to = ms(max(l.Duration, time.Second))
-	for _, x := range l.Losses {
-		to = max(to, ms(x.Done))
-	}
-	return 0, to
+	return 0, ms(face.End(l))
 }
 
 // seconds adds the streams of an arm.
@@ -163,8 +159,8 @@ func newRelease(rel ledger.Release, end float64) release {
 	if rel.Exited != nil {
 		out.To = max(out.From, ms(*rel.Exited))
 	}
-	if rel.Deregistered != nil && rel.LastHeard != nil && *rel.LastHeard > *rel.Deregistered {
-		out.Stale = &span{ms(*rel.Deregistered), ms(*rel.LastHeard)}
+	if from, to, ok := face.StaleRoute(rel); ok {
+		out.Stale = &span{ms(from), ms(to)}
 		out.To = max(out.To, out.Stale.To)
 	}
 	return out

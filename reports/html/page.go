@@ -148,6 +148,10 @@ func when(started string) string {
 func cards(r *reports.Report) []card {
 	var out []card
 	for i, a := range r.Ledger.Arms {
+		if a.Sent == 0 {
+			out = append(out, card{Arm: a.Name, Switch: face.Switch(r, a.Name), Index: i % len(face.Arms()), Lost: "—", Sent: "0", Zero: true, Bound: face.Bound(a)})
+			continue
+		}
 		out = append(out, card{
 			Arm: a.Name, Switch: face.Switch(r, a.Name), Index: i % len(face.Arms()), Lost: face.Int(a.Lost), Sent: face.Int(a.Sent),
 			Zero: a.Lost == 0, Detail: cardDetail(a), Bound: face.Bound(a),

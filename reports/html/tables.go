@@ -75,13 +75,18 @@ func requestRows(arms []ledger.Arm) []group {
 
 func timeRows(arms []ledger.Arm) []group {
 	took := func(name, unit string, f func(a ledger.Arm) time.Duration) row {
-		return each(arms, name, unit, func(a ledger.Arm) string { return face.Ms(f(a)) })
+		return each(arms, name, unit, func(a ledger.Arm) string {
+			if a.OK == 0 {
+				return "—"
+			}
+			return face.Ms(f(a))
+		})
 	}
 	return []group{{"Releases", []row{
 		count(arms, "releases", func(a ledger.Arm) int { return a.Releases }),
 		each(arms, "releases that lose, at most", "95 % conf.", func(a ledger.Arm) string { return face.Share(a.ReleaseLossUpper95) }),
 		each(arms, "requests lost, at most", "95 % conf.", func(a ledger.Arm) string { return face.Share(a.LossUpper95) }),
-		took("stale route", "ms, longest", func(a ledger.Arm) time.Duration { return a.StaleRoute }),
+		each(arms, "stale route", "ms, longest", func(a ledger.Arm) string { return face.Ms(a.StaleRoute) }),
 		took("longest gap between successes", "ms", func(a ledger.Arm) time.Duration { return a.MaxSuccessGap }),
 	}}, {"Latency from due, ms", []row{
 		took("p50", "", func(a ledger.Arm) time.Duration { return a.Response.P50 }),

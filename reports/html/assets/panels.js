@@ -194,6 +194,7 @@ const panels = (function () {
     const digits = Math.max(0, Math.min(3, Math.ceil(-Math.log10(step / 1000))));
     c.font = '11px ' + zl.sans;
     c.lineWidth = 1;
+    let used = -Infinity; // right end of the last label
     for (let k = Math.ceil(v.from / step); k * step <= v.to + 1e-6; k++) {
       const px = Math.round(x(v, b, k * step)) + .5;
       c.strokeStyle = zl.colour('faint');
@@ -205,8 +206,11 @@ const panels = (function () {
       }
       c.fillStyle = zl.colour('soft');
       c.textBaseline = 'middle';
-      c.textAlign = px > b.x + b.w - 20 ? 'right' : 'center';
-      for (const py of labelsAt) c.fillText(zl.at(k * step, digits), Math.min(px, b.x + b.w), py);
+      const label = zl.at(k * step, digits), half = c.measureText(label).width / 2, mid = Math.min(px, b.x + b.w - half);
+      if (mid - half < used + 8) continue;
+      used = mid + half;
+      c.textAlign = 'center';
+      for (const py of labelsAt) c.fillText(label, mid, py);
     }
   }
 

@@ -186,13 +186,13 @@
   for (const r of data.releases.slice(0, 6)) {
     tools.append(button('Release of ' + r.short, function () {
       const end = r.stale ? r.stale.b : r.to;
-      show(r.from - 250, Math.max(end + 400, r.from + 1000));
+      show(r.from - 250, Math.max(end + 400, r.from + 800));
     }));
   }
 
   (function legend() {
     const l = document.getElementById('tl-legend'), seen = new Set();
-    for (const inst of data.instances) for (const p of inst.phases) seen.add(p.n);
+    for (const inst of data.instances) for (const p of inst.phases) if (p.b > Math.max(p.a, 0)) seen.add(p.n);
     for (const n of ['starting', 'listening', 'registered', 'warming', 'serving', 'closing', 'draining', 'closed']) {
       if (!seen.has(n)) continue;
       const s = zl.el('span', {}, n);

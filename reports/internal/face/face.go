@@ -82,6 +82,9 @@ func Share(p float64) string {
 
 // Lost is the arm in one clause: "base lost 27 of 7,000".
 func Lost(a ledger.Arm) string {
+	if a.Sent == 0 {
+		return a.Name + " sent nothing"
+	}
 	return fmt.Sprintf("%s lost %s of %s", a.Name, Int(a.Lost), Int(a.Sent))
 }
 
@@ -157,10 +160,10 @@ func Switch(r *reports.Report, arm string) string {
 	if r.Plan == nil {
 		return ""
 	}
+	names := released(r, arm)
 	var modes []string
-	for _, w := range released(r, arm) {
-		mode := switchName(w)
-		if !slices.Contains(modes, mode) {
+	for _, w := range r.Plan.Workloads {
+		if mode := switchName(w.Settings.Offline.Mode); names[w.Name] && !slices.Contains(modes, mode) {
 			modes = append(modes, mode)
 		}
 	}
@@ -180,28 +183,33 @@ func switchName(mode string) string {
 	return "lossless off (" + mode + ")"
 }
 
-// released lists the offline modes of the workloads that lose an instance in
-// the arm; without any release, of those that have the arm's tag.
-func released(r *reports.Report, arm string) []string {
+// released names the workloads that lost an instance in the arm, or that the
+// plan meant to change where the run did not come to it.
+func released(r *reports.Report, arm string) map[string]bool {
 	names := map[string]bool{}
 	for _, rel := range r.Ledger.Releases {
 		if slices.Contains(rel.Arms, arm) {
 			names[rel.Workload] = true
 		}
 	}
-	tag := ""
+	if len(names) > 0 {
+		return names
+	}
+	var planned []string
+	for _, f := range r.Plan.Firings {
+		planned = append(planned, f.Workload)
+	}
+	for _, s := range r.Plan.Steps {
+		planned = append(planned, s.Workload)
+	}
 	for _, a := range r.Plan.Arms {
-		if a.Name == arm {
-			tag = a.Tag
+		for _, w := range a.Workloads {
+			if a.Name == arm && slices.Contains(planned, w) {
+				names[w] = true
+			}
 		}
 	}
-	var modes []string
-	for _, w := range r.Plan.Workloads {
-		if names[w.Name] || len(names) == 0 && w.Tag == tag && w.Role != "gateway" {
-			modes = append(modes, w.Settings.Offline.Mode)
-		}
-	}
-	return modes
+	return names
 }
 
 // ShortPod cuts what all pods of the demo share, so that a name fits beside a
@@ -213,6 +221,25 @@ func ShortPod(i record.Instance) string {
 		s += "/" + strconv.Itoa(i.Incarnation)
 	}
 	return s
+}
+
+// End is the right end of the axis of time: the first whole second by which
+// the run is over, at least one.
+func End(l *ledger.Ledger) time.Duration {
+	end := max(l.Duration, time.Second)
+	for _, x := range l.Losses {
+		end = max(end, x.Done)
+	}
+	return (end + time.Second - 1).Truncate(time.Second)
+}
+
+// StaleRoute is the stretch in which a deregistered instance was still
+// addressed; ok is false where there was none.
+func StaleRoute(rel ledger.Release) (from, to time.Duration, ok bool) {
+	if rel.Deregistered == nil || rel.LastAttempt == nil || *rel.LastAttempt <= *rel.Deregistered {
+		return 0, 0, false
+	}
+	return *rel.Deregistered, *rel.LastAttempt, true
 }
 
 // Classes lists the classes that occur among the losses, in the order of

@@ -7,10 +7,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
+	"zeroloss/reports"
 	"zeroloss/reports/expect"
 	"zeroloss/reports/gate"
 	"zeroloss/reports/ledger"
+	"zeroloss/scenarios/plan"
 )
 
 func TestInt(t *testing.T) {
@@ -52,6 +55,44 @@ func TestVerdictClaimsContrastOnlyWhereThereIsOne(t *testing.T) {
 	require.Contains(t, Verdict(with), "could have seen a loss")
 	require.Contains(t, Verdict(gate.Result{Verdict: gate.Pass}), "nothing shows")
 	require.Contains(t, Verdict(gate.Result{}), "proves nothing", "no verdict is no pass")
+}
+
+func TestSwitchIsThatOfTheReleased(t *testing.T) {
+	of := func(name, mode string) plan.Workload {
+		return plan.Workload{Name: name, Settings: settings.Document{Offline: settings.Offline{Mode: mode}}}
+	}
+	r := &reports.Report{Ledger: &ledger.Ledger{}, Plan: &plan.Plan{
+		Workloads: []plan.Workload{of("b", ""), of("b-gray", settings.Lossless), of("c", settings.Lossless)},
+		Arms:      []plan.Arm{{Name: "base", Workloads: []string{"b", "c"}}, {Name: "gray", Workloads: []string{"b-gray", "c"}}},
+		Firings:   []plan.Firing{{Workload: "b"}, {Workload: "b-gray"}},
+	}}
+	require.Equal(t, "lossless off (deregister-first)", Switch(r, "base"), "as planned, where nothing was released")
+	require.Equal(t, "lossless on", Switch(r, "gray"))
+	r.Ledger.Releases = []ledger.Release{{Workload: "c", Arms: []string{"base"}}}
+	require.Equal(t, "lossless on", Switch(r, "base"), "as it was")
+	r.Plan = nil
+	require.Empty(t, Switch(r, "base"))
+}
+
+func TestNothingSentIsNotZeroLost(t *testing.T) {
+	require.Equal(t, "base sent nothing.", Headline(&ledger.Ledger{Arms: []ledger.Arm{{Name: "base"}}}))
+}
+
+func TestStaleRoute(t *testing.T) {
+	at := func(d time.Duration) *time.Duration { return &d }
+	from, to, ok := StaleRoute(ledger.Release{Deregistered: at(3 * time.Second), LastAttempt: at(4 * time.Second), LastHeard: at(5 * time.Second)})
+	require.True(t, ok)
+	require.Equal(t, [2]time.Duration{3 * time.Second, 4 * time.Second}, [2]time.Duration{from, to})
+	for _, rel := range []ledger.Release{{}, {Deregistered: at(1)}, {LastAttempt: at(1)}, {Deregistered: at(2), LastAttempt: at(1)}} {
+		_, _, ok = StaleRoute(rel)
+		require.False(t, ok)
+	}
+}
+
+func TestEnd(t *testing.T) {
+	require.Equal(t, time.Second, End(&ledger.Ledger{}))
+	require.Equal(t, 70*time.Second, End(&ledger.Ledger{Duration: 69_991 * time.Millisecond}))
+	require.Equal(t, 72*time.Second, End(&ledger.Ledger{Duration: 70 * time.Second, Losses: []ledger.Loss{{Done: 71_100 * time.Millisecond}}}))
 }
 
 func TestShortPod(t *testing.T) {
