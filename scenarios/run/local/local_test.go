@@ -10,12 +10,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -428,43 +426,6 @@ func harness(dir string) int {
 	}
 	fmt.Fprintln(os.Stderr, err)
 	return 1
-}
-
-func TestKilledHarnessLeavesNoChild(t *testing.T) {
-	for _, at := range []record.Kind{record.PodReady, record.RunZero, record.HookStart} {
-		dir := filepath.Join(t.TempDir(), "run")
-		cmd := exec.Command(os.Args[0], dir)
-		cmd.Env = append(os.Environ(), roleEnv+"=harness")
-		cmd.Stderr = os.Stderr
-		stdout, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		for sc := bufio.NewScanner(stdout); sc.Scan() && sc.Text() != string(at); {
-		}
-		children := childrenOf(t, cmd.Process.Pid)
-		require.NotEmpty(t, children)
-		require.NoError(t, cmd.Process.Kill())
-		require.ErrorContains(t, cmd.Wait(), "killed")
-		for _, c := range children {
-			c.requireExit(t, 2*time.Second)
-		}
-		// What was written until then can be read, and the next run starts.
-		require.NotEmpty(t, readEvents(t, filepath.Join(dir, rundir.EventsDir, rundir.Harness+".ndjson")))
-		require.NoError(t, strictlyFree(strconv.Itoa(gatewayPort), strconv.Itoa(bPort)))
-	}
-}
-
-func strictlyFree(ports ...string) error {
-	var err error
-	for _, p := range ports {
-		l, listenErr := net.Listen("tcp", ":"+strings.TrimSpace(p))
-		if listenErr != nil {
-			err = errors.Join(err, listenErr)
-			continue
-		}
-		err = errors.Join(err, l.Close())
-	}
-	return err
 }
 
 func readRequests(t *testing.T, dir *rundir.Dir) []record.Request {
