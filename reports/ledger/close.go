@@ -144,9 +144,7 @@ func (b *books) release(r *release) Release {
 		low, high := p.bounds()
 		out.PredictedLow += low
 		out.PredictedHigh += high
-		for _, c := range b.consumers(r, arm) {
-			out.Rate += c.rate
-		}
+		out.Rate += b.rate(r, arm)
 	}
 	return out
 }

@@ -20,15 +20,18 @@ const stampSlack = 20 * time.Millisecond
 //
 //	lost ≈ Σ over consumers of λ · max(0, tc − tx), + in flight at the kill
 //
-// λ is the rate at which one consumer called the instance before it went (its
-// share of the declared load where that could not be measured), tc when that
-// consumer dropped it, tx when it stopped to serve. All come from the events
-// and from requests before the release, none from what was lost.
+// λ is the instance's own rate from one consumer: what that consumer sent to
+// the instance's service and version before the release, shared among those
+// that its list shows (as the list changes, so does the share). tc is when
+// that consumer dropped the instance, tx when the instance stopped to serve.
+// All come from the events and from requests before the release, none from
+// what was lost.
 //
-// The bounds leave each consumer ±1 request, for where in its gap between two
-// calls tx and tc fall, and ±λ·20 ms, for how far an event's time stamp may be
-// from its effect. A consumer that dropped the instance more than that before
-// it closed adds nothing, to either bound.
+// The bounds leave each consumer ±1 request for where in its gap between two
+// calls tx and tc fall, one more for each change of its list between them,
+// and ±λ·20 ms for how far an event's time stamp may be from its effect. A
+// consumer that dropped the instance more than that before it closed adds
+// nothing, to either bound.
 type prediction struct {
 	low, high, mid float64
 	rate           float64
@@ -43,7 +46,7 @@ func (b *books) predict(r *release, arm int) prediction {
 		return p // it never stopped to serve
 	}
 	for _, c := range b.consumers(r, arm) {
-		p.rate += c.rate
+		p.rate += c.rate * b.share(r, c.caller, r.begin)
 		tc := r.heardBy(c.caller)
 		never := tc == 0
 		if never {
@@ -53,80 +56,154 @@ func (b *books) predict(r *release, arm int) prediction {
 		if d+stampSlack <= 0 {
 			continue
 		}
-		p.mid += c.rate * max(0, d).Seconds()
-		p.low += max(0, c.rate*(d-stampSlack).Seconds()-1)
-		p.high += c.rate*(d+stampSlack).Seconds() + 1
-		p.terms = append(p.terms, c.term(d, never))
+		lost, changes := b.exposure(r, c, tx, tc)
+		slack := c.rate * b.share(r, c.caller, tx) * min(d+stampSlack, stampSlack).Seconds()
+		phase := float64(1 + changes)
+		p.mid += lost
+		p.low += max(0, lost-slack-phase)
+		p.high += lost + slack + phase
+		p.terms = append(p.terms, c.term(lost, d, never))
 	}
 	b.inFlight(r, &p)
 	return p
 }
 
-// consumerRate is one consumer's rate of calls to the instance.
+// exposure is how many requests c sends to r from tx to tc, and how often its
+// share of them changes.
+func (b *books) exposure(r *release, c consumerRate, tx, tc record.Micros) (lost float64, changes int) {
+	from := tx
+	add := func(to record.Micros) {
+		if to > from {
+			lost += c.rate * b.share(r, c.caller, from) * to.Sub(from).Seconds()
+			from = to
+		}
+	}
+	if caller := b.lookup(c.caller); caller != nil {
+		for _, v := range caller.lists {
+			if v.service == r.service && v.at > tx && v.at < tc {
+				add(v.at)
+				changes++
+			}
+		}
+	}
+	add(tc)
+	return lost, changes
+}
+
+// share is the part of a consumer's calls that comes to r at t: one of those
+// of its version that the consumer's list shows, or, where it tells no list,
+// of those that are registered.
+func (b *books) share(r *release, consumer record.Instance, t record.Micros) float64 {
+	n := 0
+	if c := b.lookup(consumer); c != nil {
+		for _, v := range c.lists {
+			if v.at > t {
+				break
+			}
+			if v.service == r.service {
+				n = v.version(r.tag)
+			}
+		}
+	}
+	if n == 0 {
+		n = b.mates(r)
+	}
+	return 1 / float64(max(1, n))
+}
+
+// version is how many hosts of a version the view shows.
+func (v view) version(tag string) int {
+	if v.tags == nil {
+		return int(v.n)
+	}
+	return v.tags[tag]
+}
+
+// mates is how many instances of r's version, r among them, were registered
+// when it went.
+func (b *books) mates(r *release) (n int) {
+	for _, l := range b.w.order {
+		if l.known && l.service == r.service && l.tag == r.tag && l.up(r.begin-1) {
+			n++
+		}
+	}
+	return n
+}
+
+// consumerRate is how often one consumer called r's service and version.
 type consumerRate struct {
 	caller record.Instance
-	rate   float64
+	rate   float64 // requests a second
 	name   string
 }
 
-func (c consumerRate) term(d time.Duration, never bool) string {
-	if never {
-		return fmt.Sprintf("%s %.1f/s × %s (never heard)", c.name, c.rate, ms(d))
+func (c consumerRate) term(lost float64, d time.Duration, never bool) string {
+	λ := c.rate
+	if d > 0 {
+		λ = lost / d.Seconds()
 	}
-	return fmt.Sprintf("%s %.1f/s × %s", c.name, c.rate, ms(d))
+	if never {
+		return fmt.Sprintf("%s %.1f/s × %s (never heard)", c.name, λ, ms(d))
+	}
+	return fmt.Sprintf("%s %.1f/s × %s", c.name, λ, ms(d))
 }
 
-// consumers is who called r on behalf of an arm, by name.
+// consumers is who called r's service and version on behalf of an arm, by
+// name.
 func (b *books) consumers(r *release, arm int) []consumerRate {
 	span := r.begin.Sub(r.window)
+	if span < rateWindow/10 {
+		return b.declared(r, arm)
+	}
 	var out []consumerRate
-	if span >= rateWindow/10 {
-		for c, n := range r.rates {
-			if c.arm == arm {
-				out = append(out, consumerRate{caller: c.caller, rate: float64(n) / span.Seconds(), name: who(c.caller)})
-			}
-		}
-		slices.SortFunc(out, func(a, b consumerRate) int { return cmp.Compare(a.name, b.name) })
-		return out
-	}
-	rate := b.declared(r, arm)
-	if rate == 0 {
-		return nil
-	}
-	// Too little was sent before to measure it. All callers together are
-	// taken as one that hears as late as the last of them.
-	last := consumerRate{rate: rate, name: "declared"}
-	for caller, at := range r.heard {
-		if at == r.lastHeard() {
-			last.caller = caller
+	for c, n := range r.rates {
+		if c.arm == arm {
+			out = append(out, consumerRate{caller: c.caller, rate: float64(n) / span.Seconds(), name: who(c.caller)})
 		}
 	}
-	return []consumerRate{last}
+	slices.SortFunc(out, func(a, b consumerRate) int { return cmp.Compare(a.name, b.name) })
+	return out
 }
 
-// declared is an instance's share of the load that its arm was to send.
-func (b *books) declared(r *release, arm int) float64 {
-	var rate float64
+// declared is the load that an arm was to send, where too little was sent
+// before the release to measure it. All callers together are taken as one
+// that hears as late as the last of them.
+func (b *books) declared(r *release, arm int) []consumerRate {
+	all := consumerRate{name: "declared"}
 	for _, s := range b.order {
 		if s.arm != nil && s.arm.index == arm {
-			rate += s.spec.Rate
+			all.rate += s.spec.Rate
 		}
 	}
-	mates := 0
-	for _, l := range b.w.order {
-		if l.known && l.workload == r.workload && l.up(r.begin-1) {
-			mates++
+	for caller, at := range r.heard {
+		if at == r.lastHeard() && (all.caller == (record.Instance{}) || caller.String() < all.caller.String()) {
+			all.caller = caller
 		}
 	}
-	return rate / float64(max(1, mates))
+	return []consumerRate{all}
+}
+
+// rate is r's own, of one arm, when it went.
+func (b *books) rate(r *release, arm int) (sum float64) {
+	for _, c := range b.consumers(r, arm) {
+		sum += c.rate * b.share(r, c.caller, r.begin)
+	}
+	return sum
 }
 
 // inFlight adds what the release cut: as the instance counted it, or, for one
 // that could count no more, what is on its way at any moment at most.
 func (b *books) inFlight(r *release, p *prediction) {
+	var all float64
+	for _, arm := range r.arms {
+		all += b.rate(r, arm)
+	}
+	if all == 0 {
+		return
+	}
 	for _, e := range r.events {
 		if e.Kind == record.Cut && e.N > 0 {
-			n := float64(e.N) * b.share(r, p.rate)
+			n := float64(e.N) * p.rate / all
 			p.mid, p.low, p.high = p.mid+n, p.low+n, p.high+n
 			p.terms = append(p.terms, fmt.Sprintf("%.0f cut in flight", n))
 			return
@@ -136,20 +213,6 @@ func (b *books) inFlight(r *release, p *prediction) {
 		p.high++
 		p.terms = append(p.terms, "0..1 in flight when it died")
 	}
-}
-
-// share is the part that a rate has in all that r was called.
-func (b *books) share(r *release, rate float64) float64 {
-	var all float64
-	for _, arm := range r.arms {
-		for _, c := range b.consumers(r, arm) {
-			all += c.rate
-		}
-	}
-	if all == 0 {
-		return 0
-	}
-	return rate / all
 }
 
 // bounds are whole requests.

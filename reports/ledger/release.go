@@ -31,7 +31,7 @@ type release struct {
 	rejects bool                              // it answers 503 once it is deregistered
 	heard   map[record.Instance]record.Micros // consumers, when each dropped it
 	arms    []int                             // whose requests can reach it
-	rates   map[contact]int                   // attempts in the window before begin
+	rates   map[contact]int                   // attempts at its service and version in the window before begin
 	window  record.Micros                     // where that window starts
 	lost    map[string]int                    // by arm
 }
@@ -42,9 +42,8 @@ type contact struct {
 	arm    int
 }
 
-// rateWindow is over how long before its release an instance's own rate is
-// measured: long enough for ±1 request to be little, short enough to lie
-// behind the release before it.
+// rateWindow is over how long before a release its consumers' rates are
+// measured: long enough for ±1 request to be little.
 const rateWindow = 2 * time.Second
 
 // findReleases finds who was taken out between time zero and the load's end.
@@ -68,12 +67,19 @@ func (w *world) findReleases(p *plan.Plan) {
 				r.arms = append(r.arms, i)
 			}
 		}
-		r.window = max(w.zero, r.begin.Add(-rateWindow), l.since(record.Registered, record.PodReady))
+		r.window = max(w.zero, r.begin.Add(-rateWindow))
 		w.hear(r)
 		l.release = r
 		w.releases = append(w.releases, r)
 	}
 	slices.SortStableFunc(w.releases, func(a, b *release) int { return cmp.Compare(a.begin, b.begin) })
+	for _, l := range w.order {
+		for _, r := range w.releases {
+			if l.known && l.service == r.service && l.tag == r.tag {
+				l.near = append(l.near, r)
+			}
+		}
+	}
 }
 
 // newRelease is l's going, nil if it did not go.
@@ -214,7 +220,7 @@ func (r *release) lastHeard() (t record.Micros) {
 	return t
 }
 
-// addressed counts towards r's own rate.
+// addressed counts towards the rate of r's consumers.
 func (r *release) addressed(caller record.Instance, arm int, at record.Micros) {
 	if arm >= 0 && at >= r.window && at < r.begin {
 		r.rates[contact{caller, arm}]++

@@ -118,12 +118,13 @@ func (s *sim) list(l *simLife, at record.Micros) {
 	type host struct {
 		Instance record.Instance `json:"instance"`
 		Addr     string          `json:"addr"`
+		Tag      string          `json:"tag,omitempty"`
 	}
 	var hosts []host
 	for _, pod := range s.pods() {
 		h := s.lives[pod]
 		if drop := h.dropped[l.inst.Pod]; h.svc == next && h.registered <= at && (drop == 0 || at < drop) {
-			hosts = append(hosts, host{h.inst, h.addr})
+			hosts = append(hosts, host{h.inst, h.addr, h.tag})
 		}
 	}
 	data, _ := json.Marshal(hosts)

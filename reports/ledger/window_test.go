@@ -224,53 +224,6 @@ func TestPushes(t *testing.T) {
 	}}, l.Pushes, "those of changes under load")
 }
 
-// Where consumers tell nothing of their lists, the registry's acknowledgement
-// has to do.
-func TestHeardByPush(t *testing.T) {
-	s := newSim(6 * time.Second)
-	s.deregisterFirst("b-1", sec(2), push)
-	var kept []record.Event
-	for _, e := range s.in.Events {
-		if e.Kind != record.ListSeen {
-			kept = append(kept, e)
-		}
-	}
-	s.in.Events = kept
-	s.event(record.Event{At: sec(2.56), Kind: record.Pushed, Service: "spring-cloud-b", Peer: "a", Since: sec(2.005)})
-	l := s.run()
-	require.Equal(t, 2560*time.Millisecond, *l.Releases[0].LastHeard)
-	a := l.arm("base")
-	require.LessOrEqual(t, a.PredictedLow, a.Lost)
-	require.GreaterOrEqual(t, a.PredictedHigh, a.Lost)
-}
-
-// An instance that goes before its own rate could be measured is taken at its
-// share of the declared load.
-func TestDeclaredRate(t *testing.T) {
-	s := newSim(4 * time.Second)
-	s.deregisterFirst("b-1", sec(0.05), push)
-	l := s.run()
-	a := l.arm("base")
-	require.InDelta(t, 50, l.Releases[0].Rate, 0.1)
-	require.Contains(t, a.PredictionWhy, "declared 50.0/s")
-	require.LessOrEqual(t, a.PredictedLow, a.Lost)
-	require.GreaterOrEqual(t, a.PredictedHigh, a.Lost)
-}
-
-func TestCutInFlightIsPredicted(t *testing.T) {
-	s := newSim(4 * time.Second)
-	l := s.deregisterFirst("b-1", sec(2), push)
-	s.event(record.Event{At: sec(2.007), Kind: record.Cut, Instance: l.inst, N: 3})
-	got := s.run().arm("base")
-
-	s = newSim(4 * time.Second)
-	s.deregisterFirst("b-1", sec(2), push)
-	plain := s.run().arm("base")
-	require.Equal(t, plain.PredictedLow+3, got.PredictedLow)
-	require.Equal(t, plain.PredictedHigh+3, got.PredictedHigh)
-	require.Contains(t, got.PredictionWhy, "3 cut in flight")
-}
-
 func TestNeverHeardIsTold(t *testing.T) {
 	s := newSim(4 * time.Second)
 	s.deregisterFirst("b-1", sec(2), never)

@@ -38,6 +38,7 @@ type life struct {
 	lists                  []view                        // what it saw of others, by time
 	marks                  []record.Event                // whom it avoided, by time
 	release                *release
+	near                   []*release // of its service and version: its calls tell what those were worth
 	lastAttempt            record.Micros
 	received, lost         int
 	perSecond              []int
@@ -49,6 +50,7 @@ type view struct {
 	at      record.Micros
 	service string
 	hosts   map[string]bool // instances and addresses
+	tags    map[string]int  // hosts of each version; nil: it does not tell
 	n       int64
 }
 
@@ -100,7 +102,7 @@ func (w *world) see(e record.Event) {
 	l.note(e)
 	switch e.Kind {
 	case record.ListSeen:
-		l.lists = append(l.lists, view{at: e.At, service: e.Service, hosts: hostNames(e.Data), n: e.N})
+		l.lists = append(l.lists, newView(e))
 	case record.MarkSet:
 		l.marks = append(l.marks, e)
 	case record.Starting, record.Listening, record.Registered, record.Deregistered, record.ListenerClosed, record.Term:
@@ -125,26 +127,25 @@ func (l *life) note(e record.Event) {
 	l.events = append(l.events, e)
 }
 
-// hostNames is every way in which the data of a list event names its hosts:
-// by instance and by address.
-func hostNames(data json.RawMessage) map[string]bool {
-	out := map[string]bool{}
-	var hosts []struct {
-		Instance, Addr string
-	}
-	if json.Unmarshal(data, &hosts) == nil {
-		for _, h := range hosts {
-			out[h.Instance], out[h.Addr] = true, true
-		}
-	}
+// newView reads a list event. Its data are hosts, or just their names.
+func newView(e record.Event) view {
+	v := view{at: e.At, service: e.Service, hosts: map[string]bool{}, n: e.N}
+	var hosts []struct{ Instance, Addr, Tag string }
 	var names []string
-	if json.Unmarshal(data, &names) == nil {
+	switch {
+	case json.Unmarshal(e.Data, &hosts) == nil:
+		v.tags = map[string]int{}
+		for _, h := range hosts {
+			v.hosts[h.Instance], v.hosts[h.Addr] = true, true
+			v.tags[h.Tag]++
+		}
+	case json.Unmarshal(e.Data, &names) == nil:
 		for _, n := range names {
-			out[n] = true
+			v.hosts[n] = true
 		}
 	}
-	delete(out, "")
-	return out
+	delete(v.hosts, "")
+	return v
 }
 
 // has reports whether the view shows l.
@@ -233,8 +234,8 @@ func (w *world) addressed(l *life, caller record.Instance, arm int, at record.Mi
 		return
 	}
 	l.lastAttempt = max(l.lastAttempt, at)
-	if rel := l.release; rel != nil {
-		rel.addressed(caller, arm, at)
+	for _, r := range l.near {
+		r.addressed(caller, arm, at)
 	}
 }
 
