@@ -1,7 +1,6 @@
 package control_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -314,93 +313,6 @@ func TestLostStart(t *testing.T) {
 	w.at(0, control.Event{Kind: control.Begin})
 	w.run(sec(60))
 	require.Equal(t, seconds(10), w.told(record.ContainerStart), "its second incarnation")
-}
-
-// What must hold whatever happens.
-func TestProperties(t *testing.T) {
-	for seed := range uint64(300) {
-		w := chaos(t, seed)
-		w.check = func() { checkInvariants(t, w) }
-		w.run(sec(90))
-		w.at(w.now, control.Event{Kind: control.Shutdown})
-		w.run(sec(110))
-		require.True(t, w.plane.Empty(), "seed %d: a pod did not end: %v", seed, w.plane.Pods())
-		checkSignals(t, w)
-		checkNames(t, w)
-	}
-}
-
-func checkInvariants(t *testing.T, w *world) {
-	t.Helper()
-	require.LessOrEqual(t, len(w.pods()), 4+1, "never more than replicas and surge")
-	if next, ok := w.plane.Next(); ok {
-		require.Greater(t, next, w.now, "a deadline that has come was left")
-	}
-}
-
-// KILL comes after TERM, and never within 2 s of it, unless a step or the end
-// of the run wanted it so.
-func checkSignals(t *testing.T, w *world) {
-	t.Helper()
-	term := map[record.Instance]time.Duration{}
-	for _, n := range w.notes {
-		switch {
-		case n.Kind == record.TermSent:
-			term[n.Instance] = n.at
-		case n.Kind == record.KillSent && n.Text == "grace ended":
-			at, ok := term[n.Instance]
-			require.True(t, ok, "%v was killed without TERM", n.Instance)
-			require.GreaterOrEqual(t, n.at-at, sec(2))
-		}
-	}
-}
-
-func checkNames(t *testing.T, w *world) {
-	t.Helper()
-	seen := map[string]bool{}
-	ops := map[control.Op]bool{}
-	for _, a := range w.actions {
-		require.False(t, ops[a.Op], "an Op came twice")
-		ops[a.Op] = true
-		if a.Note != nil && a.Note.Kind == record.PodCreated {
-			require.False(t, seen[a.Pod.Pod], "a name came twice")
-			require.Regexp(t, `^b-[a-z0-9]{5}$`, a.Pod.Pod)
-			seen[a.Pod.Pod] = true
-		}
-	}
-}
-
-// The inputs of a run, written down and read again, give the same actions,
-// byte for byte.
-func TestReplay(t *testing.T) {
-	for seed := range uint64(1000) {
-		cfg, inputs, want := life(t, seed)
-		_, again, twice := life(t, seed)
-		require.Equal(t, want, twice, "seed %d", seed)
-		require.Equal(t, inputs, again)
-
-		var read []control.TimedEvent
-		require.NoError(t, json.Unmarshal(inputs, &read))
-		actions, err := control.Replay(cfg, read)
-		require.NoError(t, err)
-		require.Equal(t, string(want), encode(t, actions), "seed %d", seed)
-
-		var back []control.Action
-		require.NoError(t, json.Unmarshal(want, &back))
-		require.Equal(t, actions, back, "actions survive JSON")
-	}
-}
-
-func life(t *testing.T, seed uint64) (cfg control.Config, inputs, actions []byte) {
-	w := chaos(t, seed)
-	w.run(sec(40))
-	return chaosConfig(seed), []byte(encode(t, w.inputs)), []byte(encode(t, w.actions))
-}
-
-func encode(t *testing.T, v any) string {
-	b, err := json.Marshal(v)
-	require.NoError(t, err)
-	return string(b)
 }
 
 func TestNewRefuses(t *testing.T) {
