@@ -86,10 +86,12 @@ func (j *journal) end(text string) error {
 	return j.bad
 }
 
-// openEvents opens what settings.Document.Events names.
-func openEvents(where string) (*os.File, error) {
+// openEvents opens what settings.Document.Events names. Standard error is the
+// process's own: closing it here would take the last words from whoever started
+// us.
+func openEvents(where string) (io.WriteCloser, error) {
 	if where == "" {
-		return os.Stderr, nil
+		return kept{os.Stderr}, nil
 	}
 	if n, ok := strings.CutPrefix(where, "fd:"); ok {
 		return openFD(n, "events")
@@ -100,6 +102,11 @@ func openEvents(where string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// kept is a writer whose Close leaves it open.
+type kept struct{ io.Writer }
+
+func (kept) Close() error { return nil }
 
 func openFD(n, name string) (*os.File, error) {
 	fd, err := strconv.Atoi(n)

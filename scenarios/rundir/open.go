@@ -80,7 +80,7 @@ func (r *Run) readPlan() error {
 func (r *Run) readJSON(name, schema string, into any) error {
 	b, err := os.ReadFile(filepath.Join(r.Path, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("opening %q: %w: it has no %s", r.Path, ErrNoRun, name)
+		return fmt.Errorf("opening %q: %w: it has no %s%s", r.Path, ErrNoRun, name, r.unborn())
 	}
 	if err != nil {
 		return fmt.Errorf("opening run directory: %w", err)
@@ -96,6 +96,14 @@ func (r *Run) readJSON(name, schema string, into any) error {
 		return jsonError(r.Path, name, b, err)
 	}
 	return nil
+}
+
+// unborn tells of a run that was killed while it made its directory.
+func (r *Run) unborn() string {
+	if _, err := os.Stat(filepath.Join(r.Path, LockFile)); err != nil {
+		return ""
+	}
+	return "; the run was killed before it began, and has nothing to tell"
 }
 
 func jsonError(dir, name string, b []byte, err error) error {

@@ -191,11 +191,14 @@ func TestOpenRefuses(t *testing.T) {
 	write := func(name, text string) string {
 		return made(t, "clean", func(d *Dir) { require.NoError(t, d.WriteFile(name, []byte(text))) })
 	}
+	unborn := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(unborn, LockFile), nil, 0o644))
 	for what, c := range map[string]struct {
 		dir  string
 		want error
 		says string
 	}{
+		"killed at birth": {unborn, ErrNoRun, "killed before it began"},
 		"nothing there":   {filepath.Join(empty, "none"), ErrNotFound, "none"},
 		"a file":          {file, ErrNoRun, "it is a file"},
 		"an empty folder": {t.TempDir(), ErrNoRun, "meta.json"},

@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"zeroloss/manifests/input"
 )
 
 // Env is what a command may touch of its surroundings.
@@ -53,13 +55,14 @@ func Run(ctx context.Context, env Env) int {
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return int(exitPass)
 	}
 	var coded *exitError
 	if !errors.As(err, &coded) {
-		coded = &exitError{code: exitInput, err: err} // cobra's own: unknown flag or command
+		// cobra's own: an argument too many, or one that a verb does not know.
+		coded = &exitError{code: exitInput, err: fmt.Errorf("%w\n  see: %s --help", err, cmd.CommandPath())}
 	}
 	if coded.err != nil {
 		fmt.Fprintf(env.Stderr, "zeroloss: %v\n", coded.err)
@@ -83,7 +86,7 @@ Exit codes: 0 pass, 1 a gate failed, 2 wrong input, 3 invalid (the run proves
 nothing), 4 the environment failed, 130 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          unknownVerb,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -94,6 +97,20 @@ nothing), 4 the environment failed, 130 interrupted.`,
 		return inputError(fmt.Errorf("%w\n  see: zeroloss %s --help", err, cmd.Name()))
 	})
 	return root
+}
+
+// unknownVerb refuses what is no command, with the one that was meant.
+func unknownVerb(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var known []string
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			known = append(known, c.Name())
+		}
+	}
+	return inputError(fmt.Errorf("unknown command %q (%s)", args[0], input.DidYouMean(args[0], known)))
 }
 
 // verbs lists the commands in the order of the documentation.

@@ -104,6 +104,10 @@ func (f *runFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, out
 	if err != nil {
 		return nil, err
 	}
+	if ctx.Err() != nil {
+		// The run itself is whole; whoever called wants no more of it.
+		return nil, withCode(exitInterrupted, errors.Join(werr, fmt.Errorf("interrupted after the run; `zeroloss report %s` tells the rest", shown(path))))
+	}
 	return r, environmentError(werr)
 }
 
