@@ -32,6 +32,7 @@ var layers = map[string]struct {
 	"demo-services/lane":     {1, "which instances a request may go to"},
 	"demo-services/registry": {1, "pure table and push queue"},
 	"loadgen/traffic":        {1, "a stream without sending it"},
+	"manifests/input":        {0, "a text that a user gave us, and what is wrong with it"},
 	"manifests":              {1, "YAML, positions, the switch table"},
 	"reports/expect":         {1, "the grammar of expectations"},
 
@@ -55,15 +56,17 @@ var layers = map[string]struct {
 	"scenarios/run/local": {6, "child processes on this machine"},
 	"reports/gate":        {6, "the verdict"},
 
-	"reports": {7, "what every renderer reads"},
+	"reports":                 {7, "what every renderer reads"},
+	"reports/internal/face":   {8, "colours and phrases that page and pictures share"},
+	"reports/internal/sample": {8, "runs made up for the tests of page and pictures"},
 
-	"reports/html":  {8, "the page"},
-	"reports/chart": {8, "the pictures"},
+	"reports/html":  {9, "the page"},
+	"reports/chart": {9, "the pictures"},
 	"scenarios":     {8, "the catalogue"},
 
-	"cmd/zeroloss/internal/cli": {9, "the verbs"},
-	"cmd/zeroloss":              {10, "one-line main"},
-	"e2e":                       {10, "tests of the whole"},
+	"cmd/zeroloss/internal/cli": {10, "the verbs"},
+	"cmd/zeroloss":              {11, "one-line main"},
+	"e2e":                       {11, "tests of the whole"},
 }
 
 // suites are contract suites: tests of any layer may import them.
