@@ -159,3 +159,8 @@ func TestNiceStep(t *testing.T) {
 		require.InDelta(t, step, niceStep(want), 1e-9)
 	}
 }
+
+func TestUnion(t *testing.T) {
+	require.Equal(t, []stretch{{1, 6}, {7, 8}}, union([]stretch{{7, 8}, {1, 3}, {2, 6}, {4, 5}}))
+	require.Empty(t, union(nil))
+}

@@ -1,8 +1,10 @@
 package chart
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,32 +113,56 @@ func niceStep(want float64) float64 {
 	return 10 * mag
 }
 
+// stretch is a part of the run.
+type stretch struct{ from, to time.Duration }
+
 // window is how long a release lasts: its deletion to its exit, or to the last
 // attempt addressed to it.
-func window(rel ledger.Release, end time.Duration) (from, to time.Duration) {
-	from, to = rel.At, end
+func window(rel ledger.Release, end time.Duration) stretch {
+	w := stretch{rel.At, end}
 	if rel.Exited != nil {
-		to = *rel.Exited
+		w.to = *rel.Exited
 	}
 	if _, last, ok := face.StaleRoute(rel); ok {
-		to = max(to, last)
+		w.to = max(w.to, last)
 	}
-	return from, max(from, to)
+	return stretch{w.from, max(w.from, w.to)}
 }
 
-// releases shades, in b, the releases that concern the arm; "" is all.
-func (s *surface) releases(l *ledger.Ledger, arm string, v span, b box) {
-	for _, rel := range l.Releases {
-		if arm != "" && !contains(rel.Arms, arm) {
+// union joins what overlaps: two releases at once are no darker than one.
+func union(list []stretch) []stretch {
+	slices.SortFunc(list, func(a, b stretch) int { return cmp.Compare(a.from, b.from) })
+	var out []stretch
+	for _, w := range list {
+		if n := len(out); n > 0 && w.from <= out[n-1].to {
+			out[n-1].to = max(out[n-1].to, w.to)
 			continue
 		}
-		from, to := window(rel, face.End(l))
-		if x0, x1, ok := v.clip(from, to, 2); ok {
-			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(face.Ink("window"), 0.16))
+		out = append(out, w)
+	}
+	return out
+}
+
+// releases shades, in b, the releases that concern the arm.
+func (s *surface) releases(l *ledger.Ledger, arm string, v span, b box) {
+	var whole, stale []stretch
+	for _, rel := range l.Releases {
+		if !contains(rel.Arms, arm) {
+			continue
 		}
-		from, to, stale := face.StaleRoute(rel)
-		if x0, x1, ok := v.clip(from, to, 2); ok && stale {
-			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(face.Ink("window"), 0.32))
+		whole = append(whole, window(rel, face.End(l)))
+		if from, to, ok := face.StaleRoute(rel); ok {
+			stale = append(stale, stretch{from, to})
+		}
+	}
+	s.shade(union(whole), v, b, 0.16)
+	s.shade(union(stale), v, b, 0.32)
+}
+
+func (s *surface) shade(list []stretch, v span, b box, alpha float64) {
+	for _, w := range list {
+		if x0, x1, ok := v.clip(w.from, w.to, 2); ok {
+			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(face.Ink("window"), alpha))
 		}
 	}
 }

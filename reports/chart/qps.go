@@ -27,9 +27,13 @@ func qps(s *surface, r *reports.Report) {
 	area := box{margin + 50, top, Width - 2*margin - 50 - 190, Height - top - 96}
 	each := area.h / float64(max(1, len(rows)))
 	v := span{from: 0, to: face.End(l), x: area.x, w: area.w}
+	most := 1 // of any second: all panels have one scale
+	for _, row := range rows {
+		most = max(most, row.most(l))
+	}
 	for i, row := range rows {
 		b := box{area.x, area.y + float64(i)*each + 30, area.w, each - 46}
-		drawRow(s, l, row, v, b, i == len(rows)-1)
+		drawRow(s, l, row, v, b, most, i == len(rows)-1)
 	}
 	s.legend(margin, Height-26, []entry{
 		{"received by an instance in each second", func(x, y float64) { s.line(x-9, y, x+9, y, 3, softColour()) }},
@@ -78,20 +82,23 @@ func rowsOf(l *ledger.Ledger) []row {
 	return rows[:min(len(rows), 4)] // beyond, a panel has no room
 }
 
-func drawRow(s *surface, l *ledger.Ledger, row row, v span, b box, last bool) {
+// most is the panel's highest count in a second.
+func (r row) most(l *ledger.Ledger) int {
+	lost, sent := armSeconds(l, r.arm)
+	most := slices.Max(append(lost, 0))
+	for _, in := range r.lines {
+		most = max(most, slices.Max(in.PerSecond))
+	}
+	if len(r.lines) == 0 {
+		most = max(most, slices.Max(append(sent, 0)))
+	}
+	return most
+}
+
+func drawRow(s *surface, l *ledger.Ledger, row row, v span, b box, most int, last bool) {
 	s.text(v.x, b.y-15, bold(18), "%s", row.arm)
 	s.text(v.x+s.width(bold(18), row.arm)+12, b.y-15, plain(16), "%s, requests a second", row.title)
 	lost, sent := armSeconds(l, row.arm)
-	most := 1
-	for _, n := range lost {
-		most = max(most, n)
-	}
-	for _, in := range row.lines {
-		most = max(most, slices.Max(in.PerSecond))
-	}
-	if len(row.lines) == 0 {
-		most = max(most, slices.Max(append(sent, 0)))
-	}
 	scale := max(1, niceStep(float64(most)/6))
 	ceiling := math.Ceil(float64(most)/scale) * scale
 	s.ticks(v, b, last)

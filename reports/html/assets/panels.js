@@ -81,12 +81,19 @@ const panels = (function () {
     });
   }
 
-  function shade(c, v, b, arm) {
-    for (const r of data.releases) {
-      if (!r.arms.includes(arm) || r.to < v.from || r.from > v.to) continue;
-      band(c, v, b, r.from, r.to, .13);
-      if (r.stale) band(c, v, b, r.stale.a, r.stale.b, .3);
+  // Stretches that overlap are joined: two releases at once are no darker than one.
+  function union(list) {
+    const out = [];
+    for (const w of list.slice().sort(function (p, q) { return p.a - q.a; })) {
+      const last = out[out.length - 1];
+      if (last && w.a <= last.b) last.b = Math.max(last.b, w.b); else out.push({ a: w.a, b: w.b });
     }
+    return out;
+  }
+  function shade(c, v, b, arm) {
+    const mine = data.releases.filter(function (r) { return r.arms.includes(arm); });
+    for (const w of union(mine.map(function (r) { return { a: r.from, b: r.to }; }))) band(c, v, b, w.a, w.b, .13);
+    for (const w of union(mine.filter(function (r) { return r.stale; }).map(function (r) { return r.stale; }))) band(c, v, b, w.a, w.b, .3);
   }
   function band(c, v, b, from, to, alpha) {
     const x0 = Math.max(b.x, x(v, b, from)), x1 = Math.min(b.x + b.w, x(v, b, to));
