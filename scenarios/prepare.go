@@ -137,7 +137,7 @@ func manifestsOf(s *spec.Scenario, r Request) ([]input.Source, error) {
 			if hint == "" {
 				hint = input.DidYouMean(name, manifests.Names())
 			}
-			at := s.Problem("spec.manifests", "manifest "+p.File+" "+p.Text, hint)
+			at := s.Problem("spec.manifests", "manifest "+p.File+": "+p.Text, hint)
 			at.Line = s.Line(fmt.Sprintf("spec.manifests[%d]", i))
 			problems = append(problems, at)
 		}

@@ -4,7 +4,7 @@ import "strings"
 
 // Nearest is the candidate that was probably meant by word: the one with the
 // fewest edits (Levenshtein, case ignored), if they are at most a third of
-// the word, or one that contains it. "" if there is none; the first of equals.
+// the word, or one that it begins or ends a part of. "" if there is none; the first of equals.
 func Nearest(word string, candidates []string) string {
 	const short = 3 // a shorter word is contained in too much
 	w := strings.ToLower(word)
@@ -18,7 +18,8 @@ func Nearest(word string, candidates []string) string {
 		return best
 	}
 	for _, c := range candidates {
-		if strings.Contains(strings.ToLower(c), w) {
+		lower := strings.ToLower(c)
+		if strings.HasPrefix(lower, w) || strings.Contains(lower, "-"+w) || strings.Contains(lower, "."+w) || len(w) > short && strings.HasSuffix(lower, w) {
 			return c
 		}
 	}
