@@ -2,21 +2,14 @@ package warmup
 
 import "time"
 
-// linear is Dubbo's (AbstractLoadBalance.calculateWarmupWeight):
-// (int)(uptime / (warmup/weight)), between 1 and weight, uptime in whole
-// milliseconds. A start in the future (clocks differ) weighs 1; an uptime of 0
-// weighs all, as it does there.
-var linear = Model{Name: "linear", Curve: 1, weight: linearWeight}
+// linear is W·u/T, truncated as Dubbo does it, between 1 and W, u in whole
+// milliseconds. A start in the future (clocks differ) weighs 1. It is [dubbo]
+// without its first millisecond and its float32.
+var linear = Model{Name: "linear", weight: linearWeight}
 
 func linearWeight(_ float64, age, window time.Duration, base int) int {
-	up := age.Milliseconds()
-	switch {
-	case age < 0:
+	if age < 0 || window < time.Millisecond {
 		return 1
-	case up == 0:
-		return base
 	}
-	// Java divides floats; so do we, lest a step comes a millisecond apart.
-	ww := int(float32(up) / (float32(window.Milliseconds()) / float32(base)))
-	return min(max(ww, 1), base)
+	return clamp(int(age.Milliseconds()*int64(base)/window.Milliseconds()), base)
 }

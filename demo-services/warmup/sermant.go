@@ -1,0 +1,21 @@
+package warmup
+
+import (
+	"math"
+	"time"
+)
+
+// sermant is Sermant's formula (GraceSwitchInterceptor.calculateWeight):
+// Math.round(W·(u/T)^c), between 1 and W, u and T in whole milliseconds, c a
+// whole number (default 2). A start in the future weighs 1; what it does with
+// one is [sermantSkew].
+var sermant = Model{Name: "sermant", Curve: 2, Parameter: "exponent", weight: sermantWeight}
+
+func sermantWeight(curve float64, age, window time.Duration, base int) int {
+	up := age.Milliseconds()
+	if up <= 0 {
+		return 1
+	}
+	x := float64(up) / (float64(window) / float64(time.Millisecond))
+	return clamp(int(math.Round(math.Pow(x, max(1, math.Trunc(curve)))*float64(base))), base)
+}
