@@ -111,8 +111,14 @@ func (a *autoscaler) next(d *deadline) {
 	}
 }
 
+// scaler is the plane that an autoscaler works on.
+type scaler interface {
+	note(e record.Event)
+	rescale(workload string, n int) // of one it does not have: nothing
+}
+
 // expire fires the jobs that are due.
-func (a *autoscaler) expire(p *Plane, now time.Duration) {
+func (a *autoscaler) expire(p scaler, now time.Duration) {
 	if !a.running {
 		return
 	}
@@ -124,8 +130,8 @@ func (a *autoscaler) expire(p *Plane, now time.Duration) {
 	}
 }
 
-func (a *autoscaler) fire(p *Plane, t *timer) {
-	kind, w := record.CronFired, p.workload(t.job.Workload)
+func (a *autoscaler) fire(p scaler, t *timer) {
+	kind := record.CronFired
 	if t.excluded() {
 		kind = record.CronSkipped
 	}
@@ -133,7 +139,7 @@ func (a *autoscaler) fire(p *Plane, t *timer) {
 		Kind: kind, Workload: t.job.Workload, N: int64(t.job.TargetSize),
 		Text: t.job.Autoscaler + "/" + t.job.Name,
 	})
-	if kind == record.CronFired && w != nil {
-		w.scale(p, t.job.TargetSize)
+	if kind == record.CronFired {
+		p.rescale(t.job.Workload, t.job.TargetSize)
 	}
 }

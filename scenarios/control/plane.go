@@ -223,6 +223,13 @@ func (p *Plane) act(a Action) Op {
 	return a.Op
 }
 
+// rescale is the autoscaler's wish.
+func (p *Plane) rescale(workload string, n int) {
+	if w := p.workload(workload); w != nil {
+		w.scale(p, n)
+	}
+}
+
 func (p *Plane) note(e record.Event) {
 	p.act(Action{Kind: Note, Pod: e.Instance, Workload: e.Workload, Note: &e})
 }

@@ -112,6 +112,17 @@ const (
 	Exited   EventKind = "exited"    // a container is gone: N = exit code
 )
 
+// Events that a runtime reports to a [Cluster]: what it sees of pods that a
+// real control plane decides on. Beside them come Started and Exited.
+const (
+	PodSeen      EventKind = "pod-seen"      // Pod of Workload exists
+	ReadySeen    EventKind = "ready-seen"    // OK: Pod's readiness
+	EndpointSeen EventKind = "endpoint-seen" // OK: Pod is among its Services' endpoints
+	DeletionSeen EventKind = "deletion-seen" // Pod is being deleted
+	PodGone      EventKind = "pod-gone"      // Pod exists no more
+	Remark       EventKind = "remark"        // the cluster's own event about Pod: Note
+)
+
 // Event is an input of the plane.
 type Event struct {
 	Op       Op              `json:"op,omitempty"`
@@ -121,6 +132,7 @@ type Event struct {
 	N        int             `json:"n,omitempty"`
 	OK       bool            `json:"ok,omitempty"`
 	Err      string          `json:"err,omitempty"`
+	Note     record.Kind     `json:"note,omitempty"` // of a Remark: what it is for the record; Err is its text
 }
 
 // ActionKind says what to do.
@@ -138,6 +150,14 @@ const (
 	Remove      ActionKind = "remove"       // the pod is gone; free its address (never used again)
 )
 
+// Actions that only a [Cluster] orders; the cluster's own controllers do the
+// rest.
+const (
+	Apply   ActionKind = "apply"   // Workload's manifest
+	Scale   ActionKind = "scale"   // Workload to N replicas
+	Rollout ActionKind = "rollout" // restart Workload's pods by its strategy
+)
+
 // Action is an order to the runtime. done is called exactly once for each,
 // with the action's Op, but the plane does not wait beyond Deadline for it.
 type Action struct {
@@ -150,5 +170,6 @@ type Action struct {
 	Probe    *Probe          `json:"probe,omitempty"`
 	Sig      string          `json:"sig,omitempty"` // TERM, KILL, or INT: go at once, the run is over
 	On       bool            `json:"on,omitempty"`
+	N        int             `json:"n,omitempty"`
 	Note     *record.Event   `json:"note,omitempty"` // At is filled in by the runtime
 }

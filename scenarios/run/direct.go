@@ -49,6 +49,19 @@ func Direct(ctx context.Context, p *plan.Plan, join func(Inbox) (Cast, error)) e
 	if err != nil {
 		return err
 	}
+	return direct(ctx, p, d, join)
+}
+
+// DirectOn is Direct in a runtime with terms of its own.
+func DirectOn(ctx context.Context, p *plan.Plan, t Terms, join func(Inbox) (Cast, error)) error {
+	d, err := NewDirectorOn(p, t)
+	if err != nil {
+		return err
+	}
+	return direct(ctx, p, d, join)
+}
+
+func direct(ctx context.Context, p *plan.Plan, d *Director, join func(Inbox) (Cast, error)) (err error) {
 	l := &live{director: d, plan: p, zero: time.Now()}
 	if l.cast, err = join(Inbox{Fact: l.hear, Event: l.tell}); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +14,11 @@ import (
 )
 
 const (
-	// upTimeout is how long all pods have to be registered and seen.
+	// upTimeout is how long all pods have to be registered and seen, where
+	// the runtime has no terms of its own.
 	upTimeout = 15 * time.Second
-	// zeroLead is what the load generator has to start before time zero.
+	// zeroLead is what the load generator has to start before time zero,
+	// likewise.
 	zeroLead = 500 * time.Millisecond
 	// loadSlack is how much longer than its streams the load may take: its
 	// last answers, and the closing of its log.
@@ -73,7 +76,8 @@ func (s stage) String() string {
 //	   └───── 15 s, a failure, an interruption ───────────────┴──────────────────▶ closing
 type Director struct {
 	plan   *plan.Plan
-	plane  *control.Plane
+	plane  Plane
+	terms  Terms
 	roster *roster
 	script *script
 
@@ -87,13 +91,37 @@ type Director struct {
 	out     []Order
 }
 
-// NewDirector directs p.
-func NewDirector(p *plan.Plan) (*Director, error) {
-	plane, err := control.New(p.Control)
-	if err != nil {
-		return nil, fmt.Errorf("directing %q: %w", p.Scenario, err)
+// Plane decides about pods: [control.Plane], or [control.Cluster] where a real
+// cluster does.
+type Plane interface {
+	Step(now time.Duration, e control.Event) []control.Action
+	Next() (time.Duration, bool)
+	Pods() []control.PodState
+	Empty() bool // no container is left
+}
+
+// Terms is what differs between runtimes in the course of a run. The zero
+// value is that of a machine's own processes.
+type Terms struct {
+	Plane Plane         // nil is control.New
+	Up    time.Duration // how long all pods have to be registered and seen; 0 is 15 s
+	Lead  time.Duration // what the load has to start before time zero; 0 is 0.5 s
+}
+
+// NewDirector directs p on a control plane of our own.
+func NewDirector(p *plan.Plan) (*Director, error) { return NewDirectorOn(p, Terms{}) }
+
+// NewDirectorOn directs p on the given terms.
+func NewDirectorOn(p *plan.Plan, t Terms) (*Director, error) {
+	t.Up, t.Lead = cmp.Or(t.Up, upTimeout), cmp.Or(t.Lead, zeroLead)
+	if t.Plane == nil {
+		plane, err := control.New(p.Control)
+		if err != nil {
+			return nil, fmt.Errorf("directing %q: %w", p.Scenario, err)
+		}
+		t.Plane = plane
 	}
-	return &Director{plan: p, plane: plane, roster: newRoster(p), script: &script{plan: p}}, nil
+	return &Director{plan: p, plane: t.Plane, terms: t, roster: newRoster(p), script: &script{plan: p}}, nil
 }
 
 // Err is why the run is not what it should have been; nil if it is. It is
@@ -245,16 +273,16 @@ func (d *Director) proceed() {
 // registered can be called.
 func (d *Director) raise() {
 	if d.until == 0 {
-		d.until = d.now + upTimeout
+		d.until = d.now + d.terms.Up
 	}
 	pods := d.plane.Pods()
 	missing := d.roster.missing(pods)
 	late := d.now >= d.until
 	switch {
 	case len(missing) > 0 && late:
-		d.close(fmt.Errorf("%w: not all is up after %v: %s", ErrEnvironment, upTimeout, strings.Join(missing, "; ")))
+		d.close(fmt.Errorf("%w: not all is up after %v: %s", ErrEnvironment, d.terms.Up, strings.Join(missing, "; ")))
 	case len(missing) == 0 && (late || len(unready(pods)) == 0):
-		d.stage, d.zero = settled, d.now+zeroLead
+		d.stage, d.zero = settled, d.now+d.terms.Lead
 		d.until, d.loading = d.zero, true
 		d.out = append(d.out, Order{StartLoad: true, Zero: d.zero})
 	}
