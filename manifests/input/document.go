@@ -101,7 +101,12 @@ func parse(d Document) (root Node, err error) {
 	return Node{n: doc.Content[0], file: d.Source, offset: d.Line - 1}, nil
 }
 
-var syntaxLine = regexp.MustCompile(`^line (\d+): `)
+var (
+	syntaxLine = regexp.MustCompile(`^line (\d+): `)
+	// countedFromZero are the errors of yaml.v3's parser proper; its scanner's
+	// count lines from one.
+	countedFromZero = regexp.MustCompile(`^did not find expected (key|node content|'-' indicator|',' or|<)`)
+)
 
 // syntax turns the parser's error into a Problem with the file's line.
 func syntax(d Document, err error) Problem {
@@ -113,6 +118,9 @@ func syntax(d Document, err error) Problem {
 			line += n - 1
 		}
 		text = text[len(m[0]):]
+		if countedFromZero.MatchString(text) {
+			line++
+		}
 	}
 	p := Problem{File: d.Source, Line: line, Text: "is not YAML: " + text}
 	switch {

@@ -74,6 +74,25 @@ func TestSplitGoesOnBehindABrokenDocument(t *testing.T) {
 	require.Contains(t, problems[1].Hint, "indent by spaces")
 }
 
+// The parser and the scanner of the YAML library count lines differently.
+func TestSyntaxErrorsNameTheirLine(t *testing.T) {
+	for text, line := range map[string]int{
+		"a: 1\nb: [1, 2\n":                      2,
+		"a: 1\n\nb: {c: d\ne: f\n":              3,
+		"x:\n  - a: 1\n b: 2\n":                 3,
+		"a: 1\nb: 2\n  c: 3\n":                  3,
+		"a: 1\nb: @x\n":                         2,
+		"x: 1\n\tb: 2\n":                        2,
+		"k: 1\n---\nx: 1\ny: [1, 2\n":           4,
+		"# c\n---\n# d\nx: 1\ny: {a: b\nz: c\n": 5,
+	} {
+		_, problems := Split(Source{Name: "x.yaml", Data: []byte(text)})
+		require.Len(t, problems, 1, "%q", text)
+		require.Contains(t, problems[0].Text, "is not YAML", "%q", text)
+		require.Equal(t, line, problems[0].Line, "%q: %v", text, problems[0])
+	}
+}
+
 func TestSplitNamesATemplate(t *testing.T) {
 	_, problems := Split(Source{Name: "f.yaml", Data: []byte("name: {{ .name }}-a\n")})
 	require.Len(t, problems, 1)
