@@ -24,7 +24,7 @@ type Plan struct {
 	Title    string        `json:"title"`
 	Teach    string        `json:"teach,omitempty"` // the scenario's leading comment, for the report
 	Seed     uint64        `json:"seed"`
-	Speed    float64       `json:"speed"`
+	Speed    float64       `json:"speed"`    // durations are divided by it already, but for the sleeps inside of hooks' commands, which the shell divides
 	Duration time.Duration `json:"duration"` // of one cycle, from time zero, already divided by speed
 	Cycles   int           `json:"cycles"`
 
