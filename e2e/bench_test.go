@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
 )
 
 // summary is the part of summary.json that the figures are read from.
@@ -185,6 +188,69 @@ func TestBenchChain(t *testing.T) {
 		t.Logf("%d: chain p50 %.2f ms, bare %.2f ms: ratio %.2f", i+1, ours, got.LatencyMs.P50, ours/got.LatencyMs.P50)
 	}
 	t.Logf("chain: median ratio %.2f (want at most 1.30)", median(ratios))
+}
+
+// TestBenchChildren tells how quickly a demo service comes up as a child of a
+// run, and what it costs idle.
+func TestBenchChildren(t *testing.T) {
+	o := run(t, steady(t, 1, 5*time.Second))
+	files, err := filepath.Glob(filepath.Join(o.dir, "events", "spring-cloud-*.ndjson"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	harness := readEvents(t, filepath.Join(o.dir, "events", "harness.ndjson"))
+	var listening, registered []float64
+	for _, file := range files {
+		for _, e := range readEvents(t, file) {
+			began := slices.IndexFunc(harness, func(h record.Event) bool {
+				return h.Kind == record.ContainerStart && h.Instance == e.Instance
+			})
+			require.GreaterOrEqual(t, began, 0, "%s was never started", e.Instance)
+			took := float64(e.At.Sub(harness[began].At).Microseconds()) / 1000
+			switch e.Kind {
+			case record.Listening:
+				listening = append(listening, took)
+			case record.Registered:
+				registered = append(registered, took)
+			}
+		}
+	}
+	t.Logf("%d children started at once: listening after %.0f ms (median), %.0f ms (slowest; want at most 150); registered after %.0f ms, %.0f ms (450)",
+		len(files), median(listening), slices.Max(listening), median(registered), slices.Max(registered))
+}
+
+// TestBenchIdle prints the resident memory of the parts when nothing happens.
+func TestBenchIdle(t *testing.T) {
+	port := func(addr string) string { _, p, _ := net.SplitHostPort(addr); return p }
+	registryPort := port(freeAddr(t))
+	parts := []*exec.Cmd{
+		exec.Command(zeroloss, "registry", "--port", registryPort),
+		exec.Command(zeroloss, "service", "c", "--registry", "127.0.0.1:"+registryPort, "--port", port(freeAddr(t)), "--offline", "deregister-first"),
+	}
+	for _, cmd := range parts {
+		require.NoError(t, cmd.Start())
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		awaitDial(t, "127.0.0.1:"+registryPort)
+	}
+	time.Sleep(3 * time.Second) // idle is what is measured
+	for _, cmd := range parts {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+		require.NoError(t, err)
+		for line := range strings.Lines(string(status)) {
+			if strings.HasPrefix(line, "VmRSS") {
+				t.Logf("%s idle: %s", cmd.Args[1], strings.Join(strings.Fields(line)[1:], " "))
+			}
+		}
+	}
+}
+
+func readEvents(t *testing.T, file string) []record.Event {
+	t.Helper()
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer f.Close()
+	events, _, err := record.ReadEvents(f)
+	require.NoError(t, err)
+	return events
 }
 
 func median(v []float64) float64 {
