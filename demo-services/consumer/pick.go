@@ -8,13 +8,8 @@ import (
 	"zeroloss/demo-services/lane"
 	"zeroloss/demo-services/lossless"
 	"zeroloss/demo-services/settings"
-	"zeroloss/demo-services/warmup"
 	"zeroloss/loadgen/record"
 )
-
-// baseWeight is what an instance of the registry's weight 1 weighs: the
-// originals' 100, which is as fine as warm-up gets.
-const baseWeight = 100
 
 // maxSets bounds the tags for which a set of their own is kept; the rest
 // shares one. Tags come from requests.
@@ -34,22 +29,14 @@ func newPicks(cfg Config) picks {
 	return picks{cfg: cfg, sets: map[string]*set{}, rand: rand.New(rand.NewPCG(cfg.Seed, 0x6c6f7373))}
 }
 
-// set is whom requests that want one tag may go to.
+// set is whom requests that want one tag may go to, with what they weigh and
+// whose turn it is: slices that belong together, by index.
 type set struct {
 	current bool // built from the list and marks as they are
 	reason  Reason
-	hosts   []candidate
-	total   int64
-	warming bool // some weight still changes
-}
-
-// candidate is a host with its place in the smooth round robin.
-type candidate struct {
-	Host
-	model  *warmup.Model // nil: it does not warm up
-	full   int           // weight when warm
-	weight int64
-	turn   int64
+	hosts   []Host // never changed in place: runs share it
+	weighing
+	turns []int64
 }
 
 // changed takes a new list, or new marks, which it only reads.
@@ -65,26 +52,25 @@ func (p *picks) changed(hosts []Host, marks map[lossless.Identity]mark) {
 // steps do does not depend on the picks between them.
 func (v *View) Pick(now time.Duration, wanted string, tried ...record.Instance) (Host, Reason, error) {
 	s := v.picks.of(wanted)
-	if s.warming {
-		s.weigh(now, v.cfg.Epoch)
-	}
-	var c *candidate
-	if v.cfg.Consumer.Balancer == settings.Random {
-		c = s.random(v.picks.rand, tried)
-	} else {
-		c = s.next(tried)
-	}
-	if c == nil {
+	s.weigh(now)
+	i := v.picks.one(s, tried)
+	if i < 0 {
 		return Host{}, s.reason, ErrNoInstance
 	}
-	return c.Host, s.reason, nil
+	return s.hosts[i], s.reason, nil
+}
+
+// tag is the tag whose set a request belongs to.
+func (p *picks) tag(wanted string) string {
+	if p.cfg.Consumer.Ungoverned {
+		return ""
+	}
+	return wanted
 }
 
 // of is the set for a tag, built anew where the list or a mark has changed.
 func (p *picks) of(wanted string) *set {
-	if p.cfg.Consumer.Ungoverned {
-		wanted = ""
-	}
+	wanted = p.tag(wanted)
 	s := p.sets[wanted]
 	if s == nil {
 		if len(p.sets) >= maxSets {
@@ -99,12 +85,12 @@ func (p *picks) of(wanted string) *set {
 	return s
 }
 
-// build chooses the candidates: lanes first, then marks, which never leave
-// nothing: where all of the version are marked, one of them is called all the
-// same, before any other version is. Those that were candidates before keep
-// their turn.
+// build chooses the candidates, in this order: lanes, then marks, then weights.
+// Marks never leave nothing: where all of the version are marked, one of them
+// is called all the same, before any other version is. Those that were
+// candidates before keep their turn.
 func (p *picks) build(s *set, wanted string) *set {
-	before := s.hosts
+	before, turns := s.hosts, s.turns
 	*s = set{current: true}
 	eligible := p.hosts
 	if !p.cfg.Consumer.Ungoverned {
@@ -115,15 +101,14 @@ func (p *picks) build(s *set, wanted string) *set {
 			eligible = unmarked
 		}
 	}
-	for _, h := range eligible {
-		c := p.candidate(h)
-		if i := slices.IndexFunc(before, func(b candidate) bool { return b.Identity == h.Identity && b.Addr == h.Addr }); i >= 0 {
-			c.turn = before[i].turn
+	s.hosts = eligible
+	s.turns = make([]int64, len(eligible))
+	for i, h := range eligible {
+		if j := slices.IndexFunc(before, func(b Host) bool { return b.Identity == h.Identity && b.Addr == h.Addr }); j >= 0 {
+			s.turns[i] = turns[j]
 		}
-		s.total += c.weight
-		s.warming = s.warming || c.model != nil
-		s.hosts = append(s.hosts, c)
 	}
+	s.weighing = newWeighing(p.cfg, eligible)
 	return s
 }
 
@@ -137,72 +122,19 @@ func (p *picks) unmarked(hosts []Host) []Host {
 	return out
 }
 
-// candidate weighs h as if it were warm; [set.weigh] sees to those that are
-// not. A model that we do not know is no warm-up: the metadata is another's.
-func (p *picks) candidate(h Host) candidate {
-	if p.cfg.Consumer.Ungoverned {
-		return candidate{Host: h, full: 1, weight: 1}
+// one is the index of the host whose turn it is, -1 where all were tried. A
+// host that weighs nothing yet is taken where nobody else is left.
+func (p *picks) one(s *set, tried []record.Instance) int {
+	var i int
+	if p.random() {
+		i = s.random(p.rand, tried)
+	} else {
+		i = s.next(tried)
 	}
-	full := max(int(h.Weight*baseWeight+0.5), 1)
-	c := candidate{Host: h, full: full, weight: int64(full)}
-	if m, err := warmup.Find(h.Warmup.Model); err == nil && h.Warmup.Window > 0 && h.Start > 0 {
-		c.model = &m
+	if i < 0 {
+		i = slices.IndexFunc(s.hosts, func(h Host) bool { return !slices.Contains(tried, h.Instance) })
 	}
-	return c
+	return i
 }
 
-// weigh gives the hosts that warm up the weight of their age.
-func (s *set) weigh(now time.Duration, epoch int64) {
-	s.total, s.warming = 0, false
-	for i := range s.hosts {
-		c := &s.hosts[i]
-		if c.model != nil {
-			w := c.Warmup
-			age := now - time.Duration(c.Start-epoch)*time.Millisecond
-			c.weight = int64(c.model.Weight(w.Curve, age, w.Window, c.full))
-			s.warming = s.warming || age < w.Window
-		}
-		s.total += c.weight
-	}
-}
-
-// next is smooth weighted round robin (nginx's): each gains its weight, the one
-// that has most is taken and gives back what all gained.
-func (s *set) next(tried []record.Instance) *candidate {
-	var best *candidate
-	for i := range s.hosts {
-		c := &s.hosts[i]
-		c.turn += c.weight
-		if (best == nil || c.turn > best.turn) && (len(tried) == 0 || !slices.Contains(tried, c.Instance)) {
-			best = c
-		}
-	}
-	if best != nil {
-		best.turn -= s.total
-	}
-	return best
-}
-
-// random takes each by its share of the weight of those not tried.
-func (s *set) random(r *rand.Rand, tried []record.Instance) *candidate {
-	total := s.total
-	for i := range s.hosts {
-		if slices.Contains(tried, s.hosts[i].Instance) {
-			total -= s.hosts[i].weight
-		}
-	}
-	if total <= 0 {
-		return nil
-	}
-	n := r.Int64N(total)
-	for i := range s.hosts {
-		c := &s.hosts[i]
-		if slices.Contains(tried, c.Instance) {
-			continue
-		}
-		if n -= c.weight; n < 0 {
-			return c
-		}
-	}
-	return nil
-}
+func (p *picks) random() bool { return p.cfg.Consumer.Balancer == settings.Random }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -203,52 +202,4 @@ func TestMarksAreBounded(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Len(t, v.picks.sets, maxSets, "tags come from requests")
-}
-
-func TestLiveIsForConcurrentUse(t *testing.T) {
-	l := NewLive(Config{Consumer: settings.Consumer{Cache: settings.CacheTTL35}})
-	l.Step(0, pushed("a b c"))
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	got := map[string]int{}
-	for range 8 {
-		wg.Go(func() {
-			for range 300 {
-				h, _, err := l.Pick(time.Second, "")
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				got[h.Addr]++
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Go(func() {
-		for i := range 100 {
-			l.Step(time.Duration(i), marked("nobody"))
-		}
-	})
-	wg.Wait()
-	require.Equal(t, map[string]int{"a:80": 800, "b:80": 800, "c:80": 800}, got)
-}
-
-func BenchmarkPick(b *testing.B) {
-	for _, n := range []int{2, 100} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			l := NewLive(Config{})
-			var list []Host
-			for i := range n {
-				list = append(list, host(fmt.Sprint("h", i)))
-			}
-			l.Step(0, Event{Kind: Pushed, Hosts: list})
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, _, err := l.Pick(0, ""); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }
