@@ -44,7 +44,7 @@ func (s *surface) point(x, y float64) vg.Point {
 
 // Alignments of text.
 const (
-	left   = -0.0
+	left   = 0.0
 	centre = -0.5
 	right  = -1.0
 )

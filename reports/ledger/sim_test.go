@@ -16,21 +16,20 @@ import (
 // arm, b twice. What happens to a request follows from what happened to the
 // instances, as it does in a real one.
 type sim struct {
-	in     Input
-	lives  map[string]*simLife // by pod
-	turn   map[string]int      // round robin of each caller
-	spoil  func(r *record.Request)
-	callMs record.Micros
+	in    Input
+	lives map[string]*simLife // by pod
+	turn  map[string]int      // round robin of each caller
+	spoil func(r *record.Request)
 }
 
 type simLife struct {
-	inst                 record.Instance
-	workload, svc, tag   string
-	addr                 string
-	listening, closed    record.Micros // 0 closed: never
-	class                record.Class  // of a call once it is closed
-	dropped              map[string]record.Micros
-	registered, accepted record.Micros
+	inst               record.Instance
+	workload, svc, tag string
+	addr               string
+	listening, closed  record.Micros // 0 closed: never
+	class              record.Class  // of a call once it is closed
+	dropped            map[string]record.Micros
+	registered         record.Micros
 }
 
 const simZero = record.Micros(1_700_000_000_000_000)

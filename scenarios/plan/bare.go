@@ -206,6 +206,7 @@ func bareLeast(m *manifests.Set, tag string) int {
 func (a bareArm) expect(b *strings.Builder) {
 	if a.lossless {
 		fmt.Fprintf(b, "    - {arm: %q, metric: lost, is: 0, role: gate, why: lossless offline is on wherever the arms differ}\n", a.name)
+		fmt.Fprintf(b, "    - {arm: %q, metric: releases, is: \">= 1\", role: contrast, why: an arm that releases nothing cannot lose by a release}\n", a.name)
 	} else {
 		fmt.Fprintf(b, "    - {arm: %q, metric: lost, is: \">= %d\", role: contrast, why: without loss in the off-arm the run proves nothing}\n", a.name, a.least)
 	}

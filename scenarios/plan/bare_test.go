@@ -33,7 +33,7 @@ func TestBareManifests(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"contrast: base lost is >= 12", "info: base lost is predicted",
-		"gate: gray lost is 0", "info: gray lost is predicted",
+		"gate: gray lost is 0", "contrast: gray releases is >= 1", "info: gray lost is predicted",
 	}, names)
 
 	p, err := Compile(s, m, Options{Speed: 10})

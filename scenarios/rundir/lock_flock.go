@@ -40,16 +40,3 @@ func holder(path string) string {
 	}
 	return "unknown"
 }
-
-// held reports whether a living process has the lock at path, and which.
-func held(path string) (string, bool) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", false
-	}
-	defer f.Close()
-	if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil {
-		return holder(path), true
-	}
-	return "", false
-}

@@ -18,6 +18,3 @@ func acquire(path string) (*os.File, error) {
 	}
 	return f, err
 }
-
-// held never knows.
-func held(string) (string, bool) { return "", false }
