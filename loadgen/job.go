@@ -106,11 +106,7 @@ func Main(ctx context.Context, in io.Reader, out io.Writer) error {
 		_, err := io.Copy(io.Discard, in)
 		stop(errors.Join(errors.New("the parent is gone"), err))
 	}()
-	// A generator has memory to spare and no time: collect seldom. Half of
-	// the processors are left to what is under test, which also saves most of
-	// the waking of idle threads (a quarter of all CPU time at 500 rps).
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2)))
+	defer Tune()()
 	enc := json.NewEncoder(out)
 	var told error
 	_, err = job.Run(ctx, func(p Progress) {
@@ -122,4 +118,17 @@ func Main(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 	})
 	return errors.Join(err, told)
+}
+
+// Tune makes this process one of a generator's, until undo: it has memory to
+// spare and no time, so it collects seldom. Half of the processors are left to
+// what is under test, which also saves most of the waking of idle threads (a
+// quarter of all CPU time at 500 rps).
+func Tune() (undo func()) {
+	percent := debug.SetGCPercent(400)
+	procs := runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
+	return func() {
+		debug.SetGCPercent(percent)
+		runtime.GOMAXPROCS(procs)
+	}
 }

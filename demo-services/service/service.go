@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,20 +97,37 @@ type Service struct {
 //
 // All that it opened is closed when it returns.
 func Run(ctx context.Context, o Options) (int, error) {
-	out := o.Events
-	if out == nil {
+	if addr, ok := strings.CutPrefix(o.Settings.Events, "tcp:"); ok && o.Events == nil {
+		far := newRemote(addr, identity(o.Settings))
+		o.Events = far
+		code, err := run(ctx, o, far)
+		return code, errors.Join(err, far.Close())
+	}
+	if o.Events == nil {
 		f, err := openEvents(o.Settings.Events)
 		if err != nil {
 			return 1, err
 		}
 		defer f.Close()
-		out = f
+		o.Events = f
 	}
+	return run(ctx, o, nil)
+}
+
+// errLeave is why a service ends whose collector told it to.
+var errLeave = errors.New("the collector says that the run is over")
+
+// run is Run once it is known where the events go; far is where they go over
+// the network, nil if they do not.
+func run(ctx context.Context, o Options, far *remote) (int, error) {
 	inner, quit := context.WithCancelCause(ctx)
 	defer quit(nil)
-	s := newService(o, newJournal(o.Settings, out), quit)
+	s := newService(o, newJournal(o.Settings, o.Events), quit)
+	if far != nil {
+		far.begin(s.obey, s.tellOffset)
+	}
 	why := s.live(inner, o)
-	if ctx.Err() != nil && why != nil {
+	if why != nil && (ctx.Err() != nil || errors.Is(why, errLeave)) {
 		return 0, s.leave("told to go at once")
 	}
 	if why != nil {
@@ -224,9 +242,7 @@ func (s *Service) follow(ctx context.Context) {
 	if err == nil {
 		err = r.Subscribe(ctx, s.doc.Next, s.next.view.pushed)
 	}
-	if err == nil {
-		s.next.view.confirm(ctx)
-	} else if ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		s.fail(err)
 	}
 }

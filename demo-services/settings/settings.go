@@ -27,7 +27,7 @@ type Document struct {
 	// Who it is.
 	Role        string `json:"role"`        // gateway, a, b, c
 	Pod         string `json:"pod"`         // unique in a run
-	Incarnation int    `json:"incarnation"` // from 1
+	Incarnation int    `json:"incarnation"` // from 1; 0: counted by a file in Dir, which outlives the container
 	Workload    string `json:"workload"`    // the Deployment's name
 	Service     string `json:"service"`     // its name in the registry
 	Tag         string `json:"tag"`         // version; "" is base
@@ -38,7 +38,7 @@ type Document struct {
 	AdminPort int     `json:"adminPort"` // of ours: settings, notices (POST /notify), state; binds IP
 	MSE       MSE     `json:"mse"`
 	Polaris   Polaris `json:"polaris"`
-	Events    string  `json:"events"`   // "fd:N" of an inherited file opened for append, or a path; "" is standard error
+	Events    string  `json:"events"`   // "fd:N" of an inherited file opened for append, "tcp:HOST:PORT" of a collector, or a path; "" is standard error
 	ParentFD  int     `json:"parentFD"` // a pipe whose end means that the harness is gone; 0 is none
 	Dir       string  `json:"dir"`      // for the SDK's cache and logs; removed with the run
 

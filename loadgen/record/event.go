@@ -58,6 +58,9 @@ const (
 	// Unreadable: something that others sent (a marker, a host's metadata) could not be read.
 	Unreadable Kind = "unreadable"
 	Applied    Kind = "settings-applied" // N = version of the document in force
+	// ClockOffset: N = µs to add to Instance's instants to have the
+	// collector's, Data = an [Offset]; Text says of whom it is.
+	ClockOffset Kind = "clock-offset"
 )
 
 // What the control plane (of ours, or Kubernetes) does.

@@ -1,0 +1,235 @@
+// Package collect is the load pod: generator and collector in one. Where
+// services cannot write events into files of the run directory, they send them
+// here over TCP (record.Hello tells how); the harness follows what arrives,
+// hands over the load's job and fetches its log over HTTP.
+//
+// [Server] is the pod, [Client] the harness's side of it. Neither knows
+// Kubernetes: how a request reaches the server is the client's transport.
+//
+// Whoever reaches the ports may use them; they are for the inside of a
+// cluster's namespace that exists for one run.
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"zeroloss/loadgen"
+	"zeroloss/loadgen/record"
+)
+
+// Ports of a load pod.
+const (
+	HTTPPort   = 7070 // for the harness
+	EventsPort = 7071 // for services
+)
+
+// State is what GET /state answers: how the load goes and what there is to
+// fetch.
+type State struct {
+	Load     *loadgen.Progress `json:"load,omitempty"` // nil: it has not begun
+	Over     bool              `json:"over"`           // the load has ended
+	Err      string            `json:"err,omitempty"`  // why it failed
+	Events   Size              `json:"events"`
+	Requests Size              `json:"requests"`
+	Streams  map[string]int    `json:"streams"` // lines by "pod/incarnation"
+}
+
+// Size is how much of a log there is.
+type Size struct {
+	Bytes  int64 `json:"bytes"`
+	Closed bool  `json:"closed"` // nothing more will come
+}
+
+// Saying is what POST /say takes.
+type Saying struct {
+	To   record.Instance `json:"to"`
+	Word record.Word     `json:"word"`
+}
+
+// Times is the answer to GET /clock.
+type Times struct {
+	T2 record.Micros `json:"t2"` // the question's arrival
+	T3 record.Micros `json:"t3"` // the answer's sending
+}
+
+// LoadName is the name of the generator's own lines among the events.
+const LoadName = "load"
+
+// Server is a load pod.
+type Server struct {
+	events   *growing // lines "<name> <event>"
+	requests *growing
+	desk     *desk
+
+	mu   sync.Mutex
+	stop context.CancelFunc // of the load; nil: it has not begun
+	last *loadgen.Progress
+	over bool
+	err  error
+}
+
+// NewServer makes one that keeps its logs in dir, which exists.
+func NewServer(dir string) (*Server, error) {
+	events, err := newGrowing(filepath.Join(dir, "events.log"))
+	if err != nil {
+		return nil, err
+	}
+	requests, err := newGrowing(filepath.Join(dir, "requests.log"))
+	if err != nil {
+		return nil, errors.Join(err, events.file.Close())
+	}
+	s := &Server{events: events, requests: requests}
+	s.desk = newDesk(events)
+	return s, nil
+}
+
+// Serve serves both ports until ctx is done, which stops the load too.
+func (s *Server) Serve(ctx context.Context, forHarness, forServices net.Listener) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	web := &http.Server{Handler: s.handler(ctx), ReadHeaderTimeout: 5 * time.Second}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := web.Serve(forHarness); !errors.Is(err, http.ErrServerClosed) {
+			stop(fmt.Errorf("serving the harness: %w", err))
+		}
+	})
+	wg.Go(func() {
+		if err := s.desk.serve(ctx, forServices); err != nil {
+			stop(fmt.Errorf("serving events: %w", err))
+		}
+	})
+	<-ctx.Done()
+	why := context.Cause(ctx)
+	// Closing what is about to end cannot fail in a way that matters.
+	_, _ = web.Close(), forServices.Close()
+	wg.Wait()
+	if errors.Is(why, context.Canceled) {
+		why = nil
+	}
+	return errors.Join(why, s.events.close(), s.requests.close())
+}
+
+func (s *Server) handler(ctx context.Context) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /clock", func(w http.ResponseWriter, _ *http.Request) {
+		t2 := record.At(time.Now())
+		answer(w, Times{T2: t2, T3: record.At(time.Now())})
+	})
+	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.state()) })
+	mux.HandleFunc("POST /load", func(w http.ResponseWriter, r *http.Request) {
+		job, err := loadgen.ReadJob(r.Body)
+		if err == nil {
+			err = s.load(ctx, job)
+		}
+		reply(w, err)
+	})
+	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) { s.stopLoad(); reply(w, nil) })
+	mux.HandleFunc("POST /say", func(w http.ResponseWriter, r *http.Request) {
+		var say Saying
+		err := json.NewDecoder(r.Body).Decode(&say)
+		if err == nil {
+			err = s.desk.say(r.Context(), say.To, say.Word)
+		}
+		reply(w, err)
+	})
+	mux.HandleFunc("POST /close", func(w http.ResponseWriter, _ *http.Request) {
+		s.desk.shut()
+		reply(w, s.events.finish())
+	})
+	mux.Handle("GET /follow/events", s.events)
+	mux.Handle("GET /follow/requests", s.requests)
+	return mux
+}
+
+func (s *Server) state() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := State{Load: s.last, Over: s.over, Events: s.events.size(), Requests: s.requests.size(), Streams: s.desk.lines()}
+	if s.err != nil {
+		st.Err = s.err.Error()
+	}
+	return st
+}
+
+// load starts the job's load; its paths mean nothing here.
+func (s *Server) load(ctx context.Context, job loadgen.Job) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stop != nil {
+		return errors.New("a load has been started before; a load pod has one")
+	}
+	ctx, s.stop = context.WithCancel(ctx)
+	c := loadgen.Config{
+		Streams: job.Streams, Target: job.Target, Zero: job.Zero.Time(), Out: s.requests, Instance: job.Instance,
+		Late: job.Late, Linger: job.Linger, MaxWorkers: job.Workers, Progress: s.progress,
+		Events: record.NewEventWriter(lines{s.events, LoadName}),
+	}
+	go func() {
+		_, err := loadgen.Run(ctx, c)
+		err = errors.Join(err, s.requests.finish())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.over, s.err = true, err
+	}()
+	return nil
+}
+
+func (s *Server) progress(p loadgen.Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = &p
+}
+
+func (s *Server) stopLoad() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stop != nil {
+		s.stop()
+	}
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	// An error is a harness that has gone; it will ask again.
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func reply(w http.ResponseWriter, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	answer(w, struct{}{})
+}
+
+// Main is the whole of a load pod: it listens on all addresses and keeps its
+// logs in dir until ctx is done.
+func Main(ctx context.Context, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("making the load pod's directory: %w", err)
+	}
+	s, err := NewServer(dir)
+	if err != nil {
+		return err
+	}
+	web, err := net.Listen("tcp", fmt.Sprintf(":%d", HTTPPort))
+	if err != nil {
+		return fmt.Errorf("listening for the harness: %w", err)
+	}
+	desk, err := net.Listen("tcp", fmt.Sprintf(":%d", EventsPort))
+	if err != nil {
+		return errors.Join(fmt.Errorf("listening for services: %w", err), web.Close())
+	}
+	defer loadgen.Tune()()
+	return s.Serve(ctx, web, desk)
+}
