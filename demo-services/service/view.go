@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,10 +25,6 @@ type view struct {
 	lazy    bool // picks may step the view: see mu
 	pull    func(ctx context.Context) ([]registry.Host, error)
 	last    atomic.Pointer[lastMark]
-
-	client sync.Mutex // guards what the registry's client told: see confirm
-	pushes int
-	list   []registry.Host
 
 	// mu keeps the journal's lines in the order of the steps, which the loop
 	// and, where the cache is filled by calls, picks make.
@@ -116,51 +111,7 @@ func (v *view) answer(ctx context.Context, a consumer.Action) {
 
 // pushed takes a list from the registry's client.
 func (v *view) pushed(list []registry.Host) {
-	v.client.Lock()
-	defer v.client.Unlock()
-	v.pushes++
-	v.take(list)
-}
-
-// take is called with client held, so that lists go in as they came.
-func (v *view) take(list []registry.Host) {
-	v.list = list
 	v.inbox.Put(consumer.Event{Kind: consumer.Pushed, Hosts: v.hosts(list)})
-}
-
-// confirm makes sure that the list after subscribing is the server's: the SDK
-// handles the subscription's answer and a push at the same moment without a
-// lock, and may call back with the older one last. Nothing would repair that
-// until the service changes again. A list that was pulled is good if no push
-// came meanwhile: pushes that come later are newer.
-func (v *view) confirm(ctx context.Context) {
-	for pause(ctx, confirmAfter) == nil {
-		v.client.Lock()
-		before := v.pushes
-		v.client.Unlock()
-		list, err := v.pull(ctx)
-		if err != nil {
-			continue // the registry may be restarting
-		}
-		if v.confirmed(list, before) {
-			return
-		}
-	}
-}
-
-// confirmAfter is far longer than the SDK takes to handle two lists.
-const confirmAfter = 300 * time.Millisecond
-
-func (v *view) confirmed(list []registry.Host, before int) bool {
-	v.client.Lock()
-	defer v.client.Unlock()
-	if v.pushes != before {
-		return false
-	}
-	if !slices.EqualFunc(v.list, list, registry.Host.Equal) {
-		v.take(list)
-	}
-	return true
 }
 
 func (v *view) hosts(list []registry.Host) []consumer.Host {

@@ -62,6 +62,13 @@ type Client struct {
 
 	mu     sync.Mutex // held through callbacks, so that they never overlap
 	closed bool
+	ends   []context.CancelFunc // of the followers; guarded by mu
+	loops  sync.WaitGroup       // the followers
+
+	// publishing is held while the SDK registers or deregisters: a repeated
+	// deregistration must not come after a new registration.
+	publishing sync.Mutex
+	leaving    map[string]context.CancelFunc // by service: see leave
 
 	closing  sync.Once
 	closeErr error
@@ -78,7 +85,7 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a directory for the cache of the registry's client: %w", err)
 	}
-	c := &Client{opts: o, cache: cache, http: &http.Client{Timeout: o.Timeout}}
+	c := &Client{opts: o, cache: cache, http: &http.Client{Timeout: o.Timeout}, leaving: map[string]context.CancelFunc{}}
 	if err := c.dial(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("connecting to the registry %s (gRPC port %d): %w", c.addr(), o.GRPCPort, err), c.Close())
 	}
@@ -164,10 +171,19 @@ func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.mu.Lock()
 		c.closed = true
+		for _, end := range c.ends {
+			end()
+		}
 		c.mu.Unlock()
+		c.loops.Wait()
 		if c.sdk != nil {
 			shut(c.sdk)
 		}
+		c.publishing.Lock()
+		for service := range c.leaving {
+			c.stay(service)
+		}
+		c.publishing.Unlock()
 		c.http.CloseIdleConnections()
 		if err := os.RemoveAll(c.cache); err != nil {
 			c.closeErr = fmt.Errorf("removing the cache of the registry's client: %w", err)

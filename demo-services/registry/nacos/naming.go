@@ -29,7 +29,13 @@ func (c *Client) Register(ctx context.Context, service string, h registry.Host) 
 		Ephemeral: true, ClusterName: h.Cluster, Metadata: h.Metadata,
 		ServiceName: service, GroupName: c.opts.Group,
 	}
-	if err := insist(ctx, func() (bool, error) { return c.sdk.RegisterInstance(p) }); err != nil {
+	register := func() (bool, error) {
+		c.publishing.Lock()
+		defer c.publishing.Unlock()
+		c.stay(service)
+		return c.sdk.RegisterInstance(p)
+	}
+	if err := insist(ctx, register); err != nil {
 		return fmt.Errorf("registering %s as %q at %s: %w", h.Addr(), service, c.addr(), err)
 	}
 	return nil
@@ -44,7 +50,17 @@ func (c *Client) Deregister(ctx context.Context, service string, h registry.Host
 	if err := pause(ctx, time.Until(c.born.Add(settle))); err != nil {
 		return fmt.Errorf("deregistering %s from %q at %s: %w", h.Addr(), service, c.addr(), err)
 	}
-	if err := insist(ctx, func() (bool, error) { return c.sdk.DeregisterInstance(p) }); err != nil {
+	deregister := func() (bool, error) { return c.sdk.DeregisterInstance(p) }
+	once := func() (bool, error) {
+		c.publishing.Lock()
+		defer c.publishing.Unlock()
+		ok, err := deregister()
+		if ok && err == nil {
+			c.leave(service, deregister)
+		}
+		return ok, err
+	}
+	if err := insist(ctx, once); err != nil {
 		return fmt.Errorf("deregistering %s from %q at %s: %w", h.Addr(), service, c.addr(), err)
 	}
 	return nil
@@ -75,32 +91,58 @@ func insist(ctx context.Context, call func() (bool, error)) error {
 
 // Subscribe follows a service; see registry.Watcher.
 func (c *Client) Subscribe(ctx context.Context, service string, changed func([]registry.Host)) error {
-	p := &vo.SubscribeParam{
-		ServiceName: service, GroupName: c.opts.Group,
-		SubscribeCallback: func(list []model.Instance, err error) {
-			if err != nil {
-				return // the SDK keeps its list then, and so do we
-			}
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if !c.closed {
-				changed(hosts(list))
-			}
-		},
-	}
-	if err := ctx.Err(); err != nil {
+	if err := c.subscribe(ctx, service, changed); err != nil {
 		return fmt.Errorf("subscribing to %q at %s: %w", service, c.addr(), err)
 	}
-	err := c.sdk.Subscribe(p)
+	return nil
+}
+
+func (c *Client) subscribe(ctx context.Context, service string, changed func([]registry.Host)) error {
+	f, err := c.follow(ctx, service, changed)
+	if err != nil {
+		return err
+	}
+	err = c.sdk.Subscribe(&vo.SubscribeParam{
+		ServiceName: service, GroupName: c.opts.Group,
+		SubscribeCallback: func(list []model.Instance, err error) {
+			if err == nil { // else the SDK keeps its list, and so do we
+				f.tell(hosts(list))
+			}
+		},
+	})
 	for err != nil {
 		// A second Subscribe would add the callback a second time; this asks for
 		// the same subscription without one, and answers into the first.
 		if stop := pause(ctx, retryEvery); stop != nil {
-			return fmt.Errorf("subscribing to %q at %s: %w", service, c.addr(), errors.Join(err, stop))
+			return errors.Join(err, stop)
 		}
 		_, err = c.sdk.GetService(vo.GetServiceParam{ServiceName: service, GroupName: c.opts.Group})
 	}
+	f.doubt()
 	return nil
+}
+
+// errClosed is what a client says that is closed.
+var errClosed = errors.New("the client is closed")
+
+// follow makes a follower that runs until Close.
+func (c *Client) follow(ctx context.Context, service string, changed func([]registry.Host)) (*follower, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f := &follower{
+		changed: changed, keep: c.opts.KeepWhenEmpty, unsure: make(chan struct{}, 1), mu: &c.mu, shut: &c.closed,
+		pull: func(ctx context.Context) ([]registry.Host, error) { return c.Pull(ctx, service) },
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, errClosed
+	}
+	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
+	c.ends = append(c.ends, end)
+	c.loops.Go(func() { f.confirm(ctx) })
+	return f, nil
 }
 
 func hosts(list []model.Instance) []registry.Host {
