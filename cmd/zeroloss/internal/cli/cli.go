@@ -117,6 +117,6 @@ func unknownVerb(root *cobra.Command, args []string) error {
 var verbs = []func(Env) *cobra.Command{
 	newRun, newPlan, newValidate, newList, newSchema,
 	newReport, newJudge,
-	newRegistry, newService, newLoad,
+	newRegistry, newService, newLoad, newCollect,
 	newVersion,
 }

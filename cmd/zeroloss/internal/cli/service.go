@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,6 +56,11 @@ func newService(env Env) *cobra.Command {
 				}
 				defer os.RemoveAll(d.Dir)
 			}
+			if d.Incarnation == 0 {
+				if d.Incarnation, err = countStart(filepath.Join(d.Dir, "starts")); err != nil {
+					return environmentError(err)
+				}
+			}
 			return runService(cmd.Context(), d)
 		},
 	}
@@ -66,6 +73,21 @@ func newService(env Env) *cobra.Command {
 	p.StringVar(&f.doc.Tag, "tag", "", "version; empty is base")
 	p.StringVar(&f.doc.Offline.Mode, "offline", settings.Lossless, "lossless, deregister-first, close-first, kill or reject")
 	return cmd
+}
+
+// countStart is the how-manieth start of a container this is, by a file whose
+// length says how many there were. Its directory outlives the container.
+func countStart(path string) (int, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return 0, fmt.Errorf("counting the container's starts: %w", err)
+	}
+	_, err = f.WriteString(".")
+	info, serr := f.Stat()
+	if err := errors.Join(err, serr, f.Close()); err != nil {
+		return 0, fmt.Errorf("counting the container's starts: %w", err)
+	}
+	return int(info.Size()), nil
 }
 
 // document is what the environment says (the harness), or else the flags.
