@@ -53,6 +53,9 @@ var layers = map[string]struct {
 	"reports/ledger": {5, "the account"},
 	"scenarios/run":  {5, "Runtime, Node, Clock"},
 
+	"scenarios/hook":  {5, "hooks as written: shell, wget, curl, sleep"},
+	"scenarios/image": {5, "the container image"},
+
 	"scenarios/run/local": {6, "child processes on this machine"},
 	"reports/gate":        {6, "the verdict"},
 
@@ -76,18 +79,19 @@ var suites = map[string]string{
 
 // heavy names who may import a heavy dependency, and nobody else.
 var heavy = map[string][]string{
-	"github.com/tsenart/vegeta":        {"loadgen"},
-	"github.com/nacos-group":           {"demo-services/registry/nacos", "demo-services/registry/embedded"},
-	"gonum.org/v1/plot":                {"reports/chart"},
-	"k8s.io/":                          {"manifests"},
-	"mvdan.cc/sh":                      {"scenarios/run/local", "cmd/zeroloss/internal/cli"},
-	"github.com/robfig/cron":           {"scenarios/control"},
-	"github.com/spf13/cobra":           {"cmd/zeroloss/internal/cli"},
-	"google.golang.org/grpc":           {"demo-services/registry/embedded"},
-	"github.com/vbauerster/mpb":        {"cmd/zeroloss/internal/cli"},
-	"github.com/stretchr/testify":      nil, // tests only
-	"github.com/chromedp":              nil,
-	"github.com/rogpeppe/go-internal/": nil,
+	"github.com/tsenart/vegeta":              {"loadgen"},
+	"github.com/nacos-group":                 {"demo-services/registry/nacos", "demo-services/registry/embedded"},
+	"gonum.org/v1/plot":                      {"reports/chart"},
+	"k8s.io/":                                {"manifests"},
+	"mvdan.cc/sh":                            {"scenarios/hook"},
+	"github.com/google/go-containerregistry": {"scenarios/image"},
+	"github.com/robfig/cron":                 {"scenarios/control"},
+	"github.com/spf13/cobra":                 {"cmd/zeroloss/internal/cli"},
+	"google.golang.org/grpc":                 {"demo-services/registry/embedded"},
+	"github.com/vbauerster/mpb":              {"cmd/zeroloss/internal/cli"},
+	"github.com/stretchr/testify":            nil, // tests only
+	"github.com/chromedp":                    nil,
+	"github.com/rogpeppe/go-internal/":       nil,
 }
 
 type pkg struct {

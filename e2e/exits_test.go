@@ -2,12 +2,19 @@ package e2e
 
 import (
 	"errors"
+	"net"
 	"os/exec"
 	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+// words are what transcripts may say beside testscript's own.
+var words = map[string]func(*testscript.TestScript, bool, []string){
+	"exits":  exits,
+	"occupy": occupy,
+}
 
 // exits runs a command that must end with a code: `exits 2 zeroloss plan x`.
 // Its output is there for `stdout` and `stderr` as after exec.
@@ -28,4 +35,23 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("%s ended with %d, want %d", strings.Join(args[1:], " "), got, want)
 	}
+}
+
+// occupy listens on a free port of an address until the script ends, and puts
+// the port into a variable: `occupy 127.0.0.1 PORT`. A third argument is a port
+// to take.
+func occupy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: occupy ADDRESS VARIABLE [PORT]")
+	}
+	port := "0"
+	if len(args) == 3 {
+		port = args[2]
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(args[0], port))
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(l.Close()) })
+	_, port, err = net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Setenv(args[1], port)
 }

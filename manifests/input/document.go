@@ -20,6 +20,10 @@ type Document struct {
 	Root   Node
 }
 
+// MaxDocuments bounds the documents of one source: parsing each has a price of
+// its own, whatever its size.
+const MaxDocuments = 10_000
+
 // Split cuts src at its --- lines and parses each document. Documents of
 // comments only are left out. What cannot be parsed is a Problem each; the
 // other documents are returned all the same.
@@ -27,9 +31,16 @@ func Split(src Source) ([]Document, Problems) {
 	if p, bad := src.unfit(); bad {
 		return nil, Problems{p}
 	}
+	parts := cut(src)
+	if len(parts) > MaxDocuments {
+		return nil, Problems{{
+			File: src.Name, Line: parts[MaxDocuments].Line,
+			Text: fmt.Sprintf("has more than %d documents", MaxDocuments), Hint: "is this the right file?",
+		}}
+	}
 	var docs []Document
 	var problems Problems
-	for _, part := range cut(src) {
+	for _, part := range parts {
 		root, err := parse(part)
 		switch {
 		case err != nil:

@@ -93,6 +93,15 @@ func TestSyntaxErrorsNameTheirLine(t *testing.T) {
 	}
 }
 
+func TestSplitRefusesTooManyDocuments(t *testing.T) {
+	docs, problems := Split(Source{Name: "x.yaml", Data: []byte(strings.Repeat("a: 1\n---\n", MaxDocuments-1))})
+	require.Len(t, docs, MaxDocuments-1)
+	require.Empty(t, problems)
+	_, problems = Split(Source{Name: "x.yaml", Data: []byte(strings.Repeat("a: 1\n---\n", MaxDocuments))})
+	require.Len(t, problems, 1)
+	require.Equal(t, "x.yaml:20001: has more than 10000 documents (is this the right file?)", problems[0].Error())
+}
+
 func TestSplitNamesATemplate(t *testing.T) {
 	_, problems := Split(Source{Name: "f.yaml", Data: []byte("name: {{ .name }}-a\n")})
 	require.Len(t, problems, 1)

@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/rundir"
+)
+
+// crashSeed makes the moments of the kills repeatable.
+const crashSeed = 11
+
+// kill -9 of the harness: no child lives, what was measured is readable, the
+// next run starts. `make bench` does it at more moments.
+func TestKilledAtAnyMoment(t *testing.T) { killAtMoments(t, 5) }
+
+// killAtMoments kills n runs, one after the other beside each other's
+// directories, each at a random moment of its own n-th part of a run; and lets
+// a last one through.
+func killAtMoments(t *testing.T, n int) {
+	const whole = 5 * time.Second // of the run: coming up, and its four seconds
+	exe, base := ourOwn(t), t.TempDir()
+	random := rand.New(rand.NewPCG(crashSeed, 0))
+	for i := range n {
+		part := whole / time.Duration(n)
+		at := time.Duration(i)*part + time.Duration(random.Int64N(int64(part)))
+		dir := filepath.Join(base, "run-"+string(rune('a'+i)))
+		killed := killAt(t, exe, dir, at)
+		t.Logf("killed after %v, at %s: %s", at, killed.Format(time.TimeOnly), survey(t, exe, dir, killed))
+	}
+	r := start(t, exe, filepath.Join(base, "next"), fastPath(t))
+	// What is looked for after each kill is seen where it is.
+	require.True(t, r.await(record.ContainerStart))
+	require.Greater(t, len(living(t, exe)), 2, "harness, registry and at least one pod")
+	require.True(t, r.await(record.RunZero), "the next run does not start: %s", r.stderr.String())
+	interrupted(t, r)
+}
+
+// killAt starts a run, kills its harness that much later, and sees its children
+// go. It returns when it was killed.
+func killAt(t *testing.T, exe, dir string, at time.Duration) time.Time {
+	t.Helper()
+	r := start(t, exe, dir, fastPath(t))
+	pause(r, at)
+	select {
+	case <-r.gone:
+		require.FailNow(t, "the run was over before it could be killed", "%s", r.stderr.String())
+	default:
+	}
+	killed := time.Now()
+	r.signal(syscall.SIGKILL)
+	require.Equal(t, 137, r.code(time.Second))
+	noneWithin(t, exe, time.Until(killed.Add(2*time.Second)))
+	return killed
+}
+
+// survey holds what a killed run has left against the promise, and says in a
+// few words what there was.
+func survey(t *testing.T, exe, dir string, killed time.Time) string {
+	t.Helper()
+	if !begun(dir) {
+		code, _, errs := call(t, "", exe, "report", dir)
+		require.Equal(t, 2, code, errs)
+		return "before it had made its directory"
+	}
+	isInvalid(t, exe, dir)
+	replays(t, dir)
+	run, err := rundir.Open(dir)
+	require.NoError(t, err)
+	require.True(t, run.Interrupted)
+	if run.Zero == 0 {
+		return "before time zero"
+	}
+	// The last that can be read is less than a second older than the kill,
+	// unless the load had not begun by then.
+	since := killed.Sub(run.Zero.Time())
+	if since <= time.Second {
+		return "within a second of time zero"
+	}
+	last := record.Micros(0)
+	for _, q := range run.Requests {
+		last = max(last, q.Due)
+	}
+	end := min(since, run.Plan.Duration)
+	require.Less(t, end-last.Sub(run.Zero), time.Second, "the last request that can be read, against the kill")
+	return "under load"
+}
+
+// begun tells whether the run had written down what it was going to do.
+func begun(dir string) bool {
+	for _, f := range []string{rundir.MetaFile, rundir.PlanFile} {
+		if _, err := os.Stat(filepath.Join(dir, f)); err != nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+)
+
+// interruptSeed makes the moments of an interruption repeatable.
+const interruptSeed = 3
+
+// Ctrl-C at any moment: exit 130 and nothing left within 3 s; what was
+// measured is there and readable.
+func TestInterruptedAtAnyMoment(t *testing.T) {
+	moments := []struct {
+		name string
+		at   record.Kind // of the harness; "" is the very beginning
+	}{
+		{"at birth", ""},
+		{"while the first pods start", record.PodCreated},
+		{"while it waits for all", record.ContainerStart},
+		{"when time begins", record.RunZero},
+		{"while a pod is released", record.HookStart},
+		{"after a crash", record.ContainerExit},
+		{"while a new pod comes", record.CronFired},
+		{"at the end", record.TermSent},
+	}
+	random := rand.New(rand.NewPCG(interruptSeed, 0))
+	for _, m := range moments {
+		late := time.Duration(random.IntN(200)) * time.Millisecond
+		t.Run(m.name, func(t *testing.T) {
+			exe := ourOwn(t)
+			r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
+			if m.at != "" {
+				require.True(t, r.await(m.at), "the run came to its end first:\n%s", r.stderr.String())
+			}
+			t.Logf("interrupted %v after %q", late, m.at)
+			pause(r, late)
+			interrupted(t, r)
+		})
+	}
+}
+
+// While the reports are being written the run is over and whole; who presses
+// Ctrl-C still gets 130, at once, and may have the reports later.
+func TestInterruptedWhileReporting(t *testing.T) {
+	exe := ourOwn(t)
+	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
+	require.True(t, r.await(record.RunEnd))
+	r.signal(syscall.SIGINT)
+	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
+	noneWithin(t, exe, time.Second)
+	code, out, errs := call(t, "", exe, "report", r.dir)
+	require.Equal(t, 0, code, errs)
+	require.NotContains(t, out, "interrupted")
+}
+
+// A second Ctrl-C does not wait for an orderly end, and leaves nothing either.
+func TestInterruptedTwice(t *testing.T) {
+	exe := ourOwn(t)
+	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
+	require.True(t, r.await(record.RunZero))
+	r.signal(syscall.SIGINT)
+	r.await(record.Interrupted)
+	r.signal(syscall.SIGINT)
+	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
+	noneWithin(t, exe, 2*time.Second)
+	isInvalid(t, exe, r.dir)
+}
+
+// pause lets a random time pass, or less if the command ends.
+func pause(r *running, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-r.gone:
+	}
+}
+
+// interrupted sends the signal and holds the run to its promise.
+func interrupted(t *testing.T, r *running) {
+	t.Helper()
+	r.signal(syscall.SIGINT)
+	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
+	noneWithin(t, r.exe, time.Second)
+	if _, err := os.Stat(filepath.Join(r.dir, "plan.json")); os.IsNotExist(err) {
+		require.NoFileExists(t, filepath.Join(r.dir, "events", "harness.ndjson"))
+		return // it had not begun
+	}
+	require.NoFileExists(t, filepath.Join(r.dir, "lock"))
+	require.NoDirExists(t, filepath.Join(r.dir, "tmp"))
+	portsAreFree(t, r.dir)
+	isInvalid(t, r.exe, r.dir)
+	replays(t, r.dir)
+	require.Regexp(t, `(?m)^zeroloss: interrupted: .*; what was measured is in `, r.stderr.String())
+}
+
+var address = regexp.MustCompile(`"addr":"(127\.\d+\.\d+\.\d+:\d+)"`)
+
+// portsAreFree listens where the run's instances did.
+func portsAreFree(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "events", "*.ndjson"))
+	require.NoError(t, err)
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		require.NoError(t, err)
+		m := address.FindSubmatch(bytes.TrimSpace(b))
+		if m == nil {
+			continue
+		}
+		l, err := net.Listen("tcp", string(m[1]))
+		require.NoError(t, err, "a port of %s", f)
+		require.NoError(t, l.Close())
+	}
+}

@@ -1,0 +1,32 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What listens on all addresses is in the way of every pod: the run ends
+// before anything is started, and says which port, and who asked for it.
+func TestATakenPortEndsTheRunBeforeItBegins(t *testing.T) {
+	taken, err := net.Listen("tcp", "0.0.0.0:8848")
+	if errors.Is(err, syscall.EADDRINUSE) {
+		t.Skip("port 8848 is in use on this machine, by another run perhaps: cannot take it")
+	}
+	require.NoError(t, err)
+	defer taken.Close()
+	dir := filepath.Join(t.TempDir(), "out")
+	var errs bytes.Buffer
+	cmd := exec.Command(zeroloss, "run", fast, "--out", dir)
+	cmd.Stderr = &errs
+	require.Error(t, cmd.Run())
+	require.Equal(t, 4, cmd.ProcessState.ExitCode(), errs.String())
+	require.Regexp(t, `port 8848 is already taken; nacos-server asked for it at 127\.\d+\.0\.1:8848; end what listens there`, errs.String())
+	require.NoFileExists(t, filepath.Join(dir, "requests.log"))
+}

@@ -1,0 +1,200 @@
+package e2e
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/reports/expect"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/rundir"
+)
+
+// TestOneRunFromEndToEnd runs the short scenario once, as a user does, and
+// looks at all that it leaves.
+func TestOneRunFromEndToEnd(t *testing.T) {
+	world := newWorld(t)
+	stdout := world.run(t, "run", fastPath(t), "--json", "--seed", "5")
+	dir := filepath.Join(world.home, "work", "runs", "latest")
+	summary := read(t, dir, "summary.json")
+
+	t.Run("passes, and prints the summary alone", func(t *testing.T) {
+		require.JSONEq(t, string(summary), stdout)
+		s := decode(t, strings.NewReader(stdout))
+		require.Equal(t, "pass", s.Verdict, s.Reasons)
+		require.Equal(t, 400, s.Generator.Due)
+		require.Equal(t, s.Generator.Due, s.Generator.Sent+s.Generator.Unsent)
+	})
+	t.Run("the summary is as its schema says", func(t *testing.T) { conforms(t, summary) })
+	t.Run("junit has a case an expectation", func(t *testing.T) {
+		var suites struct {
+			Suites []struct {
+				Tests    int `xml:"tests,attr"`
+				Failures int `xml:"failures,attr"`
+				Cases    []struct {
+					Name string `xml:"name,attr"`
+				} `xml:"testcase"`
+			} `xml:"testsuite"`
+		}
+		require.NoError(t, xml.Unmarshal(read(t, dir, "junit.xml"), &suites))
+		require.Len(t, suites.Suites, 1)
+		require.Len(t, suites.Suites[0].Cases, 2)
+		require.Equal(t, 2, suites.Suites[0].Tests)
+		require.Zero(t, suites.Suites[0].Failures)
+	})
+	t.Run("replays", func(t *testing.T) {
+		require.NotEmpty(t, steps(readStreams(t, dir)[rundir.Harness], run.MachineName))
+		require.Greater(t, replays(t, dir), 1000, "three calls for each of 400 requests, but for those that were lost")
+	})
+	t.Run("replay notices what was changed", func(t *testing.T) { differs(t, dir) })
+	t.Run("reports again the same", func(t *testing.T) {
+		before := contents(t, dir)
+		code, _, errs := call(t, "", zeroloss, "report", dir)
+		require.Equal(t, 0, code, errs)
+		require.Equal(t, before, contents(t, dir))
+		code, out, errs := call(t, "", zeroloss, "judge", dir, "--format", "json")
+		require.Equal(t, 0, code, errs)
+		require.Equal(t, string(summary), out)
+	})
+	t.Run("judges by what the plan then says", func(t *testing.T) { rejudged(t, dir) })
+	t.Run("leaves nothing but its directory", func(t *testing.T) {
+		for _, f := range world.untouched(t) {
+			require.True(t, strings.HasPrefix(f, "runs/fast-") || f == "runs/latest", f)
+		}
+		require.NoDirExists(t, filepath.Join(dir, "tmp"))
+		require.NoDirExists(t, filepath.Join(dir, "logs"), "nothing went wrong, so nobody had to complain")
+		require.NoFileExists(t, filepath.Join(dir, "lock"))
+		portsAreFree(t, dir)
+	})
+}
+
+// rejudged changes what the plan expects, and the verdict follows.
+func rejudged(t *testing.T, dir string) {
+	for role, want := range map[expect.Role]int{expect.Gate: 1, expect.Contrast: 3, expect.Info: 0} {
+		t.Run(string(role), func(t *testing.T) {
+			other := t.TempDir()
+			require.NoError(t, os.CopyFS(other, os.DirFS(dir)))
+			p, err := plan.Decode(read(t, dir, "plan.json"))
+			require.NoError(t, err)
+			// That base loses nothing is what did not happen.
+			none, bad := expect.ParseCompare("0", false)
+			require.Nil(t, bad)
+			for i := range p.Expect {
+				if p.Expect[i].Arm == "base" {
+					p.Expect[i].Role, p.Expect[i].Is = role, none
+				}
+			}
+			b, err := p.JSON()
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(other, "plan.json"), b, 0o600))
+			code, out, errs := call(t, "", zeroloss, "judge", other)
+			require.Equal(t, want, code, "%s%s", out, errs)
+		})
+	}
+}
+
+// conforms holds a summary against the schema that the command prints, and the
+// schema against a summary that is spoilt.
+func conforms(t *testing.T, summary []byte) {
+	_, text, _ := call(t, "", zeroloss, "schema", "summary")
+	var schema, v map[string]any
+	require.NoError(t, json.Unmarshal([]byte(text), &schema))
+	require.NoError(t, json.Unmarshal(summary, &v))
+	require.Empty(t, violations(schema, v, "summary"))
+	v["verdict"] = "splendid"
+	delete(v, "arms")
+	require.Len(t, violations(schema, v, "summary"), 2)
+}
+
+// world is a machine of its own, as far as files go: home, temporary files,
+// working directory and the binary's are folders of a test.
+type world struct{ home, exe string }
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	home, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	w := world{home: home, exe: filepath.Join(home, "bin", "zeroloss")}
+	// The binary has a folder of its own: see what is put beside it.
+	for _, d := range []string{"bin", "tmp", "work"} {
+		require.NoError(t, os.Mkdir(filepath.Join(home, d), 0o755))
+	}
+	require.NoError(t, os.Link(ourOwn(t), w.exe))
+	return w
+}
+
+// run runs a command there that must end with 0, and returns what it printed.
+func (w world) run(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := w.command(args...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s%s", out, errs.String())
+	return string(out)
+}
+
+func (w world) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(w.exe, args...)
+	cmd.Dir = filepath.Join(w.home, "work")
+	cmd.Env = append(os.Environ(), "HOME="+w.home, "TMPDIR="+filepath.Join(w.home, "tmp"))
+	return cmd
+}
+
+// untouched asserts that nothing lives, and nothing lies where it should not;
+// what lies in the working directory is returned.
+func (w world) untouched(t *testing.T) []string {
+	t.Helper()
+	require.Empty(t, living(t, w.exe), "processes")
+	require.Equal(t, []string{"zeroloss"}, w.files(t, "bin"), "beside the binary, where the SDK logs by default")
+	require.Empty(t, w.files(t, "tmp"))
+	entries, err := os.ReadDir(w.home)
+	require.NoError(t, err)
+	require.Len(t, entries, 3, "something was put into the home directory")
+	return w.files(t, "work")
+}
+
+// files lists all files of one of its folders.
+func (w world) files(t *testing.T, folder string) (out []string) {
+	t.Helper()
+	root := filepath.Join(w.home, folder)
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			rel, relErr := filepath.Rel(root, path)
+			out, err = append(out, rel), relErr
+		}
+		return err
+	}))
+	return out
+}
+
+func read(t *testing.T, dir, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	require.NoError(t, err)
+	return b
+}
+
+// contents are the files of a run directory.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	real, err := filepath.EvalSymlinks(dir)
+	require.NoError(t, err)
+	require.NoError(t, filepath.WalkDir(real, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			b, readErr := os.ReadFile(path)
+			out[strings.TrimPrefix(path, real)], err = string(b), readErr
+		}
+		return err
+	}))
+	return out
+}
