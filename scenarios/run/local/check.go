@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/hook"
 )
 
 // hook runs a preStop handler until it ends or ctx is done.
@@ -18,7 +19,7 @@ func (n *node) hook(ctx context.Context, a control.Action) error {
 	case h == nil:
 		return errors.New("the hook is empty")
 	case len(h.Exec) > 0:
-		return n.shell(a).run(ctx, h.Exec)
+		return n.shell(a).Run(ctx, h.Exec)
 	case h.HTTPGet != nil:
 		return n.get(ctx, a, h.HTTPGet)
 	default:
@@ -38,7 +39,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // shell is the pod's.
-func (n *node) shell(a control.Action) *shell {
+func (n *node) shell(a control.Action) *hook.Shell {
 	p := n.place(a.Pod.Pod)
 	env := []string{"HOME=/", "PATH=/usr/bin:/bin", "HOSTNAME=" + a.Pod.Pod}
 	if w := n.workload(a.Workload); w != nil {
@@ -46,7 +47,7 @@ func (n *node) shell(a control.Action) *shell {
 			env = append(env, k+"="+v)
 		}
 	}
-	return &shell{root: n.podRoot(a.Pod.Pod), env: env, tools: tools(n.plan.Speed, newClient(p, n.resolve))}
+	return &hook.Shell{Root: n.podRoot(a.Pod.Pod), Env: env, Speed: n.plan.Speed, Transport: newTransport(p, n.resolve)}
 }
 
 // defaultProbeTimeout is Kubernetes'.
@@ -66,7 +67,7 @@ func (n *node) probe(ctx context.Context, a control.Action) error {
 	defer stop()
 	switch {
 	case len(pr.Exec) > 0:
-		return n.shell(a).run(ctx, pr.Exec)
+		return n.shell(a).Run(ctx, pr.Exec)
 	case pr.HTTPGet != nil:
 		return n.get(ctx, a, pr.HTTPGet)
 	default:

@@ -1,0 +1,84 @@
+package hook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/interp"
+)
+
+// System is what a program finds when it is started.
+type System struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Dir      string   // current folder
+	Env      []string // as os.Environ
+}
+
+// Is says whether a program of this name is built in: sh, wget, curl, sleep.
+func Is(name string) bool {
+	_, ok := tools[name]
+	return ok || slices.Contains(shells, name)
+}
+
+// Main is the program that argv's first word names, on this very system and
+// not within a folder: files, network and other programs are as they are. It
+// returns the exit code.
+func Main(ctx context.Context, argv []string, s System) int {
+	argv = append([]string{filepath.Base(argv[0])}, argv[1:]...)
+	err := system().start(ctx, argv, stage{dir: s.Dir, env: expand.ListEnviron(s.Env...), in: s.In, out: s.Out, err: s.Err})
+	var status interp.ExitStatus
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	}
+	fmt.Fprintf(s.Err, "%s: %v\n", argv[0], err)
+	return 1
+}
+
+// killAfter is how long a program that a script started may take to end when
+// the shell is to.
+const killAfter = 2 * time.Second
+
+// system are the programs of a shell that runs for itself.
+func system() *programs {
+	at := func(dir, name string) string {
+		if path.IsAbs(name) {
+			return name
+		}
+		return filepath.Join(dir, name)
+	}
+	dialer := &net.Dialer{}
+	return &programs{
+		transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext},
+		place:     at,
+		open: func(dir, name string, flag int, perm os.FileMode) (io.ReadWriteCloser, error) {
+			f, err := os.OpenFile(at(dir, name), flag, perm)
+			if err != nil {
+				return nil, err
+			}
+			return f, nil
+		},
+		other: interp.DefaultExecHandler(killAfter),
+	}
+}
+
+// ours says whether a command, as a script names it, is one of ours: by its
+// bare name or where systems keep it. A path of somebody's own is theirs.
+func ours(command string) bool {
+	dir, name := path.Split(command)
+	return Is(name) && (dir == "" || strings.HasSuffix(strings.TrimSuffix(dir, "/"), "bin"))
+}
