@@ -65,6 +65,17 @@ func TestInterruptedWhileReporting(t *testing.T) {
 	require.NotContains(t, out, "interrupted")
 }
 
+// Ctrl-C ends all that was to be repeated, not just the run that is on.
+func TestInterruptedBetweenRepeats(t *testing.T) {
+	exe := ourOwn(t)
+	out := filepath.Join(t.TempDir(), "run")
+	r := start(t, exe, out, fastPath(t), "--repeat", "2")
+	r.dir = out + "-1"
+	require.True(t, r.await(record.RunZero))
+	interrupted(t, r)
+	require.NoDirExists(t, out+"-2")
+}
+
 // A second Ctrl-C does not wait for an orderly end, and leaves nothing either.
 func TestInterruptedTwice(t *testing.T) {
 	exe := ourOwn(t)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -173,7 +174,13 @@ func has(t *testing.T, path string, kind record.Kind) bool {
 		return false
 	}
 	require.NoError(t, err)
-	return bytes.Contains(b, []byte(`"kind":"`+string(kind)+`"`))
+	return eventOf(kind).Match(b)
+}
+
+// eventOf matches an event's own kind, and not that of a machine's input,
+// which events may hold.
+func eventOf(kind record.Kind) *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^\{"at":\d+,"kind":"` + regexp.QuoteMeta(string(kind)) + `"`)
 }
 
 // call runs a command to its end and returns its code and output.

@@ -2,14 +2,14 @@ package e2e
 
 import (
 	"bufio"
-	"net/url"
 	"regexp"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
 )
 
 // The parts by themselves, as a person starts them: a service registers, goes
@@ -17,23 +17,22 @@ import (
 func TestThePartsByThemselves(t *testing.T) {
 	w := newWorld(t)
 	registry, said := w.background(t, "registry", "--port", "0")
-	require.Regexp(t, `^registry on http://127\.0\.0\.1:\d+, SDKs on port \d+$`, said(`registry on`))
-	at, err := url.Parse(regexp.MustCompile(`http://[0-9.:]+`).FindString(said("registry on")))
-	require.NoError(t, err)
-
-	service, told := w.background(t, "service", "c", "--ip", "127.0.77.7", "--registry", at.Host)
-	told(`"kind":"registered"`)
+	at := regexp.MustCompile(`^registry on http://(127\.0\.0\.1:\d+), SDKs on port (\d+)\n`)
+	m := at.FindStringSubmatch(said(at))
+	service, told := w.background(t, "service", "c", "--ip", "127.0.77.7", "--registry", m[1], "--grpc-port", m[2])
+	told(eventOf(record.Registered))
 	service(syscall.SIGTERM)
-	told(`"kind":"deregistered"`)
-	told(`"kind":"end"`)
+	for _, kind := range []record.Kind{record.Term, record.Deregistered, record.Drained, record.End} {
+		told(eventOf(kind))
+	}
 	registry(syscall.SIGINT)
 	require.Empty(t, w.untouched(t))
 }
 
 // background starts a command; the first function it returns ends it by a
-// signal and waits for exit 0, the second returns the first line of its
-// standard error or output that contains a text.
-func (w world) background(t *testing.T, args ...string) (end func(syscall.Signal), said func(string) string) {
+// signal and waits for exit 0, the second returns all that it has written, once
+// that has what is asked for.
+func (w world) background(t *testing.T, args ...string) (end func(syscall.Signal), said func(*regexp.Regexp) string) {
 	t.Helper()
 	cmd := w.command(args...)
 	out, err := cmd.StdoutPipe()
@@ -63,18 +62,10 @@ func (w world) background(t *testing.T, args ...string) (end func(syscall.Signal
 		ended = true
 		require.NoError(t, cmd.Wait(), text.String())
 	}
-	said = func(want string) (line string) {
+	said = func(want *regexp.Regexp) string {
 		t.Helper()
-		require.Eventually(t, func() bool {
-			for l := range strings.Lines(text.String()) {
-				if strings.Contains(l, want) {
-					line = strings.TrimSpace(l)
-					return true
-				}
-			}
-			return false
-		}, 10*time.Second, 5*time.Millisecond, "%v did not say %q", args, want)
-		return line
+		require.Eventually(t, func() bool { return want.MatchString(text.String()) }, 15*time.Second, 5*time.Millisecond, "%v did not say %v", args, want)
+		return text.String()
 	}
 	return end, said
 }

@@ -39,7 +39,7 @@ pushes after the first change as the real server's. In memory; ends with Ctrl-C.
 	f := cmd.Flags()
 	f.StringVar(&o.Bind, "bind", "127.0.0.1", "address to listen on")
 	f.IntVar(&o.Port, "port", 8848, "HTTP port; 0 is any that is free")
-	f.IntVar(&o.GRPCPort, "grpc-port", 0, "port of SDKs; 0 is the HTTP port + 1000")
+	f.IntVar(&o.GRPCPort, "grpc-port", 0, "port of SDKs; 0 is the HTTP port + 1000, or any if that is 0")
 	f.DurationVar(&delay, "push-delay", 500*time.Millisecond, "from the first change to the push")
 	child.register(cmd)
 	return cmd

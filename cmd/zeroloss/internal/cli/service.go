@@ -65,7 +65,8 @@ func newService(env Env) *cobra.Command {
 		},
 	}
 	p := cmd.Flags()
-	p.StringVar(&f.registry, "registry", "127.0.0.1:8848", "the Nacos server's HTTP address; SDKs' port is 1000 above")
+	p.StringVar(&f.registry, "registry", "127.0.0.1:8848", "the Nacos server's HTTP address")
+	p.IntVar(&f.doc.Registry.GRPCPort, "grpc-port", 0, "the Nacos server's port for SDKs (default: 1000 above the HTTP port)")
 	p.StringVar(&f.doc.IP, "ip", "127.0.0.1", "address to listen on and to register")
 	p.IntVar(&f.doc.Port, "port", 0, "business port (default: the role's, 20000 to 20003)")
 	p.StringVar(&f.doc.Service, "name", "", "name in the registry (default: the role's)")
