@@ -17,8 +17,10 @@ build: ## bin/zeroloss
 scenario: build ## run SCENARIO (offline) on RUNTIME (local) and open nothing: the report's path is printed
 	@bin/zeroloss run $(SCENARIO) --runtime $(RUNTIME) $(ARGS)
 
-test: ## unit, contract and transcript tests
-	go test -timeout 10m ./...
+# The tests of the whole measure; they run after the others, not beside them.
+test: ## unit and contract tests, then transcripts and crashes of the real command
+	go test -timeout 15m $$(go list ./... | grep -v /e2e)
+	go test -timeout 15m ./e2e
 
 lint: ## gofmt, vet, staticcheck
 	@out=$$(gofmt -l cmd demo-services e2e loadgen manifests reports scenarios); \
@@ -29,11 +31,12 @@ lint: ## gofmt, vet, staticcheck
 bench: build ## what the README's figures come from; ratios against a peer in the same run
 	@go test -tags bench -count 1 -timeout 60m -v -run Bench ./e2e
 
-generate: build ## rewrite what is generated: JSON Schemas, goldens
-	@bin/zeroloss schema scenario > scenarios/scenario.schema.json
+generate: build ## rewrite what is generated: the scenario's JSON Schema, goldens
+	@bin/zeroloss schema scenario > scenarios/spec/scenario.schema.json
+	go test ./scenarios/plan ./reports -update
 
-verify: build ## what is generated is up to date
-	@bin/zeroloss schema scenario | diff -u scenarios/scenario.schema.json - || { echo "stale: run make generate"; exit 1; }
+verify: build ## what is generated is up to date, and so are the modules
+	@bin/zeroloss schema scenario | diff -u scenarios/spec/scenario.schema.json - || { echo "stale: run make generate"; exit 1; }
 	@go mod tidy -diff
 	@go mod verify
 

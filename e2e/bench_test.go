@@ -37,7 +37,7 @@ type arm struct {
 	Due, Unsent, Sent, OK, Lost, Masked, Unexplained int
 	PredictedLost                                    []int `json:"predictedLost"`
 	StaleRouteMs                                     float64
-	LatencyMs                                        struct{ P50, P99, Max float64 }
+	ServiceMs                                        struct{ P50, P99, Max float64 } // from sent
 }
 
 // outcome is one run of the command.
