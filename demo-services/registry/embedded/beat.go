@@ -1,18 +1,44 @@
 package embedded
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"zeroloss/demo-services/registry"
 )
 
-// beatExpiry is how long an instance that was published over HTTP stays without
-// a heartbeat, as it is bound to no connection. (A real server calls it unhealthy after half of that; we do not.)
-const beatExpiry = 30 * time.Second
+// What is published over HTTP is bound to no connection: it lives from one
+// heartbeat to the next. It is looked at every 5 s; when none came for more than
+// 15 s it is unhealthy, after more than 30 s it is gone. Its metadata may say
+// other times, in milliseconds.
+const (
+	beatEvery   = 5 * time.Second
+	beatTimeout = 15 * time.Second
+	beatExpiry  = 30 * time.Second
+
+	metaBeatEvery   = "preserved.heart.beat.interval"
+	metaBeatTimeout = "preserved.heart.beat.timeout"
+	metaBeatExpiry  = "preserved.ip.delete.timeout"
+)
+
+// Codes of the answer to a heartbeat.
+const (
+	beatOK      = 10200
+	beatUnknown = 20404
+)
+
+// beat is a publication over HTTP.
+type beat struct {
+	key  registry.Key
+	host registry.Host
+	last time.Duration // heartbeat
+	look time.Duration // when it is looked at next
+}
 
 // httpOwner is whom a publication over HTTP belongs to. As this is never the
 // owner of what an SDK published, an HTTP DELETE cannot remove that.
@@ -28,10 +54,17 @@ func (s *Server) httpRegister(q url.Values) (any, error) {
 	if q.Get("ephemeral") == "false" {
 		return nil, badRequest("persistent instances are not supported here")
 	}
-	owner := httpOwner(k, h)
-	s.beats[owner] = s.now() + beatExpiry
-	s.tell(h.Addr(), s.table.Publish(s.now(), owner, k, []registry.Host{h}))
+	s.beatRegister(k, h)
 	return "ok", nil
+}
+
+func (s *Server) beatRegister(k registry.Key, h registry.Host) {
+	owner, look := httpOwner(k, h), s.now()+beatEvery
+	if b := s.beats[owner]; b != nil {
+		look = b.look
+	}
+	s.beats[owner] = &beat{key: k, host: h, last: s.now(), look: look}
+	s.tell(h.Addr(), s.table.Publish(s.now(), owner, k, []registry.Host{h}))
 }
 
 // httpDeregister says ok whatever was there: a DELETE for an instance of an SDK
@@ -47,33 +80,104 @@ func (s *Server) httpDeregister(q url.Values) (any, error) {
 	return "ok", nil
 }
 
+// httpBeat is a heartbeat. One that tells all of the instance (a "beat" in JSON)
+// registers it where it is not known.
 func (s *Server) httpBeat(q url.Values) (any, error) {
-	k, h, err := formHost(q)
+	k, h, told, err := formBeat(q)
 	if err != nil {
 		return nil, err
 	}
 	owner := httpOwner(k, h)
-	if _, known := s.beats[owner]; !known {
-		return map[string]any{"code": 20404, "clientBeatInterval": 5000, "lightBeatEnabled": true}, nil
+	b := s.beats[owner]
+	answer := map[string]any{"code": beatOK, "clientBeatInterval": beatEvery.Milliseconds(), "lightBeatEnabled": true}
+	switch {
+	case b == nil && !told:
+		answer["code"] = beatUnknown
+		return answer, nil
+	case b == nil:
+		s.beatRegister(k, h)
+		b = s.beats[owner]
 	}
-	s.beats[owner] = s.now() + beatExpiry
-	return map[string]any{"code": 10200, "clientBeatInterval": 5000, "lightBeatEnabled": true}, nil
+	b.last = s.now()
+	answer["clientBeatInterval"] = s.beatTime(b, metaBeatEvery, beatEvery).Milliseconds()
+	s.setHealthy(owner, b, true)
+	return answer, nil
 }
 
-// expireBeats drops the publishers over HTTP that fell silent. Callers hold mu.
+// formBeat reads a heartbeat; told is whether it told of the instance.
+func formBeat(q url.Values) (_ registry.Key, _ registry.Host, told bool, _ error) {
+	text := q.Get("beat")
+	if text == "" {
+		k, h, err := formHost(q)
+		return k, h, false, err
+	}
+	k, err := formKey(q)
+	if err != nil {
+		return k, registry.Host{}, false, err
+	}
+	var beat struct {
+		hostJSON
+		Cluster string `json:"cluster"`
+	}
+	beat.Weight, beat.hostJSON.Cluster = 1, q.Get("clusterName")
+	if err := json.Unmarshal([]byte(text), &beat); err != nil {
+		return k, registry.Host{}, false, badRequest("beat is not JSON: %v", err)
+	}
+	if beat.Cluster != "" {
+		beat.hostJSON.Cluster = beat.Cluster
+	}
+	beat.Enabled, beat.Healthy, beat.Ephemeral = true, true, true
+	h, err := beat.host()
+	return k, h, true, err
+}
+
+// beatTime is one of the times of b, as its overlay, its metadata or the
+// default says.
+func (s *Server) beatTime(b *beat, name string, def time.Duration) time.Duration {
+	overlay, _ := s.table.Overlay(b.key, b.host)
+	for _, meta := range []map[string]string{overlay.Metadata, b.host.Metadata} {
+		if ms, err := strconv.ParseInt(meta[name], 10, 32); err == nil && ms > 0 {
+			return time.Duration(ms) * time.Millisecond
+		}
+	}
+	return def
+}
+
+func (s *Server) setHealthy(owner registry.Owner, b *beat, healthy bool) {
+	if b.host.Healthy == healthy {
+		return
+	}
+	b.host.Healthy = healthy
+	s.tell(b.host.Addr(), s.table.Publish(s.now(), owner, b.key, []registry.Host{b.host}))
+}
+
+// expireBeats looks at the publishers over HTTP whose time it is. Callers hold
+// mu.
 func (s *Server) expireBeats() {
+	now := s.now()
 	for _, owner := range slices.Sorted(maps.Keys(s.beats)) {
-		if s.beats[owner] <= s.now() {
+		b := s.beats[owner]
+		if b.look > now {
+			continue
+		}
+		b.look = now + beatEvery
+		switch silent := now - b.last; {
+		case silent > s.beatTime(b, metaBeatExpiry, beatExpiry):
 			delete(s.beats, owner)
-			s.tell(string(owner), s.table.Leave(s.now(), owner))
+			s.tell(string(owner), s.table.Leave(now, owner))
+		case silent > s.beatTime(b, metaBeatTimeout, beatTimeout):
+			s.setHealthy(owner, b, false)
 		}
 	}
 }
 
-// nextBeat is when the next of them will be dropped.
+// nextBeat is when the next of them is to be looked at.
 func (s *Server) nextBeat() (time.Duration, bool) {
-	if len(s.beats) == 0 {
-		return 0, false
+	var at time.Duration
+	for _, b := range s.beats {
+		if at == 0 || b.look < at {
+			at = b.look
+		}
 	}
-	return slices.Min(slices.Collect(maps.Values(s.beats))), true
+	return at, len(s.beats) > 0
 }

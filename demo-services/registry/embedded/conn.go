@@ -3,12 +3,10 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"net"
 	"strconv"
 	"sync"
 
 	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/stats"
 
 	"zeroloss/demo-services/registry"
@@ -17,10 +15,13 @@ import (
 // conn is one client's TCP connection: its unary calls and its stream. It owns
 // publications and subscriptions, and they end with it.
 type conn struct {
-	id       registry.Owner
-	remote   string // host:port
-	identity string // what the client calls itself; guarded by the server's mu
-	setup    bool   // ConnectionSetupRequest has come; guarded by the server's mu
+	id     registry.Owner
+	remote string // host:port
+	end    func() // closes it, from this side
+
+	identity string                  // what the client calls itself; guarded by the server's mu
+	setup    bool                    // ConnectionSetupRequest has come; guarded by the server's mu
+	clusters map[registry.Key]string // to which its subscriptions are cut; guarded by the server's mu
 
 	mu    sync.Mutex
 	queue []*pb.Payload // to be sent on the stream, in order
@@ -83,10 +84,14 @@ func connOf(ctx context.Context) *conn {
 // connTagger ties calls and streams to their TCP connection, and tells when it
 // ends. (Correlating by the client's address would mix up the clients of one
 // machine.)
-type connTagger struct{ s *Server }
+type connTagger struct {
+	s       *Server
+	sockets *sockets
+}
 
 func (t connTagger) TagConn(ctx context.Context, info *stats.ConnTagInfo) context.Context {
-	return context.WithValue(ctx, connKey{}, t.s.connected(info.RemoteAddr))
+	remote := info.RemoteAddr.String()
+	return context.WithValue(ctx, connKey{}, t.s.connected(remote, func() { t.sockets.end(remote) }))
 }
 
 func (t connTagger) HandleConn(ctx context.Context, cs stats.ConnStats) {
@@ -98,13 +103,14 @@ func (t connTagger) HandleConn(ctx context.Context, cs stats.ConnStats) {
 func (connTagger) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
 func (connTagger) HandleRPC(context.Context, stats.RPCStats)                       {}
 
-func (s *Server) connected(remote net.Addr) *conn {
+func (s *Server) connected(remote string, end func()) *conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastC++
 	c := &conn{
 		id:     registry.Owner(fmt.Sprintf("%d_%s", s.lastC, remote)),
-		remote: remote.String(), wake: make(chan struct{}, 1), gone: make(chan struct{}),
+		remote: remote, end: end, clusters: map[registry.Key]string{},
+		wake: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 	s.conns[c.id] = c
 	return c
@@ -118,6 +124,7 @@ func (s *Server) disconnected(c *conn) {
 		return // forgotten by a restart
 	}
 	delete(s.conns, c.id)
+	s.quiet.Gone(c.id)
 	s.tell(c.name(), s.table.Leave(s.now(), c.id))
 }
 
@@ -139,7 +146,7 @@ type stream struct {
 
 // RequestBiStream carries the client's setup and its acknowledgements in, and
 // pushes out.
-func (b stream) RequestBiStream(st grpc.BidiStreamingServer[pb.Payload, pb.Payload]) error {
+func (b stream) RequestBiStream(st pb.BiRequestStream_RequestBiStreamServer) error {
 	c := connOf(st.Context())
 	var sender sync.WaitGroup
 	ctx, cancel := context.WithCancel(st.Context())
@@ -158,6 +165,7 @@ func (b stream) RequestBiStream(st grpc.BidiStreamingServer[pb.Payload, pb.Paylo
 // received handles a frame of the stream. What cannot be read is passed over,
 // as a real server does: an acknowledgement that was lost is awaited in vain.
 func (s *Server) received(c *conn, kind string, body []byte) {
+	s.heard(c)
 	switch kind {
 	case "ConnectionSetupRequest":
 		if r, err := decode[setupRequest](body); err == nil {
@@ -174,9 +182,43 @@ func (s *Server) received(c *conn, kind string, body []byte) {
 	}
 }
 
+// heard notes that a connection that is set up lives.
+func (s *Server) heard(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns[c.id] == c && c.setup {
+		s.quiet.Heard(s.now(), c.id)
+	}
+}
+
+// breakSilence asks connections that are silent whether they live, and ends
+// those that did not answer. Callers hold mu.
+func (s *Server) breakSilence() {
+	ask, end := s.quiet.Due(s.now())
+	for _, id := range ask {
+		s.lastC++
+		// The one that must be reached is the client: what cannot be encoded is
+		// as good as not answered.
+		if frame, err := payload("ClientDetectionRequest", naming{RequestID: "detect-" + strconv.FormatUint(s.lastC, 10)}); err == nil {
+			s.conns[id].send(frame)
+		}
+	}
+	for _, id := range end {
+		c := s.conns[id]
+		delete(s.conns, id) // from here on its calls are those of a stranger
+		s.tell(c.name(), s.table.Leave(s.now(), id))
+		c.end()
+	}
+}
+
 func (s *Server) setUp(c *conn, r setupRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.conns[c.id] != c {
+		return // forgotten by a restart
+	}
 	c.setup = true
+	s.quiet.Heard(s.now(), c.id)
+	s.nudge()
 	c.identity = r.Labels["app_"+registry.IdentityLabel]
 }

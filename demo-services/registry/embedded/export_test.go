@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"net"
 	"net/http"
 
 	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
@@ -30,7 +29,7 @@ func Mux() http.Handler { return dry().mux() }
 // that is set up: each input is a frame on its stream, then a call.
 func Answerer() func(ctx context.Context, kind string, body []byte) (*pb.Payload, error) {
 	s := dry()
-	c := s.connected(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1})
+	c := s.connected("127.0.0.1:1", func() {})
 	s.setUp(c, setupRequest{})
 	return func(ctx context.Context, kind string, body []byte) (*pb.Payload, error) {
 		s.received(c, "NotifySubscriberResponse", body)

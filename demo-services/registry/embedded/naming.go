@@ -17,37 +17,37 @@ func (s *Server) answer(c *conn, kind string, body []byte) answer {
 		// Without ability negotiation, so that Java clients wait for none.
 		return answer{"ServerCheckResponse", checkResponse{ok(id.RequestID), string(c.id)}}
 	}
+	handle := handlers[kind]
+	if handle == nil {
+		return failure(id.RequestID, codeNoHandler, "no handler for %q", kind)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conns[c.id] != c || !c.setup {
 		return failure(id.RequestID, codeUnregistered, "connection is unregistered")
 	}
-	a, err := s.handle(c, kind, body)
+	s.quiet.Heard(s.now(), c.id)
+	a, err := handle(s, c, body)
 	if err != nil {
 		return failure(id.RequestID, codeInvalid, "handling %s: %v", kind, err)
 	}
 	return a
 }
 
-// handle executes a request of a connection that is set up.
-func (s *Server) handle(c *conn, kind string, body []byte) (answer, error) {
-	switch kind {
-	case "HealthCheckRequest":
-		r, err := decode[naming](body)
-		return answer{"HealthCheckResponse", ok(r.RequestID)}, err
-	case "InstanceRequest":
-		return s.instance(c, body)
-	case "BatchInstanceRequest":
-		return s.batch(c, body)
-	case "SubscribeServiceRequest":
-		return s.subscribe(c, body)
-	case "ServiceQueryRequest":
-		return s.query(body)
-	case "ServiceListRequest":
-		return s.list(body)
-	}
+// handlers execute the requests of a connection that is set up. They are
+// called with the server's lock held.
+var handlers = map[string]func(*Server, *conn, []byte) (answer, error){
+	"HealthCheckRequest":      (*Server).health,
+	"InstanceRequest":         (*Server).instance,
+	"BatchInstanceRequest":    (*Server).batch,
+	"SubscribeServiceRequest": (*Server).subscribe,
+	"ServiceQueryRequest":     (*Server).query,
+	"ServiceListRequest":      (*Server).list,
+}
+
+func (s *Server) health(_ *conn, body []byte) (answer, error) {
 	r, err := decode[naming](body)
-	return failure(r.RequestID, codeNoHandler, "no handler for %s", kind), err
+	return answer{"HealthCheckResponse", ok(r.RequestID)}, err
 }
 
 // Types of instance requests.
@@ -115,15 +115,17 @@ func (s *Server) subscribe(c *conn, body []byte) (answer, error) {
 	var snap registry.Snapshot
 	if r.Subscribe {
 		snap = s.table.Subscribe(s.now(), c.id, k)
+		c.clusters[k] = r.Clusters // the last ones hold
 	} else {
 		s.table.Unsubscribe(c.id, k)
+		delete(c.clusters, k)
 		snap = s.table.Read(s.now(), k)
 	}
 	s.nudge()
 	return answer{"SubscribeServiceResponse", infoResponse{ok(r.RequestID), s.info(snap, r.Clusters, false)}}, nil
 }
 
-func (s *Server) query(body []byte) (answer, error) {
+func (s *Server) query(_ *conn, body []byte) (answer, error) {
 	r, err := decode[queryRequest](body)
 	if err != nil {
 		return answer{}, err
@@ -136,7 +138,7 @@ func (s *Server) query(body []byte) (answer, error) {
 	return answer{"QueryServiceResponse", infoResponse{ok(r.RequestID), s.info(snap, r.Cluster, r.HealthyOnly)}}, nil
 }
 
-func (s *Server) list(body []byte) (answer, error) {
+func (s *Server) list(_ *conn, body []byte) (answer, error) {
 	r, err := decode[listRequest](body)
 	if err != nil {
 		return answer{}, err

@@ -36,8 +36,8 @@ type Options struct {
 
 	Timing registry.Timing // of pushes
 	// SilentLoss is for how long a connection may be silent before it is asked
-	// whether it lives; unanswered for 5 s, it is ended. 0 is 20 s; gRPC allows
-	// no less than 1 s.
+	// whether it lives, at the next look every 3 s; unanswered for 5 s, it is
+	// ended. 0 is 20 s; below 3 and 5 s, those times are no longer than it.
 	SilentLoss time.Duration
 
 	// OnEvent is told of each change of the table (record.Changed, before the
@@ -62,7 +62,8 @@ type Server struct {
 	zero  time.Time  // the table's
 	table *registry.Table
 	conns map[registry.Owner]*conn
-	beats map[registry.Owner]time.Duration // publishers over HTTP, and when they expire
+	quiet registry.Silence
+	beats map[registry.Owner]*beat // publishers over HTTP
 	knobs knobs
 	lastC uint64
 }
@@ -113,7 +114,10 @@ func (s *Server) reset() {
 		s.table.SetFault(service, f)
 	}
 	s.conns = map[registry.Owner]*conn{}
-	s.beats = map[registry.Owner]time.Duration{}
+	s.beats = map[registry.Owner]*beat{}
+	s.quiet = registry.Silence{
+		Limit: s.opts.SilentLoss, Every: min(s.opts.SilentLoss, 3*time.Second), Answer: min(s.opts.SilentLoss, 5*time.Second),
+	}
 }
 
 // Host is the address that the server listens on.
@@ -165,15 +169,15 @@ func (s *Server) Up() error {
 const maxFrame = 10 << 20
 
 func (s *Server) serve(hl, gl net.Listener) *ports {
+	held := newSockets(gl)
 	p := &ports{
 		http: &http.Server{Handler: s.mux(), ReadHeaderTimeout: 5 * time.Second},
 		grpc: grpc.NewServer(
-			grpc.StatsHandler(connTagger{s}),
+			grpc.StatsHandler(connTagger{s, held}),
 			grpc.MaxRecvMsgSize(maxFrame),
 			grpc.WaitForHandlers(true),
 			// SDKs ping after 60 s of silence, streams or not.
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-			grpc.KeepaliveParams(keepalive.ServerParameters{Time: s.opts.SilentLoss, Timeout: 5 * time.Second}),
 		),
 	}
 	pb.RegisterRequestServer(p.grpc, unary{s: s})
@@ -181,7 +185,7 @@ func (s *Server) serve(hl, gl net.Listener) *ports {
 	// Both Serve calls end with an error by design, when they are stopped; a
 	// listener that fails otherwise shows in every client.
 	p.done.Go(func() { _ = p.http.Serve(hl) })
-	p.done.Go(func() { _ = p.grpc.Serve(gl) })
+	p.done.Go(func() { _ = p.grpc.Serve(held) })
 	return p
 }
 
@@ -278,12 +282,15 @@ func (s *Server) push() (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expireBeats()
+	s.breakSilence()
 	for _, p := range s.table.Due(s.now()) {
 		s.deliver(p)
 	}
 	next, ok := s.table.Next()
-	if at, any := s.nextBeat(); any && (!ok || at < next) {
-		next, ok = at, true
+	for _, other := range []func() (time.Duration, bool){s.nextBeat, s.quiet.Next} {
+		if at, any := other(); any && (!ok || at < next) {
+			next, ok = at, true
+		}
 	}
 	return max(next-s.now(), 0), ok
 }
@@ -293,12 +300,16 @@ func (s *Server) deliver(p registry.Push) {
 		return
 	}
 	k := p.Snapshot.Key
+	c := s.conns[p.To]
+	if c == nil {
+		s.table.Nack(s.now(), p.To, p.ID)
+		return
+	}
 	frame, err := payload("NotifySubscriberRequest", notifyRequest{
 		RequestID: strconv.FormatUint(p.ID, 10), Namespace: k.Namespace, Service: k.Service, Group: k.Group,
-		Module: "naming", ServiceInfo: s.info(p.Snapshot, "", false),
+		Module: "naming", ServiceInfo: s.info(p.Snapshot, c.clusters[k], false),
 	})
-	c := s.conns[p.To]
-	if err != nil || c == nil {
+	if err != nil {
 		s.table.Nack(s.now(), p.To, p.ID)
 		return
 	}

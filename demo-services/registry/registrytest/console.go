@@ -2,25 +2,10 @@ package registrytest
 
 import (
 	"net/http"
-	"net/url"
-	"strconv"
+	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"zeroloss/demo-services/registry"
 )
-
-// form names a host to the HTTP side.
-func (d *driver) form(h registry.Host, more ...string) url.Values {
-	q := url.Values{
-		"serviceName": {d.service}, "ip": {h.IP}, "port": {strconv.Itoa(h.Port)},
-		"clusterName": {registry.DefaultCluster}, "ephemeral": {"true"},
-	}
-	for i := 0; i+1 < len(more); i += 2 {
-		q.Set(more[i], more[i+1])
-	}
-	return q
-}
 
 // 13: a host that is disabled over HTTP leaves the lists and comes back, and
 // its publisher need not know.
@@ -33,13 +18,41 @@ func disableOverHTTP(d *driver) {
 	w.hosts(h)
 	for _, version := range []string{"v1", "v2"} {
 		path := "/" + version + "/ns/instance"
+		d.change()
 		require.Contains(d, d.http(http.MethodPut, path, d.form(h, "enabled", "false")), "ok")
 		w.hosts()
+		d.change()
 		require.Contains(d, d.http(http.MethodPut, path, d.form(h, "enabled", "true")), "ok")
 		back := w.hosts(h)
 		require.Equal(d, "v", back.hosts[0].Metadata["k"])
 	}
 	require.True(d, a.SDK().ServerHealthy())
+}
+
+// overlaySweep is how often a server looks for overlays whose time is over.
+const overlaySweep = 5 * time.Second
+
+// 15: what the console said of an instance holds for the next one at its
+// address, until a while after it has gone: a pod that comes back stays
+// disabled.
+func stickyOverlay(d *driver) {
+	cs := d.clients(5)
+	w, a, again, other, late := d.watch(cs[0]), cs[1], cs[2], cs[3], cs[4]
+	d.register(a, host(1))
+	w.hosts(host(1))
+	d.change()
+	d.http(http.MethodPut, "/v1/ns/instance", d.form(host(1), "enabled", "false"))
+	w.hosts()
+	require.NoError(d, a.Close())
+	d.register(again, host(1))
+	d.register(other, host(2))
+	w.hosts(host(2)) // and not the first
+
+	d.deregister(again, host(1))
+	d.changed = time.Time{} // it was not listed: nothing to see
+	d.pass(OverlayTTL + overlaySweep + 500*time.Millisecond)
+	d.register(late, host(1))
+	w.hosts(host(1), host(2))
 }
 
 // 16: an HTTP DELETE says ok and does not remove what an SDK has published.

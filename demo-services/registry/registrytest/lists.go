@@ -32,7 +32,9 @@ func connect(d *driver) {
 	before := time.Now()
 	c := d.client(func(o *nacos.Options) { o.Port = port })
 	require.True(d, c.SDK().ServerHealthy())
-	require.Less(d, time.Since(before), time.Second)
+	took := time.Since(before)
+	require.Less(d, took, time.Second)
+	d.measured("connecting", took)
 	require.Zero(d, asked.Load(), "requests over HTTP")
 
 	_, err = c.Pull(d.Context(), d.service)
@@ -49,8 +51,7 @@ func registerAndRead(d *driver) {
 	d.register(a, h)
 	w.hosts(h)
 
-	list, err := b.SDK().SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: d.service})
-	require.NoError(d, err)
+	list := d.all(b)
 	require.Len(d, list, 1)
 	got := list[0]
 	require.Equal(d, model.Instance{
@@ -60,8 +61,7 @@ func registerAndRead(d *driver) {
 		InstanceHeartBeatTimeOut: got.InstanceHeartBeatTimeOut,
 	}, got)
 
-	pulled, err := b.Pull(d.Context(), d.service)
-	require.NoError(d, err)
+	pulled := d.pull(b)
 	require.Len(d, pulled, 1)
 	require.True(d, h.Equal(pulled[0]), "over HTTP: %+v", pulled[0])
 }
@@ -69,15 +69,11 @@ func registerAndRead(d *driver) {
 // 3: a service that nobody knows is empty, and can be followed.
 func unknownService(d *driver) {
 	a, b := d.client(), d.client()
-	list, err := b.SDK().SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: d.service})
-	require.NoError(d, err)
-	require.Empty(d, list)
+	require.Empty(d, d.all(b))
 	s, err := b.SDK().GetService(vo.GetServiceParam{ServiceName: d.service})
 	require.NoError(d, err)
 	require.Empty(d, s.Hosts)
-	pulled, err := b.Pull(d.Context(), d.service)
-	require.NoError(d, err)
-	require.Empty(d, pulled)
+	require.Empty(d, d.pull(b))
 
 	w := d.watch(b)
 	d.register(a, host(1))
@@ -95,7 +91,9 @@ func subscribeReplay(d *driver) {
 	before := time.Now()
 	w := d.watch(cs[3])
 	first := w.await(time.Second, "any kind", func([]registry.Host) bool { return true })
-	require.Less(d, first.at.Sub(before), time.Second)
+	took := first.at.Sub(before)
+	require.Less(d, took, time.Second)
+	d.measured("subscribe to callback", took)
 	require.Equal(d, addrs([]registry.Host{host(1), host(2)}), addrs(first.hosts))
 }
 
@@ -152,6 +150,32 @@ func (d *driver) apart(one, two func(*nacos.Options)) {
 	// In the first, too, something must happen for its history to be complete.
 	d.deregister(a1, host(1))
 	w1.hosts()
-	require.Equal(d, []string{"", addrs([]registry.Host{host(1)}), ""}, w1.history())
-	require.Equal(d, []string{"", addrs([]registry.Host{host(2)}), ""}, w2.history())
+	require.Equal(d, []string{"", addrs([]registry.Host{host(1)}), ""}, w1.lists())
+	require.Equal(d, []string{"", addrs([]registry.Host{host(2)}), ""}, w2.lists())
+}
+
+// 20: a subscription to a cluster shows that cluster alone. (Old SDKs have the
+// server cut the list, newer ones cut it themselves.)
+func clusters(d *driver) {
+	cs := d.clients(6)
+	in := func(i int, cluster string) registry.Host {
+		h := host(i)
+		h.Cluster = cluster
+		return h
+	}
+	witness := d.watch(cs[0])
+	d.register(cs[1], in(1, "c1"))
+	d.register(cs[2], in(2, "c2"))
+	witness.hosts(host(1), host(2)) // reads are as old as the last push
+	w := d.watch(cs[3], "c1")
+	w.hosts(host(1))
+	d.register(cs[4], in(3, "c2"))
+	witness.hosts(host(1), host(2), host(3))
+	d.register(cs[5], in(4, "c1"))
+	w.hosts(host(1), host(4))
+	for _, s := range w.history() {
+		for _, h := range s.hosts {
+			require.Equal(d, "c1", h.Cluster)
+		}
+	}
 }

@@ -1,14 +1,15 @@
 package registrytest
 
 import (
-	"context"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/nacos-group/nacos-sdk-go/v2/model"
+	"github.com/nacos-group/nacos-sdk-go/v2/vo"
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/demo-services/registry"
-	"zeroloss/demo-services/registry/nacos"
 )
 
 // seen is one call of a subscriber's callback.
@@ -17,7 +18,7 @@ type seen struct {
 	hosts []registry.Host
 }
 
-// watch is a subscription and all that it was told.
+// watch is a subscription of the SDK's and all that it was told.
 type watch struct {
 	d    *driver
 	news chan struct{}
@@ -27,13 +28,20 @@ type watch struct {
 	read int // how many of them await has passed
 }
 
-// watch subscribes c to the check's service.
-func (d *driver) watch(c *nacos.Client) *watch {
+// watch subscribes c to the check's service, or to clusters of it. It does so
+// through the SDK, as the list that our own client confirms over HTTP can be
+// there before the push.
+func (d *driver) watch(c *client, clusters ...string) *watch {
 	d.Helper()
 	w := &watch{d: d, news: make(chan struct{}, 1)}
-	ctx, cancel := context.WithTimeout(d.Context(), 5*time.Second)
-	defer cancel()
-	require.NoError(d, c.Subscribe(ctx, d.service, w.add))
+	require.NoError(d, c.SDK().Subscribe(&vo.SubscribeParam{
+		ServiceName: d.service, GroupName: c.group, Clusters: clusters,
+		SubscribeCallback: func(list []model.Instance, err error) {
+			if err == nil {
+				w.add(fromSDK(list))
+			}
+		},
+	}))
 	return w
 }
 
@@ -47,12 +55,18 @@ func (w *watch) add(hosts []registry.Host) {
 	}
 }
 
-// history is the addresses of each list that was seen.
-func (w *watch) history() []string {
+// history is all that was seen.
+func (w *watch) history() []seen {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := make([]string, len(w.all))
-	for i, s := range w.all {
+	return slices.Clone(w.all)
+}
+
+// lists is the addresses of each list that was seen.
+func (w *watch) lists() []string {
+	all := w.history()
+	out := make([]string, len(all))
+	for i, s := range all {
 		out[i] = addrs(s.hosts)
 	}
 	return out
@@ -79,12 +93,13 @@ func (w *watch) await(within time.Duration, what string, want func([]registry.Ho
 	defer deadline.Stop()
 	for {
 		if s, ok := w.match(want); ok {
+			w.d.shown(s.at)
 			return s
 		}
 		select {
 		case <-w.news:
 		case <-deadline.C:
-			require.FailNow(w.d, "no list of "+what+" within "+within.String(), "seen: %q", w.history())
+			require.FailNow(w.d, "no list of "+what+" within "+within.String(), "seen: %q", w.lists())
 		}
 	}
 }
@@ -92,18 +107,31 @@ func (w *watch) await(within time.Duration, what string, want func([]registry.Ho
 // hosts waits, up to a push's bound, for a list of exactly these hosts.
 func (w *watch) hosts(want ...registry.Host) seen {
 	w.d.Helper()
+	return w.within(w.d.target.bound(), want...)
+}
+
+// within is hosts with a time of its own.
+func (w *watch) within(d time.Duration, want ...registry.Host) seen {
+	w.d.Helper()
+	want = slices.Clone(want)
+	registry.SortHosts(want)
 	list := addrs(want)
-	return w.await(w.d.target.bound(), "["+list+"]", func(got []registry.Host) bool { return addrs(got) == list })
+	return w.await(d, "["+list+"]", func(got []registry.Host) bool { return addrs(got) == list })
 }
 
 // quiet waits for a push's bound and asserts that no list came. There is no
 // event to wait for: that nothing happens takes time to see.
 func (w *watch) quiet(why string) {
 	w.d.Helper()
-	before := len(w.history())
+	before := len(w.lists())
+	w.d.pass(w.d.target.bound())
+	require.Len(w.d, w.lists(), before, why)
+}
+
+// pass lets time pass, where time is what the check is about.
+func (d *driver) pass(dur time.Duration) {
 	select {
-	case <-time.After(w.d.target.bound()):
-	case <-w.d.Context().Done():
+	case <-time.After(dur):
+	case <-d.Context().Done():
 	}
-	require.Len(w.d, w.history(), before, why)
 }

@@ -1,0 +1,97 @@
+package registrytest_test
+
+import (
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/registry"
+	"zeroloss/demo-services/registry/embedded"
+	"zeroloss/demo-services/registry/registrytest"
+	"zeroloss/loadgen/record"
+)
+
+// TestContract holds the embedded server and, where there is one, a real Nacos
+// to the same contract, and shows what each thing took on either.
+func TestContract(t *testing.T) {
+	var columns []registrytest.Column
+	t.Run("embedded", func(t *testing.T) {
+		target, delays := startEmbedded(t)
+		c := registrytest.Column{Name: target.Name, Results: registrytest.Run(t, target)}
+		columns = append(columns, c)
+		agree(t, c, delays(), target.PushDelay)
+	})
+	t.Run("real", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("a real server takes a minute")
+		}
+		n := registrytest.StartNacos(t)
+		c := registrytest.Column{Name: n.Target().Name, Results: registrytest.Run(t, n.Target())}
+		columns = append(columns, c)
+		agree(t, c, delaysOf(t, n.PushLog()), n.Target().PushDelay)
+	})
+	t.Log("\n" + registrytest.Table(columns...))
+}
+
+// agree holds what subscribers measured against the server's own account.
+func agree(t *testing.T, c registrytest.Column, server []time.Duration, delay time.Duration) {
+	t.Helper()
+	ours := c.Pushes()
+	require.Greater(t, len(ours), 20)
+	require.Greater(t, len(server), len(ours), "a push to each subscriber")
+	mine, its := registrytest.Quantile(ours, 0.5), registrytest.Quantile(server, 0.5)
+	t.Logf("from change to callback, as subscribers saw it: %v (median of %d); to acknowledgement, as %s says: %v (median of %d)",
+		mine.Round(time.Millisecond), len(ours), c.Name, its.Round(time.Millisecond), len(server))
+	const tick, slack = 100 * time.Millisecond, 100 * time.Millisecond
+	for _, m := range []time.Duration{mine, its} {
+		require.GreaterOrEqual(t, m, delay)
+		require.LessOrEqual(t, m, delay+tick+slack)
+	}
+	require.InDelta(t, mine.Seconds(), its.Seconds(), tick.Seconds())
+}
+
+// startEmbedded starts our server; what it returns beside tells how long each
+// push of a change took, until it was acknowledged.
+func startEmbedded(t *testing.T) (registrytest.Target, func() []time.Duration) {
+	t.Helper()
+	var mu sync.Mutex
+	var delays []time.Duration
+	s, err := embedded.Start(embedded.Options{
+		Timing: registry.Timing{OverlayTTL: registrytest.OverlayTTL},
+		OnEvent: func(e record.Event) {
+			if e.Kind == record.Pushed && e.Text == registry.Changed {
+				mu.Lock()
+				defer mu.Unlock()
+				delays = append(delays, e.At.Sub(e.Since))
+			}
+		},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return registrytest.Target{
+			Name: "embedded", Host: s.Host(), Port: s.Port(), GRPCPort: s.GRPCPort(), PushDelay: 500 * time.Millisecond,
+			Down: func(t testing.TB) { require.NoError(t, s.Down()) },
+			Up:   func(t testing.TB) { require.NoError(t, s.Up()) },
+		}, func() []time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			return delays
+		}
+}
+
+func delaysOf(t *testing.T, log string) []time.Duration {
+	t.Helper()
+	f, err := os.Open(log)
+	require.NoError(t, err)
+	defer f.Close()
+	pushes, err := registrytest.ReadPushLog(f)
+	require.NoError(t, err)
+	var out []time.Duration
+	for _, p := range pushes {
+		out = append(out, p.Delay)
+	}
+	return out
+}

@@ -1,0 +1,190 @@
+package registrytest
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/stats"
+)
+
+// Frame is a message that passed a Recorder.
+type Frame struct {
+	At        time.Time
+	Client    bool // it is the client's, else the server's
+	Kind      string
+	RequestID string
+	Type      string // of an instance request
+}
+
+// Recorder stands between a client and a server's gRPC port and writes down
+// what they say to each other. Each connection of a client is one to the
+// server, and ends with it.
+type Recorder struct {
+	t      testing.TB
+	server string
+	port   int
+
+	mu     sync.Mutex
+	all    []Frame
+	news   chan struct{}
+	before func(Frame) // see Gate
+}
+
+// NewRecorder forwards to host:port until the test ends.
+func NewRecorder(t testing.TB, host string, port int) *Recorder {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	require.NoError(t, err)
+	r := &Recorder{
+		t: t, server: net.JoinHostPort(host, strconv.Itoa(port)), port: l.Addr().(*net.TCPAddr).Port,
+		news: make(chan struct{}, 1), before: func(Frame) {},
+	}
+	s := grpc.NewServer(grpc.StatsHandler(tie{r}), grpc.MaxRecvMsgSize(10<<20))
+	pb.RegisterRequestServer(s, calls{r: r})
+	pb.RegisterBiRequestStreamServer(s, streams{r: r})
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = s.Serve(l) }) // it ends with an error, when it is stopped
+	t.Cleanup(func() { s.Stop(); serving.Wait() })
+	return r
+}
+
+// Port is where it listens.
+func (r *Recorder) Port() int { return r.port }
+
+// Gate has f called with each frame from here on, before it is passed on: a
+// frame that f holds up waits, and nothing else does.
+func (r *Recorder) Gate(f func(Frame)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before = f
+}
+
+// Frames is all that passed so far.
+func (r *Recorder) Frames() []Frame {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.all)
+}
+
+// Await waits until what passed is as wanted.
+func (r *Recorder) Await(within time.Duration, what string, want func([]Frame) bool) {
+	r.t.Helper()
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	for !want(r.Frames()) {
+		select {
+		case <-r.news:
+		case <-deadline.C:
+			require.FailNow(r.t, "not "+what+" within "+within.String(), "%+v", r.Frames())
+		}
+	}
+}
+
+// pass writes a frame down and holds it up as long as the gate does.
+func (r *Recorder) pass(client bool, p *pb.Payload) {
+	var body struct {
+		RequestID string `json:"requestId"`
+		Type      string `json:"type"`
+	}
+	// What is no JSON has no number: tests see an empty one.
+	_ = json.Unmarshal(p.GetBody().GetValue(), &body)
+	f := Frame{time.Now(), client, p.GetMetadata().GetType(), body.RequestID, body.Type}
+	r.mu.Lock()
+	gate := r.before
+	r.mu.Unlock()
+	gate(f)
+	r.mu.Lock()
+	r.all = append(r.all, f)
+	r.mu.Unlock()
+	select {
+	case r.news <- struct{}{}:
+	default:
+	}
+}
+
+// tie ties a client's connection to one of the Recorder's to the server.
+type tie struct{ r *Recorder }
+
+type upstreamKey struct{}
+
+func (t tie) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+	// The options are complete: it cannot fail.
+	c, _ := grpc.NewClient("passthrough:///"+t.r.server, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(10<<20)))
+	return context.WithValue(ctx, upstreamKey{}, c)
+}
+
+func (t tie) HandleConn(ctx context.Context, s stats.ConnStats) {
+	if _, end := s.(*stats.ConnEnd); end {
+		_ = upstream(ctx).Close() // it fails only on what is closed
+	}
+}
+
+func (tie) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (tie) HandleRPC(context.Context, stats.RPCStats)                       {}
+
+func upstream(ctx context.Context) *grpc.ClientConn {
+	c, _ := ctx.Value(upstreamKey{}).(*grpc.ClientConn)
+	return c
+}
+
+type calls struct {
+	pb.UnimplementedRequestServer
+	r *Recorder
+}
+
+// Request passes a call on, and its answer back.
+func (c calls) Request(ctx context.Context, p *pb.Payload) (*pb.Payload, error) {
+	c.r.pass(true, p)
+	out, err := pb.NewRequestClient(upstream(ctx)).Request(ctx, p)
+	if err == nil {
+		c.r.pass(false, out)
+	}
+	return out, err
+}
+
+type streams struct {
+	pb.UnimplementedBiRequestStreamServer
+	r *Recorder
+}
+
+// RequestBiStream passes frames on, in both directions, until either side ends.
+func (s streams) RequestBiStream(in pb.BiRequestStream_RequestBiStreamServer) error {
+	ctx, cancel := context.WithCancel(in.Context())
+	defer cancel()
+	out, err := pb.NewBiRequestStreamClient(upstream(ctx)).RequestBiStream(ctx)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- s.copy(true, in.Recv, out.Send) }() // ends when this returns
+	var down sync.WaitGroup
+	down.Go(func() { ended <- s.copy(false, out.Recv, in.Send) })
+	err = <-ended
+	cancel()
+	down.Wait()
+	return err
+}
+
+func (s streams) copy(client bool, receive func() (*pb.Payload, error), send func(*pb.Payload) error) error {
+	for {
+		p, err := receive()
+		if err != nil {
+			return err
+		}
+		s.r.pass(client, p)
+		if err := send(p); err != nil {
+			return err
+		}
+	}
+}
