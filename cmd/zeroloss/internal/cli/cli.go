@@ -33,6 +33,9 @@ type Env struct {
 
 // Main runs the command of this process and returns its exit code.
 func Main() int {
+	if code, played := applet(); played {
+		return code
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "zeroloss: finding its own binary: %v\n", err)
@@ -118,5 +121,5 @@ var verbs = []func(Env) *cobra.Command{
 	newRun, newPlan, newValidate, newList, newSchema,
 	newReport, newJudge,
 	newRegistry, newService, newLoad, newCollect,
-	newVersion,
+	newImage, newVersion,
 }

@@ -1,0 +1,27 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"zeroloss/scenarios/hook"
+)
+
+// applet plays the program that this binary was called as, where that is not
+// zeroloss: in the image it is also sh, wget, curl and sleep. Signals are left
+// as they are: TERM ends a sleep as it ends anybody's.
+func applet() (code int, played bool) {
+	if len(os.Args) == 0 || !hook.Is(filepath.Base(os.Args[0])) {
+		return 0, false
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", os.Args[0], err)
+		return 1, true
+	}
+	return hook.Main(context.Background(), os.Args, hook.System{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Dir: dir, Env: os.Environ(),
+	}), true
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"zeroloss/scenarios/image"
+)
+
+// imageFlags say where the image goes.
+type imageFlags struct {
+	binary string
+	ref    string
+	push   string
+	tar    string
+	asJSON bool
+}
+
+func newImage(Env) *cobra.Command {
+	var f imageFlags
+	cmd := &cobra.Command{
+		Use:   "image",
+		Short: "Build the container image; push it, write it to a file",
+		Long: `Builds the container image out of a binary for Linux, by default this very one:
+nothing else is in it, and no container engine is needed. The binary is also the
+image's sh, wget, curl and sleep, so hooks run in it as written. It runs as a
+user without rights (65532), with a read-only root file system if asked to; what
+hooks write goes to /tmp, where they start.
+
+  zeroloss image                                   what it would be: name, digest, size
+  zeroloss image --tar - | docker load             into this machine's engine
+  zeroloss image --push ghcr.io/me/zeroloss:v1     with the credentials of docker login
+
+The same binary gives the same digest.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	p := cmd.Flags()
+	p.StringVar(&f.binary, "binary", "", "a zeroloss for Linux, linked statically (default: this one)")
+	p.StringVar(&f.ref, "ref", "", "the image's name (default: one that follows its content)")
+	p.StringVar(&f.push, "push", "", "push to this reference: registry/repository:tag")
+	p.StringVar(&f.tar, "tar", "", "write an archive for docker load to this file; - is standard output")
+	p.BoolVar(&f.asJSON, "json", false, "as JSON")
+	return cmd
+}
+
+func (f *imageFlags) run(ctx context.Context, out, errs io.Writer) error {
+	if err := f.check(); err != nil {
+		return inputError(err)
+	}
+	img, err := image.Build(image.Options{Binary: f.binary})
+	switch {
+	case err != nil && f.binary != "":
+		return inputError(err)
+	case err != nil:
+		return environmentError(err)
+	}
+	ref := cmp.Or(f.ref, f.push, img.Ref())
+	tell := out
+	if f.tar == "-" {
+		tell = errs
+	}
+	if err := f.deliver(ctx, img, ref, out); err != nil {
+		if ctx.Err() != nil {
+			return withCode(exitInterrupted, err)
+		}
+		return environmentError(err)
+	}
+	return f.tell(tell, img, ref)
+}
+
+func (f *imageFlags) check() error {
+	for _, ref := range []string{f.ref, f.push} {
+		if ref == "" {
+			continue
+		}
+		if err := image.CheckRef(ref); err != nil {
+			return fmt.Errorf("%w\n  it is [registry/]repository[:tag], as in ghcr.io/me/zeroloss:v1", err)
+		}
+	}
+	return nil
+}
+
+func (f *imageFlags) deliver(ctx context.Context, img *image.Image, ref string, out io.Writer) error {
+	if f.tar != "" {
+		if err := writeArchive(f.tar, out, img, ref); err != nil {
+			return err
+		}
+	}
+	if f.push != "" {
+		if err := image.Push(ctx, f.push, img); err != nil {
+			return fmt.Errorf("%w\n  does the registry answer, and may you push there? docker login REGISTRY lets zeroloss in, too", err)
+		}
+	}
+	return nil
+}
+
+// writeArchive writes to file, whole or not at all.
+func writeArchive(file string, out io.Writer, img *image.Image, ref string) (err error) {
+	if file == "-" {
+		return image.WriteTar(out, ref, img)
+	}
+	part, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-")
+	if err != nil {
+		return fmt.Errorf("writing the image to %q: %w", file, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(part.Name()))
+		}
+	}()
+	w := bufio.NewWriter(part)
+	err = errors.Join(image.WriteTar(w, ref, img), w.Flush(), part.Chmod(0o644), part.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(part.Name(), file); err != nil {
+		return fmt.Errorf("writing the image to %q: %w", file, err)
+	}
+	return nil
+}
+
+// tell says what was built and where it went.
+func (f *imageFlags) tell(w io.Writer, img *image.Image, ref string) error {
+	if f.asJSON {
+		return json.NewEncoder(w).Encode(map[string]any{
+			"ref": ref, "digest": img.Digest, "arch": img.Arch, "compressed_bytes": img.Compressed, "binary_bytes": img.Binary})
+	}
+	const megabyte = 1e6
+	fmt.Fprintf(w, "image   %s\ndigest  %s\nfor     linux/%s\nsize    %.1f MB compressed, its binary %.1f MB\n",
+		ref, img.Digest, img.Arch, float64(img.Compressed)/megabyte, float64(img.Binary)/megabyte)
+	if f.tar != "" && f.tar != "-" {
+		fmt.Fprintf(w, "wrote   %s\n", f.tar)
+	}
+	if f.push != "" {
+		fmt.Fprintf(w, "pushed  %s@%s\n", f.push, img.Digest)
+	}
+	return nil
+}
