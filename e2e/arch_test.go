@@ -37,6 +37,7 @@ var layers = map[string]struct {
 	"reports/expect":         {1, "the grammar of expectations"},
 
 	"demo-services/consumer":          {2, "view and pick"},
+	"reports/curve":                   {2, "what a warm-up promised and got"},
 	"demo-services/registry/embedded": {2, "a Nacos-compatible server"},
 	"demo-services/registry/nacos":    {2, "the only user of the SDK's client"},
 	"scenarios/spec":                  {2, "the scenario as written"},

@@ -27,9 +27,9 @@ type Config struct {
 }
 
 // ConfigOf takes the Config for calls of d.Next out of a service's settings;
-// zero is the instant of the view's clock's zero.
+// zero is the instant of the view's clock's zero, by a clock that is right.
 func ConfigOf(d settings.Document, zero time.Time) Config {
-	return Config{Service: d.Next, Consumer: d.Consumer, Lane: d.Lane, Seed: d.Seed, Epoch: zero.UnixMilli()}
+	return Config{Service: d.Next, Consumer: d.Consumer, Lane: d.Lane, Seed: d.Seed, Epoch: zero.Add(d.Consumer.ClockSkew).UnixMilli()}
 }
 
 // Host is an instance as a consumer sees it.

@@ -375,6 +375,23 @@ func TestWarmUpShare(t *testing.T) {
 	require.InDelta(t, .5, share("unheard-of", 25*time.Second), 1e-3)
 }
 
+// TestSkew: a consumer whose clock is behind takes a warming host for younger
+// than it is, and one whose clock is ahead for older.
+func TestSkew(t *testing.T) {
+	zero := time.UnixMilli(1_000_000)
+	weight := func(skew time.Duration) int64 {
+		cfg := ConfigOf(settings.Document{Consumer: settings.Consumer{ClockSkew: skew}}, zero)
+		h := Host{Weight: 1, Warmup: settings.Warmup{Model: "linear", Window: 100 * time.Second}}
+		h.Start = zero.UnixMilli()
+		w := newWeighing(cfg, []Host{h, {Weight: 1}})
+		w.weigh(50 * time.Second)
+		return w.weights[0]
+	}
+	require.EqualValues(t, 50, weight(0))
+	require.EqualValues(t, 20, weight(-30*time.Second))
+	require.EqualValues(t, 80, weight(30*time.Second))
+}
+
 func TestFromRegistry(t *testing.T) {
 	good := registry.NewHost("10.0.0.1", 80, registry.Meta{
 		Instance: record.Instance{Pod: "b-1", Incarnation: 2}, Tag: "gray",

@@ -1,0 +1,367 @@
+package curve
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/settings"
+)
+
+// whole is one bucket of m of a window, or all of it, with n instances.
+func whole(n int) Bucket { return Bucket{To: 1, Others: make([]Other, n-1)} }
+
+// mean of a whole window, by buckets as the tests have them.
+func mean(n int, s Shape) (sum float64) {
+	for i := range m {
+		b := whole(n)
+		b.From, b.To = float64(i)/m, float64(i+1)/m
+		sum += b.Share(s) / m
+	}
+	return sum
+}
+
+func TestShareOfPowers(t *testing.T) {
+	for _, n := range []int{2, 3, 4, 5, 10} {
+		others := float64(n - 1)
+		// The integrals of x/(x+n−1) and x²/(x²+n−1). Weights of at least 1/100
+		// lift them a little.
+		require.InDelta(t, 1-others*math.Log(float64(n)/others), mean(n, Power(1)), 1e-4, "n=%d", n)
+		require.InDelta(t, 1-math.Sqrt(others)*math.Atan(1/math.Sqrt(others)), mean(n, Power(2)), 8e-4, "n=%d", n)
+		b := whole(n)
+		for _, x := range []float64{.25, .5, .75, 1, 2} {
+			w := math.Min(1, x*x)
+			require.InDelta(t, w/(w+others), b.at(Power(2), x), 1e-9)
+		}
+		require.InDelta(t, 1/float64(n), mean(n, Flat()), 1e-12)
+		require.InDelta(t, 1/(1+100*others), b.at(Power(2), -1), 1e-9, "before its start, as the clocks say: the floor")
+	}
+	require.InDelta(t, 1, whole(1).Share(Power(2)), 1e-12, "alone it gets all")
+}
+
+// What roundings, floors and staircases do to the mean share is known.
+func TestShareOfModels(t *testing.T) {
+	for _, c := range []struct {
+		model     string
+		parameter float64
+		two       float64 // of two, and of three
+		three     float64
+		within    float64
+	}{
+		{"dubbo", 0, .3044, .1875, 5e-4},
+		{"sermant", 2, .2152, .1299, 5e-4},
+		{"power", 2, .2152, .1299, 5e-4},
+		{"envoy", 1, .3113, .1914, 5e-4},
+		{"polaris", 1, .2985, .1835, 2e-3},
+	} {
+		s := model(t, settings.Warmup{Model: c.model, Curve: c.parameter, Window: window})
+		require.InDelta(t, c.two, mean(2, s), c.within, c.model)
+		require.InDelta(t, c.three, mean(3, s), c.within, c.model)
+		require.InDelta(t, 1, s.At(1.5), 0)
+		require.Less(t, s.Skewed(.6).At(1.5), 1., "by a clock that is behind it is not warm yet")
+	}
+}
+
+func TestShareBesideOthersThatAreCold(t *testing.T) {
+	b := Bucket{From: .4, To: .6, Others: []Other{{Cold: true}, {Cold: true}}}
+	require.InDelta(t, 1./3, b.Share(Power(2)), 1e-12, "all as young: nobody is protected")
+	b.Others[0].Ahead, b.Others[1].Ahead = 9, .25
+	require.InDelta(t, .25/(.25+1+.5625), b.at(Power(2), .5), 1e-12)
+	require.InDelta(t, powersOf(b).share(2), b.Share(Power(2)), 1e-12)
+	zero := Shape{func(float64) float64 { return 0 }}
+	b.Others[0].Ahead = 0
+	require.InDelta(t, 1./3, b.at(zero, 0), 1e-12, "where nobody weighs anything all are called")
+}
+
+func TestPowersAreShares(t *testing.T) {
+	for _, b := range []Bucket{whole(2), whole(7), {From: -.2, To: .1, Others: make([]Other, 2)}, {From: .9, To: 1.2, Others: make([]Other, 1)}} {
+		for _, c := range []float64{.1, 1, 2, 5} {
+			require.InDelta(t, b.Share(Power(c)), powersOf(b).share(c), 1e-12)
+		}
+	}
+}
+
+func TestCountAndConservation(t *testing.T) {
+	others := []Other{{Instance: "b", Got: 77}, {Instance: "c"}}
+	hits := []Hit{
+		{"g", "a", -.01}, // before
+		{"g", "a", 0}, {"g", "b", .49}, {"g", "b", .5}, {"h", "c", 1.1}, {"g", "a", 1.19},
+		{"g", "a", 1.2}, // after
+	}
+	got := Count(hits, "a", others, 2, 1.2)
+	require.Equal(t, []string{"g 0 0.5: 1 of 2, 1 0", "g 0.5 1: 0 of 1, 1 0", "g 1 1.2: 1 of 1, 0 0",
+		"h 0 0.5: 0 of 0, 0 0", "h 0.5 1: 0 of 0, 0 0", "h 1 1.2: 0 of 1, 0 1"}, show(got))
+	require.Zero(t, Missing(got))
+	require.Equal(t, 77, others[0].Got, "the caller's are left alone")
+
+	lost := Count(append(hits, Hit{"g", "", .1}, Hit{"g", "z", .2}), "a", others, 2, 1.2)
+	require.Equal(t, 2, Missing(lost))
+	twice := got[0]
+	twice.Got += 3
+	require.Equal(t, -3, twice.Missing())
+	require.Equal(t, 5, Missing(append(lost, twice)), "too many do not make up for too few")
+}
+
+func show(buckets []Bucket) (out []string) {
+	for _, b := range buckets {
+		s := fmt.Sprintf("%s %v %v: %d of %d,", b.Consumer, b.From, b.To, b.Got, b.Sent)
+		for _, o := range b.Others {
+			s += fmt.Sprint(" ", o.Got)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// exactly is a warm-up whose counts are, rounded, what a shape says.
+func exactly(n, perBucket int, s Shape) (out []Bucket) {
+	for i := range m + 2 {
+		b := whole(n)
+		b.From, b.To, b.Sent = float64(i)/m, float64(i+1)/m, perBucket
+		b.Got = int(math.Round(float64(perBucket) * b.Share(s)))
+		left := b.Sent - b.Got
+		for j := range b.Others {
+			b.Others[j] = Other{Instance: fmt.Sprint(j), Got: left / (n - 1)}
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+func TestGoodness(t *testing.T) {
+	b := exactly(2, 120, Power(2))
+	f := Goodness(b, Power(2))
+	require.True(t, f.Agrees(.01))
+	require.True(t, f.Regular(.01), "better than chance could")
+	require.InDelta(t, 1, f.Upper+f.Lower, 1e-9)
+	require.Equal(t, 17, f.DF, "the first five are joined with what makes them enough")
+	for _, other := range []Shape{Power(1), Power(3), Flat(), Power(2).Skewed(.2)} {
+		require.False(t, Goodness(b, other).Agrees(.01))
+	}
+	none := Goodness(nil, Power(2))
+	require.Equal(t, Fit{Upper: 1, Lower: 1}, none)
+	require.False(t, none.Regular(.01))
+	require.Zero(t, Goodness(exactly(1, 100, Flat()), Flat()).DF, "alone there is nothing to share")
+
+	// χ² by hand: two cells, each three standard deviations off.
+	two := []Bucket{{From: 1, To: 2, Sent: 400, Got: 230, Others: make([]Other, 1)}, {From: 2, To: 3, Sent: 400, Got: 170, Others: make([]Other, 1)}}
+	require.InDelta(t, 18, Goodness(two, Flat()).ChiSquare, 1e-9)
+	require.InDelta(t, math.Exp(-9), Goodness(two, Flat()).Upper, 1e-9, "of two degrees of freedom")
+	// The same stretch of two consumers is one cell: one balances the other.
+	two[1].From, two[1].To, two[1].Consumer = 1, 2, "h"
+	require.Zero(t, Goodness(two, Flat()).ChiSquare)
+}
+
+// The number of instances is each bucket's own.
+func TestGoodnessWhileTheNumberOfInstancesChanges(t *testing.T) {
+	b := append(exactly(3, 200, Power(1))[:10], exactly(2, 200, Power(1))[10:]...)
+	require.True(t, Goodness(b, Power(1)).Agrees(.01))
+	require.True(t, Exponent(b).Contains(1))
+	for i := range b {
+		b[i].Others = make([]Other, 1)
+	}
+	require.False(t, Goodness(b, Power(1)).Agrees(.01))
+}
+
+func TestBand(t *testing.T) {
+	points := Band(exactly(2, 120, Power(2)), Power(2), .95)
+	require.Len(t, points, m+2)
+	for _, p := range points {
+		require.LessOrEqual(t, p.Low, p.Seen())
+		require.GreaterOrEqual(t, p.High, p.Seen())
+	}
+	last := points[m]
+	require.InDelta(t, .5, last.Expected, 1e-9)
+	require.Equal(t, []float64{49. / 120, 71. / 120}, []float64{last.Low, last.High}, "binomial quantiles of 120 at ½")
+	require.Zero(t, points[0].Low)
+	require.Equal(t, Point{To: 1, High: 1}, Band([]Bucket{whole(2)}, Power(2), .95)[0], "nothing sent: anything goes")
+
+	// Nothing but the band's own share is outside.
+	var out, all float64
+	s := synthetic{n: 2, warmup: power(2), requests: 2400, balancer: settings.Random}
+	for seed := range uint64(100) {
+		for _, p := range Band(s.run(t, seed), model(t, s.warmup), .95) {
+			all++
+			if p.Seen() < p.Low || p.Seen() > p.High {
+				out++
+			}
+		}
+	}
+	require.InDelta(t, .04, out/all, .02)
+}
+
+func TestExponent(t *testing.T) {
+	for _, n := range []int{2, 5} {
+		for _, c := range []float64{.5, 1, 2, 3, 5} {
+			e := Exponent(exactly(n, 100_000, Power(c)))
+			require.InDelta(t, c, e.Value, .02*c)
+			require.Equal(t, m*100_000, e.Requests, "those after the end tell nothing")
+		}
+	}
+	// The standard deviations that the theory gives: half the interval over 1.96.
+	for _, c := range []struct {
+		n, requests int
+		c, sd       float64
+	}{{2, 600, 1, .103}, {2, 600, 2, .177}, {2, 2400, 1, .051}, {2, 2400, 2, .089}, {3, 2400, 1, .066}, {3, 2400, 2, .116}} {
+		e := Exponent(exactly(c.n, c.requests/m, Power(c.c)))
+		require.InDelta(t, c.sd, (e.High-e.Low)/2/1.96, .1*c.sd, "%+v", c)
+		require.True(t, e.Contains(c.c))
+	}
+	none := Exponent(exactly(2, 100, Flat())[m:])
+	require.Equal(t, Estimate{Value: 1, Low: MinExponent, High: MaxExponent}, none)
+	require.False(t, none.Contains(1), "nothing seen is no proof")
+
+	flat := Exponent(exactly(2, 120, Flat()))
+	require.InDelta(t, MinExponent, flat.Low, 1e-9, "open downwards: it did not warm up")
+	require.Less(t, flat.High, .2)
+}
+
+func TestNeeded(t *testing.T) {
+	for _, s := range []synthetic{
+		{n: 2, warmup: power(2), balancer: settings.Random},
+		{n: 5, warmup: power(1), balancer: settings.Random},
+		{n: 5, warmup: power(2), balancer: settings.RoundRobin},
+	} {
+		c := s.warmup.Curve
+		s.requests = Needed(s.n, c, neighbour(c), .99)
+		told := s.rate(t, 300, func(b []Bucket) bool { return !Exponent(b).Contains(neighbour(c)) })
+		t.Logf("n=%d: %d requests tell %v from %v in %.1f %%", s.n, s.requests, c, neighbour(c), 100*told[0])
+		require.GreaterOrEqual(t, told[0], .95)
+	}
+	require.Equal(t, math.MaxInt, Needed(1, 1, 2, .99))
+	require.Equal(t, math.MaxInt, Needed(2, 2, 2, .99))
+	require.Less(t, Needed(5, 2, 1, .99), 2400)
+}
+
+func TestGoverned(t *testing.T) {
+	all := Governed(exactly(2, 120, Power(2)), Power(2))
+	require.InDelta(t, 1, all.Value, .02)
+	none := Governed(exactly(2, 120, Flat()), Power(2))
+	require.InDelta(t, 0, none.Value, .02)
+	require.Zero(t, none.Low)
+	require.False(t, none.Contains(1))
+
+	for _, balancer := range []string{settings.Random, settings.RoundRobin} {
+		s := synthetic{n: 3, warmup: power(2), requests: 4800, balancer: balancer, ungoverned: 3}
+		shape := model(t, s.warmup)
+		got := s.rate(t, 40,
+			func(b []Bucket) bool { return Governed(b, shape).Contains(.7) },
+			func(b []Bucket) bool { return Governed(b, shape).Contains(1) },
+			func(b []Bucket) bool { return Goodness(b, shape).Agrees(alpha) })
+		require.GreaterOrEqual(t, got[0], .9, "three consumers of ten do without weights")
+		require.Zero(t, got[1])
+		require.Zero(t, got[2])
+		// By consumer it is told whose fault it is.
+		b := s.run(t, 1)
+		for i := range 10 {
+			one := of(b, fmt.Sprint(i))
+			require.Equal(t, i >= 3, Governed(one, shape).Value > .5, "consumer %d", i)
+		}
+	}
+	require.Zero(t, Governed(exactly(2, 120, Flat()), Flat()).Requests, "without a curve there is nothing to follow")
+}
+
+func of(buckets []Bucket, consumer string) (out []Bucket) {
+	for _, b := range buckets {
+		if b.Consumer == consumer {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func TestFair(t *testing.T) {
+	f := Fair(exactly(4, 300, Power(2)))
+	require.True(t, f.Agrees(.01))
+	require.Equal(t, 2, f.DF, "three warm ones, added up")
+	require.Zero(t, f.Spread)
+
+	rows := []Bucket{
+		{Others: []Other{{Instance: "a", Got: 60}, {Instance: "b", Got: 40}, {Instance: "c", Got: 1, Cold: true}}},
+		{Others: []Other{{Instance: "b", Got: 40}, {Instance: "a", Got: 60}}},
+		{Others: []Other{{Instance: "a", Got: 500}}},                        // alone
+		{Others: []Other{{Instance: "a", Got: 3}, {Instance: "d", Got: 0}}}, // too few
+	}
+	f = Fair(rows)
+	require.InDelta(t, 8, f.ChiSquare, 1e-9, "120 and 80 where 100 were due")
+	require.InDelta(t, .4, f.Spread, 1e-9)
+	require.Equal(t, 1, f.DF)
+	require.False(t, f.Agrees(.01))
+	require.Equal(t, Fairness{Fit: Fit{Upper: 1, Lower: 1}}, Fair(nil))
+}
+
+func TestStep(t *testing.T) {
+	smooth := exactly(2, 120, Power(2))
+	require.Greater(t, Step(smooth, Power(2)).P, .5)
+
+	// It held back until the end, then was let loose.
+	b := exactly(2, 120, Power(2))
+	b[m-1].Got = 12
+	j := Step(b, Power(2))
+	require.InDelta(t, (58.5-12)/120, j.Size, .001)
+	require.Less(t, j.P, 1e-6)
+	require.Greater(t, j.Low, 0.)
+	require.Equal(t, Jump{Low: -1, High: 1, P: 1}, Step(b[:m], Power(2)), "nothing after the end")
+	require.Equal(t, Jump{Low: -1, High: 1, P: 1}, Step(b[m:], Power(2)), "nothing before it")
+}
+
+// Negative controls: the original's defects are seen, each by the test that is
+// for it.
+func TestDefectsAreSeen(t *testing.T) {
+	const requests = 2400
+	declared := func(parameter float64, w settings.Warmup) Shape {
+		w.Curve = parameter
+		return model(t, w)
+	}
+	for _, c := range []struct {
+		name string
+		synthetic
+		declared settings.Warmup
+		fit      bool // agrees
+		fair     bool
+	}{
+		{"warm-up off", synthetic{n: 2}, power(2), false, true},
+		{"a clock that is behind, safely", synthetic{n: 3, warmup: power(1), skew: 30 * time.Second}, power(1), false, true},
+		{"a clock that is behind, to the full", synthetic{n: 3, warmup: linear("sermant-skew"), skew: 30 * time.Second}, linear("sermant"), false, true},
+		{"a clock that is behind, mirrored", synthetic{n: 3, warmup: linear("polaris-mirror"), skew: 60 * time.Second}, linear("polaris"), false, true},
+		{"the guard, of two", synthetic{n: 2, warmup: linear("polaris-guard")}, linear("polaris"), false, true},
+		{"the guard, of three", synthetic{n: 3, warmup: linear("polaris-guard")}, linear("polaris"), true, true},
+		{"the remainder, to itself", synthetic{n: 3, warmup: linear("polaris-remainder")}, linear("polaris"), false, true},
+		{"the staircase", synthetic{n: 3, warmup: linear("polaris")}, linear("polaris"), true, true},
+		{"envoy", synthetic{n: 3, warmup: settings.Warmup{Model: "envoy", Curve: 2, Window: window}},
+			settings.Warmup{Model: "envoy", Curve: 2, Window: window}, true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, c.balancer = range []string{settings.Random, settings.RoundRobin} {
+				c.requests = requests
+				shape := declared(c.declared.Curve, c.declared)
+				got := c.rate(t, 20,
+					func(b []Bucket) bool { return Goodness(b, shape).Agrees(alpha / 10) },
+					func(b []Bucket) bool { return Fair(b).Agrees(alpha / 10) })
+				require.Equal(t, c.fit, got[0] > .5, "%s: fit", c.balancer)
+				require.True(t, got[0] == 0 || got[0] > .9, "%s: fit %v", c.balancer, got[0])
+				require.Equal(t, c.fair, got[1] > .9, "%s: fairness", c.balancer)
+			}
+		})
+	}
+	require.True(t, Goodness(synthetic{n: 3, warmup: power(1), requests: requests, skew: 30 * time.Second}.run(t, 1), Power(1).Skewed(.25)).Agrees(alpha),
+		"the shift is predicted")
+}
+
+func linear(model string) settings.Warmup {
+	return settings.Warmup{Model: model, Curve: 1, Window: window}
+}
+
+// The remainder that goes to another than the one that warms up leaves that
+// one's share as promised: only the shares of the rest tell.
+func TestTheRemainderIsUnfair(t *testing.T) {
+	s := synthetic{n: 4, warmup: linear("polaris-remainder"), requests: 2400, balancer: settings.RoundRobin, young: 2}
+	b := s.run(t, 1)
+	require.True(t, Goodness(b, model(t, linear("polaris"))).Agrees(alpha))
+	f := Fair(b)
+	require.False(t, f.Agrees(alpha))
+	require.Greater(t, f.Spread, .2)
+}

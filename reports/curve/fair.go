@@ -1,0 +1,96 @@
+package curve
+
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+// Fairness is how the instances that are warm share what is left to them.
+type Fairness struct {
+	Fit
+	// Spread is the largest distance between two of them, as a share of what
+	// each should have got: 0 is fair, 1 is that one got the double of another's.
+	Spread float64
+}
+
+// Fair tests that the warm instances of each bucket got the same. Buckets with
+// the same warm instances are added up; where those expect too little, they
+// are left out.
+func Fair(buckets []Bucket) Fairness {
+	sets := map[string]map[string]int{}
+	var order []string
+	for _, b := range buckets {
+		warm := slices.DeleteFunc(slices.Clone(b.Others), func(o Other) bool { return o.Cold })
+		var names []string
+		for _, o := range warm {
+			names = append(names, o.Instance)
+		}
+		slices.Sort(names)
+		key := strings.Join(names, "\x00")
+		if sets[key] == nil {
+			sets[key] = map[string]int{}
+			order = append(order, key)
+		}
+		for _, o := range warm {
+			sets[key][o.Instance] += o.Got
+		}
+	}
+	var chi float64
+	var df int
+	out := Fairness{}
+	for _, key := range order {
+		got := sets[key]
+		low, high, total := math.MaxInt, 0, 0
+		for _, k := range got {
+			low, high, total = min(low, k), max(high, k), total+k
+		}
+		each := float64(total) / float64(len(got))
+		if len(got) < 2 || each < leastExpected {
+			continue
+		}
+		for _, k := range got {
+			chi += (float64(k) - each) * (float64(k) - each) / each
+		}
+		df += len(got) - 1
+		out.Spread = max(out.Spread, float64(high-low)/each)
+	}
+	out.Fit = fitOf(chi, df)
+	return out
+}
+
+// Jump is the step that the share makes at the end of a warm-up, over the one
+// that the shape makes (a curve that reaches 1 makes none).
+type Jump struct {
+	Size, Low, High float64 // share of all requests; its interval at 95 %
+	P               float64 // of one as large or larger, either way, where there is none
+}
+
+// Step compares the stretches next to the end of the window, on either side.
+// Without requests on both there is no step that could be told: P is 1.
+func Step(buckets []Bucket, shape Shape) Jump {
+	before, after := cell{from: math.Inf(-1)}, cell{from: math.Inf(1)}
+	for _, c := range cells(buckets, shape) {
+		if c.sent == 0 {
+			continue
+		}
+		if c.to <= 1 && c.from > before.from {
+			before = c
+		}
+		if c.from >= 1 && c.from < after.from {
+			after = c
+		}
+	}
+	if before.sent == 0 || after.sent == 0 {
+		return Jump{Low: -1, High: 1, P: 1}
+	}
+	size := (after.got-after.expected)/after.sent - (before.got-before.expected)/before.sent
+	sd := math.Sqrt(after.vary/after.sent/after.sent + before.vary/before.sent/before.sent)
+	// A count is a whole number: half a request either way tells nothing.
+	half := (1/after.sent + 1/before.sent) / 2
+	const z = 1.959963984540054 // 0.975 of the normal law
+	return Jump{
+		Size: size, Low: size - z*sd - half, High: size + z*sd + half,
+		P: math.Erfc(max(0, math.Abs(size)-half) / sd / math.Sqrt2),
+	}
+}

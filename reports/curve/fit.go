@@ -1,0 +1,129 @@
+package curve
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+)
+
+// leastExpected is how many requests a cell must expect, of those that go to
+// the one that warms up and of the rest, to count by itself; smaller ones are
+// joined. It keeps the statistic's law close to χ² far out in its tail.
+const leastExpected = 10
+
+// Fit is how counts agree with what was expected of them: Pearson's
+// χ² = Σ (k−E)²/V over DF cells, V the binomial variance.
+type Fit struct {
+	ChiSquare float64
+	DF        int
+	// Upper is the probability of a χ² as large or larger if the counts follow
+	// the model by chance; small means: they do not follow it.
+	Upper float64
+	// Lower is that of one as small or smaller; small means: more regular than
+	// chance, as round robin makes them.
+	Lower float64
+}
+
+// Agrees tells whether the counts are as the model says, at a probability of
+// false alarm of alpha. With no cell at all nothing speaks against it, and
+// nothing for it: see DF.
+func (f Fit) Agrees(alpha float64) bool { return f.Upper >= alpha }
+
+// Regular tells whether the counts are more regular than chance allows, at a
+// probability of alpha of saying so wrongly.
+func (f Fit) Regular(alpha float64) bool { return f.DF > 0 && f.Lower < alpha }
+
+func fitOf(chi float64, df int) Fit {
+	if df <= 0 {
+		return Fit{Upper: 1, Lower: 1}
+	}
+	a, x := float64(df)/2, chi/2
+	return Fit{ChiSquare: chi, DF: df, Upper: mathext.GammaIncRegComp(a, x), Lower: mathext.GammaIncReg(a, x)}
+}
+
+// Goodness tests the share of the one that warms up, over all buckets given,
+// against a shape. Each cell is a stretch over all consumers; neighbours are
+// joined until at least 10 requests are expected on either side.
+func Goodness(buckets []Bucket, shape Shape) Fit {
+	var chi float64
+	joined := join(cells(buckets, shape))
+	for _, c := range joined {
+		chi += (c.got - c.expected) * (c.got - c.expected) / c.vary
+	}
+	return fitOf(chi, len(joined))
+}
+
+// join joins neighbours until each expects enough; what is left over at the end
+// goes to the last.
+func join(in []cell) []cell {
+	var out []cell
+	var open cell
+	var isOpen bool
+	for _, c := range in {
+		if isOpen {
+			c = open.plus(c)
+		}
+		open, isOpen = c, true
+		if math.Min(c.expected, c.sent-c.expected) >= leastExpected {
+			out, isOpen = append(out, c), false
+		}
+	}
+	if isOpen && len(out) > 0 {
+		out[len(out)-1] = out[len(out)-1].plus(open)
+	}
+	return out
+}
+
+// Point is one stretch of a warm-up, seen and expected.
+type Point struct {
+	From, To  float64 // age, in windows
+	Sent, Got int
+	Expected  float64 // share of Sent
+	Low, High float64 // share: its band, between which it falls with at least the confidence asked for
+}
+
+// Seen is the share seen; NaN where nothing was sent.
+func (p Point) Seen() float64 { return float64(p.Got) / float64(p.Sent) }
+
+// Band is the share of each stretch over all consumers, with what was expected
+// of it and the band around that: exact binomial quantiles at the confidence
+// (0..1), which are wide where few requests were sent. A band that is asked of
+// each stretch at 0.95 is left by one in twenty.
+func Band(buckets []Bucket, shape Shape, confidence float64) []Point {
+	var out []Point
+	for _, c := range cells(buckets, shape) {
+		p := Point{From: c.from, To: c.to, Sent: int(c.sent), Got: int(c.got), High: 1}
+		if c.sent > 0 {
+			p.Expected = c.expected / c.sent
+			tail := (1 - confidence) / 2
+			p.Low = float64(quantile(p.Sent, p.Expected, tail)) / c.sent
+			p.High = float64(quantile(p.Sent, p.Expected, 1-tail)) / c.sent
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// quantile is the smallest k with P(K ≤ k) ≥ q, K binomial of n trials.
+func quantile(n int, p, q float64) int {
+	low, high := 0, n
+	for low < high {
+		k := (low + high) / 2
+		if cumulative(n, k, p) >= q {
+			high = k
+		} else {
+			low = k + 1
+		}
+	}
+	return low
+}
+
+func cumulative(n, k int, p float64) float64 {
+	switch {
+	case k >= n || p <= 0:
+		return 1
+	case p >= 1:
+		return 0
+	}
+	return mathext.RegIncBeta(float64(n-k), float64(k)+1, 1-p)
+}
