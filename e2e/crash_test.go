@@ -25,7 +25,7 @@ func TestKilledAtAnyMoment(t *testing.T) { killAtMoments(t, 5) }
 // directories, each at a random moment of its own n-th part of a run; and lets
 // a last one through.
 func killAtMoments(t *testing.T, n int) {
-	const whole = 5 * time.Second // of the run: coming up, and its four seconds
+	const whole = 4500 * time.Millisecond // the load lasts four seconds, and coming up takes one
 	exe, base := ourOwn(t), t.TempDir()
 	random := rand.New(rand.NewPCG(crashSeed, 0))
 	for i := range n {
