@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// binary is the file that the image is made of.
-type binary struct {
+// program is the file that the image is made of.
+type program struct {
 	path string
 	arch string // as GOARCH names it
 	size int64  // bytes
@@ -21,7 +21,7 @@ const module = "zeroloss"
 
 // readBinary checks that the file at path would run as the only file of a
 // system of architecture arch ("" is any).
-func readBinary(path, arch string) (*binary, error) {
+func readBinary(path, arch string) (*program, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the image's binary: %w", err)
@@ -31,7 +31,7 @@ func readBinary(path, arch string) (*binary, error) {
 		return nil, fmt.Errorf("reading the image's binary: %w", err)
 	}
 	defer f.Close()
-	b := &binary{path: path, size: info.Size()}
+	b := &program{path: path, size: info.Size()}
 	if b.arch, err = machine(f); err != nil {
 		return nil, unfit(path, arch, err)
 	}

@@ -115,7 +115,7 @@ func configured(img v1.Image, arch string) (v1.Image, error) {
 	return img, nil
 }
 
-func described(img v1.Image, b *binary) (*Image, error) {
+func described(img v1.Image, b *program) (*Image, error) {
 	digest, err := img.Digest()
 	if err != nil {
 		return nil, fmt.Errorf("computing the image's digest: %w", err)

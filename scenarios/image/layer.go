@@ -44,7 +44,7 @@ func files() map[string]string {
 }
 
 // layer packs the one layer of the image. It is compressed once and kept.
-func (b *binary) layer() (v1.Layer, error) {
+func (b *program) layer() (v1.Layer, error) {
 	var packed bytes.Buffer
 	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	if err != nil {
@@ -60,7 +60,7 @@ func (b *binary) layer() (v1.Layer, error) {
 
 // tar writes the image's file system. Owners, times and order are fixed, so
 // the same binary gives the same bytes.
-func (b *binary) tar(w io.Writer) error {
+func (b *program) tar(w io.Writer) error {
 	t := tar.NewWriter(w)
 	put := func(h tar.Header, r io.Reader) error {
 		h.ModTime, h.Format = epoch, tar.FormatUSTAR
