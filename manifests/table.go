@@ -2,9 +2,12 @@ package manifests
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"zeroloss/manifests/input"
 )
 
 // Switches is what the originals' names say about a workload, in one type.
@@ -71,7 +74,7 @@ func Table() []Switch {
 		{polarisConfig, "further switches, as JSON", nothing}, // unfolded before the table is asked
 		{"spring.cloud.polaris.lossless.enabled", "lossless of Polaris", toggle(func(s *Switches) **bool { return &s.Polaris })},
 		{"spring.cloud.polaris.lossless.delay-register-interval", "milliseconds before registering", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.PolarisDelay })},
-		{"spring.cloud.polaris.lossless.health-check-path", "register once this answers", word(func(s *Switches) *string { return &s.HealthPath })},
+		{"spring.cloud.polaris.lossless.health-check-path", "register once this answers", rooted(func(s *Switches) *string { return &s.HealthPath })},
 		{"spring.cloud.polaris.lossless.health-check-interval", "milliseconds between asking it", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.HealthInterval })},
 		{"spring.cloud.polaris.lossless.port", "admin port; only 28080 is known here", only("28080")},
 
@@ -83,6 +86,19 @@ func Table() []Switch {
 		{"spring.cloud.nacos.discovery.server-addr", "address of the registry", address},
 		{"dubbo.registry.address", "address of the registry", address},
 	}
+}
+
+// Switched are the switches with one more set, as if a label said so.
+func (s Switches) Switched(name, value string) (Switches, error) {
+	table := Table()
+	i := slices.IndexFunc(table, func(row Switch) bool { return row.Name == name })
+	if i < 0 {
+		return s, fmt.Errorf("unknown switch %q (%s)", name, input.DidYouMean(name, switchNames()))
+	}
+	if err := table[i].set(&s, value); err != nil {
+		return s, fmt.Errorf("%s: %w (%s)", name, err, table[i].Says)
+	}
+	return s, nil
 }
 
 const polarisConfig = "polarismesh.cn/javaagentConfig"
@@ -142,6 +158,15 @@ func word(field func(*Switches) *string) func(*Switches, string) error {
 		}
 		*field(s) = value
 		return nil
+	}
+}
+
+func rooted(field func(*Switches) *string) func(*Switches, string) error {
+	return func(s *Switches, value string) error {
+		if value != "" && !strings.HasPrefix(value, "/") {
+			return fmt.Errorf("path %q does not begin with a slash; write /%s", value, value)
+		}
+		return word(field)(s, value)
 	}
 }
 

@@ -34,8 +34,13 @@ type Config struct {
 }
 
 // ConfigOf takes a Config out of a service's settings.
+// Of an aged instance, delay and warm-up are past.
 func ConfigOf(d settings.Document) Config {
-	return Config{Online: d.Online, Offline: d.Offline, PushDelay: d.Registry.PushDelay}
+	c := Config{Online: d.Online, Offline: d.Offline, PushDelay: d.Registry.PushDelay}
+	if d.Online.Aged {
+		c.Online.Delay, c.Online.HealthPath, c.Online.Warmup = 0, "", settings.Warmup{}
+	}
+	return c
 }
 
 // EventKind says what happened. The zero kind is a deadline that has come.
@@ -45,6 +50,7 @@ type EventKind string
 // is not awaited (any more) is ignored.
 const (
 	Deadline       EventKind = ""              // nothing: a time that Next named has come
+	Begun          EventKind = "begun"         // the process runs, and the settings want it registered early
 	Listening      EventKind = "listening"     // the business port is open
 	Probed         EventKind = "probed"        // of ProbeHealth; OK: it answered 2xx
 	RegisterDone   EventKind = "registered"    // of Register; OK: the registry has acknowledged

@@ -107,7 +107,7 @@ func Replay(lines []machine.Line) error {
 
 func (m *Machine) handle(now time.Duration, e Event) {
 	switch e.Kind {
-	case Listening:
+	case Begun, Listening:
 		m.onListening(now)
 	case Offline:
 		m.onOffline(now, e)

@@ -12,6 +12,7 @@ const (
 	registerMost   = 5 * time.Second        // between attempts
 )
 
+// onListening begins to come online; of an early one, before it listens.
 func (m *Machine) onListening(now time.Duration) {
 	if m.listening || m.offline || m.term {
 		return

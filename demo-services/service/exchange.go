@@ -72,7 +72,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
 		x.Refuse(http.StatusBadRequest, err.Error())
 		return
 	}
-	s.pool.toil(ctx)
+	s.pool.toil(s.gone)
 	s.handler(x)
 }
 

@@ -54,7 +54,7 @@ func TestWorkFor(t *testing.T) {
 
 func TestPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPool(settings.Work{Workers: 2, Queue: 1, Duration: time.Second})
+		p := newPool(settings.Document{Work: settings.Work{Workers: 2, Queue: 1, Duration: time.Second}})
 		begin := time.Now()
 		var done, full int
 		ended := make(chan bool)
@@ -65,7 +65,7 @@ func TestPool(t *testing.T) {
 					return
 				}
 				defer p.leave()
-				p.toil(t.Context())
+				p.toil(t.Context().Done())
 				ended <- true
 			}()
 		}
@@ -88,6 +88,28 @@ func TestPool(t *testing.T) {
 		require.False(t, p.enter(ctx), "who gives up leaves the queue")
 		require.EqualValues(t, 2, p.inside.Load())
 	})
+}
+
+// TestWorkGoesOnWithoutItsCaller: only the service's own end cuts it short.
+func TestWorkGoesOnWithoutItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(settings.Document{Work: settings.Work{Workers: 1, Duration: time.Second}})
+		begin := time.Now()
+		p.toil(nil)
+		require.Equal(t, time.Second, time.Since(begin))
+		gone := make(chan struct{})
+		close(gone)
+		p.toil(gone)
+		require.Equal(t, time.Second, time.Since(begin))
+	})
+}
+
+// TestAgedPoolIsWarm: what has been in service for long has no cold start.
+func TestAgedPoolIsWarm(t *testing.T) {
+	d := settings.Document{Work: settings.Work{ColdCost: time.Second, ColdCount: 10}}
+	require.Equal(t, time.Second, workFor(newPool(d).work, 0))
+	d.Online.Aged = true
+	require.Zero(t, workFor(newPool(d).work, 0))
 }
 
 func TestCallTimeoutsAreNested(t *testing.T) {

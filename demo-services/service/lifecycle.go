@@ -196,7 +196,7 @@ func (s *Service) identity() lossless.Identity {
 func (s *Service) host() registry.Host {
 	w := s.doc.Online.Warmup
 	m := registry.Meta{Instance: s.hop.Instance, Tag: s.doc.Tag, Start: s.started}
-	if w.Window > 0 {
+	if w.Window > 0 && !s.doc.Online.Aged {
 		m.Warmup, m.Model, m.Curve = w.Window, w.Model, w.Curve
 	}
 	return registry.NewHost(s.doc.IP, s.port(), m)

@@ -25,7 +25,11 @@ type pool struct {
 	served  atomic.Int64
 }
 
-func newPool(w settings.Work) *pool {
+func newPool(d settings.Document) *pool {
+	w := d.Work
+	if d.Online.Aged {
+		w.ColdCount = 0
+	}
 	if w.Workers <= 0 {
 		w.Workers = defaultWorkers
 	}
@@ -62,8 +66,10 @@ func (p *pool) leave() {
 }
 
 // toil does the request's own work: it takes its time, as a service does that
-// waits for its database.
-func (p *pool) toil(ctx context.Context) {
+// waits for its database. It goes on when its caller has gone, as the threads
+// of the originals do: only so does a flood of requests that time out keep a
+// cold instance from serving others.
+func (p *pool) toil(gone <-chan struct{}) {
 	d := workFor(p.work, p.served.Add(1)-1)
 	if d <= 0 {
 		return
@@ -72,7 +78,7 @@ func (p *pool) toil(ctx context.Context) {
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-ctx.Done():
+	case <-gone:
 	}
 }
 

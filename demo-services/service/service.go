@@ -141,7 +141,7 @@ func newService(o Options, j *journal, quit context.CancelCauseFunc) *Service {
 	s := &Service{
 		doc: d, journal: j, handler: o.Handler, quit: quit, zero: time.Now(),
 		hop:     record.Hop{Service: d.Service, Instance: identity(d), Tag: d.Tag},
-		pool:    newPool(d.Work),
+		pool:    newPool(d),
 		callers: callers{list: lossless.Callers{Memory: d.Offline.ConsumerMemory}},
 		plain:   []string{"text/plain; charset=utf-8"},
 		gone:    make(chan struct{}),
@@ -220,7 +220,10 @@ func (s *Service) openAdmin() error {
 
 // listen opens the business port, after the time that starting up takes.
 func (s *Service) listen(ctx context.Context) {
-	if pause(ctx, s.doc.Online.StartUp) != nil {
+	if s.doc.Online.Early {
+		s.life.put(lossless.Event{Kind: lossless.Begun})
+	}
+	if !s.doc.Online.Aged && pause(ctx, s.doc.Online.StartUp) != nil {
 		return
 	}
 	ln, err := net.Listen("tcp", net.JoinHostPort(s.doc.IP, strconv.Itoa(s.doc.Port)))

@@ -99,6 +99,13 @@ type Offline struct {
 
 // Online says how the instance comes.
 type Online struct {
+	// Aged: it has been in service for long. Start-up, delay, warm-up and cold
+	// start lie behind it.
+	Aged bool `json:"aged,omitempty"`
+	// Early registers as soon as the process runs, before it can serve: what
+	// nobody should do, and some frameworks did.
+	Early bool `json:"early,omitempty"`
+
 	StartUp     time.Duration `json:"startUp"`     // before it listens
 	Delay       time.Duration `json:"delay"`       // listening to registering
 	HealthPath  string        `json:"healthPath"`  // register once this answers 2xx; "" is by delay
@@ -108,8 +115,8 @@ type Online struct {
 
 // Warmup is a curve for consumers to follow; Window 0 is none.
 type Warmup struct {
-	Model  string        `json:"model"` // linear, power
-	Curve  float64       `json:"curve"` // exponent of power
+	Model  string        `json:"model"` // of package warmup
+	Curve  float64       `json:"curve"` // its parameter; 0 is its own
 	Window time.Duration `json:"window"`
 }
 
@@ -136,6 +143,7 @@ type Consumer struct {
 	MarkTTL           time.Duration `json:"markTTL"`       // 0 is 120 s
 	KeepWhenEmpty     bool          `json:"keepWhenEmpty"` // the SDK's UpdateCacheWhenEmpty=false
 	RetryNextInstance bool          `json:"retryNextInstance"`
+	ClockSkew         time.Duration `json:"clockSkew,omitempty"` // its clock is ahead by so much, where it reckons the ages of others
 }
 
 // Work is what a request costs here.

@@ -19,6 +19,7 @@ type Plane struct {
 
 	now  time.Duration
 	ops  Op
+	zero bool     // time zero has been
 	down bool     // after Shutdown: nothing is started any more
 	out  []Action // of the step under way
 }
@@ -80,6 +81,7 @@ func (p *Plane) handle(e Event) {
 	case Begin, Tick, Signaled, Acked:
 		// Reconciling and expiring, which every step does, is all.
 	case Zero, SetBack:
+		p.zero = true
 		if !p.down {
 			p.cron.restart(p.now)
 		}

@@ -77,7 +77,7 @@ func (d *pod) start(p *Plane) {
 	d.incarnation++
 	d.phase, d.due = starting, p.now+startTimeout
 	d.started, d.probes, d.stop = false, nil, nil
-	d.startOp = d.act(p, Action{Kind: Start, Deadline: d.due})
+	d.startOp = d.act(p, Action{Kind: Start, Deadline: d.due, First: !p.zero && d.incarnation == 1})
 }
 
 func (d *pod) handle(p *Plane, e Event) {

@@ -170,6 +170,7 @@ type Action struct {
 	Probe    *Probe          `json:"probe,omitempty"`
 	Sig      string          `json:"sig,omitempty"` // TERM, KILL, or INT: go at once, the run is over
 	On       bool            `json:"on,omitempty"`
+	First    bool            `json:"first,omitempty"` // Start: the pod is one of those that the run begins with
 	N        int             `json:"n,omitempty"`
 	Note     *record.Event   `json:"note,omitempty"` // At is filled in by the runtime
 }

@@ -80,11 +80,15 @@ func (c *compiler) problem(path, text, hint string) {
 }
 
 func (c *compiler) warn(path, text, fix string) {
-	c.p.Warnings = append(c.p.Warnings, Finding{File: c.s.File, Line: c.s.Line(path), Text: text, Fix: fix})
+	c.warnAt(c.s.File, c.s.Line(path), text, fix)
 }
 
+// warnAt tells each thing once, however often it is come upon.
 func (c *compiler) warnAt(file string, line int, text, fix string) {
-	c.p.Warnings = append(c.p.Warnings, Finding{File: file, Line: line, Text: text, Fix: fix})
+	f := Finding{File: file, Line: line, Text: text, Fix: fix}
+	if !slices.Contains(c.p.Warnings, f) {
+		c.p.Warnings = append(c.p.Warnings, f)
+	}
 }
 
 // findings takes over what the manifests' decoder has remarked.
@@ -115,17 +119,20 @@ func (c *compiler) workloads() {
 		}
 	}
 	c.p.Control = control.Config{ClockStart: c.s.Spec.Time.Start.Time(), Speed: c.speed, Seed: c.seed}
+	c.governance()
 	for _, w := range c.m.Workloads {
 		d := c.s.Spec.Set[w.Name]
+		c.switches(w.Name)
 		w = c.with(w, d)
 		c.hookFits(w, d)
 		c.p.Workloads = append(c.p.Workloads, Workload{
-			Name: w.Name, Role: string(w.Role), Service: w.Service, Tag: w.Tag, Replicas: w.Replicas,
+			Name: w.Name, Role: string(w.Role), Service: w.Service, Tag: w.Tag, Replicas: w.Replicas, Cold: d.Begins == "cold",
 			Settings: c.settings(w, d), Env: w.Env, Labels: w.Labels, File: w.File, Line: w.Line,
 		})
 		c.p.Control.Workloads = append(c.p.Control.Workloads, c.pods(w))
 	}
 	c.oneServiceARole()
+	c.alone()
 }
 
 // oneServiceARole refuses two names in the registry for one place of the

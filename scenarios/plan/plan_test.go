@@ -226,6 +226,68 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
+// TestRulesOfGovernance: what a label says goes before the rule, what it leaves
+// open is the rule's.
+func TestRulesOfGovernance(t *testing.T) {
+	online := func(w, lines string) settings.Online {
+		t.Helper()
+		return workload(t, compiled(t, minimal(lines), Options{}), w).Settings.Online
+	}
+	every := 5 * time.Second
+	two := settings.Warmup{Model: "power", Curve: 2, Window: 2 * time.Minute}
+	for name, c := range map[string]struct {
+		lines string
+		want  settings.Online
+	}{
+		"half a rule":        {"  governance: [{online: spring-cloud-c, window: 60s}]\n", settings.Online{HealthEvery: every, Warmup: settings.Warmup{Model: "power", Curve: 2, Window: time.Minute}}},
+		"a version's":        {"  governance: [{online: spring-cloud-c, version: base, curve: 1, delay: 3s}]\n", settings.Online{HealthEvery: every, Delay: 3 * time.Second, Warmup: settings.Warmup{Model: "power", Curve: 1, Window: 2 * time.Minute}}},
+		"another's":          {"  governance: [{online: spring-cloud-b, window: 60s}]\n", settings.Online{HealthEvery: every}},
+		"by health":          {"  governance: [{online: spring-cloud-c, healthPath: /up, healthEvery: 2s}]\n", settings.Online{HealthEvery: 2 * time.Second, HealthPath: "/up"}},
+		"a model's own":      {"  governance: [{online: spring-cloud-c, model: envoy, window: 60s}]\n", settings.Online{HealthEvery: every, Warmup: settings.Warmup{Model: "envoy", Window: time.Minute}}},
+		"no rule":            {"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n", settings.Online{HealthEvery: every, Warmup: two}},
+		"a label without":    {"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n  governance: [{online: spring-cloud-c, window: 60s}]\n", settings.Online{HealthEvery: every, Warmup: settings.Warmup{Model: "power", Curve: 2, Window: time.Minute}}},
+		"none over defaults": {"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n  governance: [{online: spring-cloud-c, model: none}]\n", settings.Online{HealthEvery: every}},
+		"Dubbo":              {"  set: {spring-cloud-c: {switches: {dubbo.provider.warmup: \"120000\", dubbo.provider.delay: \"5000\"}}}\n", settings.Online{HealthEvery: every, Delay: 5 * time.Second, Warmup: settings.Warmup{Model: "linear", Window: 2 * time.Minute}}},
+		"a difference":       {"  set: {spring-cloud-c: {delay: 7s}}\n  governance: [{online: spring-cloud-c, delay: 3s}]\n", settings.Online{HealthEvery: every, Delay: 7 * time.Second}},
+		"too early":          {"  set: {spring-cloud-c: {registers: too-early, startUp: 3s}}\n", settings.Online{HealthEvery: every, Early: true, StartUp: 3 * time.Second}},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, online("spring-cloud-c", c.lines)) })
+	}
+	p := compiled(t, minimal(`  set: {spring-cloud-c: {switches: {mse.lossless.enable: "true", mse.lossless.warmupTime: "30", mse.lossless.funcType: "3", mse.lossless.delayTime: "4"}}}
+  governance: [{online: spring-cloud-c, window: 60s, delay: 5s}]
+`), Options{Speed: 2})
+	require.Equal(t, settings.Online{HealthEvery: every / 2, Delay: 2 * time.Second, Warmup: settings.Warmup{Model: "power", Curve: 3, Window: 15 * time.Second}}, workload(t, p, "spring-cloud-c").Settings.Online)
+	require.Len(t, p.Warnings, 3, "each is told")
+	for _, w := range p.Warnings {
+		require.Equal(t, 10, w.Line)
+		require.Contains(t, w.Text, "goes before the rule")
+	}
+}
+
+// TestAlone: a warm-up beside nobody does nothing, and is told.
+func TestAlone(t *testing.T) {
+	text := "  governance: [{online: spring-cloud-c, window: 60s}]\n"
+	require.Empty(t, compiled(t, minimal(text), Options{}).Warnings)
+	p := compiled(t, minimal(text+"  set: {spring-cloud-c: {replicas: 1}}\n"), Options{})
+	require.Len(t, p.Warnings, 1)
+	require.Contains(t, p.Warnings[0].Text, "spring-cloud-c has one instance")
+	require.Equal(t, 9, p.Warnings[0].Line)
+}
+
+// TestAligned: the pod is asked whether it is registered.
+func TestAligned(t *testing.T) {
+	p := compiled(t, minimal("  governance: [{online: spring-cloud-b, version: gray, aligned: false}, {online: spring-cloud-c, aligned: true}]\n  set: {spring-cloud-c: {switches: {msePilotAutoEnable: \"off\", spring.cloud.polaris.lossless.enabled: \"true\"}}}\n"), Options{})
+	require.Zero(t, workload(t, p, "spring-cloud-b-gray").Settings.MSE.ReadinessPort)
+	require.Equal(t, &control.HTTPGet{Port: 28080, Path: "/readiness", Scheme: "http"}, pods(t, p, "spring-cloud-c").Readiness.HTTPGet)
+	require.Equal(t, settings.MSE{}, workload(t, p, "spring-cloud-c").Settings.MSE)
+
+	p = compiled(t, minimal("  governance: [{online: spring-cloud-b, aligned: true}]\n"), Options{})
+	require.Equal(t, 20002, pods(t, p, "spring-cloud-b").Readiness.TCPPort)
+	require.Len(t, p.Warnings, 1, "base B's label goes before the rule")
+	require.Contains(t, p.Warnings[0].Text, "aligned does nothing")
+	require.Equal(t, 55199, pods(t, p, "spring-cloud-b-gray").Readiness.HTTPGet.Port)
+}
+
 func TestDifferences(t *testing.T) {
 	p := compiled(t, minimal(`  set:
     spring-cloud-b:
@@ -353,6 +415,11 @@ func TestCompileBadInput(t *testing.T) {
 		{"below zero", "is: 0", `is: "< 0"`, "s.yaml:7: is: can never hold: lost < 0 is below zero"},
 		{"a class that cannot occur", "is: 0", `is: 0, class: rejected`, "s.yaml:7: class: rejected cannot occur: no workload of the arm has offline: reject"},
 		{"an unknown class", "is: 0", `is: 0, class: [refused, reset-before-bite]`, `s.yaml:7: unknown class "reset-before-bite" (did you mean reset-before-byte?)`},
+		{"a rule for nobody", "", "  governance: [{online: spring-cloud-d, window: 3s}]\n", `s.yaml:9: no workload is the service "spring-cloud-d" (did you mean spring-cloud-a?)`},
+		{"a rule for no version", "", "  governance: [{online: spring-cloud-b, version: grey, window: 3s}]\n", `s.yaml:9: spring-cloud-b has no version "grey" (did you mean gray?)`},
+		{"an unknown switch", "", "  set: {spring-cloud-b: {switches: {mse.lossless.warmupTme: \"3\"}}}\n", `s.yaml:9: unknown switch "mse.lossless.warmupTme" (did you mean mse.lossless.warmupTime?)`},
+		{"a switch's value", "", "  set: {spring-cloud-b: {switches: {mse.lossless.funcType: \"9\"}}}\n", `s.yaml:9: mse.lossless.funcType: "9" is no exponent between 1 and 5 (exponent of the warm-up curve)`},
+		{"another workload by switch", "", "  set: {spring-cloud-b: {switches: {alicloud.service.tag: blue}}}\n", `s.yaml:9: alicloud.service.tag makes another workload of it (change the manifest)`},
 		{"an unknown hop", "is: 0", `is: 0, hop: b->a`, `s.yaml:7: unknown hop "b->a" (did you mean b->c?)`},
 	}
 	for _, c := range cases {

@@ -25,10 +25,31 @@ func (c *compiler) with(w manifests.Workload, d spec.Difference) manifests.Workl
 	default:
 		w.PreStop = &manifests.Hook{Exec: []string{"/bin/sh", "-c", *d.PreStop}}
 	}
+	for _, name := range sortedKeys(d.Switches) {
+		// What is wrong with one is told once, by switches.
+		if s, err := w.Switches.Switched(name, d.Switches[name]); err == nil {
+			w.Switches = s
+		}
+	}
+	w = c.aligned(w, d)
 	if r := d.Readiness; r != nil {
 		w.Readiness = readiness(*r)
 	}
 	return w
+}
+
+// switches refuses those that cannot be set.
+func (c *compiler) switches(workload string) {
+	for _, name := range sortedKeys(c.s.Spec.Set[workload].Switches) {
+		path := "spec.set." + workload + ".switches." + name
+		if name == "msePilotCreateAppName" || name == "alicloud.service.tag" {
+			c.problem(path, name+" makes another workload of it", "change the manifest")
+			continue
+		}
+		if _, err := (manifests.Switches{}).Switched(name, c.s.Spec.Set[workload].Switches[name]); err != nil {
+			c.problem(path, err.Error(), "")
+		}
+	}
 }
 
 // hookFits warns of a hook that its grace period, which runs meanwhile, will

@@ -22,6 +22,7 @@ const (
 	healthEvery    = 5 * time.Second
 	mseWarmup      = 120 * time.Second
 	mseCurve       = 2
+	mseModel       = "power"
 	quiet          = time.Second
 	drainCap       = 30 * time.Second
 	consumerMemory = 60 * time.Second
@@ -49,7 +50,7 @@ func (c *compiler) settings(w manifests.Workload, d spec.Difference) settings.Do
 	}
 	c.families(&doc, w)
 	c.offline(&doc, w, d)
-	c.online(&doc, w.Switches, d)
+	doc.Online = c.online(w, d, c.ruleFor(w))
 	c.consumer(&doc, w, d)
 	doc.Work = settings.Work{
 		Duration: time.Duration(d.Work), ColdCost: time.Duration(d.ColdCost), ColdCount: number(d.ColdCount, 0),
@@ -69,7 +70,7 @@ func (c *compiler) families(doc *settings.Document, w manifests.Workload) {
 	if mseLossless(s) {
 		doc.MSE.OfflinePort = mseOffline
 	}
-	if mse && manifests.On(s.HTTPServer, true) && manifests.On(s.LosslessOnline, true) {
+	if mse && c.asksReadiness(w) {
 		doc.MSE.ReadinessPort = mseReadiness
 	}
 	if polaris {
@@ -117,33 +118,6 @@ func (c *compiler) offline(doc *settings.Document, w manifests.Workload, d spec.
 	o.ConsumerMemory = c.scaled(consumerMemory)
 }
 
-func (c *compiler) online(doc *settings.Document, s manifests.Switches, d spec.Difference) {
-	o := &doc.Online
-	if manifests.On(s.LosslessOnline, false) {
-		o.Delay = span(s.DelayTime, 0)
-		o.Warmup = settings.Warmup{Model: "power", Curve: mseCurve, Window: span(s.WarmupTime, mseWarmup)}
-		if s.WarmupCurve != nil {
-			o.Warmup.Curve = *s.WarmupCurve
-		}
-	}
-	if doc.Polaris.On {
-		o.HealthPath = s.HealthPath
-		if s.HealthPath == "" {
-			o.Delay = max(o.Delay, span(s.PolarisDelay, polarisDelay))
-		}
-	}
-	o.Delay = max(o.Delay, span(s.DubboDelay, 0))
-	if o.Warmup.Window == 0 && span(s.DubboWarmup, 0) > 0 {
-		o.Warmup = settings.Warmup{Model: "linear", Window: *s.DubboWarmup}
-	}
-	if d.Delay > 0 {
-		o.Delay = time.Duration(d.Delay)
-	}
-	o.Delay, o.StartUp = c.scaled(o.Delay), c.scaled(time.Duration(d.StartUp))
-	o.HealthEvery = c.scaled(span(s.HealthInterval, healthEvery))
-	o.Warmup.Window = c.scaled(o.Warmup.Window)
-}
-
 func (c *compiler) consumer(doc *settings.Document, w manifests.Workload, d spec.Difference) {
 	t := &doc.Consumer
 	t.Ungoverned = yes(d.Ungoverned, !doc.MSE.On && !doc.Polaris.On)
@@ -158,6 +132,7 @@ func (c *compiler) consumer(doc *settings.Document, w manifests.Workload, d spec
 	t.MarkTTL = c.scaled(given(d.MarkTTL, markTTL))
 	t.KeepWhenEmpty = yes(d.KeepWhenEmpty, false)
 	t.RetryNextInstance = d.Retry == "next-instance"
+	t.ClockSkew = c.scaled(time.Duration(d.ClockSkew))
 	c.warnRegistry(w)
 }
 

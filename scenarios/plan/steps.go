@@ -64,6 +64,10 @@ func (c *compiler) steps() {
 	for i, st := range c.s.Spec.Steps {
 		path := fmt.Sprintf("spec.steps[%d]", i)
 		step := Step{Name: st.Name, Line: c.s.Line(path)}
+		if st.Rule != nil {
+			c.problem(path+".rule", "a rule cannot be changed while a run is on yet", "put it under governance")
+			continue
+		}
 		switch {
 		case st.Scale != "":
 			step.Kind, step.Workload, step.N = "scale", st.Scale, *st.To

@@ -57,11 +57,14 @@ type Arm struct {
 
 // Workload is a Deployment of a demo service.
 type Workload struct {
-	Name     string            `json:"name"`
-	Role     string            `json:"role"`    // gateway, a, b, c
-	Service  string            `json:"service"` // registry name
-	Tag      string            `json:"tag"`
-	Replicas int               `json:"replicas"`
+	Name     string `json:"name"`
+	Role     string `json:"role"`    // gateway, a, b, c
+	Service  string `json:"service"` // registry name
+	Tag      string `json:"tag"`
+	Replicas int    `json:"replicas"`
+	// Cold: the pods that the run begins with are as new as later ones;
+	// otherwise they have been in service for long.
+	Cold     bool              `json:"cold,omitempty"`
 	Settings settings.Document `json:"settings"`      // a template: the runtime fills in who, where and events
 	Env      map[string]string `json:"env,omitempty"` // for hooks
 	Labels   map[string]string `json:"labels,omitempty"`

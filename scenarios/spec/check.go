@@ -45,6 +45,7 @@ func (c *checker) all() input.Problems {
 	c.head()
 	c.time()
 	c.unsupported()
+	c.governance()
 	c.set()
 	c.load()
 	c.steps()
@@ -114,9 +115,6 @@ func orDefault(d *Duration, v time.Duration) {
 // unsupported refuses, in clear words, what the format has and this program
 // cannot do yet: ignoring it would make the run mean something else.
 func (c *checker) unsupported() {
-	for i := range c.s.Spec.Governance {
-		c.problem(fmt.Sprintf("spec.governance[%d]", i), "governance rules are not supported yet", "say it by labels of the manifest (mse.lossless.warmupTime), or leave it out")
-	}
 	if c.s.Spec.Arms == "interleaved" {
 		c.problem("spec.arms", "arms: interleaved is not supported yet", "run the arms concurrently")
 	}
@@ -242,18 +240,22 @@ func (c *checker) steps() {
 
 // verb wants exactly one, with what belongs to it and nothing else.
 func (c *checker) verb(path string, st *Step) {
-	later := map[string]*Later{"image": st.Image, "rule": st.Rule, "fault": st.Fault, "apply": st.Apply, "delete": st.Delete, "check": st.Check, "pause": st.Pause}
+	later := map[string]*Later{"image": st.Image, "fault": st.Fault, "apply": st.Apply, "delete": st.Delete, "check": st.Check, "pause": st.Pause}
 	verbs := 0
 	for _, name := range sortedKeys(later) {
 		if later[name] != nil {
 			verbs++
-			c.problem(path+"."+name, fmt.Sprintf("step %s is not supported yet", name), "scale, restart and kill are")
+			c.problem(path+"."+name, fmt.Sprintf("step %s is not supported yet", name), "scale, restart, kill and rule are")
 		}
 	}
 	for _, workload := range []string{st.Scale, st.Restart, st.Kill} {
 		if workload != "" {
 			verbs++
 		}
+	}
+	if st.Rule != nil {
+		verbs++
+		c.rule(path+".rule", st.Rule)
 	}
 	if verbs != 1 {
 		c.problem(path, fmt.Sprintf("the step has %d verbs, and wants one", verbs), "as restart: spring-cloud-b")

@@ -112,7 +112,7 @@ func (d *decoder) value(path string, n input.Node, v reflect.Value) {
 		return
 	}
 	switch p := v.Addr().Interface().(type) {
-	case *Later, *Rule:
+	case *Later:
 		return
 	case *Words:
 		*p = d.words(path, n)
@@ -181,7 +181,7 @@ func (d *decoder) fields(path string, n input.Node, v reflect.Value) {
 			d.problem(f.Value, fmt.Sprintf("field %q is there twice", f.Key), "")
 		default:
 			d.value(join(path, f.Key), f.Value, v.Field(index))
-			if !d.enum(f.Value, v.Type().Field(index), v.Field(index)) {
+			if !d.enum(f.Value, v.Type().Field(index), v.Field(index)) || !d.most(f.Value, v.Type().Field(index), v.Field(index)) {
 				d.bad[join(path, f.Key)] = true
 			}
 		}
@@ -200,6 +200,23 @@ func (d *decoder) enum(n input.Node, f reflect.StructField, v reflect.Value) boo
 		return true
 	}
 	d.problem(n, fmt.Sprintf("unknown %s %q", yamlName(f), v.String()), input.DidYouMean(v.String(), list))
+	return false
+}
+
+// most holds a duration against the longest that its field takes.
+func (d *decoder) most(n input.Node, f reflect.StructField, v reflect.Value) bool {
+	text := f.Tag.Get("most")
+	if text == "" {
+		return true
+	}
+	longest, err := parseDuration(text)
+	if err != nil {
+		panic(err) // a programming error, seen by any test
+	}
+	if v.Int() <= int64(longest) {
+		return true
+	}
+	d.problem(n, fmt.Sprintf("%s %s is too long", yamlName(f), n.Text()), "at most "+text)
 	return false
 }
 

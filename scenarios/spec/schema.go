@@ -44,7 +44,9 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 	}
 	switch t {
 	case reflect.TypeFor[Duration]():
-		return text(`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`, "500ms", "70s", "1m30s")
+		return text(`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+|[0-9]+ *d)$`, "500ms", "70s", "1m30s")
+	case reflect.TypeFor[Offset]():
+		return text(`^-?(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`, "-30s", "90s")
 	case reflect.TypeFor[Clock]():
 		return text("", "00:04:50", "2026-01-05 00:04:50")
 	case reflect.TypeFor[Rate]():
@@ -57,7 +59,7 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}}}
 	case reflect.TypeFor[Words]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, {Type: "array", Items: &jsonschema.Schema{Type: "string"}}}}
-	case reflect.TypeFor[Rule](), reflect.TypeFor[Later]():
+	case reflect.TypeFor[Later]():
 		return &jsonschema.Schema{Description: "not supported yet"}
 	}
 	return nil

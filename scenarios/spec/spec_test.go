@@ -80,7 +80,7 @@ func TestDecodeBadInput(t *testing.T) {
 		{"unknown field deep", "rate: 100/s", "rat: 100/s", "s.yaml:18: the stream has no rate (add rate: 100/s)\ns.yaml:19: unknown field \"rat\" in spec.load[0] (did you mean rate?)"},
 		{"no unit", "duration: 70s", "duration: 70", `s.yaml:12: duration: duration "70" has no unit (write 70s or 70ms)`},
 		{"unknown unit", "duration: 70s", "duration: 70sec", `s.yaml:12: duration: duration "70sec" cannot be read (units are ms, s, m, h: 500ms, 70s, 1m30s)`},
-		{"negative", "pushDelay: 500ms", "pushDelay: -1s", `s.yaml:9: pushDelay: duration "-1s" is negative`},
+		{"negative", "pushDelay: 500ms", "pushDelay: -1s", `s.yaml:9: pushDelay: duration "-1s" is negative (write 1s)`},
 		{"a push at once", "pushDelay: 500ms", "pushDelay: 0s", "s.yaml:9: pushDelay is 0 (leave it out for the default, or write 1ms)"},
 		{"rate without unit", "rate: 100/s", "rate: 100", `s.yaml:19: rate: rate "100" has no unit (write 100/s)`},
 		{"rate with another", "rate: 100/s", "rate: 100/d", `s.yaml:19: rate: rate "100/d" has an unknown unit "d" (per s, m or h: 100/s)`},
@@ -104,8 +104,27 @@ func TestDecodeBadInput(t *testing.T) {
 		{"after the end", "at: 10s", "at: 70s", "s.yaml:22: the step comes at 1m10s, after the end of the run (1m10s)"},
 		{"scale to what", ", to: 1", "", "s.yaml:23: scale does not say to how many (add to: 1)"},
 		{"to without scale", "restart: b}", "restart: b, to: 1}", "s.yaml:22: to belongs to scale"},
-		{"not yet a step", "restart: b}", "fault: {drop: all}}", "s.yaml:22: step fault is not supported yet (scale, restart and kill are)"},
-		{"not yet governance", "  set:", "  governance: [{warmup: c}]\n  set:", "s.yaml:13: governance rules are not supported yet (say it by labels of the manifest (mse.lossless.warmupTime), or leave it out)"},
+		{"not yet a step", "restart: b}", "fault: {drop: all}}", "s.yaml:22: step fault is not supported yet (scale, restart, kill and rule are)"},
+		{"a rule for nobody", "  set:", "  governance: [{window: 60s}]\n  set:", "s.yaml:13: the rule names no service (as online: spring-cloud-c)"},
+		{"a rule that says nothing", "  set:", "  governance: [{online: c}]\n  set:", "s.yaml:13: the rule for c says nothing (say a delay, a healthPath, a window, a model or aligned)"},
+		{"curve 9", "  set:", "  governance: [{online: c, curve: 9}]\n  set:", "s.yaml:13: curve is 9, and the exponent of power is 1 to 5 (the nearest is 5)"},
+		{"no curve", "  set:", "  governance: [{online: c, curve: nan}]\n  set:", "s.yaml:13: curve is NaN, and the exponent of power is 1 to 5 (the nearest is 1)"},
+		{"a curve for none", "  set:", "  governance: [{online: c, model: linear, curve: 2}]\n  set:", "s.yaml:13: model linear has no curve (leave it out, or take model power)"},
+		{"aggression", "  set:", "  governance: [{online: c, model: envoy, curve: 0}]\n  set:", "s.yaml:13: curve is 0, and the aggression of envoy is 0.1 to 10 (the nearest is 0.1)"},
+		{"a window of less than nothing", "  set:", "  governance: [{online: c, window: -1s}]\n  set:", `s.yaml:13: window: duration "-1s" is negative (write 1s)`},
+		{"a window of nothing", "  set:", "  governance: [{online: c, window: 0s}]\n  set:", "s.yaml:13: window is 0 (leave it out for the default, or write 1ms)"},
+		{"a window of two days", "  set:", "  governance: [{online: c, window: 48h}]\n  set:", "s.yaml:13: window 48h is too long (at most 1d)"},
+		{"a delay of two days", "  set:", "  governance: [{online: c, delay: 2d}]\n  set:", "s.yaml:13: delay 2d is too long (at most 1h)"},
+		{"a path without slash", "  set:", "  governance: [{online: c, healthPath: up}]\n  set:", `s.yaml:13: healthPath "up" does not begin with a slash (write /up)`},
+		{"by time and by health", "  set:", "  governance: [{online: c, healthPath: /up, delay: 3s}]\n  set:", "s.yaml:13: the rule has a delay and a health path (an instance registers by time or by health: leave one out)"},
+		{"how often what", "  set:", "  governance: [{online: c, healthEvery: 2s, delay: 3s}]\n  set:", "s.yaml:13: healthEvery belongs to healthPath"},
+		{"unknown model", "  set:", "  governance: [{online: c, model: lineer}]\n  set:", `s.yaml:13: unknown model "lineer" (did you mean linear?)`},
+		{"none of a window", "  set:", "  governance: [{online: c, model: none, window: 3s}]\n  set:", "s.yaml:13: model none is no warm-up: it has neither window nor curve (leave them out, or the model)"},
+		{"two rules", "  set:", "  governance:\n    - {online: c, window: 3s}\n    - {online: b, window: 3s}\n    - {online: c, delay: 3s}\n  set:", "s.yaml:16: a second rule for c (the first stands in line 14: make them one)"},
+		{"two rules that meet", "  set:", "  governance:\n    - {online: c, version: gray, window: 3s}\n    - {online: c, version: base, window: 3s}\n    - {online: c, delay: 3s}\n  set:", "s.yaml:16: a second rule for c (the first stands in line 14: make them one)"},
+		{"a rule in a step", "restart: b}", "rule: {online: c, curve: 6}}", "s.yaml:22: curve is 6, and the exponent of power is 1 to 5 (the nearest is 5)"},
+		{"begins", "offline: kill", "begins: hot", `s.yaml:15: unknown begins "hot" (known: warm, cold)`},
+		{"skew", "offline: kill", "clockSkew: -30", `s.yaml:15: clockSkew: duration "30" has no unit (write 30s or 30ms)`},
 		{"not yet interleaved", "  set:", "  arms: interleaved\n  set:", "s.yaml:13: arms: interleaved is not supported yet (run the arms concurrently)"},
 		{"metric", "metric: lost, is: 0", "metric: lots, is: 0", `s.yaml:25: unknown metric "lots" (did you mean lost?)`},
 		{"role", "role: contrast", "role: contrats", `s.yaml:26: unknown role "contrats" (did you mean contrast?)`},
@@ -154,6 +173,29 @@ func TestDecodeSaysAllAtOnce(t *testing.T) {
 	require.Equal(t, []int{12, 15, 19, 25}, lines)
 }
 
+// TestRules: what a rule leaves open is as in MSE's console.
+func TestRules(t *testing.T) {
+	s, err := decode(strings.Replace(good, "  set:\n    b:\n", `  governance:
+    - {online: c, version: base, window: 60s}
+    - {online: c, version: gray, curve: 1, delay: 5s}
+    - {online: b, model: none}
+    - {online: a, healthPath: /up, aligned: true}
+  set:
+    b:
+      clockSkew: -90s
+`, 1))
+	require.NoError(t, err)
+	one, yes := 1.0, true
+	require.Equal(t, []Rule{
+		{Online: "c", Version: "base", Window: Duration(time.Minute), Model: "power"},
+		{Online: "c", Version: "gray", Window: Duration(2 * time.Minute), Model: "power", Curve: &one, Delay: Duration(5 * time.Second)},
+		{Online: "b", Model: NoWarmup},
+		{Online: "a", HealthPath: "/up", Aligned: &yes},
+	}, s.Spec.Governance)
+	require.Equal(t, Offset(-90*time.Second), s.Spec.Set["b"].ClockSkew)
+	require.Equal(t, 16, s.Line("spec.governance[2]"))
+}
+
 func TestOverrides(t *testing.T) {
 	one, err := ParseOverride("time.speed=10")
 	require.NoError(t, err)
@@ -180,6 +222,7 @@ func TestValuesRoundTrip(t *testing.T) {
 	}
 	for text, pair := range map[string][2]value{
 		"1m30s":                     {new(Duration), new(Duration)},
+		"-1m30s":                    {new(Offset), new(Offset)},
 		"00:04:50":                  {new(Clock), new(Clock)},
 		"2026-11-21 10:00:00":       {new(Clock), new(Clock)},
 		"0.5/s":                     {new(Rate), new(Rate)},

@@ -68,8 +68,19 @@ type Time struct {
 	Speed    float64  `yaml:"speed,omitempty" default:"1" doc:"divides the durations of the topology, not those of what is measured"`
 }
 
-// Rule is a rule of the console; its content is not read yet.
-type Rule struct{}
+// Rule is a rule of the originals' consoles: how the instances of a service
+// come online. What a workload's own labels say, goes before it.
+type Rule struct {
+	Online      string   `yaml:"online" doc:"the service, by its name in the registry"`
+	Version     string   `yaml:"version,omitempty" doc:"a tag, or base; every version by default"`
+	Delay       Duration `yaml:"delay,omitempty" most:"1h" doc:"from listening to registering"`
+	HealthPath  string   `yaml:"healthPath,omitempty" doc:"register once this answers; instead of delay"`
+	HealthEvery Duration `yaml:"healthEvery,omitempty" most:"1h" default:"5s" doc:"between asking it"`
+	Window      Duration `yaml:"window,omitempty" most:"1d" default:"120s" doc:"of the warm-up"`
+	Model       string   `yaml:"model,omitempty" doc:"of the warm-up: power by default; none is no warm-up"`
+	Curve       *float64 `yaml:"curve,omitempty" doc:"the model's parameter: the exponent of power, 1 to 5"`
+	Aligned     *bool    `yaml:"aligned,omitempty" doc:"readiness says yes once the instance is registered, and is what the pod is asked for"`
+}
 
 // Difference is what one workload does otherwise than its manifest says.
 type Difference struct {
@@ -94,13 +105,17 @@ type Difference struct {
 	Replicas  *int     `yaml:"replicas,omitempty"`
 	Readiness *Probe   `yaml:"readiness,omitempty" doc:"none, or a probe"`
 
-	StartUp   Duration `yaml:"startUp,omitempty" doc:"before it listens"`
-	Delay     Duration `yaml:"delay,omitempty" doc:"from listening to registering"`
-	Work      Duration `yaml:"work,omitempty" doc:"of each request"`
-	ColdCost  Duration `yaml:"coldCost,omitempty" doc:"extra of the very first request, falling with those served"`
-	ColdCount *int     `yaml:"coldCount,omitempty" doc:"requests until the extra is gone"`
-	Workers   *int     `yaml:"workers,omitempty"`
-	Queue     *int     `yaml:"queue,omitempty" doc:"beyond it, 503"`
+	Switches  map[string]string `yaml:"switches,omitempty" doc:"of MSE, Polaris and Dubbo, by the originals' names, as if its labels said so"`
+	Begins    string            `yaml:"begins,omitempty" enum:"warm,cold" doc:"the pods that the run begins with: long in service (default), or as new as later ones"`
+	Registers string            `yaml:"registers,omitempty" enum:"when-listening,too-early" doc:"too-early: as soon as its process runs, before it can serve"`
+	ClockSkew Offset            `yaml:"clockSkew,omitempty" doc:"how far its clock is ahead, where it reckons ages of others: -30s is behind"`
+	StartUp   Duration          `yaml:"startUp,omitempty" doc:"before it listens"`
+	Delay     Duration          `yaml:"delay,omitempty" doc:"from listening to registering"`
+	Work      Duration          `yaml:"work,omitempty" doc:"of each request"`
+	ColdCost  Duration          `yaml:"coldCost,omitempty" doc:"extra of the very first request, falling with those served"`
+	ColdCount *int              `yaml:"coldCount,omitempty" doc:"requests until the extra is gone"`
+	Workers   *int              `yaml:"workers,omitempty"`
+	Queue     *int              `yaml:"queue,omitempty" doc:"beyond it, 503"`
 }
 
 // Probe is a readiness probe of a Difference.
@@ -140,9 +155,10 @@ type Step struct {
 	Kill    string `yaml:"kill,omitempty" doc:"a workload: its pods are killed and gone"`
 	Pods    *int   `yaml:"pods,omitempty" doc:"how many are killed; 1 by default"`
 
+	Rule *Rule `yaml:"rule,omitempty" doc:"a rule of governance, in force from then on instead of the one of that service and version"`
+
 	// Verbs to come; named so that they are refused in clear words.
 	Image  *Later `yaml:"image,omitempty" doc:"not supported yet"`
-	Rule   *Later `yaml:"rule,omitempty" doc:"not supported yet"`
 	Fault  *Later `yaml:"fault,omitempty" doc:"not supported yet"`
 	Apply  *Later `yaml:"apply,omitempty" doc:"not supported yet"`
 	Delete *Later `yaml:"delete,omitempty" doc:"not supported yet"`
@@ -157,14 +173,14 @@ type Later struct{}
 type Expectation struct {
 	Name   string `yaml:"name,omitempty" doc:"of the JUnit case"`
 	Arm    string `yaml:"arm"`
-	Metric string `yaml:"metric" enum:"lost,ok,sent,unsent,masked,unexplained,releases,staleRoute,maxSuccessGap,p50,p99,max"`
+	Metric string `yaml:"metric" enum:"lost,ok,sent,unsent,masked,unexplained,releases,staleRoute,maxSuccessGap,p50,p99,max,timeouts,earlyRequests,readyBeforeRegistered,warmupExponent,warmupFit,warmShareSpread,governed"`
 	Is     Text   `yaml:"is" doc:"0, \">= 10\", \"<= 5ms\", 23..31 or predicted"`
 	Role   string `yaml:"role,omitempty" enum:"gate,contrast,info" default:"gate" doc:"what it means if unmet: fail, invalid, nothing"`
 	Why    string `yaml:"why,omitempty"`
 	Stream string `yaml:"stream,omitempty" doc:"of this stream only"`
 	Hop    string `yaml:"hop,omitempty" doc:"failed between these only, as a->b"`
 	Class  Words  `yaml:"class,omitempty" doc:"of these root causes only"`
-	Window string `yaml:"window,omitempty" doc:"explained by this window only"`
+	Window string `yaml:"window,omitempty" doc:"explained by this window only; of p50, p99 and max: warmup"`
 
 	parsed expect.Expectation
 }

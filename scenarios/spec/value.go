@@ -27,13 +27,22 @@ func wrong(hint, format string, a ...any) error {
 	return valueError{text: fmt.Sprintf(format, a...), hint: hint}
 }
 
-// Duration is written with its unit: 500ms, 70s, 1m30s.
+// Duration is written with its unit: 500ms, 70s, 1m30s, 2d.
 type Duration time.Duration
+
+// parseDuration reads Go's form, and whole days.
+func parseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseInt(strings.TrimSpace(days), 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	return time.ParseDuration(s)
+}
 
 // UnmarshalText reads it; none may be negative.
 func (d *Duration) UnmarshalText(b []byte) error {
 	s := string(b)
-	v, err := time.ParseDuration(s)
+	v, err := parseDuration(s)
 	if _, numErr := strconv.ParseFloat(s, 64); numErr == nil && s != "0" {
 		return wrong(fmt.Sprintf("write %ss or %sms", s, s), "duration %q has no unit", s)
 	}
@@ -41,7 +50,7 @@ func (d *Duration) UnmarshalText(b []byte) error {
 		return wrong("units are ms, s, m, h: 500ms, 70s, 1m30s", "duration %q cannot be read", s)
 	}
 	if v < 0 {
-		return wrong("", "duration %q is negative", s)
+		return wrong("write "+strings.TrimPrefix(s, "-"), "duration %q is negative", s)
 	}
 	*d = Duration(v)
 	return nil
@@ -52,6 +61,26 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 
 // IsZero makes omitempty and defaults see an absent one.
 func (d Duration) IsZero() bool { return d == 0 }
+
+// Offset is a Duration that may be negative: -30s.
+type Offset time.Duration
+
+// UnmarshalText reads it.
+func (o *Offset) UnmarshalText(b []byte) error {
+	var d Duration
+	text, behind := strings.CutPrefix(string(b), "-")
+	if err := d.UnmarshalText([]byte(text)); err != nil {
+		return err
+	}
+	*o = Offset(d)
+	if behind {
+		*o = -*o
+	}
+	return nil
+}
+
+// MarshalText writes it as Go does.
+func (o Offset) MarshalText() ([]byte, error) { return []byte(time.Duration(o).String()), nil }
 
 // Clock is the time that CronHPA reads at time zero, in UTC.
 type Clock time.Time

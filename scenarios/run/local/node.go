@@ -151,6 +151,7 @@ func (n *node) tryStart(a control.Action) error {
 		return errorsJoinClose(err, events, log)
 	}
 	fill(&doc, w, a.Pod, p)
+	doc.Online.Aged = a.First && !w.Cold
 	doc.Dir, doc.Registry = home, n.registryFor(doc)
 	doc.Seed = n.plan.Seed ^ hash(a.Pod.String())
 	env := environment(w.Env, home)

@@ -1,0 +1,212 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"zeroloss/demo-services/settings"
+	"zeroloss/manifests"
+	"zeroloss/manifests/input"
+	"zeroloss/scenarios/spec"
+)
+
+// rule is a rule of governance as a workload meets it: what it says, and where
+// it stands. The zero rule says nothing.
+type rule struct {
+	spec.Rule
+	path string
+}
+
+// ruleFor is the rule of the scenario's governance for a workload.
+func (c *compiler) ruleFor(w manifests.Workload) rule {
+	for i, r := range c.s.Spec.Governance {
+		if means(r, w) {
+			return rule{r, fmt.Sprintf("spec.governance[%d]", i)}
+		}
+	}
+	return rule{}
+}
+
+// means tells whether a rule is for a workload.
+func means(r spec.Rule, w manifests.Workload) bool {
+	return r.Online == w.Service && (r.Version == "" || r.Version == version(w.Tag))
+}
+
+// governance finds rules that are for nobody.
+func (c *compiler) governance() {
+	for i, r := range c.s.Spec.Governance {
+		c.governed(fmt.Sprintf("spec.governance[%d]", i), r)
+	}
+}
+
+// governed lists the workloads that a rule is for. There is a problem if there
+// are none, and a warning for those that nothing governs: no agent reads rules
+// there.
+func (c *compiler) governed(path string, r spec.Rule) []manifests.Workload {
+	var services, versions []string
+	var out []manifests.Workload
+	for _, w := range c.m.Workloads {
+		if !slices.Contains(services, w.Service) {
+			services = append(services, w.Service)
+		}
+		if w.Service == r.Online {
+			versions = append(versions, version(w.Tag))
+		}
+		if means(r, w) {
+			out = append(out, w)
+		}
+	}
+	switch {
+	case !slices.Contains(services, r.Online):
+		c.problem(path+".online", fmt.Sprintf("no workload is the service %q", r.Online), input.DidYouMean(r.Online, services))
+	case len(out) == 0:
+		c.problem(path+".version", fmt.Sprintf("%s has no version %q", r.Online, r.Version), input.DidYouMean(r.Version, versions))
+	}
+	for _, w := range out {
+		w = c.with(w, c.s.Spec.Set[w.Name])
+		if s := w.Switches; !manifests.On(s.Governed, false) && !manifests.On(s.Polaris, false) {
+			c.warn(path, w.Name+" is governed by nothing: the rule does not reach it", "give it msePilotAutoEnable")
+		}
+	}
+	return out
+}
+
+// asksReadiness tells whether MSE's readiness port opens: unless a label
+// closes it, or the rule.
+func (c *compiler) asksReadiness(w manifests.Workload) bool {
+	s := w.Switches
+	said := c.ruleFor(w).Aligned
+	return manifests.On(s.HTTPServer, manifests.On(said, true)) && manifests.On(s.LosslessOnline, manifests.On(said, true))
+}
+
+// aligned lets the pod be asked for what the rule wants of it: that it is
+// registered.
+func (c *compiler) aligned(w manifests.Workload, d spec.Difference) manifests.Workload {
+	r := c.ruleFor(w)
+	if !manifests.On(r.Aligned, false) || d.Readiness != nil {
+		return w
+	}
+	port := mseReadiness
+	if manifests.On(w.Switches.Polaris, false) {
+		port = polarisAdmin
+	} else if !c.asksReadiness(w) {
+		c.warn(r.path+".aligned", w.Name+" has readiness switched off by its own labels, which go before the rule: aligned does nothing", "take profiler.micro.service.http.server.enable off it")
+		return w
+	}
+	p := manifests.Probe{Period: time.Second, Timeout: time.Second, SuccessThreshold: 1, FailureThreshold: 3}
+	if w.Readiness != nil {
+		p = *w.Readiness
+	}
+	p.Exec, p.TCPPort = nil, 0
+	p.HTTPGet = &manifests.HTTPGet{Port: port, Path: "/readiness", Scheme: "http"}
+	w.Readiness = &p
+	return w
+}
+
+// online resolves how a workload's instances come: what its own labels say,
+// then, where they are silent, the rule, then the originals' defaults. The
+// scenario's differences go before all.
+func (c *compiler) online(w manifests.Workload, d spec.Difference, r rule) settings.Online {
+	s := w.Switches
+	o := settings.Online{Early: d.Registers == "too-early"}
+	c.register(&o, w, r)
+	o.Warmup = c.warmup(w, r)
+	if d.Delay > 0 {
+		o.Delay = time.Duration(d.Delay)
+	}
+	o.Delay, o.StartUp = c.scaled(o.Delay), c.scaled(time.Duration(d.StartUp))
+	o.HealthEvery = c.scaled(span(s.HealthInterval, cmp.Or(time.Duration(r.HealthEvery), healthEvery)))
+	o.Warmup.Window = c.scaled(o.Warmup.Window)
+	return o
+}
+
+// register is when instances register: of delays that several families ask
+// for, the longest counts.
+func (c *compiler) register(o *settings.Online, w manifests.Workload, r rule) {
+	s := w.Switches
+	o.Delay, o.HealthPath = time.Duration(r.Delay), r.HealthPath
+	if manifests.On(s.LosslessOnline, false) && s.DelayTime != nil {
+		c.beaten(r, w, "delay", "mse.lossless.delayTime", r.Delay > 0 || r.HealthPath != "")
+		o.Delay, o.HealthPath = *s.DelayTime, ""
+	}
+	if manifests.On(s.Polaris, false) {
+		if s.HealthPath != "" || s.PolarisDelay != nil {
+			c.beaten(r, w, "delay", "spring.cloud.polaris.lossless", r.Delay > 0 || r.HealthPath != "")
+			o.Delay, o.HealthPath = 0, s.HealthPath
+		}
+		if o.HealthPath == "" && r.Delay == 0 {
+			o.Delay = max(o.Delay, span(s.PolarisDelay, polarisDelay))
+		}
+	}
+	o.Delay = max(o.Delay, span(s.DubboDelay, 0))
+}
+
+// warmup is the curve for a workload's consumers to follow.
+func (c *compiler) warmup(w manifests.Workload, r rule) settings.Warmup {
+	s := w.Switches
+	out := settings.Warmup{}
+	if r.Warms() && r.Model != spec.NoWarmup {
+		out = settings.Warmup{Model: r.Model, Window: time.Duration(r.Window)}
+		if r.Curve != nil {
+			out.Curve = *r.Curve
+		} else if r.Model == mseModel {
+			out.Curve = mseCurve
+		}
+	}
+	switch {
+	case s.LosslessOnline == nil:
+	case !*s.LosslessOnline:
+		c.beaten(r, w, "warm-up", "mse.lossless.enable", r.Warms())
+		out = settings.Warmup{}
+	default:
+		if !r.Warms() {
+			out = settings.Warmup{Model: mseModel, Curve: mseCurve, Window: mseWarmup}
+		}
+		if s.WarmupTime != nil {
+			c.beaten(r, w, "window", "mse.lossless.warmupTime", r.Warms())
+			out.Window = *s.WarmupTime
+		}
+		if s.WarmupCurve != nil {
+			c.beaten(r, w, "curve", "mse.lossless.funcType", r.Warms())
+			out.Model, out.Curve = mseModel, *s.WarmupCurve
+		}
+	}
+	if out.Window == 0 && span(s.DubboWarmup, 0) > 0 {
+		out = settings.Warmup{Model: "linear", Window: *s.DubboWarmup}
+	}
+	return out
+}
+
+// beaten warns that a label goes before what a rule says.
+func (c *compiler) beaten(r rule, w manifests.Workload, what, name string, said bool) {
+	if said && r.path != "" {
+		c.warn(r.path, fmt.Sprintf("%s says %s itself, which goes before the rule: the rule's %s does nothing there", w.Name, name, what), "take the label off, or the rule")
+	}
+}
+
+// alone warns of warm-ups that nothing can come of: nobody is there who could
+// take the traffic meanwhile.
+func (c *compiler) alone() {
+	for i, w := range c.p.Workloads {
+		if w.Settings.Online.Warmup.Window == 0 {
+			continue
+		}
+		n := 0
+		for _, o := range c.p.Workloads {
+			if o.Service == w.Service && o.Tag == w.Tag {
+				n += o.Replicas
+			}
+		}
+		if n != 1 {
+			continue
+		}
+		text := fmt.Sprintf("%s has one instance: beside none, a warm-up does nothing, and a new instance has all the traffic from its first second", w.Name)
+		if r := c.ruleFor(c.m.Workloads[i]); r.path != "" {
+			c.warn(r.path, text, "give it two replicas")
+		} else {
+			c.warnAt(w.File, w.Line, text, "give it two replicas")
+		}
+	}
+}
