@@ -57,6 +57,8 @@ var layers = map[string]struct {
 	"scenarios/hook":  {5, "hooks as written: shell, wget, curl, sleep"},
 	"scenarios/image": {5, "the container image"},
 
+	"loadgen/collect":     {4, "the load pod: generator and collector"},
+	"scenarios/run/kube":  {6, "a cluster: kind's, or any"},
 	"scenarios/run/local": {6, "child processes on this machine"},
 	"reports/gate":        {6, "the verdict"},
 
@@ -83,7 +85,8 @@ var heavy = map[string][]string{
 	"github.com/tsenart/vegeta":              {"loadgen"},
 	"github.com/nacos-group":                 {"demo-services/registry/nacos", "demo-services/registry/embedded"},
 	"gonum.org/v1/plot":                      {"reports/chart"},
-	"k8s.io/":                                {"manifests"},
+	"k8s.io/":                                {"manifests", "scenarios/run/kube"},
+	"sigs.k8s.io/kind":                       {"scenarios/run/kube"},
 	"mvdan.cc/sh":                            {"scenarios/hook"},
 	"github.com/google/go-containerregistry": {"scenarios/image"},
 	"github.com/robfig/cron":                 {"scenarios/control"},

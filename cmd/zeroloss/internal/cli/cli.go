@@ -121,5 +121,5 @@ var verbs = []func(Env) *cobra.Command{
 	newRun, newPlan, newValidate, newList, newSchema,
 	newReport, newJudge,
 	newRegistry, newService, newLoad, newCollect,
-	newImage, newVersion,
+	newImage, newRender, newClean, newVersion,
 }

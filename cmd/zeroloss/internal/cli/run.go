@@ -24,6 +24,7 @@ import (
 // runFlags are those of run.
 type runFlags struct {
 	inputFlags
+	kube    kubeFlags
 	runtime string
 	out     string
 	repeat  int
@@ -44,7 +45,8 @@ the result to standard output, the verdict is the exit code.`,
 	}
 	f.register(cmd)
 	p := cmd.Flags()
-	p.StringVar(&f.runtime, "runtime", "local", "where: local (processes of this machine)")
+	p.StringVar(&f.runtime, "runtime", "local", "where: local (processes of this machine) or kube (a cluster)")
+	f.kube.register(p)
 	p.StringVar(&f.out, "out", "", "run directory (default runs/<scenario>-<time>; runs/latest points to it)")
 	p.IntVar(&f.repeat, "repeat", 1, "how often; the worst verdict wins")
 	p.DurationVar(&f.atMost, "max-duration", 0, "refuse a plan that takes longer")
@@ -64,6 +66,11 @@ func (f *runFlags) run(ctx context.Context, env Env, args []string) error {
 	if f.atMost > 0 && takes > f.atMost {
 		return inputError(fmt.Errorf("the plan takes %v, more than --max-duration %v", takes, f.atMost))
 	}
+	if f.runtime == "kube" {
+		if err := f.kube.check(c); err != nil {
+			return inputError(err)
+		}
+	}
 	remarks(env.Stderr, c.Plan)
 	if f.repeat == 1 {
 		r, err := f.once(ctx, env, c, f.out)
@@ -77,8 +84,8 @@ func (f *runFlags) run(ctx context.Context, env Env, args []string) error {
 
 func (f *runFlags) checkRun() error {
 	switch {
-	case f.runtime != "local":
-		return fmt.Errorf("unknown runtime %q: this build has local", f.runtime)
+	case f.runtime != "local" && f.runtime != "kube":
+		return fmt.Errorf("unknown runtime %q: there are local and kube", f.runtime)
 	case f.repeat < 1:
 		return fmt.Errorf("--repeat %d is below 1", f.repeat)
 	}
@@ -119,7 +126,7 @@ func (f *runFlags) execute(ctx context.Context, env Env, c *scenarios.Prepared, 
 		return nil, "", environmentError(err)
 	}
 	path := dir.Path()
-	running := carryOut(ctx, env, c, dir)
+	running := f.carryOut(ctx, env, c, dir)
 	if err := dir.Close(); err != nil {
 		running = errors.Join(running, environmentError(err))
 	}
@@ -131,7 +138,7 @@ func (f *runFlags) execute(ctx context.Context, env Env, c *scenarios.Prepared, 
 }
 
 // carryOut executes the plan, its events going into dir.
-func carryOut(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.Dir) (err error) {
+func (f *runFlags) carryOut(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.Dir) (err error) {
 	events, err := dir.CreateEvents(rundir.Harness)
 	if err != nil {
 		return environmentError(err)
@@ -139,6 +146,9 @@ func carryOut(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.D
 	watched := newProgress(env.Stderr, env.Terminal)
 	out := &sink{events: record.NewEventWriter(events), watched: watched}
 	rt := local.New(local.Options{Dir: dir, Executable: env.Executable})
+	if f.runtime == "kube" {
+		rt = f.kube.runtime(env, c, dir)
+	}
 	err = rt.Run(ctx, c.Plan, out)
 	watched.done()
 	err = errors.Join(err, events.Close())

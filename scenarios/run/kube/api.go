@@ -1,0 +1,269 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	"zeroloss/loadgen/collect"
+	"zeroloss/scenarios/run"
+)
+
+// Resources that a run touches; rbac.go grants them.
+var (
+	namespaces  = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	nodes       = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
+	pods        = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	services    = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+	configMaps  = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+	secrets     = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	k8sEvents   = schema.GroupVersionResource{Version: "v1", Resource: "events"}
+	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	slices1     = schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}
+)
+
+// resourceOf is the resource of an object that Render makes.
+func resourceOf(o Object) (schema.GroupVersionResource, error) {
+	for kind, r := range map[string]schema.GroupVersionResource{
+		"Namespace": namespaces, "Pod": pods, "Service": services, "ConfigMap": configMaps, "Secret": secrets, "Deployment": deployments,
+	} {
+		if o.text("kind") == kind {
+			return r, nil
+		}
+	}
+	return schema.GroupVersionResource{}, fmt.Errorf("objects of kind %q are not applied", o.text("kind"))
+}
+
+// api is a cluster, as far as a run needs it.
+type api struct {
+	dynamic.Interface
+	core *rest.RESTClient // for what the dynamic client has not: proxies and logs
+	host string
+}
+
+// manager is who applies, in the words of server-side apply.
+const manager = "zeroloss"
+
+func newAPI(c *rest.Config) (*api, error) {
+	c = rest.CopyConfig(c)
+	c.QPS, c.Burst = 100, 200 // one run, and its clean-up has to be quick
+	c.UserAgent = "zeroloss"
+	d, err := dynamic.NewForConfig(c)
+	if err != nil {
+		return nil, fmt.Errorf("making a client of %q: %w", c.Host, err)
+	}
+	c.APIPath, c.GroupVersion = "/api", &schema.GroupVersion{Version: "v1"}
+	c.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme()).WithoutConversion()
+	core, err := rest.RESTClientFor(c)
+	if err != nil {
+		return nil, fmt.Errorf("making a client of %q: %w", c.Host, err)
+	}
+	return &api{Interface: d, core: core, host: c.Host}, nil
+}
+
+// apply applies o by server-side apply, as its owner.
+func (a *api) apply(ctx context.Context, o Object) (*unstructured.Unstructured, error) {
+	gvr, err := resourceOf(o)
+	if err != nil {
+		return nil, err
+	}
+	// By way of text: the client knows JSON's types alone.
+	u := &unstructured.Unstructured{Object: o.clone()}
+	got, err := a.in(gvr, u.GetNamespace()).Apply(ctx, u.GetName(), u, metav1.ApplyOptions{FieldManager: manager, Force: true})
+	if err != nil {
+		return nil, a.explain("applying "+id(o), err)
+	}
+	return got, nil
+}
+
+func (a *api) in(gvr schema.GroupVersionResource, namespace string) dynamic.ResourceInterface {
+	if namespace == "" {
+		return a.Resource(gvr)
+	}
+	return a.Resource(gvr).Namespace(namespace)
+}
+
+// scale sets a Deployment's replicas through its scale subresource.
+func (a *api) scale(ctx context.Context, namespace, name string, n int) error {
+	patch := fmt.Sprintf(`{"spec":{"replicas":%d}}`, n)
+	_, err := a.in(deployments, namespace).Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: manager}, "scale")
+	return a.explain(fmt.Sprintf("scaling %s to %d", name, n), err)
+}
+
+// restart is what kubectl rollout restart does: the template changes, and the
+// Deployment's strategy does the rest.
+func (a *api) restart(ctx context.Context, namespace, name string, now time.Time) error {
+	patch, err := json.Marshal(Object{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
+		"annotations": map[string]any{"kubectl.kubernetes.io/restartedAt": now.Format(time.RFC3339Nano)},
+	}}}})
+	if err != nil {
+		return fmt.Errorf("restarting %s: %w", name, err)
+	}
+	_, err = a.in(deployments, namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
+	return a.explain("restarting "+name, err)
+}
+
+// forget removes a pod from the API at once.
+func (a *api) forget(ctx context.Context, namespace, name string) error {
+	zero := int64(0)
+	err := a.in(pods, namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &zero})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return a.explain("deleting pod "+name, err)
+}
+
+// logTail is the end of a container's log, of its previous incarnation if
+// that is asked for; "" where there is none.
+func (a *api) logTail(ctx context.Context, namespace, pod string, previous bool) string {
+	req := a.core.Get().Namespace(namespace).Resource("pods").Name(pod).SubResource("log").Param("tailLines", "8").Param("limitBytes", "2000")
+	if previous {
+		req = req.Param("previous", "true")
+	}
+	b, err := req.Do(ctx).Raw()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// loadClient reaches the load pod through the cluster's API: the way that is
+// open wherever kubectl works.
+func (a *api) loadClient(namespace string) *collect.Client {
+	return &collect.Client{Do: func(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+		where, query, _ := strings.Cut(path, "?")
+		req := a.core.Verb(method).Namespace(namespace).Resource("pods").
+			Name(fmt.Sprintf("%s:%d", loadPod, collect.HTTPPort)).SubResource("proxy").Suffix(where)
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return nil, fmt.Errorf("asking for %q: %w", path, err)
+		}
+		for k := range values {
+			req = req.Param(k, values.Get(k))
+		}
+		if body != nil {
+			req = req.SetHeader("Content-Type", "application/json").Body(bytes.NewReader(body))
+		}
+		return req.Stream(ctx)
+	}}
+}
+
+// list and watch are one: see is told of all there is, and of each change,
+// until ctx ends; gone of what vanished.
+func (a *api) follow(ctx context.Context, gvr schema.GroupVersionResource, namespace string, see, gone func(*unstructured.Unstructured)) error {
+	known := map[string]*unstructured.Unstructured{}
+	for {
+		err := a.followOnce(ctx, gvr, namespace, known, see, gone)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) {
+			return err
+		}
+		// A watch ends now and then, and an API server may be gone for a
+		// moment: look again.
+		t := time.NewTimer(watchAgain)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		}
+	}
+}
+
+const watchAgain = 100 * time.Millisecond
+
+func (a *api) followOnce(ctx context.Context, gvr schema.GroupVersionResource, namespace string, known map[string]*unstructured.Unstructured, see, gone func(*unstructured.Unstructured)) error {
+	all, err := a.in(gvr, namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return a.explain("listing "+gvr.Resource, err)
+	}
+	there := map[string]bool{}
+	for i := range all.Items {
+		u := &all.Items[i]
+		there[u.GetName()] = true
+		known[u.GetName()] = u
+		see(u)
+	}
+	for name, u := range known {
+		if !there[name] {
+			delete(known, name)
+			gone(u)
+		}
+	}
+	w, err := a.in(gvr, namespace).Watch(ctx, metav1.ListOptions{ResourceVersion: all.GetResourceVersion()})
+	if err != nil {
+		return a.explain("watching "+gvr.Resource, err)
+	}
+	defer w.Stop()
+	for e := range w.ResultChan() {
+		u, ok := e.Object.(*unstructured.Unstructured)
+		if !ok || e.Type == watch.Error || e.Type == watch.Bookmark {
+			return nil // look again from the beginning
+		}
+		if e.Type == watch.Deleted {
+			delete(known, u.GetName())
+			see(u) // its last state
+			gone(u)
+			continue
+		}
+		known[u.GetName()] = u
+		see(u)
+	}
+	return nil
+}
+
+// explain says what a failed request to the cluster means, and what to do.
+func (a *api) explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	hint := ""
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case apierrors.IsUnauthorized(err):
+		hint = "the cluster does not accept these credentials; check the context's user"
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
+		hint = "a quota of the namespace is too small for the run"
+	case apierrors.IsForbidden(err):
+		hint = "the rights are missing; zeroloss render --rbac prints those that a run needs"
+	case errors.As(err, &dns), errors.As(err, &op):
+		hint = "the cluster at " + a.host + " cannot be reached; is it up, and is this the right context?"
+	}
+	if hint != "" {
+		return fmt.Errorf("%w: %s: %w\n  %s", run.ErrEnvironment, doing, err, hint)
+	}
+	return fmt.Errorf("%w: %s: %w", run.ErrEnvironment, doing, err)
+}
+
+// decodeInto reads an object into a struct that names the fields of interest.
+func decodeInto(u *unstructured.Unstructured, into any) error {
+	b, err := u.MarshalJSON()
+	if err != nil {
+		return fmt.Errorf("reading %s %s: %w", u.GetKind(), u.GetName(), err)
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("reading %s %s: %w", u.GetKind(), u.GetName(), err)
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"zeroloss/scenarios/run"
+)
+
+// keptMark is the annotation of a namespace that was left on purpose.
+const keptMark = "zeroloss/kept"
+
+// removeNamespace removes a run's namespace with all in it, at once: what is
+// in it may have half a minute of hooks and grace before it.
+func (a *api) removeNamespace(ctx context.Context, name string) error {
+	zero := int64(0)
+	background := metav1.DeletePropagationBackground
+	// Deployments first, so that nothing makes pods anew.
+	err := a.in(deployments, name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{})
+	if err = errors.Join(ignoreGone(err), ignoreGone(a.in(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{}))); err != nil {
+		return a.explain("emptying namespace "+name, err)
+	}
+	if err := ignoreGone(a.Resource(namespaces).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &background})); err != nil {
+		return a.explain("deleting namespace "+name, err)
+	}
+	for {
+		_, err := a.Resource(namespaces).Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		// What came up meanwhile goes too.
+		_ = a.in(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{})
+		if pauseFor(ctx, 300*time.Millisecond) != nil {
+			return fmt.Errorf("%w: namespace %q is being deleted, and is still there\n  look: kubectl get namespace %s -o yaml", run.ErrEnvironment, name, name)
+		}
+	}
+}
+
+func ignoreGone(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// left is a namespace of ours.
+type left struct {
+	name    string
+	harness string // whose, as host/pid
+	kept    bool
+}
+
+// ourNamespace reads one, and says whether it is ours beyond doubt: labelled
+// as such, and named after the run that its label names.
+func ourNamespace(u *unstructured.Unstructured) (left, bool) {
+	id := u.GetLabels()[runLabel]
+	ours := u.GetLabels()[managedBy] == owner && id != "" && u.GetName() == NamespacePrefix+id
+	notes := u.GetAnnotations()
+	return left{name: u.GetName(), harness: notes[harnessMark], kept: notes[keptMark] == "true"}, ours
+}
+
+// abandoned says whether its run is over: it ran on this host, and its
+// process is gone. What ran elsewhere cannot be told from here.
+func (l left) abandoned(host string) bool {
+	at, pid, ok := strings.Cut(l.harness, "/")
+	n, err := strconv.Atoi(pid)
+	return ok && err == nil && at == host && !alive(n)
+}
+
+// CleanOptions say where to look.
+type CleanOptions struct {
+	Context, Kubeconfig string // as in Options
+	Cluster             string // kind's, where Context is ""; "" is DefaultCluster
+	// All takes what is kept, and what belongs to runs of other hosts, too.
+	// What belongs to a run of this host that goes on is never taken.
+	All bool
+	// Say is told of each thing that is removed, or left alone and why.
+	Say func(string)
+}
+
+// Clean removes the clusters that runs of this user have made, and the
+// namespaces that runs have left in a cluster, where their harness is gone.
+// It touches nothing else.
+func Clean(ctx context.Context, o CleanOptions) error {
+	m, err := userMarks()
+	if err != nil {
+		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
+	}
+	err = cleanClusters(m, o)
+	where, none := find(o, m)
+	if none != nil || where == nil {
+		return errors.Join(err, none)
+	}
+	a, aerr := newAPI(where.config)
+	if aerr != nil {
+		return errors.Join(err, aerr)
+	}
+	return errors.Join(err, a.cleanNamespaces(ctx, o))
+}
+
+// find is the cluster to look into; nil if there is none.
+func find(o CleanOptions, m marks) (*reach, error) {
+	if o.Context != "" {
+		return ofContext(o.Kubeconfig, o.Context)
+	}
+	name := o.Cluster
+	if name == "" {
+		name = DefaultCluster
+	}
+	k, err := newKind(name, m)
+	if err != nil {
+		return nil, nil // no engine: no cluster of kind's
+	}
+	there, err := k.exists()
+	if err != nil || !there {
+		return nil, err
+	}
+	return k.open(context.Background(), "", "")
+}
+
+func cleanClusters(m marks, o CleanOptions) error {
+	all, err := m.all()
+	if err != nil {
+		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
+	}
+	for _, x := range all {
+		if alive(x.pid) {
+			o.Say(fmt.Sprintf("cluster %s: left alone, process %d works with it", x.name, x.pid))
+			continue
+		}
+		k, kerr := newKind(x.name, m)
+		if kerr == nil {
+			kerr = k.delete()
+		}
+		if kerr != nil {
+			err = errors.Join(err, kerr)
+			continue
+		}
+		o.Say("cluster " + x.name + ": deleted")
+	}
+	return err
+}
+
+func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions) error {
+	host, _, _ := strings.Cut(thisHarness(), "/")
+	all, err := a.Resource(namespaces).List(ctx, metav1.ListOptions{LabelSelector: managedBy + "=" + owner})
+	if err != nil {
+		return a.explain("listing namespaces", err)
+	}
+	for i := range all.Items {
+		l, ours := ourNamespace(&all.Items[i])
+		if !ours {
+			continue
+		}
+		if why := l.spare(host, o.All); why != "" {
+			o.Say(fmt.Sprintf("namespace %s: left alone, %s", l.name, why))
+			continue
+		}
+		within, stop := context.WithTimeout(ctx, tidyFor)
+		rerr := a.removeNamespace(within, l.name)
+		stop()
+		if rerr != nil {
+			err = errors.Join(err, rerr)
+			continue
+		}
+		o.Say("namespace " + l.name + ": deleted")
+	}
+	return err
+}
+
+// spare is why a namespace is not removed; "" if it is.
+func (l left) spare(host string, all bool) string {
+	at, pid, _ := strings.Cut(l.harness, "/")
+	n, err := strconv.Atoi(pid)
+	switch {
+	case err == nil && at == host && alive(n):
+		return "process " + pid + " works with it"
+	case all:
+		return ""
+	case l.kept:
+		return "it was kept on purpose (--all takes it)"
+	case !l.abandoned(host):
+		return "it belongs to a run of " + at + " (--all takes it)"
+	}
+	return ""
+}

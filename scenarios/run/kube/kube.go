@@ -1,0 +1,185 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"zeroloss/scenarios/image"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/rundir"
+)
+
+// Options is what the runtime needs. Dir, Manifests and Run are required.
+type Options struct {
+	Dir       *rundir.Dir // the run's directory, created and locked
+	Manifests []byte      // as the plan was made from them
+	Run       string      // id of the run: a DNS label, used once
+
+	// Which cluster: that of a kubeconfig's Context, or, where that is "",
+	// kind's Cluster (DefaultCluster), which is made if it is not there, and
+	// deleted again then.
+	Context    string
+	Kubeconfig string // "" is the usual one
+	Cluster    string
+	NodeImage  string // of a cluster that is made; "" is kind's own default
+
+	// Image is zeroloss' own, in a registry that the nodes can pull from. ""
+	// is Binary (this executable) in an image that is loaded into the nodes,
+	// which only kind's have a way for.
+	Image         string
+	Binary        string
+	RegistryImage string // "" is RegistryImage
+
+	// Keep leaves namespace and cluster as they are at the end.
+	Keep bool
+}
+
+// New is the runtime. Its Run may be called once.
+func New(o Options) run.Runtime { return &cluster{o: o} }
+
+// cluster is one, as a runtime.
+type cluster struct {
+	o Options
+}
+
+const (
+	// upFor is how long the demo services have to come up: images are there,
+	// but all start at once, on few processors.
+	upFor = 90 * time.Second
+	// lead is what the load has to start before time zero.
+	lead = time.Second
+	// baseFor is how long registry and load pod have to get ready.
+	baseFor = 3 * time.Minute
+	// tidyFor bounds the clean-up.
+	tidyFor = 30 * time.Second
+	// lastLogs bounds the wait for what the load pod still has.
+	lastLogs = 10 * time.Second
+)
+
+// Run implements run.Runtime.
+func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err error) {
+	// Wrong input first, before anything is started.
+	if _, err := Render(p, r.o.Manifests, RenderOptions{Run: r.o.Run}); err != nil {
+		return err
+	}
+	tell := func(format string, args ...any) {
+		out.Progress(run.Progress{Phase: "starting", Note: fmt.Sprintf(format, args...)})
+	}
+	where, err := r.reach(ctx, tell)
+	if err != nil {
+		return r.interrupted(ctx, err)
+	}
+	defer func() { err = errors.Join(err, r.leaveCluster(where, tell)) }()
+	img, err := r.images(ctx, where, tell)
+	if err != nil {
+		return r.interrupted(ctx, err)
+	}
+	a, err := newAPI(where.config)
+	if err != nil {
+		return err
+	}
+	s := &stage{o: r.o, p: p, api: a, out: out, tell: tell, image: img, namespace: NamespacePrefix + r.o.Run}
+	defer func() {
+		if where.made && !r.o.Keep {
+			return // the namespace goes with its cluster
+		}
+		err = errors.Join(err, s.leave())
+	}()
+	if err := s.prepare(ctx); err != nil {
+		return r.interrupted(ctx, err)
+	}
+	return s.play(ctx)
+}
+
+// interrupted tells a failure from the end of ctx that caused it.
+func (r *cluster) interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, run.ErrInterrupted) {
+		return fmt.Errorf("%w: %w", run.ErrInterrupted, err)
+	}
+	return err
+}
+
+// reach finds or makes the cluster.
+func (r *cluster) reach(ctx context.Context, tell func(string, ...any)) (*reach, error) {
+	if r.o.Context != "" {
+		return ofContext(r.o.Kubeconfig, r.o.Context)
+	}
+	m, err := userMarks()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", run.ErrEnvironment, err)
+	}
+	k, err := newKind(cmp.Or(r.o.Cluster, DefaultCluster), m)
+	if err != nil {
+		return nil, err
+	}
+	there, err := k.exists()
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		tell("creating kind cluster %s", k.name)
+	}
+	tmp, err := os.MkdirTemp("", "zeroloss-")
+	if err != nil {
+		return nil, fmt.Errorf("%w: making a temporary directory: %w", run.ErrEnvironment, err)
+	}
+	defer os.RemoveAll(tmp)
+	return k.open(ctx, r.o.NodeImage, tmp)
+}
+
+// leaveCluster deletes what this run has made.
+func (r *cluster) leaveCluster(where *reach, tell func(string, ...any)) error {
+	switch {
+	case !where.made:
+		return nil
+	case r.o.Keep:
+		tell("kept cluster %s: kind delete cluster --name %s", where.kind.name, where.kind.name)
+		return where.kind.marks.remove(where.kind.name) // it is the user's now
+	}
+	return where.kind.delete()
+}
+
+// images brings the images to the nodes and returns the name of our own.
+func (r *cluster) images(ctx context.Context, where *reach, tell func(string, ...any)) (string, error) {
+	if where.kind == nil {
+		if r.o.Image == "" {
+			return "", fmt.Errorf("%w: nothing can be loaded into the nodes of context %q\n  put the image where they can pull it: zeroloss image --push REF; then run with --image REF", run.ErrEnvironment, r.o.Context)
+		}
+		return r.o.Image, nil
+	}
+	reg := cmp.Or(r.o.RegistryImage, RegistryImage)
+	if archive, ok := fromEngine(ctx, reg); ok {
+		if err := where.kind.load(ctx, reg, archive); err != nil {
+			return "", err
+		}
+	}
+	if r.o.Image != "" {
+		return r.o.Image, nil
+	}
+	tell("loading the image")
+	img, err := image.Build(image.Options{Binary: r.o.Binary})
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", run.ErrEnvironment, err)
+	}
+	ref := img.Ref()
+	return ref, where.kind.load(ctx, ref, func(w io.Writer) error { return image.WriteTar(w, ref, img) })
+}
+
+// harnessMark is the annotation that tells which process a namespace belongs
+// to: "host/pid".
+const harnessMark = "zeroloss/harness"
+
+func thisHarness() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + "/" + strconv.Itoa(os.Getpid())
+}

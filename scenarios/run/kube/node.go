@@ -1,0 +1,276 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"zeroloss/loadgen/collect"
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/run"
+)
+
+// node carries out what the plane orders, and tells it what the cluster does.
+type node struct {
+	stage  *stage
+	client *collect.Client
+	inbox  run.Inbox
+	failed chan<- error
+	over   context.Context // ends with the run
+	busy   sync.WaitGroup
+	up     atomic.Bool // the load has begun: what ends from now on is the ledger's matter
+
+	mu       sync.Mutex
+	offered  map[string]map[string]bool // pods by EndpointSlice
+	unplaced map[string]time.Time       // since when no node takes a pod
+	counted  map[string]int             // Kubernetes Events seen, by name
+	entryIP  string                     // of the oldest pod of the entry that is ready
+	current  map[string]record.Instance // by pod
+}
+
+// Do implements run.Node.
+func (n *node) Do(ctx context.Context, a control.Action, done func(control.Event)) {
+	answer := control.Event{Op: a.Op, Pod: a.Pod, Kind: control.Acked}
+	if a.Kind == control.Signal {
+		answer.Kind = control.Signaled
+	}
+	n.busy.Go(func() {
+		if err := n.do(ctx, a); err != nil {
+			answer.Err = err.Error()
+			n.fail(err)
+		}
+		done(answer)
+	})
+}
+
+func (n *node) do(ctx context.Context, a control.Action) error {
+	s := n.stage
+	switch a.Kind {
+	case control.Apply:
+		i := slices.IndexFunc(s.rendered.Workloads, func(o Object) bool { return o.at("metadata").text("name") == a.Workload })
+		if i < 0 {
+			return fmt.Errorf("applying workload %q: it is in no manifest", a.Workload)
+		}
+		_, err := s.api.apply(ctx, s.rendered.Workloads[i])
+		return err
+	case control.Scale:
+		return s.api.scale(ctx, s.namespace, a.Workload, a.N)
+	case control.Rollout:
+		return s.api.restart(ctx, s.namespace, a.Workload, time.Now())
+	case control.Signal:
+		return n.signal(ctx, a)
+	}
+	return nil
+}
+
+// signal is a word to the service itself: a container's first process cannot
+// be killed from within, and the cluster's own ways of ending it all begin
+// with TERM. It dies as by KILL: without a word, its sockets closed by the
+// kernel.
+func (n *node) signal(ctx context.Context, a control.Action) error {
+	if a.Sig == "INT" {
+		n.up.Store(true) // whatever ends from now on is meant to
+		return n.environment(n.client.Say(ctx, a.Pod, record.Leave))
+	}
+	if err := n.client.Say(ctx, a.Pod, record.Die); err != nil {
+		return n.environment(err)
+	}
+	if !a.On {
+		return nil
+	}
+	return n.stage.api.forget(ctx, n.stage.namespace, a.Pod.Pod)
+}
+
+func (n *node) environment(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
+}
+
+// fail ends the run: what happened makes it worthless.
+func (n *node) fail(err error) {
+	if n.over.Err() != nil {
+		return
+	}
+	select {
+	case n.failed <- err:
+	default: // one reason is enough
+	}
+}
+
+// watch tells the plane of the cluster until the run is over.
+func (n *node) watch() {
+	n.unplaced, n.counted, n.current = map[string]time.Time{}, map[string]int{}, map[string]record.Instance{}
+	n.follow(pods, n.seePod, n.losePod)
+	n.follow(slices1, n.seeSlice, n.loseSlice)
+	n.follow(k8sEvents, n.seeEvent, func(*unstructured.Unstructured) {})
+}
+
+func (n *node) follow(gvr schema.GroupVersionResource, see, gone func(*unstructured.Unstructured)) {
+	n.busy.Go(func() {
+		if err := n.stage.api.follow(n.over, gvr, n.stage.namespace, see, gone); err != nil {
+			n.fail(err)
+		}
+	})
+}
+
+func (n *node) seePod(u *unstructured.Unstructured) {
+	var p podView
+	if err := decodeInto(u, &p); err != nil {
+		n.fail(err)
+		return
+	}
+	if p.Metadata.Labels[workloadLabel] == "" {
+		n.seeBase(&p)
+		return
+	}
+	n.mu.Lock()
+	n.current[p.Metadata.Name] = p.instance()
+	if p.Metadata.Labels[workloadLabel] == n.stage.p.Entry.Workload && p.ready() && n.entryIP == "" {
+		n.entryIP = p.Status.PodIP
+	}
+	n.mu.Unlock()
+	for _, e := range p.sightings() {
+		n.inbox.Event(e)
+	}
+	if why := p.trouble(n.patience(&p)); why != "" && !n.up.Load() {
+		n.fail(n.stage.failure(n.over, &p, why))
+	}
+}
+
+// patience is how much longer a pod may wait for a node.
+func (n *node) patience(p *podView) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if p.is("PodScheduled") {
+		delete(n.unplaced, p.Metadata.Name)
+		return true
+	}
+	since, ok := n.unplaced[p.Metadata.Name]
+	if !ok {
+		since = time.Now()
+		n.unplaced[p.Metadata.Name] = since
+		// The scheduler does not repeat itself: look again when it is late.
+		n.busy.Go(func() {
+			if pauseFor(n.over, unscheduledPatience+time.Second) != nil {
+				return
+			}
+			u, err := n.stage.api.in(pods, n.stage.namespace).Get(n.over, p.Metadata.Name, metav1.GetOptions{})
+			if err == nil {
+				n.seePod(u)
+			}
+		})
+	}
+	return time.Since(since) < unscheduledPatience
+}
+
+// seeBase watches over registry and load pod, whose end is the run's.
+func (n *node) seeBase(p *podView) {
+	for _, c := range p.Status.ContainerStatuses {
+		if c.RestartCount > 0 || c.State.Terminated != nil {
+			n.fail(n.stage.failure(n.over, p, "it ended during the run"+lastExit(c)))
+		}
+	}
+}
+
+func (n *node) losePod(u *unstructured.Unstructured) {
+	if i, ok := n.instance(u.GetName()); ok {
+		n.inbox.Event(control.Event{Kind: control.PodGone, Pod: i})
+	}
+}
+
+func (n *node) instance(pod string) (record.Instance, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i, ok := n.current[pod]
+	return i, ok
+}
+
+func (n *node) seeSlice(u *unstructured.Unstructured) {
+	var s sliceView
+	if err := decodeInto(u, &s); err != nil {
+		n.fail(err)
+		return
+	}
+	n.offer(u.GetName(), s.listed())
+}
+
+func (n *node) loseSlice(u *unstructured.Unstructured) { n.offer(u.GetName(), nil) }
+
+// offer takes in one slice, and tells which pods are in any of them now.
+func (n *node) offer(slice string, listed map[string]bool) {
+	n.mu.Lock()
+	touched := map[string]bool{}
+	for pod := range n.offered[slice] {
+		touched[pod] = true
+	}
+	for pod := range listed {
+		touched[pod] = true
+	}
+	n.offered[slice] = listed
+	var out []control.Event
+	for pod := range touched {
+		on := false
+		for _, l := range n.offered {
+			on = on || l[pod]
+		}
+		if i, ok := n.current[pod]; ok {
+			out = append(out, control.Event{Kind: control.EndpointSeen, Pod: i, OK: on})
+		}
+	}
+	n.mu.Unlock()
+	for _, e := range out {
+		n.inbox.Event(e)
+	}
+}
+
+func (n *node) seeEvent(u *unstructured.Unstructured) {
+	var e eventView
+	if err := decodeInto(u, &e); err != nil {
+		n.fail(err)
+		return
+	}
+	if why := e.refusal(); why != "" && !n.up.Load() {
+		n.fail(fmt.Errorf("%w: %s %s cannot create its pods: %s", run.ErrEnvironment, e.InvolvedObject.Kind, e.InvolvedObject.Name, why))
+		return
+	}
+	i, ok := n.instance(e.InvolvedObject.Name)
+	if e.kind() == "" || !ok {
+		return
+	}
+	n.mu.Lock()
+	before := n.counted[e.Metadata.Name]
+	n.counted[e.Metadata.Name] = max(before, e.Count, 1)
+	n.mu.Unlock()
+	if e.Count > before || before == 0 {
+		n.inbox.Event(control.Event{Kind: control.Remark, Pod: i, Note: e.kind(), N: e.Count, Err: e.Message})
+	}
+}
+
+// entry is the base URL that the load goes to: the entry's Service, or its
+// oldest pod where it has none.
+func (n *node) entry() (string, error) {
+	n.up.Store(true)
+	if n.stage.target != "" {
+		return n.stage.target, nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.entryIP == "" {
+		return "", fmt.Errorf("%w: the entry %q has neither a Service nor a ready pod", run.ErrEnvironment, n.stage.p.Entry.Workload)
+	}
+	return "http://" + net.JoinHostPort(n.entryIP, strconv.Itoa(n.stage.p.Entry.Port)), nil
+}
+
+var _ run.Node = (*node)(nil)

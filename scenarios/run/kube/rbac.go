@@ -1,0 +1,37 @@
+package kube
+
+import (
+	"fmt"
+
+	"sigs.k8s.io/yaml"
+)
+
+// RBAC is the rights that a run needs, as YAML: a ClusterRole, as it makes a
+// namespace of its own. Without the rule about nodes a run works too; then it
+// does not know how much room there is.
+func RBAC() (string, error) {
+	rule := func(group string, resources, verbs []string) map[string]any {
+		return map[string]any{"apiGroups": []string{group}, "resources": resources, "verbs": verbs}
+	}
+	role := map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+		"metadata": map[string]any{"name": owner, "labels": map[string]any{managedBy: owner}},
+		"rules": []any{
+			rule("", []string{"namespaces"}, []string{"get", "list", "create", "patch", "delete"}),
+			rule("", []string{"nodes"}, []string{"list"}),
+			rule("", []string{"pods"}, []string{"get", "list", "watch", "create", "patch", "delete", "deletecollection"}),
+			rule("", []string{"pods/log"}, []string{"get"}),
+			rule("", []string{"pods/proxy"}, []string{"get", "create"}),
+			rule("", []string{"services", "configmaps", "secrets"}, []string{"create", "patch"}),
+			rule("", []string{"events"}, []string{"list", "watch"}),
+			rule("apps", []string{"deployments"}, []string{"create", "patch", "deletecollection"}),
+			rule("apps", []string{"deployments/scale"}, []string{"patch"}),
+			rule("discovery.k8s.io", []string{"endpointslices"}, []string{"list", "watch"}),
+		},
+	}
+	b, err := yaml.Marshal(role)
+	if err != nil {
+		return "", fmt.Errorf("printing the rights: %w", err)
+	}
+	return string(b), nil
+}

@@ -1,0 +1,197 @@
+package kube
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+)
+
+// podView is what matters of a pod.
+type podView struct {
+	Metadata struct {
+		Name              string
+		Labels            map[string]string
+		DeletionTimestamp *string
+	}
+	Spec struct {
+		NodeName string
+	}
+	Status struct {
+		Phase             string
+		Reason, Message   string
+		PodIP             string
+		Conditions        []condition
+		ContainerStatuses []containerView
+	}
+}
+
+type condition struct {
+	Type, Status, Reason, Message string
+}
+
+type containerView struct {
+	RestartCount     int
+	State, LastState struct {
+		Waiting    *struct{ Reason, Message string }
+		Running    *struct{ StartedAt string }
+		Terminated *struct {
+			ExitCode        int
+			Reason, Message string
+		}
+	}
+}
+
+// instance is the pod's present incarnation: from 1.
+func (p *podView) instance() record.Instance {
+	n := 1
+	if len(p.Status.ContainerStatuses) > 0 {
+		n += p.Status.ContainerStatuses[0].RestartCount
+	}
+	return record.Instance{Pod: p.Metadata.Name, Incarnation: n}
+}
+
+func (p *podView) ready() bool { return p.is("Ready") }
+
+func (p *podView) is(kind string) bool {
+	for _, c := range p.Status.Conditions {
+		if c.Type == kind {
+			return c.Status == "True"
+		}
+	}
+	return false
+}
+
+// sightings tell the plane of a pod as it now is. They may be told again and
+// again: the plane notes changes.
+func (p *podView) sightings() []control.Event {
+	workload, i := p.Metadata.Labels[workloadLabel], p.instance()
+	if workload == "" {
+		return nil
+	}
+	out := []control.Event{{Kind: control.PodSeen, Pod: record.Instance{Pod: i.Pod, Incarnation: 1}, Workload: workload}}
+	if p.Metadata.DeletionTimestamp != nil {
+		out = append(out, control.Event{Kind: control.DeletionSeen, Pod: i})
+	}
+	if len(p.Status.ContainerStatuses) == 0 {
+		return out
+	}
+	c := p.Status.ContainerStatuses[0]
+	if t := c.LastState.Terminated; t != nil && i.Incarnation > 1 {
+		out = append(out, control.Event{
+			Kind: control.Exited, Pod: record.Instance{Pod: i.Pod, Incarnation: i.Incarnation - 1}, N: t.ExitCode, Err: ending(t.Reason, t.Message),
+		})
+	}
+	switch {
+	case c.State.Terminated != nil:
+		out = append(out, control.Event{Kind: control.Exited, Pod: i, N: c.State.Terminated.ExitCode, Err: ending(c.State.Terminated.Reason, c.State.Terminated.Message)})
+	case c.State.Running != nil:
+		out = append(out, control.Event{Kind: control.Started, Pod: i, Workload: workload}, control.Event{Kind: control.ReadySeen, Pod: i, OK: p.ready()})
+	}
+	return out
+}
+
+// ending is why a container ended, where that says more than its exit code.
+func ending(reason, message string) string {
+	if reason == "Completed" || reason == "Error" {
+		reason = ""
+	}
+	return strings.Trim(reason+": "+message, ": ")
+}
+
+// trouble is why a pod does not come up; "" if it may still, or has. patience
+// is over where something may yet come to pass by itself.
+func (p *podView) trouble(patience bool) string {
+	if !patience && p.Metadata.DeletionTimestamp == nil {
+		for _, c := range p.Status.Conditions {
+			if c.Type == "PodScheduled" && c.Status == "False" {
+				return fmt.Sprintf("no node takes it: %s", c.Message)
+			}
+		}
+	}
+	if p.Status.Phase == "Failed" {
+		return strings.Trim("it failed: "+cmp.Or(p.Status.Message, p.Status.Reason), ": ")
+	}
+	for _, c := range p.Status.ContainerStatuses {
+		w := c.State.Waiting
+		if w == nil {
+			continue
+		}
+		switch w.Reason {
+		case "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+			return w.Reason + ": " + w.Message
+		case "ErrImagePull", "ImagePullBackOff":
+			if !patience || w.Reason == "ImagePullBackOff" {
+				return "its image cannot be pulled: " + w.Message
+			}
+		case "CrashLoopBackOff":
+			return "its container ends again and again" + lastExit(c)
+		}
+	}
+	return ""
+}
+
+func lastExit(c containerView) string {
+	if t := c.LastState.Terminated; t != nil {
+		return fmt.Sprintf(" (exit code %d, %s)", t.ExitCode, cmp.Or(t.Reason, "no reason given"))
+	}
+	return ""
+}
+
+// sliceView is what matters of an EndpointSlice.
+type sliceView struct {
+	Endpoints []struct {
+		Conditions struct{ Ready *bool }
+		TargetRef  *struct{ Kind, Name string }
+	}
+}
+
+// listed is the pods that a slice offers to those who call.
+func (s *sliceView) listed() map[string]bool {
+	out := map[string]bool{}
+	for _, e := range s.Endpoints {
+		if e.TargetRef != nil && e.TargetRef.Kind == "Pod" && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+			out[e.TargetRef.Name] = true
+		}
+	}
+	return out
+}
+
+// eventView is what matters of a Kubernetes Event.
+type eventView struct {
+	Metadata       struct{ Name, ResourceVersion string }
+	InvolvedObject struct{ Kind, Name string }
+	Reason         string
+	Message        string
+	Type           string
+	Count          int
+}
+
+// kind is what an Event is for the record; "" for those that add nothing.
+func (e *eventView) kind() record.Kind {
+	if e.InvolvedObject.Kind != "Pod" {
+		return ""
+	}
+	switch e.Reason {
+	case "FailedPreStopHook":
+		return record.HookFailed
+	case "Unhealthy":
+		return record.ProbeFailed
+	}
+	return ""
+}
+
+// refusal is why pods of a Deployment are not even created, or "".
+func (e *eventView) refusal() string {
+	if e.Reason == "FailedCreate" && (e.InvolvedObject.Kind == "ReplicaSet" || e.InvolvedObject.Kind == "Deployment") {
+		return e.Message
+	}
+	return ""
+}
+
+// unscheduledPatience is how long a pod may wait for room: another one may be
+// about to make it.
+const unscheduledPatience = 20 * time.Second

@@ -1,0 +1,288 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+)
+
+// stage is the namespace of one run.
+type stage struct {
+	o         Options
+	p         *plan.Plan
+	api       *api
+	out       run.Sink
+	tell      func(format string, args ...any)
+	image     string
+	namespace string
+	made      bool // the namespace is there, and ours
+
+	rendered *Rendered
+	target   string // base URL of the entry; "": a pod's address, once there is one
+}
+
+// prepare applies all but the demo services, and waits until it is ready.
+func (s *stage) prepare(ctx context.Context) error {
+	o := RenderOptions{Run: s.o.Run, Image: s.image, RegistryImage: s.o.RegistryImage, Room: s.api.room(ctx)}
+	r, err := Render(s.p, s.o.Manifests, o)
+	if err != nil {
+		return err
+	}
+	if err := s.claim(ctx, r.Namespace); err != nil {
+		return err
+	}
+	address := map[string]string{}
+	for _, svc := range r.Services {
+		got, err := s.api.apply(ctx, svc)
+		if err != nil {
+			return err
+		}
+		address[got.GetName()], _, _ = unstructured.NestedString(got.Object, "spec", "clusterIP") // "" falls back on the name
+	}
+	// By address: a name would be looked up by each pod that starts, through
+	// a DNS server that may itself only just be starting.
+	o.LoadHost, o.RegistryHost = known(address[loadPod]), known(address[registryName(s.p)])
+	if s.rendered, err = Render(s.p, s.o.Manifests, o); err != nil {
+		return err
+	}
+	s.target = entryURL(s.p, address)
+	for _, x := range append(slices.Clone(s.rendered.Others), s.rendered.Registry, s.rendered.Load) {
+		if err := s.applyPatiently(ctx, x); err != nil {
+			return err
+		}
+	}
+	for _, x := range s.rendered.Repairs {
+		s.tell("%s: %s", x.Object, x.Text)
+	}
+	s.tell("waiting for the registry and the load pod in namespace %s", s.namespace)
+	return s.await(ctx)
+}
+
+func registryName(p *plan.Plan) string {
+	return (&renderer{p: p}).registryName()
+}
+
+// known is an address, if it is one.
+func known(ip string) string {
+	if ip == "None" {
+		return ""
+	}
+	return ip
+}
+
+// entryURL is where the load goes: the entry's Service; "" if it has none.
+func entryURL(p *plan.Plan, address map[string]string) string {
+	for _, svc := range p.Services {
+		if svc.Name == p.Entry.Service && svc.Target == p.Entry.Port && known(address[svc.Name]) != "" {
+			return fmt.Sprintf("http://%s:%d", address[svc.Name], svc.Port)
+		}
+	}
+	return ""
+}
+
+// claim makes the namespace; one that is there already is refused.
+func (s *stage) claim(ctx context.Context, ns Object) error {
+	ns = ns.clone()
+	ns.make("metadata").merge("annotations", map[string]any{harnessMark: thisHarness()})
+	_, err := s.api.Resource(namespaces).Create(ctx, &unstructured.Unstructured{Object: ns}, metav1.CreateOptions{FieldManager: manager})
+	if apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("%w: namespace %q exists already, and is not this run's: nothing in it was touched", run.ErrEnvironment, s.namespace)
+	}
+	if err != nil {
+		return s.api.explain("creating namespace "+s.namespace, err)
+	}
+	s.made = true
+	return nil
+}
+
+// applyPatiently waits for what Kubernetes itself puts into a new namespace.
+func (s *stage) applyPatiently(ctx context.Context, o Object) error {
+	ctx, stop := context.WithTimeout(ctx, 15*time.Second)
+	defer stop()
+	for {
+		_, err := s.api.apply(ctx, o)
+		if err == nil || !strings.Contains(err.Error(), "serviceaccount") {
+			return err
+		}
+		if pauseFor(ctx, 200*time.Millisecond) != nil {
+			return err
+		}
+	}
+}
+
+func pauseFor(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// await returns when the registry's pod and the load pod are ready. One that
+// cannot get ready is an error with its reason.
+func (s *stage) await(ctx context.Context) error {
+	began := time.Now()
+	for {
+		all, err := s.api.in(pods, s.namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return s.api.explain("listing pods", err)
+		}
+		ready, waiting := 0, []string{"the registry has no pod yet: " + s.refusals(ctx)}
+		for i := range all.Items {
+			var p podView
+			if err := decodeInto(&all.Items[i], &p); err != nil {
+				return err
+			}
+			if p.Metadata.Name != loadPod {
+				waiting = nil
+			}
+			if p.ready() {
+				ready++
+				continue
+			}
+			waiting = append(waiting, p.Metadata.Name+" is not ready")
+			if why := p.trouble(time.Since(began) < unscheduledPatience); why != "" {
+				return s.failure(ctx, &p, why)
+			}
+		}
+		switch {
+		case ready >= 2:
+			return nil
+		case time.Since(began) > baseFor:
+			return fmt.Errorf("%w: not all is up after %v: %s", run.ErrEnvironment, baseFor, strings.Join(waiting, "; "))
+		}
+		if err := pauseFor(ctx, 200*time.Millisecond); err != nil {
+			return fmt.Errorf("%w: while the registry came up", run.ErrInterrupted)
+		}
+	}
+}
+
+// failure is why a pod does not come up, with the end of its log.
+func (s *stage) failure(ctx context.Context, p *podView, why string) error {
+	restarted := len(p.Status.ContainerStatuses) > 0 && p.Status.ContainerStatuses[0].RestartCount > 0
+	said := s.api.logTail(ctx, s.namespace, p.Metadata.Name, restarted)
+	if said != "" {
+		said = "\n  its log ends: " + strings.ReplaceAll(said, "\n", "\n    ")
+	}
+	return fmt.Errorf("%w: pod %s does not come up: %s%s", run.ErrEnvironment, p.Metadata.Name, why, said)
+}
+
+// refusals is why pods are not even created, as the cluster's events tell.
+func (s *stage) refusals(ctx context.Context) string {
+	all, err := s.api.in(k8sEvents, s.namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return "and its events cannot be read: " + err.Error()
+	}
+	for i := range all.Items {
+		var e eventView
+		if decodeInto(&all.Items[i], &e) == nil && e.refusal() != "" {
+			return e.refusal()
+		}
+	}
+	return "no reason is given"
+}
+
+// play carries the plan out.
+func (s *stage) play(ctx context.Context) error {
+	plane, err := control.NewCluster(s.p.Control)
+	if err != nil {
+		return fmt.Errorf("directing %q: %w", s.p.Scenario, err)
+	}
+	client := s.api.loadClient(s.namespace)
+	clock, err := client.Clock(ctx, clockRounds)
+	if err != nil {
+		return fmt.Errorf("%w: %w\n  the API server has to reach the pod network to proxy to the load pod", run.ErrEnvironment, err)
+	}
+	over, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	failed := make(chan error, 1)
+	c := &copier{dir: s.o.Dir, client: client, clock: clock}
+	n := &node{stage: s, client: client, failed: failed, over: over, offered: map[string]map[string]bool{}}
+	l := &load{plan: s.p, client: client, clock: clock, target: n.entry}
+	err = run.DirectOn(ctx, s.p, run.Terms{Plane: plane, Up: upFor, Lead: lead}, func(in run.Inbox) (run.Cast, error) {
+		if err := s.out.Event(clockEvent(clock)); err != nil {
+			return run.Cast{}, err
+		}
+		n.inbox = in
+		c.hear = func(e record.Event) { in.Fact(e) }
+		c.begin(over, n.fail)
+		n.watch()
+		return run.Cast{Node: n, Load: l, Sink: c.sink(s.out), Failed: failed, Counts: l.latest}, nil
+	})
+	end()
+	n.busy.Wait()
+	return errors.Join(err, c.finish(context.WithoutCancel(ctx)))
+}
+
+// clockRounds is how often the load pod's clock is asked.
+const clockRounds = 9
+
+func clockEvent(o record.Offset) record.Event {
+	return record.Event{
+		At: record.At(time.Now()), Kind: record.ClockOffset, N: int64(o.Ahead), Data: mustJSON(o),
+		Text: fmt.Sprintf("the harness's, within %d µs of the load pod's", o.Within),
+	}
+}
+
+// leave removes the namespace, or says that it is kept. It has a deadline of
+// its own: it is done after an interruption too.
+func (s *stage) leave() error {
+	if !s.made {
+		return nil
+	}
+	if s.o.Keep {
+		s.tell("kept namespace %s: kubectl delete namespace %s", s.namespace, s.namespace)
+		return s.keep()
+	}
+	ctx, stop := context.WithTimeout(context.Background(), tidyFor)
+	defer stop()
+	return s.api.removeNamespace(ctx, s.namespace)
+}
+
+// keep takes the namespace out of what clean looks for.
+func (s *stage) keep() error {
+	ctx, stop := context.WithTimeout(context.Background(), tidyFor)
+	defer stop()
+	patch := []byte(`{"metadata":{"annotations":{"` + keptMark + `":"true"}}}`)
+	_, err := s.api.Resource(namespaces).Patch(ctx, s.namespace, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
+	return s.api.explain("marking namespace "+s.namespace+" as kept", err)
+}
+
+// room is what the cluster has left; zero where that cannot be told.
+func (a *api) room(ctx context.Context) Capacity {
+	var room Capacity
+	all, err := a.Resource(nodes).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return Capacity{} // not everybody may look at nodes
+	}
+	for i := range all.Items {
+		allocatable, _, _ := unstructured.NestedMap(all.Items[i].Object, "status", "allocatable") // absent: nothing
+		room = room.plus(requests(Object{"resources": map[string]any{"requests": allocatable}}), 1)
+	}
+	running, err := a.Resource(pods).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return Capacity{}
+	}
+	for i := range running.Items {
+		for _, c := range Object(running.Items[i].Object).at("spec").list("containers") {
+			room = room.plus(requests(c), -1)
+		}
+	}
+	return room
+}
