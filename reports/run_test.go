@@ -119,10 +119,11 @@ func (s *scene) write(t *testing.T) string {
 	}
 	harness = append(harness,
 		record.Event{At: zero + 5_100_000, Kind: record.LoadEnd},
-		record.Event{At: zero + 7_000_000, Kind: record.RunEnd})
+		record.Event{At: zero + 7_000_000, Kind: record.RunEnd}, record.Event{At: zero + 7_000_001, Kind: record.End})
 	s.events(t, rundir.Harness, harness)
 	s.events(t, rundir.RegistryServer, []record.Event{
 		{At: s.hears(), Kind: record.Pushed, Service: "spring-cloud-b", Peer: a1.String(), Since: taken + 4500},
+		{At: zero + 6_900_000, Kind: record.End},
 	})
 	s.requests(t)
 	return s.dir.Path()

@@ -30,6 +30,25 @@ const (
 	P50         Metric = "p50"           // ms, from due
 	P99         Metric = "p99"
 	Max         Metric = "max"
+	Timeouts    Metric = "timeouts" // lost requests whose root cause is a time-out
+
+	// Of coming online.
+	Early      Metric = "earlyRequests"         // requests sent to an instance before its registration was acknowledged
+	ReadyEarly Metric = "readyBeforeRegistered" // instances that the cluster held ready before they were registered
+	Exponent   Metric = "warmupExponent"        // of the warm-ups' curve, with its interval
+	WarmupFit  Metric = "warmupFit"             // probability of counts that far from the declared curve
+	WarmSpread Metric = "warmShareSpread"       // largest distance between warm instances, over a fair share
+	Governed   Metric = "governed"              // share of requests whose consumers follow the weights, with its interval
+)
+
+// Unit is what a metric is measured in.
+type Unit string
+
+// Units.
+const (
+	Count  Unit = "count of requests"
+	Millis Unit = "time"
+	Real   Unit = "number"
 )
 
 // Expectation is one line of a scenario's expect list, and one JUnit case.
@@ -61,7 +80,21 @@ type Filter struct {
 	Stream  string   `json:"stream,omitempty"`
 	Hop     string   `json:"hop,omitempty"`     // a->b
 	Classes []string `json:"classes,omitempty"` // of root causes
-	Window  string   `json:"window,omitempty"`  // stale-route, drain-cut …
+	Window  string   `json:"window,omitempty"`  // stale-route, drain-cut …; of a latency [WarmupWindow]
+}
+
+// Unbounded reports whether every value would satisfy c, so that it says
+// nothing: no text that parses does that, a damaged plan may.
+func (c Compare) Unbounded() bool { return !c.Predicted && c.Low == nil && c.High == nil }
+
+// Covers reports whether a figure that is known to lie between low and high
+// satisfies c: a number must be among what it may be, and a range must hold all
+// that it may be.
+func (c Compare) Covers(low, high float64) bool {
+	if c.Low != nil && c.High != nil && *c.Low == *c.High {
+		return low <= *c.Low && *c.High <= high
+	}
+	return c.Holds(low, 0, 0) && c.Holds(high, 0, 0)
 }
 
 // Holds reports whether v satisfies c; low and high are the prediction's

@@ -110,6 +110,9 @@ func judge(l *ledger.Ledger, e expect.Expectation) Outcome {
 		}
 	}
 	v, why := measure(l, arm, e)
+	if e.Is.Unbounded() {
+		why = fmt.Sprintf("%q is no comparison: anything would hold", e.Is.Text)
+	}
 	o.Evidence = evidence(l, arm, e)
 	if why != "" {
 		o.Verdict, o.Evidence = Invalid, append([]string{why}, o.Evidence...)

@@ -206,6 +206,17 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// A comparison that anything satisfies, as a damaged plan may have, passes
+// nothing.
+func TestAnExpectationThatSaysNothingIsInvalid(t *testing.T) {
+	for _, role := range []expect.Role{expect.Gate, expect.Contrast} {
+		e := expect.Expectation{Name: "gray lost", Arm: "gray", Metric: expect.Lost, Is: expect.Compare{Text: "0"}, Role: role}
+		r := Judge(Criteria{}, account(27, 3), []expect.Expectation{e})
+		require.Equal(t, Invalid, r.Verdict)
+		require.Contains(t, r.Reasons[0], `"0" is no comparison`)
+	}
+}
+
 func TestAGateThatWasNotMeasuredIsInvalid(t *testing.T) {
 	l := account(27, 0)
 	l.Arms[1].Masked = nil

@@ -75,8 +75,26 @@ func sum[K comparable](m map[K]int) (n int) {
 	return n
 }
 
-// comingUp is how long an instance may take to be registered.
-const comingUp = 15 * time.Second
+// An instance may take comingUp to be registered, beyond the delay that its
+// settings ask for, and less in a run that goes faster than the clock; a
+// process cannot start faster than in comingUpLeast.
+const (
+	comingUp      = 15 * time.Second
+	comingUpLeast = 2 * time.Second
+)
+
+func (b *books) mayTake(l *life) time.Duration {
+	d := comingUp
+	if b.p.Speed > 1 {
+		d = max(comingUpLeast, time.Duration(float64(comingUp)/b.p.Speed))
+	}
+	for _, w := range b.p.Workloads {
+		if w.Name == l.workload {
+			d += w.Settings.Online.StartUp + w.Settings.Online.Delay + w.Settings.Online.HealthEvery
+		}
+	}
+	return d
+}
 
 // neverUp lists instances that were started and never registered, unless the
 // run ended, or they were taken out, while they still might have.
@@ -93,7 +111,7 @@ func (b *books) neverUp() []string {
 		}
 		if exited := l.when[record.ContainerExit]; exited != 0 && exited < until {
 			out = append(out, fmt.Sprintf("instance %s never came up: it exited %s after its start", l.instance, ms(exited.Sub(started))))
-		} else if until.Sub(started) > comingUp {
+		} else if until.Sub(started) > b.mayTake(l) {
 			out = append(out, fmt.Sprintf("instance %s never came up: it was not registered %s after its start", l.instance, ms(until.Sub(started))))
 		}
 	}

@@ -61,6 +61,10 @@ func TestDefects(t *testing.T) {
 		"an instance that never came up": {func(s *sim) {
 			s.event(record.Event{At: sec(-14), Kind: record.ContainerStart, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
 		}, "instance b-9/1 never came up: it was not registered"},
+		"an instance that never came up, at speed": {func(s *sim) {
+			s.in.Plan.Speed = 10
+			s.event(record.Event{At: sec(-0.5), Kind: record.ContainerStart, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
+		}, "instance b-9/1 never came up: it was not registered 2.5 s after its start"},
 		"an instance that died at its start": {func(s *sim) {
 			i := record.Instance{Pod: "b-9", Incarnation: 1}
 			s.event(record.Event{At: sec(0.1), Kind: record.ContainerStart, Workload: "b", Instance: i})
@@ -75,6 +79,36 @@ func TestDefects(t *testing.T) {
 			require.Contains(t, strings.Join(s.build().Defects, "\n"), c.says)
 		})
 	}
+}
+
+// What is asked for is no defect: a delay of its registration.
+func TestAnInstanceMayBeToldToWait(t *testing.T) {
+	s := newSim(time.Second)
+	for i := range s.in.Plan.Workloads {
+		s.in.Plan.Workloads[i].Settings.Online.Delay = 5 * time.Second
+	}
+	s.event(record.Event{At: sec(-14), Kind: record.ContainerStart, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
+	require.Empty(t, s.run().Defects)
+}
+
+// A failure that the harness cannot name is explained by nothing, also where
+// a release would explain any other.
+func TestOtherIsNeverExplained(t *testing.T) {
+	s := newSim(3 * time.Second)
+	s.deregisterFirst("b-1", sec(1), push)
+	explained := s.run()
+	require.NotZero(t, explained.arm("base").Lost)
+	require.Zero(t, explained.arm("base").Unexplained)
+	for i := range s.in.Requests {
+		for j := range s.in.Requests[i].Trail {
+			if c := s.in.Requests[i].Trail[j].Call; c != nil && c.Class == record.Refused {
+				c.Class = record.Other
+			}
+		}
+	}
+	l := s.build()
+	require.Equal(t, explained.arm("base").Lost, l.arm("base").Unexplained)
+	require.NotEmpty(t, l.Defects)
 }
 
 func TestInterruptedIsTold(t *testing.T) {

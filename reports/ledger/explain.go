@@ -40,6 +40,10 @@ func (b *books) explain(f fault) explanation {
 		x.phase = callee.phaseAt(f.at)
 	}
 	head := f.from + "→" + f.to + " " + string(f.class)
+	if f.class == record.Other {
+		x.why = head + ": a failure of no known class is never explained"
+		return x
+	}
 	for _, try := range []func(fault, *life) (explanation, bool){
 		b.bySilence, b.byRelease, b.byCaller, b.byStart, b.byLoad,
 	} {

@@ -184,8 +184,10 @@ func (r *Run) readEvents() error {
 	}
 	open := map[record.Instance]string{} // instances without an end
 	told := map[record.Instance]bool{}   // instances with a file
+	names := map[string]bool{}
 	for _, e := range entries {
 		if name, ok := strings.CutSuffix(e.Name(), eventsExt); ok {
+			names[name] = true
 			if err := r.readStream(name, open, told); err != nil {
 				return err
 			}
@@ -193,6 +195,7 @@ func (r *Run) readEvents() error {
 	}
 	slices.SortStableFunc(r.Events, func(a, b record.Event) int { return cmp.Compare(a.At, b.At) })
 	r.readLandmarks()
+	r.missingStreams(names)
 	for _, e := range r.Events {
 		if e.Kind == record.ContainerStart && !told[e.Instance] && r.ours(e.Workload) {
 			open[e.Instance] = "it was started, and there are no events of it"
@@ -219,13 +222,41 @@ func (r *Run) readStream(name string, open map[record.Instance]string, told map[
 	r.Events = append(r.Events, events...)
 	i, isInstance := parseEventsName(name)
 	told[i] = true
+	unread := fmt.Sprintf("%s (%d bytes) could not be read", plural(tail.Lines, "line"), tail.Bytes)
 	switch {
 	case isInstance && !tail.Complete:
 		open[i] = noEnd(events)
-	case !isInstance && tail.Lines > 0:
-		r.torn("%s/%s%s: %d lines (%d bytes) could not be read", EventsDir, name, eventsExt, tail.Lines, tail.Bytes)
+	case isInstance && tail.Lines > 0:
+		open[i] = unread
+	case isInstance:
+	case tail.Lines > 0:
+		r.torn("%s/%s%s: %s", EventsDir, name, eventsExt, unread)
+	case !tail.Complete:
+		r.torn("%s/%s%s: has no end; who wrote it was killed, or the copy is not whole", EventsDir, name, eventsExt)
 	}
 	return nil
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// missingStreams tells of those without which the account would be another:
+// without the load's, what goes at the end of a run looks like releases. An
+// interrupted run may lack them, and is known to prove nothing.
+func (r *Run) missingStreams(told map[string]bool) {
+	if r.Interrupted {
+		return
+	}
+	if !slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind == record.LoadEnd }) {
+		r.torn("%s: nobody tells when the load ended", EventsDir)
+	}
+	if r.Meta.Runtime == localRuntime && !told[RegistryServer] {
+		r.torn("%s/%s%s: missing; what the registry did is not known", EventsDir, RegistryServer, eventsExt)
+	}
 }
 
 func noEnd(events []record.Event) string {

@@ -38,6 +38,7 @@ const (
 	Load           = "load"
 	RegistryServer = "registry"
 
+	localRuntime   = "local" // where the registry is a process of ours
 	requestsPrefix = "requests"
 	requestsExt    = ".log"
 	eventsExt      = ".ndjson"

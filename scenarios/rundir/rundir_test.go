@@ -1,9 +1,11 @@
 package rundir
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,7 +81,12 @@ func fixtures() map[string]func(t *testing.T, d *Dir) {
 		writeEvents(t, d, Harness,
 			record.Event{At: 400_000, Kind: record.ContainerStart, Instance: b1, Workload: "spring-cloud-b"},
 			record.Event{At: 1_000_000, Kind: record.RunZero},
-			record.Event{At: 1_200_000, Kind: record.RunEnd})
+			record.Event{At: 1_200_000, Kind: record.RunEnd},
+			record.Event{At: 1_200_001, Kind: record.End})
+		writeEvents(t, d, Load,
+			record.Event{At: 1_020_000, Kind: record.LoadEnd},
+			record.Event{At: 1_020_001, Kind: record.End})
+		writeEvents(t, d, RegistryServer, record.Event{At: 1_200_000, Kind: record.End})
 		f, err := os.Create(d.RequestsPath(""))
 		require.NoError(t, err)
 		w, err := record.NewWriter(f)
@@ -102,7 +109,7 @@ func fixtures() map[string]func(t *testing.T, d *Dir) {
 		"torn": func(t *testing.T, d *Dir) {
 			whole(t, d, record.Deregistered, false)
 			cut(t, d.RequestsPath(""), 20)
-			cut(t, d.EventsPath(Harness), 10)
+			cut(t, d.EventsPath(Harness), 50)
 		},
 		"newer": func(t *testing.T, d *Dir) {
 			whole(t, d, record.End, false)
@@ -217,6 +224,58 @@ func TestOpenRefuses(t *testing.T) {
 			require.ErrorContains(t, err, c.says)
 		})
 	}
+}
+
+// A stream of events that is missing, without an end or partly unreadable must
+// never look like a quiet one.
+func TestOpenTellsOfEventsThatAreMissing(t *testing.T) {
+	const b1 = "spring-cloud-b-1.1"
+	rewrite := func(name string, change func([]byte) []byte) func(d *Dir) {
+		return func(d *Dir) {
+			b, err := os.ReadFile(d.EventsPath(name))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(d.EventsPath(name), change(b), 0o644))
+		}
+	}
+	remove := func(name string) func(d *Dir) {
+		return func(d *Dir) { require.NoError(t, os.Remove(d.EventsPath(name))) }
+	}
+	empty := func([]byte) []byte { return nil }
+	noEnd := func(b []byte) []byte { return b[:bytes.LastIndexByte(b[:len(b)-1], '\n')+1] }
+	mangled := func(b []byte) []byte { b[0] = '['; return b }
+	for what, c := range map[string]struct {
+		spoil func(d *Dir)
+		says  string
+	}{
+		"no load":           {remove(Load), "when the load ended"},
+		"empty load":        {rewrite(Load, empty), "when the load ended"},
+		"load without end":  {rewrite(Load, noEnd), "load.ndjson: has no end"},
+		"unreadable load":   {rewrite(Load, mangled), "1 line (33 bytes)"},
+		"no registry":       {remove(RegistryServer), "registry.ndjson: missing"},
+		"empty registry":    {rewrite(RegistryServer, empty), "registry.ndjson: has no end"},
+		"harness, no end":   {rewrite(Harness, noEnd), "harness.ndjson: has no end"},
+		"unreadable line":   {rewrite(b1, mangled), "spring-cloud-b-1/1: 1 line"},
+		"instance, no end":  {rewrite(b1, noEnd), "spring-cloud-b-1/1: its events have no end"},
+		"instance, nothing": {rewrite(b1, empty), "spring-cloud-b-1/1: it wrote no event"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			r, err := Open(made(t, "clean", c.spoil))
+			require.NoError(t, err)
+			told := r.Torn
+			for i, why := range r.Incomplete {
+				told = append(told, i+": "+why)
+			}
+			require.Contains(t, strings.Join(told, "\n"), c.says)
+		})
+	}
+
+	// A registry that is not ours writes nothing here.
+	r, err := Open(made(t, "clean", func(d *Dir) {
+		remove(RegistryServer)(d)
+		require.NoError(t, d.WriteMeta(Meta{Scenario: "fixture", Runtime: "kube", ZeroMicros: 1_000_000}))
+	}))
+	require.NoError(t, err)
+	require.Empty(t, r.Torn)
 }
 
 func TestOpenTellsWhatIsMissing(t *testing.T) {
