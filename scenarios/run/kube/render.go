@@ -245,7 +245,9 @@ func (r *renderer) addLoad() {
 			"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": false,
 			"containers": []any{map[string]any{
 				"name": "load", "image": r.o.Image, "imagePullPolicy": "IfNotPresent", "args": []any{"collect"},
-				"ports": []any{map[string]any{"containerPort": collect.HTTPPort}, map[string]any{"containerPort": collect.EventsPort}},
+				// A generator that waits for a processor measures its own lateness.
+				"resources": map[string]any{"requests": map[string]any{"cpu": "500m", "memory": "64Mi"}},
+				"ports":     []any{map[string]any{"containerPort": collect.HTTPPort}, map[string]any{"containerPort": collect.EventsPort}},
 				"readinessProbe": map[string]any{
 					"httpGet": map[string]any{"path": "/state", "port": collect.HTTPPort}, "periodSeconds": 1,
 				},

@@ -20,18 +20,28 @@ func (c Capacity) fits(room Capacity) bool {
 	return c.MilliCPU <= room.MilliCPU && c.Memory <= room.Memory
 }
 
-// What our own processes ask for where what is written does not fit: about
-// what they use.
+// What our own processes ask for where what is written does not fit, or where
+// nothing is: about what they use.
 const (
-	littleCPU    = "10m"
+	littleCPU    = "20m"
 	littleMemory = "32Mi"
 	registryCPU  = "100m"
 	registryMem  = "384Mi"
 )
 
-// fit reduces requests that the cluster has no room for. What an application
-// in Java asks for is not what the demo service in its place needs.
+// fit adds requests where there are none, and reduces those that the cluster
+// has no room for. What an application in Java asks for is not what the demo
+// service in its place needs; and who asks for nothing comes last where
+// processors are short, behind all of the cluster's own.
 func (r *renderer) fit() {
+	for _, w := range r.out.Workloads {
+		for _, c := range w.at("spec", "template", "spec").list("containers") {
+			if requests(c).MilliCPU == 0 {
+				Object(c.make("resources")).merge("requests", map[string]any{"cpu": littleCPU})
+				r.repair(w, "requests cpu %s added: without any it comes last on a busy node", littleCPU)
+			}
+		}
+	}
 	if r.o.Room == (Capacity{}) {
 		return
 	}
@@ -41,12 +51,11 @@ func (r *renderer) fit() {
 	}
 	for _, w := range append([]Object{r.out.Registry}, r.out.Workloads...) {
 		for _, c := range w.at("spec", "template", "spec").list("containers") {
-			asked := c.at("resources", "requests")
 			cpu, mem := littleCPU, littleMemory
 			if id(w) == id(r.out.Registry) {
 				cpu, mem = registryCPU, registryMem
 			}
-			if len(asked) == 0 || len(c.at("resources", "limits")) == 0 && requests(c).fits(capacityOf(cpu, mem)) {
+			if requests(c).fits(capacityOf(cpu, mem)) {
 				continue
 			}
 			c.make("resources")["requests"] = map[string]any{"cpu": cpu, "memory": mem}
@@ -58,6 +67,9 @@ func (r *renderer) fit() {
 // requested is what all pods ask for together.
 func (r *renderer) requested() Capacity {
 	var total Capacity
+	for _, c := range r.out.Load.at("spec").list("containers") {
+		total = total.plus(requests(c), 1)
+	}
 	for _, w := range append([]Object{r.out.Registry}, r.out.Workloads...) {
 		n, ok := number(w.at("spec")["replicas"])
 		if !ok {

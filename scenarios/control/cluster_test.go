@@ -1,0 +1,131 @@
+package control_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+)
+
+// told steps c with events, 1 ms apart from at on, and returns what it says
+// and what it orders.
+func told(c *control.Cluster, at time.Duration, events ...control.Event) (notes []record.Kind, orders []control.Action) {
+	for i, e := range events {
+		for _, a := range c.Step(at+time.Duration(i)*time.Millisecond, e) {
+			if a.Kind == control.Note {
+				notes = append(notes, a.Note.Kind)
+			} else {
+				a.Op = 0
+				orders = append(orders, a)
+			}
+		}
+	}
+	return notes, orders
+}
+
+func cluster(t *testing.T, jobs ...control.CronJob) *control.Cluster {
+	c, err := control.NewCluster(control.Config{
+		Workloads: []control.Workload{{Name: "a", Replicas: 1}, {Name: "b", Replicas: 2}}, Jobs: jobs, ClockStart: clockAt(0, 4, 50),
+	})
+	require.NoError(t, err)
+	return c
+}
+
+func pod(name string, n int) record.Instance { return record.Instance{Pod: name, Incarnation: n} }
+
+// up is a pod's way to readiness.
+func up(name string) []control.Event {
+	p := pod(name, 1)
+	return []control.Event{
+		{Kind: control.PodSeen, Pod: p, Workload: "b"}, {Kind: control.Started, Pod: p},
+		{Kind: control.ReadySeen, Pod: p, OK: true}, {Kind: control.EndpointSeen, Pod: p, OK: true},
+	}
+}
+
+func TestClusterTellsALife(t *testing.T) {
+	c := cluster(t)
+	_, orders := told(c, 0, control.Event{Kind: control.Begin})
+	require.Equal(t, []control.Action{{Kind: control.Apply, Workload: "a"}, {Kind: control.Apply, Workload: "b"}}, orders)
+
+	notes, _ := told(c, sec(1), append(up("b-1"), up("b-1")...)...)
+	require.Equal(t, []record.Kind{record.PodCreated, record.ContainerStart, record.PodReady, record.EndpointAdded}, notes, "each once, however often it is told")
+	require.Equal(t, []control.PodState{{Instance: pod("b-1", 1), Workload: "b", Running: true, Ready: true}}, c.Pods())
+
+	notes, _ = told(c, sec(2),
+		control.Event{Kind: control.DeletionSeen, Pod: pod("b-1", 1)}, control.Event{Kind: control.Exited, Pod: pod("b-1", 1)},
+		control.Event{Kind: control.PodGone, Pod: pod("b-1", 1)})
+	require.Equal(t, []record.Kind{record.PodDeleted, record.PodNotReady, record.EndpointRemoved, record.ContainerExit}, notes)
+	require.True(t, c.Empty())
+}
+
+func TestClusterTellsRestarts(t *testing.T) {
+	c := cluster(t)
+	told(c, 0, up("b-1")...)
+	notes, _ := told(c, sec(1),
+		control.Event{Kind: control.Exited, Pod: pod("b-1", 1), N: 137}, control.Event{Kind: control.Started, Pod: pod("b-1", 2)},
+		control.Event{Kind: control.Exited, Pod: pod("b-1", 1), N: 137})
+	require.Equal(t, []record.Kind{record.KillSent, record.PodNotReady, record.EndpointRemoved, record.ContainerExit, record.ContainerStart}, notes)
+	require.Equal(t, pod("b-1", 2), c.Pods()[0].Instance)
+
+	// An incarnation whose end nobody saw.
+	notes, _ = told(c, sec(2), control.Event{Kind: control.Started, Pod: pod("b-1", 4)})
+	require.Equal(t, []record.Kind{record.ContainerExit, record.ContainerStart}, notes)
+}
+
+func TestClusterScalesAndRolls(t *testing.T) {
+	c := cluster(t, control.CronJob{Autoscaler: "b", Name: "down", Workload: "b", Schedule: "0 0/5 * * * *", TargetSize: 1})
+	_, ok := c.Next()
+	require.False(t, ok, "the clock stands until time zero")
+	told(c, sec(3), control.Event{Kind: control.Zero})
+	at, ok := c.Next()
+	require.True(t, ok)
+	require.Equal(t, sec(13), at)
+	notes, orders := told(c, at, control.Event{Kind: control.Tick})
+	require.Equal(t, []record.Kind{record.CronFired, record.Scaled}, notes)
+	require.Equal(t, []control.Action{{Kind: control.Scale, Workload: "b", N: 1}}, orders)
+
+	_, orders = told(c, sec(20), control.Event{Kind: control.SetScale, Workload: "b", N: -3},
+		control.Event{Kind: control.Restart, Workload: "b"}, control.Event{Kind: control.SetScale, Workload: "nobody", N: 1})
+	require.Equal(t, []control.Action{{Kind: control.Scale, Workload: "b"}, {Kind: control.Rollout, Workload: "b"}}, orders)
+}
+
+func TestClusterKills(t *testing.T) {
+	c := cluster(t)
+	told(c, 0, append(up("b-1"), up("b-2")...)...)
+	told(c, sec(1), control.Event{Kind: control.ReadySeen, Pod: pod("b-2", 1)})
+	notes, orders := told(c, sec(2), control.Event{Kind: control.KillPod, Workload: "b", N: 1})
+	require.Equal(t, []record.Kind{record.KillSent}, notes)
+	require.Equal(t, []control.Action{{Kind: control.Signal, Sig: "KILL", Pod: pod("b-1", 1), Workload: "b", On: true}}, orders, "one that is ready")
+
+	notes, _ = told(c, sec(3), control.Event{Kind: control.DeletionSeen, Pod: pod("b-1", 1)},
+		control.Event{Kind: control.Exited, Pod: pod("b-1", 1), N: 137}, control.Event{Kind: control.Started, Pod: pod("b-1", 2)},
+		control.Event{Kind: control.PodGone, Pod: pod("b-1", 1)})
+	require.Equal(t, []record.Kind{record.PodNotReady, record.EndpointRemoved, record.ContainerExit}, notes, "killed once, deleted by nobody, and never back")
+}
+
+func TestClusterShutsDown(t *testing.T) {
+	c := cluster(t)
+	told(c, 0, append(up("b-1"), up("b-2")...)...)
+	notes, orders := told(c, sec(1), control.Event{Kind: control.Shutdown})
+	require.Empty(t, notes)
+	require.Len(t, orders, 2)
+	require.Equal(t, "INT", orders[0].Sig)
+	told(c, sec(2), control.Event{Kind: control.Signaled, Pod: pod("b-1", 1), Err: "it is deaf"})
+	require.False(t, c.Empty())
+	told(c, sec(2), control.Event{Kind: control.Signaled, Pod: pod("b-1", 1)}, control.Event{Kind: control.PodGone, Pod: pod("b-2", 1)})
+	require.True(t, c.Empty())
+	notes, orders = told(c, sec(3), append(up("b-3"), control.Event{Kind: control.Started, Pod: pod("b-1", 2)},
+		control.Event{Kind: control.SetScale, Workload: "b", N: 5})...)
+	require.Empty(t, notes, "what comes after the end is not of this run")
+	require.Empty(t, orders)
+}
+
+func TestClusterRefusesABadConfiguration(t *testing.T) {
+	_, err := control.NewCluster(control.Config{Workloads: []control.Workload{{Name: "b"}, {Name: "b"}}})
+	require.ErrorContains(t, err, `workload "b"`)
+	_, err = control.NewCluster(control.Config{Jobs: []control.CronJob{{Schedule: "every day"}}})
+	require.ErrorContains(t, err, "every day")
+}

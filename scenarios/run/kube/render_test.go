@@ -1,0 +1,184 @@
+package kube_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"zeroloss/demo-services/settings"
+	"zeroloss/scenarios"
+	"zeroloss/scenarios/run/kube"
+)
+
+var update = flag.Bool("update", false, "rewrite the goldens")
+
+// prepared is a scenario, or bare manifests, compiled.
+func prepared(t *testing.T, r scenarios.Request) *scenarios.Prepared {
+	t.Helper()
+	r.Seed = 1
+	p, err := scenarios.Prepare(r)
+	require.NoError(t, err)
+	return p
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+// The manifest has all that this runtime repairs.
+func TestRenderRepairs(t *testing.T) {
+	p := prepared(t, scenarios.Request{Manifests: []string{"testdata/needy.yaml"}})
+	r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", Room: kube.Capacity{MilliCPU: 2000, Memory: 4 << 30}})
+	require.NoError(t, err)
+	text, err := r.Diff()
+	require.NoError(t, err)
+	golden(t, "needy.diff", told.ReplaceAllString(text, "value: (the settings document)"))
+}
+
+// told is the settings document, which is other packages' matter.
+var told = regexp.MustCompile(`(?m)value: '{"schema".*$`)
+
+func TestRenderOfTheCatalogue(t *testing.T) {
+	for _, name := range scenarios.Names() {
+		p := prepared(t, scenarios.Request{Scenario: name})
+		if p.Plan.Speed != 1 {
+			_, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1"})
+			require.ErrorIs(t, err, kube.ErrSpeed, name)
+			continue
+		}
+		r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", LoadHost: "10.0.0.1", RegistryHost: "10.0.0.2"})
+		require.NoError(t, err, name)
+		require.Len(t, r.Workloads, len(p.Plan.Workloads), name)
+		for _, o := range r.Objects() {
+			labels := at(t, o, "metadata", "labels").(map[string]any)
+			require.Equal(t, "zeroloss", labels["app.kubernetes.io/managed-by"], name)
+			require.Equal(t, "r1", labels["zeroloss/run"], name)
+		}
+		for i, w := range r.Workloads {
+			d := document(t, w)
+			require.Equal(t, p.Plan.Workloads[i].Service, d.Service)
+			require.Equal(t, p.Plan.Workloads[i].Settings.Offline, d.Offline)
+			require.Equal(t, "tcp:10.0.0.1:7071", d.Events)
+			require.Equal(t, "10.0.0.2", d.Registry.Host)
+		}
+	}
+}
+
+// at is a field of an object, through lists by their first entry.
+func at(t *testing.T, v any, keys ...string) any {
+	t.Helper()
+	for _, k := range keys {
+		if l, ok := v.([]any); ok {
+			v = l[0]
+		}
+		switch m := v.(type) {
+		case kube.Object:
+			v = m[k]
+		case map[string]any:
+			v = m[k]
+		default:
+			t.Fatalf("no field %q in %v", k, v)
+		}
+	}
+	return v
+}
+
+// document is what a workload's service reads once Kubernetes has filled in
+// pod and address.
+func document(t *testing.T, w kube.Object) settings.Document {
+	for _, e := range at(t, w, "spec", "template", "spec", "containers", "env").([]any) {
+		if e.(map[string]any)["name"] == settings.Env {
+			text := strings.NewReplacer("$(POD_NAME)", "b-1", "$(POD_IP)", "10.0.0.9").Replace(e.(map[string]any)["value"].(string))
+			d, err := settings.Parse([]byte(strings.ReplaceAll(text, "$$(", "$(")))
+			require.NoError(t, err)
+			require.Equal(t, "b-1", d.Pod)
+			require.Equal(t, "10.0.0.9", d.IP)
+			return d
+		}
+	}
+	t.Fatal("no settings")
+	return settings.Document{}
+}
+
+// What a scenario changes by set: is changed in what is applied.
+func TestRenderFollowsThePlan(t *testing.T) {
+	p := prepared(t, scenarios.Request{Scenario: "offline", Set: []string{
+		"set.spring-cloud-b-gray.preStop=sleep 5", "set.spring-cloud-b-gray.grace=40s", "set.spring-cloud-b-gray.replicas=3",
+	}})
+	r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1"})
+	require.NoError(t, err)
+	for i, w := range p.Plan.Workloads {
+		if w.Name != "spring-cloud-b-gray" {
+			continue
+		}
+		require.EqualValues(t, 3, at(t, r.Workloads[i], "spec", "replicas"))
+		require.EqualValues(t, 40, at(t, r.Workloads[i], "spec", "template", "spec", "terminationGracePeriodSeconds"))
+		require.Equal(t, []any{"/bin/sh", "-c", "sleep 5"}, at(t, r.Workloads[i], "spec", "template", "spec", "containers", "lifecycle", "preStop", "exec", "command"))
+	}
+	require.Contains(t, r.Repairs, kube.Repair{Object: "Deployment/spring-cloud-b-gray", Text: "preStop as the scenario has it"})
+}
+
+func TestRenderRefusesSpeed(t *testing.T) {
+	p := prepared(t, scenarios.Request{Scenario: "offline"})
+	p.Plan.Speed = 2
+	_, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{})
+	require.ErrorIs(t, err, kube.ErrSpeed)
+}
+
+func TestRenderSaysWhatIsMissing(t *testing.T) {
+	p := prepared(t, scenarios.Request{Scenario: "offline"})
+	_, err := kube.Render(p.Plan, []byte("apiVersion: v1\nkind: Service\nmetadata: {name: x}\n"), kube.RenderOptions{})
+	require.ErrorContains(t, err, `workload "spring-cloud-zuul" of the plan is in no manifest`)
+}
+
+// What does not fit is reduced, and said; what fits is left as it is.
+func TestRenderFitsTheRoom(t *testing.T) {
+	p := prepared(t, scenarios.Request{Scenario: "offline"})
+	for _, room := range []kube.Capacity{{}, {MilliCPU: 64_000, Memory: 64 << 30}, {MilliCPU: 700, Memory: 1 << 30}} {
+		r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Room: room})
+		require.NoError(t, err)
+		cpu := at(t, r.Registry, "spec", "template", "spec", "containers", "resources", "requests", "cpu")
+		if room.MilliCPU == 700 {
+			require.Equal(t, "100m", cpu)
+			require.Contains(t, r.Repairs[len(r.Repairs)-1].Text, "requests reduced to 100m")
+		} else {
+			require.Equal(t, "250m", cpu)
+		}
+	}
+}
+
+func TestYAMLCanBeReadAgain(t *testing.T) {
+	p := prepared(t, scenarios.Request{Scenario: "offline"})
+	r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1"})
+	require.NoError(t, err)
+	text, err := r.YAML()
+	require.NoError(t, err)
+	docs := strings.Split(text, "---\n")[1:]
+	require.Len(t, docs, len(r.Objects()))
+	for _, d := range docs {
+		var o map[string]any
+		require.NoError(t, yaml.UnmarshalStrict([]byte(d), &o))
+		require.NotEmpty(t, o["kind"])
+	}
+}
+
+func TestRBAC(t *testing.T) {
+	text, err := kube.RBAC()
+	require.NoError(t, err)
+	require.Contains(t, text, "deployments/scale")
+	require.NotContains(t, text, `"*"`, "nothing is asked for that is not needed")
+}
+
