@@ -43,10 +43,11 @@ func files() map[string]string {
 	}
 }
 
-// layer packs the one layer of the image. It is compressed once and kept.
+// layer packs the one layer of the image. It is compressed once and kept; the
+// best compression would take three times as long for 0.5 % less.
 func (b *program) layer() (v1.Layer, error) {
 	var packed bytes.Buffer
-	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	z, err := gzip.NewWriterLevel(&packed, gzip.DefaultCompression)
 	if err != nil {
 		return nil, err
 	}

@@ -10,10 +10,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"zeroloss/scenarios/image"
+	"zeroloss/scenarios/run/kube"
 )
 
 // imageFlags say where the image goes.
@@ -21,6 +23,7 @@ type imageFlags struct {
 	binary string
 	ref    string
 	push   string
+	load   string // kind, or kind:CLUSTER
 	tar    string
 	asJSON bool
 }
@@ -29,7 +32,7 @@ func newImage(Env) *cobra.Command {
 	var f imageFlags
 	cmd := &cobra.Command{
 		Use:   "image",
-		Short: "Build the container image; push it, write it to a file",
+		Short: "Build the container image; push it, load it into kind, write it to a file",
 		Long: `Builds the container image out of a binary for Linux, by default this very one:
 nothing else is in it, and no container engine is needed. The binary is also the
 image's sh, wget, curl and sleep, so hooks run in it as written. It runs as a
@@ -37,6 +40,7 @@ user without rights (65532), with a read-only root file system if asked to; what
 hooks write goes to /tmp, where they start.
 
   zeroloss image                                   what it would be: name, digest, size
+  zeroloss image --load kind:mine                  into the nodes of kind's cluster "mine"
   zeroloss image --tar - | docker load             into this machine's engine
   zeroloss image --push ghcr.io/me/zeroloss:v1     with the credentials of docker login
 
@@ -50,6 +54,7 @@ The same binary gives the same digest.`,
 	p.StringVar(&f.binary, "binary", "", "a zeroloss for Linux, linked statically (default: this one)")
 	p.StringVar(&f.ref, "ref", "", "the image's name (default: one that follows its content)")
 	p.StringVar(&f.push, "push", "", "push to this reference: registry/repository:tag")
+	p.StringVar(&f.load, "load", "", "load into a cluster of kind: kind:CLUSTER (kind alone: "+kube.DefaultCluster+")")
 	p.StringVar(&f.tar, "tar", "", "write an archive for docker load to this file; - is standard output")
 	p.BoolVar(&f.asJSON, "json", false, "as JSON")
 	return cmd
@@ -58,6 +63,11 @@ The same binary gives the same digest.`,
 func (f *imageFlags) run(ctx context.Context, out, errs io.Writer) error {
 	if err := f.check(); err != nil {
 		return inputError(err)
+	}
+	if f.tar != "" { // told before the work is done
+		if _, err := os.Stat(filepath.Dir(f.tar)); err != nil {
+			return environmentError(fmt.Errorf("writing the image to %q: %w", f.tar, err))
+		}
 	}
 	img, err := image.Build(image.Options{Binary: f.binary})
 	switch {
@@ -89,6 +99,9 @@ func (f *imageFlags) check() error {
 			return fmt.Errorf("%w\n  it is [registry/]repository[:tag], as in ghcr.io/me/zeroloss:v1", err)
 		}
 	}
+	if kind, _, _ := strings.Cut(f.load, ":"); f.load != "" && kind != "kind" {
+		return fmt.Errorf("--load %q: only kind:CLUSTER is known\n  for this machine's engine: zeroloss image --tar - | docker load", f.load)
+	}
 	return nil
 }
 
@@ -98,12 +111,24 @@ func (f *imageFlags) deliver(ctx context.Context, img *image.Image, ref string, 
 			return err
 		}
 	}
+	if f.load != "" {
+		err := kube.LoadImage(ctx, f.cluster(), ref, func(w io.Writer) error { return image.WriteTar(w, ref, img) })
+		if err != nil {
+			return err
+		}
+	}
 	if f.push != "" {
 		if err := image.Push(ctx, f.push, img); err != nil {
 			return fmt.Errorf("%w\n  does the registry answer, and may you push there? docker login REGISTRY lets zeroloss in, too", err)
 		}
 	}
 	return nil
+}
+
+// cluster is the one to load into.
+func (f *imageFlags) cluster() string {
+	_, name, _ := strings.Cut(f.load, ":")
+	return cmp.Or(name, kube.DefaultCluster)
 }
 
 // writeArchive writes to file, whole or not at all.
@@ -142,6 +167,9 @@ func (f *imageFlags) tell(w io.Writer, img *image.Image, ref string) error {
 		ref, img.Digest, img.Arch, float64(img.Compressed)/megabyte, float64(img.Binary)/megabyte)
 	if f.tar != "" && f.tar != "-" {
 		fmt.Fprintf(w, "wrote   %s\n", f.tar)
+	}
+	if f.load != "" {
+		fmt.Fprintf(w, "loaded  into the nodes of kind's cluster %s\n", f.cluster())
 	}
 	if f.push != "" {
 		fmt.Fprintf(w, "pushed  %s@%s\n", f.push, img.Digest)
