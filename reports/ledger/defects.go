@@ -49,7 +49,8 @@ func (b *books) defects(l *Ledger) []string {
 	for _, name := range slices.Sorted(maps.Keys(b.in.Incomplete)) {
 		add("instance %s: %s", name, b.in.Incomplete[name])
 	}
-	return append(out, b.neverUp()...)
+	out = append(out, b.neverUp()...)
+	return append(out, b.neverDone()...)
 }
 
 // imbalances says which breakdown of an arm's losses does not add up to them.
@@ -116,6 +117,71 @@ func (b *books) neverUp() []string {
 		}
 	}
 	return out
+}
+
+// lastJob is how long before the end of the load a CronHPA job must be due to
+// be missed if it did not fire.
+const lastJob = time.Second
+
+// neverDone lists what the plan was to do to the instances and nobody did:
+// nothing is lost by a release that did not happen. An interrupted run is
+// known to prove nothing.
+func (b *books) neverDone() []string {
+	if b.in.Interrupted || b.in.Zero == 0 {
+		return nil
+	}
+	type deed struct {
+		kind           record.Kind
+		workload, name string
+	}
+	var order []deed
+	want, got := map[deed]int{}, map[deed]int{}
+	plans := func(d deed) {
+		if want[d] == 0 {
+			order = append(order, d)
+		}
+		want[d] += max(1, b.p.Cycles)
+	}
+	for _, s := range b.p.Steps {
+		plans(deed{record.Step, s.Workload, s.Name})
+	}
+	for _, f := range b.p.Firings {
+		if f.At+lastJob <= b.p.Duration {
+			plans(deed{record.CronFired, f.Workload, f.Job})
+		}
+	}
+	for _, e := range b.in.Events {
+		// A job's event has its autoscaler before its name.
+		name := e.Text
+		if e.Kind == record.CronFired {
+			name = name[strings.LastIndexByte(name, '/')+1:]
+		}
+		got[deed{e.Kind, e.Workload, name}]++
+	}
+	var out []string
+	for _, d := range order {
+		if n := want[d] - got[d]; n > 0 {
+			what := "step"
+			if d.kind == record.CronFired {
+				what = "CronHPA job"
+			}
+			out = append(out, fmt.Sprintf("%s %q of %s was to come %s and came %s: what it was to show was not measured",
+				what, d.name, d.workload, times(want[d]), times(got[d])))
+		}
+	}
+	return out
+}
+
+func times(n int) string {
+	switch n {
+	case 0:
+		return "never"
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // notes are what a reader should know beside the losses.

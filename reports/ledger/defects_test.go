@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/plan"
 )
 
 // Every guard fires: each spoils a sound run in one way.
@@ -65,6 +66,14 @@ func TestDefects(t *testing.T) {
 			s.in.Plan.Speed = 10
 			s.event(record.Event{At: sec(-0.5), Kind: record.ContainerStart, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
 		}, "instance b-9/1 never came up: it was not registered 2.5 s after its start"},
+		"a step that did not come": {func(s *sim) {
+			s.in.Plan.Steps = []plan.Step{{Name: "kill b", Kind: "kill", Workload: "b", After: &plan.After{Workload: "gray", Event: "deregistered"}}}
+		}, `step "kill b" of b was to come once and came never`},
+		"a job that did not fire": {func(s *sim) {
+			s.in.Plan.Cycles, s.in.Plan.Duration = 2, 3*time.Second
+			s.in.Plan.Firings = []plan.Firing{{At: time.Second, Workload: "b", Job: "down", Target: 1}, {At: 3 * time.Second, Workload: "b", Job: "late", Target: 1}}
+			s.event(record.Event{At: sec(1), Kind: record.CronFired, Workload: "b", Text: "b/down", N: 1})
+		}, `CronHPA job "down" of b was to come twice and came once`},
 		"an instance that died at its start": {func(s *sim) {
 			i := record.Instance{Pod: "b-9", Incarnation: 1}
 			s.event(record.Event{At: sec(0.1), Kind: record.ContainerStart, Workload: "b", Instance: i})
@@ -109,6 +118,21 @@ func TestOtherIsNeverExplained(t *testing.T) {
 	l := s.build()
 	require.Equal(t, explained.arm("base").Lost, l.arm("base").Unexplained)
 	require.NotEmpty(t, l.Defects)
+}
+
+func TestWhatWasDoneIsNoDefect(t *testing.T) {
+	s := newSim(time.Second)
+	s.in.Plan.Duration = 2 * time.Second
+	s.in.Plan.Steps = []plan.Step{{Name: "restart b", Kind: "restart", Workload: "b"}, {Name: "restart b", Kind: "restart", Workload: "b"}}
+	s.in.Plan.Firings = []plan.Firing{{At: time.Second, Workload: "b", Job: "up", Target: 3}}
+	for range 2 {
+		s.event(record.Event{At: sec(0.2), Kind: record.Step, Workload: "b", Text: "restart b"})
+	}
+	s.event(record.Event{At: sec(1), Kind: record.CronFired, Workload: "b", Text: "b/up", N: 3})
+	require.Empty(t, s.run().Defects)
+	s.in.Plan.Steps[1].Name = "kill b"
+	s.in.Interrupted = true
+	require.Empty(t, s.build().Defects, "an interrupted run need not have come to it")
 }
 
 func TestInterruptedIsTold(t *testing.T) {
