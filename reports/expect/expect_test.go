@@ -47,7 +47,7 @@ func TestParseCompare(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("%q %v", c.text, c.times), func(t *testing.T) {
-			got, err := ParseCompare(c.text, c.times)
+			got, err := ParseCompare(c.text, unit(c.times))
 			if c.err != "" {
 				require.NotNil(t, err)
 				require.EqualError(t, *err, c.err)
@@ -76,9 +76,34 @@ func TestHolds(t *testing.T) {
 		{"23..31", 22, false}, {"23..31", 23, true}, {"23..31", 31, true}, {"23..31", 32, false},
 		{"predicted", 20, true}, {"predicted", 31, false}, {"predicted", 19, false},
 	} {
-		is, err := ParseCompare(c.text, false)
+		is, err := ParseCompare(c.text, Count)
 		require.Nil(t, err)
 		require.Equal(t, c.want, is.Holds(c.v, 20, 30), "%v is %s", c.v, c.text)
+	}
+}
+
+func unit(times bool) Unit {
+	if times {
+		return Millis
+	}
+	return Count
+}
+
+// TestCovers: a number must be among what a figure may be; a range must hold
+// all that it may be.
+func TestCovers(t *testing.T) {
+	for _, c := range []struct {
+		text      string
+		low, high float64
+		want      bool
+	}{
+		{"2", 1.9, 2.2, true}, {"2", 2.1, 2.2, false}, {"2", 1, 1.9, false}, {"2", 2, 2, true},
+		{"1.5..2.5", 1.9, 2.2, true}, {"1.5..2.5", 1.4, 2.2, false}, {"1.5..2.5", 1.9, 2.6, false},
+		{">= 0.9", 0.95, 1, true}, {">= 0.9", 0.8, 1, false}, {"< 0.7", 0.4, 0.6, true}, {"< 0.7", 0.4, 0.7, false},
+	} {
+		is, err := ParseCompare(c.text, Real)
+		require.Nil(t, err)
+		require.Equal(t, c.want, is.Covers(c.low, c.high), "%s of %v..%v", c.text, c.low, c.high)
 	}
 }
 
@@ -104,12 +129,15 @@ func TestParseSaysAllThatIsWrong(t *testing.T) {
 	require.Contains(t, errs[1].Choices, "lost")
 
 	for text, l := range map[string]Line{
-		"is: only lost can be predicted, not ok (compare with a number)":                       {Arm: "a", Metric: "ok", Is: "predicted", Role: "info"},
-		"metric: releases is of a whole arm: it takes no stream, hop, class or window":         {Arm: "a", Metric: "releases", Is: "1", Role: "info", Hop: "a->b"},
-		"metric: p99 is of a whole arm: it takes no stream, hop, class or window":              {Arm: "a", Metric: "p99", Is: "<= 1s", Role: "info", Window: "crash"},
-		"role: is missing (one of gate, contrast, info)":                                       {Arm: "a", Metric: "ok", Is: "1"},
-		`is: "1" has no unit (a time needs one: write 1ms or 1s)`:                              {Arm: "a", Metric: "maxSuccessGap", Is: "1", Role: "info"},
-		`is: "1ms" is a time, but this metric is a count of requests (write the number alone)`: {Arm: "a", Metric: "lost", Is: "1ms", Role: "info"},
+		"is: only lost can be predicted, not ok (compare with a number)":                               {Arm: "a", Metric: "ok", Is: "predicted", Role: "info"},
+		"metric: releases is of a whole arm: it takes no stream, hop, class or window":                 {Arm: "a", Metric: "releases", Is: "1", Role: "info", Hop: "a->b"},
+		"metric: p99 is of a whole arm: it takes no stream, hop, class or window (but window: warmup)": {Arm: "a", Metric: "p99", Is: "<= 1s", Role: "info", Window: "crash"},
+		"role: is missing (one of gate, contrast, info)":                                               {Arm: "a", Metric: "ok", Is: "1"},
+		"class: timeouts is of the time-outs' classes (take metric: lost)":                             {Arm: "a", Metric: "timeouts", Is: "0", Role: "info", Classes: []string{"eof"}},
+		"metric: max is of a whole arm: it takes no stream, hop, class or window (but window: warmup)": {Arm: "a", Metric: "max", Is: "<= 1s", Role: "info", Window: "warmup", Stream: "x"},
+		`is: "1s" is a time, but this metric is a number (write the number alone)`:                     {Arm: "a", Metric: "warmupFit", Is: "1s", Role: "info"},
+		`is: "1" has no unit (a time needs one: write 1ms or 1s)`:                                      {Arm: "a", Metric: "maxSuccessGap", Is: "1", Role: "info"},
+		`is: "1ms" is a time, but this metric is a count of requests (write the number alone)`:         {Arm: "a", Metric: "lost", Is: "1ms", Role: "info"},
 	} {
 		_, errs := Parse(l)
 		require.Len(t, errs, 1)
@@ -123,6 +151,7 @@ func scope() Scope {
 		Streams: map[string]Arm{"base": {"base", 1000}, "gray": {"gray", 500}},
 		Due:     map[string]int{"base": 1000, "gray": 500},
 		Rejects: map[string]bool{"gray": true}, Releases: map[string]bool{"base": true},
+		Warms: map[string]bool{"base": true},
 	}
 }
 
@@ -150,6 +179,10 @@ func TestScopeRefusesWhatCannotBe(t *testing.T) {
 		{"more than its stream sends", Line{Arm: "gray", Metric: "ok", Is: "> 500", Stream: "gray"}, "is: can never hold: only 500 requests are sent"},
 		{"no release", Line{Arm: "gray", Metric: "releases", Is: ">= 1"}, "is: can never hold: nothing in this plan takes an instance of arm gray out"},
 		{"a release", Line{Arm: "base", Metric: "releases", Is: ">= 1"}, ""},
+		{"a window of latency", Line{Arm: "base", Metric: "p99", Is: "<= 1s", Window: "warmup"}, ""},
+		{"a warm-up's", Line{Arm: "base", Metric: "warmupExponent", Is: "1.5..2.5"}, ""},
+		{"nobody's warm-up", Line{Arm: "gray", Metric: "warmupExponent", Is: "2"}, "metric: warmupExponent can never be measured: nothing that arm gray reaches warms up (give a service a window under governance)"},
+		{"more time-outs than requests", Line{Arm: "gray", Metric: "timeouts", Is: ">= 501"}, "is: can never hold: only 500 requests are sent"},
 		{"predicted", Line{Arm: "base", Metric: "lost", Is: "predicted"}, ""},
 	}
 	for _, c := range cases {
@@ -176,7 +209,7 @@ func FuzzParseCompare(f *testing.F) {
 		f.Add(s, true)
 	}
 	f.Fuzz(func(t *testing.T, s string, times bool) {
-		c, err := ParseCompare(s, times)
+		c, err := ParseCompare(s, unit(times))
 		if err != nil || c.Predicted {
 			return
 		}

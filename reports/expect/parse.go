@@ -34,22 +34,39 @@ func (e Error) Error() string {
 
 // Metrics lists every metric in the order in which help shows them.
 func Metrics() []Metric {
-	return []Metric{Lost, OK, Sent, Unsent, Masked, Unexplained, Releases, StaleRoute, SuccessGap, P50, P99, Max}
+	return []Metric{Lost, OK, Sent, Unsent, Masked, Unexplained, Releases, StaleRoute, SuccessGap, P50, P99, Max,
+		Timeouts, Early, ReadyEarly, Exponent, WarmupFit, WarmSpread, Governed}
 }
 
-// Time reports whether m is a time in milliseconds rather than a count.
-func (m Metric) Time() bool {
+// Unit is what m is measured in.
+func (m Metric) Unit() Unit {
 	switch m {
 	case StaleRoute, SuccessGap, P50, P99, Max:
-		return true
+		return Millis
+	case Exponent, WarmupFit, WarmSpread, Governed:
+		return Real
 	}
-	return false
+	return Count
 }
+
+// Time reports whether m is a time in milliseconds.
+func (m Metric) Time() bool { return m.Unit() == Millis }
+
+// Latency reports whether m is one, which [WarmupWindow] can narrow.
+func (m Metric) Latency() bool { return m == P50 || m == P99 || m == Max }
+
+// OfWarmup reports whether m needs an instance that warms up.
+func (m Metric) OfWarmup() bool { return m.Unit() == Real }
+
+// WarmupWindow narrows a latency to the requests that were due while an
+// instance came online: from its registration to the end of its warm-up, or for
+// ten seconds where it has none.
+const WarmupWindow = "warmup"
 
 // Filtered reports whether m counts requests that a filter can narrow.
 func (m Metric) Filtered() bool {
 	switch m {
-	case Lost, OK, Sent, Unsent, Masked, Unexplained:
+	case Lost, OK, Sent, Unsent, Masked, Unexplained, Timeouts:
 		return true
 	}
 	return false
@@ -68,7 +85,7 @@ func Parse(l Line) (Expectation, []Error) {
 	}
 	errs = append(errs, oneOf("metric", l.Metric, words(Metrics()))...)
 	errs = append(errs, oneOf("role", l.Role, words([]Role{Gate, Contrast, Info}))...)
-	is, err := ParseCompare(l.Is, e.Metric.Time())
+	is, err := ParseCompare(l.Is, e.Metric.Unit())
 	if err != nil {
 		errs = append(errs, *err)
 	}
@@ -76,8 +93,8 @@ func Parse(l Line) (Expectation, []Error) {
 	if is.Predicted && e.Metric != Lost {
 		errs = append(errs, Error{Field: "is", Text: fmt.Sprintf("only lost can be predicted, not %s", l.Metric), Hint: "compare with a number"})
 	}
-	if e.Filter.narrows() && !e.Metric.Filtered() && knows(Metrics(), e.Metric) {
-		errs = append(errs, Error{Field: "metric", Text: fmt.Sprintf("%s is of a whole arm: it takes no stream, hop, class or window", l.Metric)})
+	if err := e.filtered(); err != nil {
+		errs = append(errs, *err)
 	}
 	if e.Name == "" {
 		e.Name = e.described()
@@ -85,9 +102,27 @@ func Parse(l Line) (Expectation, []Error) {
 	return e, errs
 }
 
-func (f Filter) narrows() bool {
-	return f.Stream != "" || f.Hop != "" || f.Window != "" || len(f.Classes) > 0
+// filtered refuses a filter that the metric cannot take.
+func (e Expectation) filtered() *Error {
+	f := e.Filter
+	switch {
+	case !knows(Metrics(), e.Metric):
+	case e.Metric.Latency() && f.Window == WarmupWindow && !f.besideWindow():
+	case f.narrows() && !e.Metric.Filtered():
+		hint := ""
+		if e.Metric.Latency() {
+			hint = "but window: " + WarmupWindow
+		}
+		return &Error{Field: "metric", Text: fmt.Sprintf("%s is of a whole arm: it takes no stream, hop, class or window", e.Metric), Hint: hint}
+	case e.Metric == Timeouts && len(f.Classes) > 0:
+		return &Error{Field: "class", Text: "timeouts is of the time-outs' classes", Hint: "take metric: lost"}
+	}
+	return nil
 }
+
+func (f Filter) narrows() bool { return f.Window != "" || f.besideWindow() }
+
+func (f Filter) besideWindow() bool { return f.Stream != "" || f.Hop != "" || len(f.Classes) > 0 }
 
 // described is the name of an expectation that was given none.
 func (e Expectation) described() string {
@@ -138,8 +173,9 @@ func knows[T ~string](ts []T, w T) bool {
 const forms = `write 0, ">= 10", "<= 5ms", 23..31 or predicted`
 
 // ParseCompare reads the right-hand side of an expectation: "0", ">= 10",
-// "23..31", "predicted"; for times "<= 5ms" (kept in milliseconds).
-func ParseCompare(text string, times bool) (Compare, *Error) {
+// "23..31", "predicted"; for times "<= 5ms" (kept in milliseconds), for numbers
+// ">= 0.01".
+func ParseCompare(text string, unit Unit) (Compare, *Error) {
 	c := Compare{Text: strings.TrimSpace(text)}
 	switch {
 	case c.Text == "":
@@ -152,18 +188,18 @@ func ParseCompare(text string, times bool) (Compare, *Error) {
 	}
 	for _, op := range []string{">=", "<=", ">", "<", "==", "="} {
 		if rest, ok := strings.CutPrefix(c.Text, op); ok {
-			return c.bounded(op, rest, times)
+			return c.bounded(op, rest, unit)
 		}
 	}
 	low, high, ranged := strings.Cut(c.Text, "..")
 	if !ranged {
 		high = low
 	}
-	lo, err := number(low, times)
+	lo, err := number(low, unit)
 	if err != nil {
 		return c, err
 	}
-	hi, err := number(high, times)
+	hi, err := number(high, unit)
 	if err != nil {
 		return c, err
 	}
@@ -175,8 +211,8 @@ func ParseCompare(text string, times bool) (Compare, *Error) {
 }
 
 // bounded is a comparison by an operator.
-func (c Compare) bounded(op, rest string, times bool) (Compare, *Error) {
-	v, err := number(rest, times)
+func (c Compare) bounded(op, rest string, unit Unit) (Compare, *Error) {
+	v, err := number(rest, unit)
 	if err != nil {
 		return c, err
 	}
@@ -191,11 +227,12 @@ func (c Compare) bounded(op, rest string, times bool) (Compare, *Error) {
 	return c, nil
 }
 
-// number reads a whole count, or a time with its unit as milliseconds.
-func number(text string, times bool) (float64, *Error) {
+// number reads a whole count, a time with its unit as milliseconds, or a plain
+// number.
+func number(text string, unit Unit) (float64, *Error) {
 	text = strings.TrimSpace(text)
 	n, err := strconv.ParseInt(text, 10, 53)
-	if err == nil && (!times || n == 0) {
+	if err == nil && (unit != Millis || n == 0) {
 		return float64(n), nil
 	}
 	if err == nil {
@@ -203,13 +240,20 @@ func number(text string, times bool) (float64, *Error) {
 	}
 	d, err := time.ParseDuration(text)
 	switch {
-	case err == nil && times:
+	case err == nil && unit == Millis:
 		return float64(d) / float64(time.Millisecond), nil
 	case err == nil:
-		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q is a time, but this metric is a count of requests", text), Hint: "write the number alone"}
+		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q is a time, but this metric is a %s", text, unit), Hint: "write the number alone"}
 	}
-	if f, err := strconv.ParseFloat(text, 64); err == nil && !times && f != math.Trunc(f) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) || unit == Millis {
+		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q cannot be read", text), Hint: forms}
+	}
+	if unit == Count && f != math.Trunc(f) {
 		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q is not a whole number: requests are counted, not averaged", text), Hint: forms}
 	}
-	return 0, &Error{Field: "is", Text: fmt.Sprintf("%q cannot be read", text), Hint: forms}
+	if unit == Count {
+		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q cannot be read", text), Hint: forms}
+	}
+	return f, nil
 }

@@ -22,6 +22,8 @@ type Scope struct {
 	Rejects map[string]bool
 	// Releases: something takes instances of the arm out.
 	Releases map[string]bool
+	// Warms: an instance that the arm reaches warms up when it comes.
+	Warms map[string]bool
 }
 
 // Arm is the arm that a stream belongs to, and how many requests it sends.
@@ -56,7 +58,11 @@ func (s Scope) names(e Expectation) []Error {
 		errs = append(errs, Error{Field: "arm", Text: fmt.Sprintf("no load belongs to arm %q", e.Arm), Got: e.Arm, Choices: s.Arms})
 	}
 	unknown("hop", e.Filter.Hop, s.Hops)
-	unknown("window", e.Filter.Window, s.Windows)
+	if windows := s.Windows; e.Metric.Latency() {
+		unknown("window", e.Filter.Window, []string{WarmupWindow})
+	} else {
+		unknown("window", e.Filter.Window, windows)
+	}
 	for _, c := range e.Filter.Classes {
 		unknown("class", c, words(record.Classes()))
 	}
@@ -100,7 +106,7 @@ func (s Scope) holds(e Expectation) *Error {
 	if e.Is.Predicted {
 		return nil
 	}
-	low, high := e.Is.bounds(!e.Metric.Time())
+	low, high := e.Is.bounds(e.Metric.Unit() == Count)
 	never := func(format string, a ...any) *Error {
 		return &Error{Field: "is", Text: fmt.Sprintf("can never hold: "+format, a...)}
 	}
@@ -117,6 +123,8 @@ func (s Scope) holds(e Expectation) *Error {
 	switch {
 	case e.Metric.Filtered() && e.Metric != Masked && low > float64(due):
 		return never("only %d requests are sent", due)
+	case e.Metric.OfWarmup() && !s.Warms[e.Arm]:
+		return &Error{Field: "metric", Text: fmt.Sprintf("%s can never be measured: nothing that arm %s reaches warms up", e.Metric, e.Arm), Hint: "give a service a window under governance"}
 	case (e.Metric == Releases || e.Metric == StaleRoute) && low > 0 && !s.Releases[e.Arm]:
 		return never("nothing in this plan takes an instance of arm %s out", e.Arm)
 	}

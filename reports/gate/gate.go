@@ -109,7 +109,7 @@ func judge(l *ledger.Ledger, e expect.Expectation) Outcome {
 			o.Want = fmt.Sprint(arm.PredictedLow)
 		}
 	}
-	v, why := measure(l, arm, e)
+	got, why := measure(l, arm, e)
 	if e.Is.Unbounded() {
 		why = fmt.Sprintf("%q is no comparison: anything would hold", e.Is.Text)
 	}
@@ -118,9 +118,9 @@ func judge(l *ledger.Ledger, e expect.Expectation) Outcome {
 		o.Verdict, o.Evidence = Invalid, append([]string{why}, o.Evidence...)
 		return o
 	}
-	o.Got = shown(e.Metric, v)
+	o.Got = got.shown(e.Metric)
 	switch {
-	case e.Is.Holds(v, float64(arm.PredictedLow), float64(arm.PredictedHigh)):
+	case got.holds(e.Is, arm):
 		o.Verdict = Pass
 	case e.Role == expect.Contrast:
 		o.Verdict = Invalid
@@ -132,11 +132,30 @@ func judge(l *ledger.Ledger, e expect.Expectation) Outcome {
 
 const notMeasured = "not measured"
 
-func shown(m expect.Metric, v float64) string {
-	if !m.Time() {
-		return fmt.Sprintf("%.0f", v)
+// figure is what was measured; one that is estimated has an interval.
+type figure struct {
+	value     float64
+	estimated bool
+	low, high float64
+}
+
+func (f figure) holds(is expect.Compare, arm *ledger.Arm) bool {
+	if f.estimated {
+		return is.Covers(f.low, f.high)
 	}
-	return fmt.Sprintf("%.4g ms", v)
+	return is.Holds(f.value, float64(arm.PredictedLow), float64(arm.PredictedHigh))
+}
+
+func (f figure) shown(m expect.Metric) string {
+	switch {
+	case f.estimated:
+		return fmt.Sprintf("%.2f (95 %%: %.2f..%.2f)", f.value, f.low, f.high)
+	case m.Time():
+		return fmt.Sprintf("%.4g ms", f.value)
+	case m.Unit() == expect.Real:
+		return fmt.Sprintf("%.2g", f.value)
+	}
+	return fmt.Sprintf("%.0f", f.value)
 }
 
 // reason is an unmet expectation in one line.

@@ -12,12 +12,24 @@ import (
 
 // measure reads e's figure off the ledger. why is why it was not measured, ""
 // if it was.
-func measure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v float64, why string) {
+func measure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (f figure, why string) {
+	switch {
+	case a.Sent > 0 && e.Metric.OfWarmup():
+		return warmed(l, a, e.Metric)
+	case a.Sent > 0 && (e.Metric == expect.Early || e.Metric == expect.ReadyEarly):
+		return online(a, e.Metric)
+	}
+	f.value, why = plain(l, a, e)
+	return f, why
+}
+
+// plain is a figure that is counted.
+func plain(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v float64, why string) {
 	if a.Sent == 0 && e.Metric != expect.Unsent {
 		return 0, "not one request of arm " + a.Name + " was sent"
 	}
 	switch e.Metric {
-	case expect.Lost, expect.Unexplained:
+	case expect.Lost, expect.Unexplained, expect.Timeouts:
 		return float64(countLosses(l, e)), sent(l, e)
 	case expect.OK, expect.Sent, expect.Unsent:
 		return flow(l, a, e)
@@ -31,15 +43,22 @@ func measure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v float64, 
 	if a.OK == 0 {
 		return 0, "not one request of arm " + a.Name + " was ok"
 	}
+	response := &a.Response
+	if e.Filter.Window == expect.WarmupWindow {
+		response = a.Online
+	}
+	if response == nil {
+		return 0, "no request of arm " + a.Name + " was ok while an instance came online"
+	}
 	switch e.Metric {
 	case expect.SuccessGap:
 		return millis(a.MaxSuccessGap), ""
 	case expect.P50:
-		return millis(a.Response.P50), ""
+		return millis(response.P50), ""
 	case expect.P99:
-		return millis(a.Response.P99), ""
+		return millis(response.P99), ""
 	case expect.Max:
-		return millis(a.Response.Max), ""
+		return millis(response.Max), ""
 	}
 	return 0, fmt.Sprintf("metric %q is unknown here", e.Metric)
 }
@@ -60,6 +79,7 @@ func counts(x *ledger.Loss, e expect.Expectation) bool {
 		(f.Stream == "" || x.Stream == f.Stream) &&
 		(f.Hop == "" || x.Hop == f.Hop) &&
 		(f.Window == "" || string(x.Window) == f.Window) &&
+		(e.Metric != expect.Timeouts || timeout(x.Class)) &&
 		(len(f.Classes) == 0 || slices.Contains(f.Classes, string(x.Class))) &&
 		(e.Metric != expect.Unexplained || x.Window == ledger.NoWindow)
 }
@@ -142,7 +162,7 @@ func stale(l *ledger.Ledger, a *ledger.Arm) (float64, string) {
 // instance, or the releases.
 func evidence(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) []string {
 	switch e.Metric {
-	case expect.Lost, expect.Unexplained, expect.OK:
+	case expect.Lost, expect.Unexplained, expect.OK, expect.Timeouts:
 		out := lossEvidence(l, e)
 		if e.Is.Predicted && a.PredictionWhy != "" {
 			out = append(out, "predicted: "+a.PredictionWhy)
@@ -150,6 +170,8 @@ func evidence(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) []string {
 		return out
 	case expect.Releases, expect.StaleRoute:
 		return releaseEvidence(l, a)
+	case expect.Exponent, expect.WarmupFit, expect.WarmSpread, expect.Governed:
+		return warmEvidence(l, a)
 	}
 	return nil
 }

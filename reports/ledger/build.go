@@ -35,6 +35,8 @@ type books struct {
 	seconds map[string][]Second
 	last    record.Micros // the last request's end
 	strange oddities
+	beside  map[string][]*warmBook     // warm-ups, by service
+	seen    map[record.Instance][]list // by consumer
 }
 
 // oddities are counts of records that cannot be true.
@@ -49,6 +51,9 @@ type armBook struct {
 	first, last       record.Micros   // first sent, last done
 	trails            int             // requests whose answer told its trail
 	blind             bool            // a stream of it has callers that cannot be seen
+	early             int             // requests sent to an instance that was not registered yet
+	fresh             []stretch       // when instances that it reaches came online
+	online            []int64         // µs from due, of ok requests due within them
 }
 
 // streamBook is one stream's account.
@@ -80,6 +85,10 @@ func newBooks(in Input) *books {
 			ByHop: map[string]int{}, ByWindow: map[Window]int{}, ByInstance: map[string]int{}, Received: map[string]int{},
 		}})
 	}
+	for _, a := range b.arms {
+		a.fresh = b.w.comings(b.p.Arms[a.index])
+	}
+	b.beginWarmups()
 	for _, s := range b.p.Streams {
 		sb := &streamBook{Stream: Stream{Name: s.Name, Arm: s.Arm}, spec: s, entry: b.entryRole(s)}
 		if i := slices.IndexFunc(b.arms, func(a *armBook) bool { return a.Name == s.Arm }); i >= 0 {
@@ -145,6 +154,9 @@ func (b *books) enter(r *record.Request) {
 		a.service = append(a.service, int64(r.Done-r.Sent))
 		a.response = append(a.response, int64(r.Done-r.Due))
 		a.oks = append(a.oks, r.Done)
+		if within(a.fresh, r.Due) {
+			a.online = append(a.online, int64(r.Done-r.Due))
+		}
 	}
 }
 
@@ -218,6 +230,7 @@ func (b *books) follow(s *streamBook, r *record.Request, sec *Second) {
 		}
 		if i == 0 {
 			b.w.addressed(l, caller, arm, at)
+			b.early(s, l, at)
 		}
 		if c := h.Call; c != nil {
 			for j := range c.Masked {
@@ -225,7 +238,10 @@ func (b *books) follow(s *streamBook, r *record.Request, sec *Second) {
 				b.w.addressed(b.w.at(c.Masked[j].Addr, c.Masked[j].At), h.Instance, arm, c.Masked[j].At)
 			}
 			if c.Callee != (record.Instance{}) {
-				b.w.addressed(b.w.life(c.Callee), h.Instance, arm, c.At)
+				callee := b.w.life(c.Callee)
+				b.w.addressed(callee, h.Instance, arm, c.At)
+				b.early(s, callee, c.At)
+				b.decided(h.Instance, c)
 			}
 		}
 	}

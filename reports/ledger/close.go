@@ -36,6 +36,7 @@ func (b *books) close() *Ledger {
 	}
 	l.Instances = b.instances()
 	l.Pushes = b.pushes()
+	l.Warmups = b.warmups()
 	l.Generator = b.generator()
 	l.Notes = b.notes()
 	for _, e := range b.in.Events {
@@ -99,6 +100,7 @@ func (b *books) arm(a *armBook, releases []Release) Arm {
 	a.ReleaseLossUpper95 = exact.BinomialUpper(lossy, a.Releases, confidence)
 	a.MaxSuccessGap = a.longestGap()
 	a.Service, a.Response = latency(a.service), latency(a.response)
+	b.online(a)
 	return a.Arm
 }
 

@@ -61,6 +61,7 @@ type Ledger struct {
 	Instances   []Instance // every one that lived, by workload then time
 	Losses      []Loss     // every lost request, by due time
 	Pushes      []Push
+	Warmups     []Warmup // of instances that came within the load, by time
 	Generator   Generator
 	Seconds     map[string][]Second // per stream, by second since zero
 	Defects     []string            // why the ledger does not add up or is incomplete; empty is sound
@@ -88,6 +89,11 @@ type Arm struct {
 	MaxSuccessGap               time.Duration
 	StaleRoute                  time.Duration // longest of its releases
 	Service, Response           Latency       // from sent; from due
+
+	// Of coming online; nil: not measured.
+	EarlyRequests         *int     // sent to an instance before its registration was acknowledged
+	ReadyBeforeRegistered *int     // instances
+	Online                *Latency // from due, of requests due while an instance came online
 }
 
 // Latency of ok requests.

@@ -112,13 +112,14 @@ func (c *compiler) expectations() {
 func (c *compiler) scope() expect.Scope {
 	s := expect.Scope{
 		Streams: map[string]expect.Arm{}, Due: map[string]int{}, Windows: expect.Windows(),
-		Hops: c.hops(), Rejects: map[string]bool{}, Releases: map[string]bool{},
+		Hops: c.hops(), Rejects: map[string]bool{}, Releases: map[string]bool{}, Warms: map[string]bool{},
 	}
 	for _, a := range c.p.Arms {
 		s.Arms = append(s.Arms, a.Name)
 		for _, name := range a.Workloads {
 			i := slices.IndexFunc(c.p.Workloads, func(w Workload) bool { return w.Name == name })
 			s.Rejects[a.Name] = s.Rejects[a.Name] || c.p.Workloads[i].Settings.Offline.Mode == settings.Reject
+			s.Warms[a.Name] = s.Warms[a.Name] || c.p.Workloads[i].Settings.Online.Warmup.Window > 0
 			s.Releases[a.Name] = s.Releases[a.Name] || slices.Contains(c.released, name)
 		}
 	}

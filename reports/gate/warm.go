@@ -1,0 +1,102 @@
+package gate
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/reports/curve"
+	"zeroloss/reports/expect"
+	"zeroloss/reports/ledger"
+)
+
+func timeout(c record.Class) bool {
+	return c == record.TimeoutConnect || c == record.TimeoutFirstByte || c == record.TimeoutBody
+}
+
+// online counts what came before its time.
+func online(a *ledger.Arm, m expect.Metric) (figure, string) {
+	n, why := a.ReadyBeforeRegistered, "an instance of arm "+a.Name+" tells nothing of when it was registered"
+	if m == expect.Early {
+		n = a.EarlyRequests
+		why += ", or no answer tells its trail"
+	}
+	if n == nil {
+		return figure{}, why
+	}
+	return figure{value: float64(*n)}, ""
+}
+
+// warmed is a figure of all warm-ups of an arm together. Those of one run are
+// declared alike, or they cannot be told by one figure.
+func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
+	var all []curve.Bucket
+	var first *ledger.Warmup
+	for i := range l.Warmups {
+		w := &l.Warmups[i]
+		if !slices.Contains(w.Arms, a.Name) || len(w.Buckets) == 0 {
+			continue
+		}
+		if first = cmp.Or(first, w); w.Model != first.Model || w.Curve != first.Curve || w.Window != first.Window {
+			return figure{}, fmt.Sprintf("%s and %s warmed up by different rules", first.Instance, w.Instance)
+		}
+		all = append(all, w.Buckets...)
+	}
+	if first == nil {
+		return figure{}, "no instance of arm " + a.Name + " was seen to warm up under load"
+	}
+	switch m {
+	case expect.Exponent:
+		return estimated(curve.Exponent(all))
+	case expect.Governed:
+		return estimated(curve.Governed(all, first.Shape()))
+	case expect.WarmupFit:
+		f := curve.Goodness(all, first.Shape())
+		if f.DF == 0 {
+			return figure{}, "too few requests were sent while it warmed up to tell its curve"
+		}
+		return figure{value: f.Upper}, ""
+	}
+	f := curve.Fair(all)
+	if f.DF == 0 {
+		return figure{}, "beside what warmed up there were never two that were warm, or too few requests"
+	}
+	return figure{value: f.Spread}, ""
+}
+
+func estimated(e curve.Estimate) (figure, string) {
+	if e.Requests == 0 {
+		return figure{}, "no request was sent that could tell"
+	}
+	return figure{value: e.Value, estimated: true, low: e.Low, high: e.High}, ""
+}
+
+// warmEvidence is what is known of each warm-up.
+func warmEvidence(l *ledger.Ledger, a *ledger.Arm) []string {
+	var out []string
+	for _, w := range l.Warmups {
+		if !slices.Contains(w.Arms, a.Name) {
+			continue
+		}
+		sent, got := 0, 0
+		last := 0.0
+		for _, b := range w.Buckets {
+			if b.From < 1 {
+				sent, got, last = sent+b.Sent, got+b.Got, math.Max(last, b.To)
+			}
+		}
+		e, f := curve.Exponent(w.Buckets), curve.Goodness(w.Buckets, w.Shape())
+		out = append(out, fmt.Sprintf("%s (%s over %s from %+.3f s): got %d of %d requests up to %.0f %% of its window; exponent %.2f (95 %%: %.2f..%.2f), fit p %.2g (χ² %.1f over %d cells)",
+			w.Instance, curveName(w), w.Window, w.Start.Seconds(), got, sent, 100*last, e.Value, e.Low, e.High, f.Upper, f.ChiSquare, f.DF))
+	}
+	return out
+}
+
+func curveName(w ledger.Warmup) string {
+	if w.Curve == 0 {
+		return cmp.Or(w.Model, "linear")
+	}
+	return fmt.Sprintf("%s %v", w.Model, w.Curve)
+}

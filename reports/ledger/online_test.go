@@ -1,0 +1,141 @@
+package ledger
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
+	"zeroloss/reports/curve"
+)
+
+// cameOnline is a run in which a second C is registered at 10 s and warms up by
+// x² over 40 s beside the one that is warm. Consumers hear of it 500 ms later.
+func cameOnline() (*sim, *simLife) {
+	s := newSim(70 * time.Second)
+	old, fresh := s.lives["c-1"], s.live("c-2", sec(9.7), "127.0.2.1:20003")
+	s.tell(fresh, fresh.registered+2000, record.WarmupStart)
+	s.tell(fresh, fresh.registered.Add(40*time.Second), record.WarmupEnd)
+	s.event(record.Event{At: fresh.registered.Add(time.Second), Kind: record.PodReady, Instance: fresh.inst, Workload: fresh.workload})
+	type told struct {
+		Instance record.Instance `json:"instance"`
+		Addr     string          `json:"addr"`
+		Start    int64           `json:"start"`
+		Warmup   settings.Warmup `json:"warmup"`
+	}
+	data, _ := json.Marshal([]told{
+		{old.inst, old.addr, int64(sec(-100)) / 1000, settings.Warmup{Model: "power", Curve: 2, Window: 40 * time.Second}},
+		{fresh.inst, fresh.addr, int64(fresh.registered) / 1000, settings.Warmup{Model: "power", Curve: 2, Window: 40 * time.Second}},
+	})
+	heard := fresh.registered.Add(500 * time.Millisecond)
+	for _, pod := range []string{"b-1", "b-2", "b-gray-1", "b-gray-2"} {
+		c := s.lives[pod]
+		s.event(record.Event{At: heard, Kind: record.ListSeen, Instance: c.inst, Workload: c.workload, Service: "spring-cloud-c", N: 2, Data: data})
+	}
+	owed := map[record.Instance]float64{}
+	s.spoil = func(r *record.Request) {
+		b, c := r.Trail[2].Call, &r.Trail[3]
+		to := old
+		if b.At >= heard {
+			x := math.Min(b.At.Sub(fresh.registered).Seconds()/40, 1)
+			who := r.Trail[2].Instance
+			owed[who] += x * x / (x*x + 1)
+			if owed[who] >= 1 {
+				owed[who]--
+				to = fresh
+			}
+		}
+		was, _, _ := cutLast(b.Addr)
+		is, _, _ := cutLast(to.addr)
+		b.Callee, b.Addr, c.Instance = to.inst, to.addr, to.inst
+		r.Body = strings.Replace(r.Body, "C["+was+"]", "C["+is+"]", 1)
+	}
+	return s, fresh
+}
+
+func TestAWarmUpIsMeasured(t *testing.T) {
+	s, fresh := cameOnline()
+	l := s.run()
+	require.Empty(t, l.Defects)
+	require.Len(t, l.Warmups, 1, "the old one warmed up before the run")
+	w := l.Warmups[0]
+	require.Equal(t, fresh.inst, w.Instance)
+	require.Equal(t, []string{"base", "gray"}, w.Arms)
+	require.Equal(t, 40*time.Second, w.Window)
+	require.Equal(t, 10*time.Second, w.Start)
+	require.Len(t, w.Buckets, 4*24, "the first stretch of each consumer began before it had heard")
+	require.Zero(t, curve.Missing(w.Buckets))
+	for _, b := range w.Buckets {
+		require.Equal(t, []curve.Other{{Instance: "c-1/1", Got: b.Sent - b.Got}}, b.Others, "it is warm")
+	}
+	e := curve.Exponent(w.Buckets)
+	require.True(t, e.Contains(2), e)
+	require.False(t, e.Contains(1), e)
+	require.True(t, curve.Goodness(w.Buckets, w.Shape()).Agrees(0.01))
+	require.False(t, curve.Goodness(w.Buckets, curve.Power(1)).Agrees(0.01))
+
+	base := l.arm("base")
+	require.Zero(t, *base.EarlyRequests)
+	require.Zero(t, *base.ReadyBeforeRegistered)
+	require.NotNil(t, base.Online)
+}
+
+// TestStretchesThatChangeAreLeftOut: a list that changes, and an instance that
+// goes, make a stretch tell nothing.
+func TestStretchesThatChangeAreLeftOut(t *testing.T) {
+	s, _ := cameOnline()
+	b1 := s.lives["b-1"]
+	for _, e := range s.in.Events {
+		if e.Kind == record.ListSeen && e.Instance == b1.inst && e.N == 2 {
+			var hosts []json.RawMessage
+			require.NoError(t, json.Unmarshal(e.Data, &hosts))
+			one, err := json.Marshal(hosts[1:])
+			require.NoError(t, err)
+			gone, back := e, e
+			gone.At, gone.N, gone.Data = sec(21), 1, one
+			back.At = sec(27)
+			s.in.Events = append(s.in.Events, gone, back)
+			break
+		}
+	}
+	count := map[string]int{}
+	for _, b := range s.run().Warmups[0].Buckets {
+		count[b.Consumer]++
+	}
+	require.Equal(t, map[string]int{"b-1/1": 22, "b-2/1": 24, "b-gray-1/1": 24, "b-gray-2/1": 24}, count, "20..22 s and 26..28 s")
+}
+
+func TestEarlyAndReadyTooSoonAreCounted(t *testing.T) {
+	s, fresh := cameOnline()
+	spoil, n := s.spoil, 0
+	s.spoil = func(r *record.Request) {
+		spoil(r)
+		if c := &r.Trail[3]; r.Stream == "gray" && r.Due > sec(9.9) && n < 3 {
+			was, _, _ := cutLast(r.Trail[2].Call.Addr)
+			r.Trail[2].Call.Callee, r.Trail[2].Call.Addr, c.Instance = fresh.inst, fresh.addr, fresh.inst
+			r.Body = strings.Replace(r.Body, "C["+was+"]", "C[127.0.2.1]", 1)
+			n++
+		}
+	}
+	s.event(record.Event{At: fresh.registered - 1, Kind: record.PodReady, Instance: fresh.inst, Workload: fresh.workload})
+	l := s.run()
+	require.Zero(t, *l.arm("base").EarlyRequests)
+	require.Equal(t, 3, *l.arm("gray").EarlyRequests)
+	require.Equal(t, 1, *l.arm("base").ReadyBeforeRegistered, "both arms reach it")
+}
+
+// TestSilenceIsNotZero: of an instance that tells nothing of itself, nobody
+// can say when it was registered.
+func TestSilenceIsNotZero(t *testing.T) {
+	s, _ := cameOnline()
+	mute := record.Instance{Pod: "c-9", Incarnation: 1}
+	s.event(record.Event{At: sec(20), Kind: record.PodReady, Instance: mute, Workload: "c"})
+	a := s.run().arm("base")
+	require.Nil(t, a.EarlyRequests)
+	require.Nil(t, a.ReadyBeforeRegistered)
+}
