@@ -95,13 +95,19 @@ func Band(buckets []Bucket, shape Shape, confidence float64) []Point {
 		p := Point{From: c.from, To: c.to, Sent: int(c.sent), Got: int(c.got), High: 1}
 		if c.sent > 0 {
 			p.Expected = c.expected / c.sent
-			tail := (1 - confidence) / 2
-			p.Low = float64(quantile(p.Sent, p.Expected, tail)) / c.sent
-			p.High = float64(quantile(p.Sent, p.Expected, 1-tail)) / c.sent
+			low, high := Within(p.Sent, p.Expected, confidence)
+			p.Low, p.High = float64(low)/c.sent, float64(high)/c.sent
 		}
 		out = append(out, p)
 	}
 	return out
+}
+
+// Within is between which counts, of n requests that are each received with a
+// probability, the count falls with at least the confidence (0..1) asked for.
+func Within(n int, p, confidence float64) (low, high int) {
+	tail := (1 - confidence) / 2
+	return quantile(n, p, tail), quantile(n, p, 1-tail)
 }
 
 // quantile is the smallest k with P(K ≤ k) ≥ q, K binomial of n trials.

@@ -27,15 +27,28 @@ type Warmup struct {
 	// same instances, up to a quarter of a window beyond the end. Others are left
 	// out.
 	Buckets []curve.Bucket
+
+	// Marks of its coming, as offsets from zero; nil: did not happen.
+	Listening, Registered, Ready, Warm *time.Duration
+	// Seen is how much of it the load lasted and the instance stayed, in
+	// windows: under 1 nothing can be said of the whole.
+	Seen   float64
+	Beside []record.Instance // who else of its service and version was called, by name
+	Bins   []WarmupBin       // its picture, by time
+	Finding
 }
 
 // Shape is the weight that was declared, by age.
 func (w Warmup) Shape() curve.Shape {
-	m, err := warmup.Find(w.Model)
+	return shapeOf(settings.Warmup{Model: w.Model, Curve: w.Curve, Window: w.Window})
+}
+
+func shapeOf(s settings.Warmup) curve.Shape {
+	m, err := warmup.Find(s.Model)
 	if err != nil {
 		return curve.Flat()
 	}
-	return curve.Of(m, w.Curve, w.Window)
+	return curve.Of(m, s.Curve, s.Window)
 }
 
 const (
@@ -61,10 +74,12 @@ type list struct {
 // warmBook is one warm-up while the account is open: the same instance has
 // another one if its window is changed.
 type warmBook struct {
-	life  *life
-	told  host
-	start record.Micros
-	hits  map[record.Instance][]decision
+	life    *life
+	service string
+	told    host
+	start   record.Micros
+	hits    map[record.Instance][]decision
+	sketch  sketch
 }
 
 // decision is one pick of a consumer.
@@ -122,7 +137,9 @@ func (b *books) warming(service string, h host) {
 	if slices.ContainsFunc(b.beside[service], func(o *warmBook) bool { return o.told == h }) {
 		return
 	}
-	b.beside[service] = append(b.beside[service], &warmBook{life: b.w.life(who), told: h, start: start, hits: map[record.Instance][]decision{}})
+	w := &warmBook{life: b.w.life(who), service: service, told: h, start: start, hits: map[record.Instance][]decision{}}
+	w.frame(b.w.end)
+	b.beside[service] = append(b.beside[service], w)
 }
 
 // decided books a pick with the warm-ups that it was made beside.
@@ -155,6 +172,8 @@ func (b *books) warmups() []Warmup {
 			slices.SortFunc(one.Buckets, func(x, y curve.Bucket) int {
 				return cmp.Or(cmp.Compare(x.From, y.From), strings.Compare(x.Consumer, y.Consumer))
 			})
+			b.draw(w, &one)
+			one.Finding = find(one)
 			out = append(out, one)
 		}
 	}

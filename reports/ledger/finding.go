@@ -1,0 +1,159 @@
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"zeroloss/demo-services/warmup"
+	"zeroloss/reports/curve"
+)
+
+// Finding is what the counts of a warm-up say of it. What could not be measured
+// is nil.
+type Finding struct {
+	// Unmeasured is why nothing, or not the exponent, could be measured; "" is
+	// that it was.
+	Unmeasured string
+	// Declared is the exponent that was asked for; 0 where the model has none,
+	// or rounds so coarsely that it does not show.
+	Declared float64
+	Requests int // to its service and version within the window, by consumers that saw it
+	// Needed is how many of them tell the declared exponent from the whole ones
+	// beside it, in 99 of 100 runs; 0 where that is not asked.
+	Needed   int
+	Exponent *curve.Estimate
+	Fit      *curve.Fit      // of the share to the declared shape
+	Fair     *curve.Fairness // among those that were warm, and with it, when it was
+	Step     *curve.Jump     // at the end of the window
+	Governed *curve.Estimate // share of the requests whose consumers follow the weights
+	Missing  int             // calls of somebody whom their consumer's list did not show
+	By       []WarmupConsumer
+}
+
+// WarmupConsumer is one consumer's part of a warm-up.
+type WarmupConsumer struct {
+	Consumer  string
+	Sent, Got int // within the window
+	Exponent  curve.Estimate
+	Governed  curve.Estimate
+}
+
+// FitAlpha is the level of [Finding].Fit: at most one run in a hundred that
+// keeps to its curve is said not to.
+const FitAlpha = 0.01
+
+// Neighbours are the whole exponents beside c that a measurement should tell
+// it from.
+func Neighbours(c float64) []float64 {
+	below, above := math.Ceil(c)-1, math.Floor(c)+1
+	if below < 1 {
+		return []float64{above}
+	}
+	return []float64{below, above}
+}
+
+// find reads a warm-up's buckets.
+func find(w Warmup) Finding {
+	f := Finding{Declared: declared(w)}
+	within := slices.DeleteFunc(slices.Clone(w.Buckets), func(b curve.Bucket) bool { return b.From >= 1 })
+	most, alone := 0, true
+	for _, b := range within {
+		f.Requests += b.Sent
+		if b.Sent > 0 {
+			most = max(most, len(b.Others)+1)
+			alone = alone && len(b.Others) == 0
+		}
+	}
+	f.Missing = curve.Missing(w.Buckets)
+	if f.Declared > 0 && most > 1 {
+		for _, other := range Neighbours(f.Declared) {
+			f.Needed = max(f.Needed, curve.Needed(most, f.Declared, other, 0.99))
+		}
+	}
+	switch {
+	case f.Requests == 0:
+		f.Unmeasured = "nobody who tells its list called it while it warmed up"
+	case alone:
+		f.Unmeasured = "it was alone: beside no other instance, a warm-up does nothing"
+	case w.Seen < 1:
+		f.Unmeasured = fmt.Sprintf("only %.0f %% of its window was seen: the load ended, or the instance went", math.Floor(100*w.Seen))
+	}
+	if f.Unmeasured == "" {
+		f.measure(w, within)
+	}
+	return f
+}
+
+func (f *Finding) measure(w Warmup, within []curve.Bucket) {
+	shape := w.Shape()
+	if fit := curve.Goodness(w.Buckets, shape); fit.DF > 0 {
+		f.Fit = &fit
+	}
+	if fair := curve.Fair(among(w)); fair.DF > 0 {
+		f.Fair = &fair
+	}
+	if step := curve.Step(w.Buckets, shape); step.High-step.Low < 1 {
+		f.Step = &step
+	}
+	if alpha := curve.Governed(within, shape); alpha.Requests > 0 {
+		f.Governed = &alpha
+	}
+	e := curve.Exponent(within)
+	switch {
+	case e.Low <= curve.MinExponent*1.001 && e.High >= curve.MaxExponent*0.999:
+		f.Unmeasured = "no exponent makes a difference: all instances warmed up at once"
+	case f.Requests < f.Needed:
+		f.Unmeasured = fmt.Sprintf("%d requests came within the window; to tell an exponent of %g from its neighbours takes %d", f.Requests, f.Declared, f.Needed)
+	default:
+		f.Exponent = &e
+	}
+	f.consumers(within, shape)
+}
+
+// among are the buckets by which those that are warm are compared: after the
+// window, the one that warmed up is one of them.
+func among(w Warmup) []curve.Bucket {
+	out := slices.Clone(w.Buckets)
+	for i, b := range out {
+		if b.From >= 1 {
+			out[i].Others = append(slices.Clone(b.Others), curve.Other{Instance: w.Instance.String(), Got: b.Got})
+		}
+	}
+	return out
+}
+
+func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape) {
+	by := map[string][]curve.Bucket{}
+	for _, b := range within {
+		by[b.Consumer] = append(by[b.Consumer], b)
+	}
+	for name, buckets := range by {
+		c := WarmupConsumer{Consumer: name, Exponent: curve.Exponent(buckets), Governed: curve.Governed(buckets, shape)}
+		for _, b := range buckets {
+			c.Sent += b.Sent
+			c.Got += b.Got
+		}
+		f.By = append(f.By, c)
+	}
+	slices.SortFunc(f.By, func(a, b WarmupConsumer) int {
+		return cmp.Or(strings.Compare(a.Consumer, b.Consumer))
+	})
+}
+
+// declared is the exponent of w's model, 0 if it has none that counts could
+// show.
+func declared(w Warmup) float64 {
+	m, err := warmup.Find(w.Model)
+	switch {
+	case err != nil || m.Defect != "" || m.Hold > 0 || m.Parameter != "" && m.Parameter != "exponent":
+		return 0
+	case m.Parameter == "":
+		return 1
+	case w.Curve > 0:
+		return w.Curve
+	}
+	return m.Curve
+}

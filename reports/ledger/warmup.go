@@ -1,0 +1,233 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/reports/curve"
+	"zeroloss/reports/exact"
+)
+
+// WarmupBin is one stretch of a warm-up as it is drawn: what consumers sent to
+// the service and version, and whom of its instances they chose.
+type WarmupBin struct {
+	From, To time.Duration // offsets from zero
+	Sent     int           // calls of the service and version, by all consumers
+	Got      int           // of them addressed to the one that warms up
+	Others   []int         // addressed to each of Warmup.Beside
+	Failed   int           // of Got
+	// Expected is what Got should be: for each call, the weight that its
+	// consumer should have given to the one that warms up, as a share of those
+	// of all that its list showed. Low and High are the band around it (95 %).
+	Expected, Low, High float64
+	Weight              float64       // as declared, in the middle: 0..1 of a warm instance's
+	Latency             time.Duration // median of Got's: as the instance told it, or, of a failed call, as its caller did; 0 is none
+	OthersLatency       time.Duration
+}
+
+// QPS is n requests of the bin as a rate.
+func (b WarmupBin) QPS(n float64) float64 { return n / (b.To - b.From).Seconds() }
+
+// Around a warm-up a picture shows at least a tenth of a window before, and not
+// more than half a one, so that it can show the instance begin to listen.
+const (
+	leastLead = 0.1
+	mostLead  = 0.5
+)
+
+// binWidth is a second, or less for windows of less than 20.
+func binWidth(window time.Duration) time.Duration {
+	for _, w := range []time.Duration{time.Second, 500 * time.Millisecond, 200 * time.Millisecond, 100 * time.Millisecond} {
+		if w*20 <= window {
+			return w
+		}
+	}
+	return 50 * time.Millisecond
+}
+
+// sketch is a warm-up's picture while the account is open.
+type sketch struct {
+	from, to record.Micros
+	width    time.Duration
+	hits     []hit
+}
+
+// hit is one call of the service and version.
+type hit struct {
+	at             record.Micros
+	caller, callee record.Instance
+	took           time.Duration
+	failed         bool
+}
+
+func (w *warmBook) frame(end record.Micros) {
+	window, lead := w.window(), time.Duration(0)
+	if at := w.life.when[record.Listening]; at != 0 && at < w.start {
+		lead = w.start.Sub(at) + window/50
+	}
+	lead = min(max(lead, time.Duration(leastLead*float64(window))), time.Duration(mostLead*float64(window)))
+	width := binWidth(window)
+	lead = (lead + width - 1).Truncate(width) // so that a bin begins where the age is 0
+	w.sketch = sketch{from: w.start.Add(-lead), to: min(w.at(warmBuckets*warmUntil), end), width: width}
+}
+
+// hits books the call of a trail's first hop with the pictures of the warm-ups
+// that it was made beside.
+func (b *books) hits(t record.Trail) {
+	c := t[0].Call
+	for _, w := range b.beside[c.Service] {
+		s := &w.sketch
+		if c.At < s.from || c.At >= s.to || c.Tag != w.told.Tag {
+			continue
+		}
+		x := hit{at: c.At, caller: t[0].Instance, callee: c.Callee, took: t[0].Took, failed: c.Class != ""}
+		if len(t) > 1 && t[1].Instance == c.Callee {
+			x.took = t[1].Took
+		}
+		s.hits = append(s.hits, x)
+	}
+}
+
+// draw fills in what the picture of a warm-up shows.
+func (b *books) draw(w *warmBook, out *Warmup) {
+	l := w.life
+	out.Listening, out.Registered, out.Warm = b.ptr(l.when[record.Listening]), b.ptr(l.when[record.Registered]), b.ptr(l.when[record.WarmupEnd])
+	out.Ready = b.ptr(cmp.Or(l.when[record.PodReady], l.when[record.Ready]))
+	until := b.w.end
+	if gone := l.since(record.PodDeleted, record.Offline, record.Deregistered, record.KillSent, record.ContainerExit); gone != 0 {
+		until = min(until, gone)
+	}
+	out.Seen = max(0, until.Sub(w.start).Seconds()/w.window().Seconds())
+
+	s := &w.sketch
+	slices.SortStableFunc(s.hits, func(x, y hit) int { return cmp.Compare(x.at, y.at) })
+	out.Beside = w.others()
+	shape, next := out.Shape(), 0
+	for from := s.from; from.Add(s.width) <= s.to; from = from.Add(s.width) {
+		first := next
+		for next < len(s.hits) && s.hits[next].at < from.Add(s.width) {
+			next++
+		}
+		out.Bins = append(out.Bins, b.bin(w, *out, shape, from, s.hits[first:next]))
+	}
+}
+
+// others are those that were called while w warmed up, by name.
+func (w *warmBook) others() []record.Instance {
+	seen := map[record.Instance]bool{w.life.instance: true, {}: true}
+	var out []record.Instance
+	for _, h := range w.sketch.hits {
+		if !seen[h.callee] {
+			seen[h.callee] = true
+			out = append(out, h.callee)
+		}
+	}
+	slices.SortFunc(out, func(x, y record.Instance) int { return cmp.Compare(x.String(), y.String()) })
+	return out
+}
+
+func (b *books) bin(w *warmBook, of Warmup, shape curve.Shape, from record.Micros, hits []hit) WarmupBin {
+	out := WarmupBin{From: b.offset(from), To: b.offset(from.Add(w.sketch.width)), Others: make([]int, len(of.Beside))}
+	if x := w.age(from.Add(w.sketch.width / 2)); x >= 0 {
+		out.Weight = shape.At(x)
+	}
+	var own, others []time.Duration
+	for _, h := range hits {
+		out.Sent++
+		out.Expected += b.due(w, shape, h)
+		switch i := slices.Index(of.Beside, h.callee); {
+		case h.callee == w.life.instance:
+			out.Got++
+			own = append(own, h.took)
+			if h.failed {
+				out.Failed++
+			}
+		case i >= 0:
+			out.Others[i]++
+			others = append(others, h.took)
+		}
+	}
+	if out.Sent > 0 {
+		low, high := curve.Within(out.Sent, out.Expected/float64(out.Sent), confidence)
+		out.Low, out.High = float64(low), float64(high)
+	}
+	out.Latency, out.OthersLatency = median(own), median(others)
+	return out
+}
+
+func median(of []time.Duration) time.Duration {
+	slices.Sort(of)
+	return exact.Quantile(of, 0.5)
+}
+
+// age is the warm-up's at an instant, in windows.
+func (w *warmBook) age(at record.Micros) float64 {
+	return float64(at.Sub(w.start)) / float64(w.window())
+}
+
+// due is the probability with which a call should have gone to the one that
+// warms up, by what its consumer saw.
+func (b *books) due(w *warmBook, shape curve.Shape, h hit) float64 {
+	own, all, n, shown := 0.0, 0.0, 0, false
+	for _, seen := range b.at(h.caller, w.service, h.at) {
+		if seen.Tag != w.told.Tag || b.avoided(h.caller, seen.Instance, h.at) {
+			continue
+		}
+		n++
+		weight := 1.0
+		if seen.Warmup.Window > 0 {
+			weight = b.weight(w, shape, seen, h.at)
+		}
+		all += weight
+		if seen.Instance == w.told.Instance {
+			own, shown = weight, true
+		}
+	}
+	switch {
+	case !shown:
+		return 0 // not yet, or no more
+	case all == 0:
+		return 1 / float64(n) // nobody weighs anything: all are called alike
+	}
+	return own / all
+}
+
+// weight is that of a host that has a window, by its own shape.
+func (b *books) weight(w *warmBook, shape curve.Shape, of host, at record.Micros) float64 {
+	if of.Warmup != w.told.Warmup {
+		shape = shapeOf(of.Warmup)
+	}
+	return shape.At(float64(at.Sub(record.Micros(of.Start*1000))) / float64(of.Warmup.Window))
+}
+
+// at is the list of a service that a consumer had at an instant.
+func (b *books) at(consumer record.Instance, service string, t record.Micros) (hosts []host) {
+	for _, l := range b.seen[consumer] {
+		if l.at > t {
+			break
+		}
+		if l.service == service {
+			hosts = l.hosts
+		}
+	}
+	return hosts
+}
+
+// avoided tells whether a consumer had marked an instance.
+func (b *books) avoided(consumer record.Instance, instance string, t record.Micros) (marked bool) {
+	c := b.lookup(consumer)
+	if c == nil || len(c.marks) == 0 {
+		return false
+	}
+	for _, e := range c.events {
+		if e.At > t {
+			break
+		}
+		if e.Peer == instance && (e.Kind == record.MarkSet || e.Kind == record.MarkGone) {
+			marked = e.Kind == record.MarkSet
+		}
+	}
+	return marked
+}
