@@ -32,25 +32,32 @@ func (b *books) defects(l *Ledger) []string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.unknown)) {
-		add("%d requests belong to stream %q, which the plan does not have", b.unknown[name], name)
+		add("%s of stream %q, which the plan does not have", counted(b.unknown[name], "request"), name)
 	}
 	for _, a := range l.Arms {
 		out = append(out, a.imbalances()...)
 	}
 	if n := b.strange.backwards; n > 0 {
-		add("%d requests end before they begin: a clock was set back", n)
+		add("%s ended before the beginning: a clock was set back", counted(n, "request"))
 	}
 	if n := b.strange.early; n > 0 {
-		add("%d requests were sent before they were due: the generator does not pace", n)
+		add("%s sent before the time: the generator does not pace", counted(n, "request"))
 	}
 	if n := b.strange.other; n > 0 {
-		add("%d losses are of no known class: a failure of the harness's own check", n)
+		add("%s of no known class: a failure of the harness's own check", counted(n, "lost request"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.in.Incomplete)) {
 		add("instance %s: %s", name, b.in.Incomplete[name])
 	}
 	out = append(out, b.neverUp()...)
 	return append(out, b.neverDone()...)
+}
+
+func counted[N int | uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // imbalances says which breakdown of an arm's losses does not add up to them.

@@ -19,10 +19,10 @@ func TestDefects(t *testing.T) {
 	}{
 		"a number twice": {func(s *sim) {
 			s.in.Requests = append(s.in.Requests, s.in.Requests[5])
-		}, "1 numbers occur twice"},
+		}, "1 number there twice"},
 		"a number is missing": {func(s *sim) {
 			s.in.Requests = append(s.in.Requests[:5], s.in.Requests[6:]...)
-		}, "stream base: 1 of the first 100 requests are not accounted for"},
+		}, "stream base: 1 request of the first 100 not accounted for"},
 		"the end is missing": {func(s *sim) {
 			s.in.Requests = s.in.Requests[:190]
 		}, "stream gray: the account ends with request 90, the plan has 100"},
@@ -39,7 +39,7 @@ func TestDefects(t *testing.T) {
 		}, "the account ends with request 101, the plan has 100"},
 		"a stream nobody planned": {func(s *sim) {
 			s.in.Requests[0].Stream = "other"
-		}, `1 requests belong to stream "other"`},
+		}, `1 request of stream "other"`},
 		"a stream of no arm": {func(s *sim) {
 			s.in.Plan.Streams[0].Arm = "none"
 		}, `belongs to arm "none"`},
@@ -47,16 +47,16 @@ func TestDefects(t *testing.T) {
 		"an incomplete instance": {func(s *sim) { s.in.Incomplete["b-1/1"] = "its events have no end" }, "instance b-1/1: its events have no end"},
 		"a clock set back": {func(s *sim) {
 			s.in.Requests[9].Done = s.in.Requests[9].Sent - 1
-		}, "1 requests end before they begin"},
+		}, "1 request ended before the beginning"},
 		"sent too early": {func(s *sim) {
 			s.in.Requests[9].Sent = s.in.Requests[9].Due.Add(-time.Second)
-		}, "1 requests were sent before they were due"},
+		}, "1 request sent before the time"},
 		"a class of its own": {func(s *sim) {
 			s.in.Requests[9].Class = record.Other
-		}, "1 losses are of no known class"},
+		}, "1 lost request of no known class"},
 		"no answer and no error": {func(s *sim) {
 			s.in.Requests[9].Status = 0
-		}, "1 losses are of no known class"},
+		}, "1 lost request of no known class"},
 		"zero never came":   {func(s *sim) { s.in.Zero = 0 }, "time zero never came"},
 		"nothing was to be": {func(s *sim) { s.in.Plan.Streams = nil }, "the plan has no stream"},
 		"an instance that never came up": {func(s *sim) {

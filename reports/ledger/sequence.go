@@ -38,13 +38,13 @@ func (s *sequence) add(n uint64) {
 func (s *sequence) defects(stream string, want uint64) []string {
 	var out []string
 	if s.duplicates > 0 {
-		out = append(out, fmt.Sprintf("stream %s: %d numbers occur twice; its log is corrupt, or two loads wrote it", stream, s.duplicates))
+		out = append(out, fmt.Sprintf("stream %s: %s there twice; its log is corrupt, or two loads wrote it", stream, counted(s.duplicates, "number")))
 	}
 	if s.outside > 0 {
-		out = append(out, fmt.Sprintf("stream %s: %d numbers are out of range; its log is corrupt", stream, s.outside))
+		out = append(out, fmt.Sprintf("stream %s: %s out of range; its log is corrupt", stream, counted(s.outside, "number")))
 	}
 	if top := s.top(); s.n < top {
-		out = append(out, fmt.Sprintf("stream %s: %d of the first %d requests are not accounted for", stream, top-s.n, top))
+		out = append(out, fmt.Sprintf("stream %s: %s of the first %d not accounted for", stream, counted(top-s.n, "request"), top))
 	}
 	if s.n+s.outside != want && s.top() != want {
 		out = append(out, fmt.Sprintf("stream %s: the account ends with request %d, the plan has %d", stream, s.top(), want))

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -63,7 +64,13 @@ func Run(ctx context.Context, env Env) int {
 		return int(exitPass)
 	}
 	var coded *exitError
-	if !errors.As(err, &coded) {
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &coded):
+	case errors.As(err, &file):
+		// What was asked for could not be told: a full disk, a closed pipe.
+		coded = &exitError{code: exitEnvironment, err: fmt.Errorf("writing the result: %w", err)}
+	default:
 		// cobra's own: an argument too many, or one that a verb does not know.
 		coded = &exitError{code: exitInput, err: fmt.Errorf("%w\n  see: %s --help", err, cmd.CommandPath())}
 	}

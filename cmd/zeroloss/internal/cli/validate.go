@@ -18,11 +18,18 @@ func newValidate(env Env) *cobra.Command {
 				return err
 			}
 			remarks(cmd.ErrOrStderr(), c.Plan)
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %d workloads, %d streams, %d expectations\n",
-				c.Plan.Scenario, len(c.Plan.Workloads), len(c.Plan.Streams), len(c.Plan.Expect))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %s, %s, %s\n", c.Plan.Scenario,
+				counted(len(c.Plan.Workloads), "workload"), counted(len(c.Plan.Streams), "stream"), counted(len(c.Plan.Expect), "expectation"))
 			return err
 		},
 	}
 	f.register(cmd)
 	return cmd
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
