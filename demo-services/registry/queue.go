@@ -148,8 +148,8 @@ func (t *Table) execute(now time.Duration, k Key) []Push {
 	delete(t.tasks, k)
 	hosts := []Host{}
 	if s.known {
-		hosts = s.live()
-		s.snapshot, s.computed = hosts, true
+		s.compute()
+		hosts = s.listed
 	}
 	var out []Push
 	fault := t.fault(k.Service)

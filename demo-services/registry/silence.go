@@ -10,10 +10,11 @@ import (
 // or the network between. As a real server does, it looks around in rounds,
 // asks those from whom nothing came for a while whether they live, and ends
 // those that do not answer: with the zero Silence's times, 25 to 28 s after the
-// last sign of life. It is not safe for concurrent use.
+// last sign of life, or up to 33 s if others die, too, as a round is over when
+// all its answers are there or overdue. It is not safe for concurrent use.
 type Silence struct {
 	Limit  time.Duration // how long a connection may be silent; 0 is 20 s
-	Every  time.Duration // from round to round; 0 is 3 s
+	Every  time.Duration // from the end of a round to the next; 0 is 3 s
 	Answer time.Duration // how long an answer may take; 0 is 5 s
 
 	heard map[Owner]time.Duration // the last sign of life
@@ -37,17 +38,32 @@ func (s *Silence) Heard(now time.Duration, owner Owner) {
 		s.heard, s.asked = map[Owner]time.Duration{}, map[Owner]time.Duration{}
 	}
 	if len(s.heard) == 0 {
-		_, every, _ := s.times()
-		s.round = now + every
+		s.rest(now)
 	}
 	s.heard[owner] = now
-	delete(s.asked, owner)
+	s.answered(now, owner)
 }
 
 // Gone is the end of a connection.
-func (s *Silence) Gone(owner Owner) {
+func (s *Silence) Gone(now time.Duration, owner Owner) {
 	delete(s.heard, owner)
+	s.answered(now, owner)
+}
+
+func (s *Silence) answered(now time.Duration, owner Owner) {
+	if _, asked := s.asked[owner]; !asked {
+		return
+	}
 	delete(s.asked, owner)
+	if len(s.asked) == 0 {
+		s.rest(now)
+	}
+}
+
+// rest puts the next round off.
+func (s *Silence) rest(now time.Duration) {
+	_, every, _ := s.times()
+	s.round = now + every
 }
 
 // Due does what is due at now: whom to ask, and whom to end. Those to end are
@@ -55,19 +71,17 @@ func (s *Silence) Gone(owner Owner) {
 func (s *Silence) Due(now time.Duration) (ask, end []Owner) {
 	for _, o := range slices.Sorted(maps.Keys(s.asked)) {
 		if s.asked[o] <= now {
-			s.Gone(o)
+			s.Gone(now, o)
 			end = append(end, o)
 		}
 	}
-	if len(s.heard) == 0 || now < s.round {
+	if len(s.heard) == 0 || len(s.asked) > 0 || now < s.round {
 		return nil, end
 	}
-	limit, every, answer := s.times()
-	for s.round <= now {
-		s.round += every
-	}
+	s.rest(now)
+	limit, _, answer := s.times()
 	for _, o := range slices.Sorted(maps.Keys(s.heard)) {
-		if _, already := s.asked[o]; !already && now-s.heard[o] >= limit {
+		if now-s.heard[o] >= limit {
 			s.asked[o] = now + answer
 			ask = append(ask, o)
 		}
@@ -78,8 +92,8 @@ func (s *Silence) Due(now time.Duration) (ask, end []Owner) {
 // Next is the earliest instant at which Due has something to do.
 func (s *Silence) Next() (time.Duration, bool) {
 	at := s.round
-	for _, d := range s.asked {
-		at = min(at, d)
+	if len(s.asked) > 0 {
+		at = slices.Min(slices.Collect(maps.Values(s.asked)))
 	}
 	return at, len(s.heard) > 0
 }

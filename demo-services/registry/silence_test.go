@@ -25,7 +25,7 @@ func TestSilence(t *testing.T) {
 			s.Heard(now, "busy")
 		}
 		if now == 10*time.Second {
-			s.Gone("closed")
+			s.Gone(now, "closed")
 		}
 		ask, done := s.Due(now)
 		for _, o := range ask {
@@ -47,6 +47,29 @@ func TestSilence(t *testing.T) {
 	require.Equal(t, map[registry.Owner]time.Duration{"dead": 21 * time.Second, "quiet": 21 * time.Second}, asked)
 	require.Equal(t, []registry.Owner{"dead"}, ended, "once, and nobody else")
 	require.Equal(t, 26*time.Second, end["dead"])
+}
+
+// Others that die do not put the end of one off beyond measure.
+func TestSilenceOfMany(t *testing.T) {
+	s := registry.Silence{}
+	last := map[registry.Owner]time.Duration{}
+	for i := range 20 {
+		o, at := registry.Owner(rune('a'+i)), time.Duration(i)*time.Second
+		s.Heard(at, o)
+		last[o] = at
+	}
+	for len(last) > 0 {
+		now, any := s.Next()
+		require.True(t, any)
+		_, end := s.Due(now)
+		for _, o := range end {
+			require.GreaterOrEqual(t, now-last[o], 25*time.Second)
+			require.LessOrEqual(t, now-last[o], 33*time.Second)
+			delete(last, o)
+		}
+	}
+	_, any := s.Next()
+	require.False(t, any)
 }
 
 // Whenever the last sign of life was, the end comes 25 to 28 s after it.

@@ -99,8 +99,8 @@ type service struct {
 	publishers  []*publication   // in order of their first publication
 	subscribers []Owner          // in order of subscription
 	overlays    map[place]*cover // what the console said
-	snapshot    []Host           // of the last push or first read
-	computed    bool             // there is a snapshot
+	snapshot    []Host           // of the last push or first read; nil is none
+	listed      []Host           // those of it that are enabled
 	stamp       int64            // the last one given out
 }
 
@@ -226,20 +226,23 @@ func find(hosts []Host, h Host) int {
 	return slices.IndexFunc(hosts, h.same)
 }
 
-// live is what the service's list would be if it were computed now: enabled
-// hosts under their overlays, sorted.
-func (s *service) live() []Host {
-	out := []Host{}
+// compute takes the snapshot: all hosts under their overlays, sorted.
+func (s *service) compute() {
+	all, listed := []Host{}, []Host{}
 	for _, p := range s.publishers {
 		for _, h := range p.hosts {
-			h = s.covered(h)
-			if h.Enabled && !slices.ContainsFunc(out, h.Equal) {
-				out = append(out, h)
+			if h = s.covered(h); !slices.ContainsFunc(all, h.Equal) {
+				all = append(all, h)
 			}
 		}
 	}
-	SortHosts(out)
-	return out
+	SortHosts(all)
+	for _, h := range all {
+		if h.Enabled {
+			listed = append(listed, h)
+		}
+	}
+	s.snapshot, s.listed = all, listed
 }
 
 // Snapshot is a service's list as it is told to somebody.
@@ -260,10 +263,22 @@ func (t *Table) Read(now time.Duration, k Key) Snapshot {
 	if !s.known {
 		return s.tell(now, k, []Host{})
 	}
-	if !s.computed {
-		s.snapshot, s.computed = s.live(), true
+	if s.snapshot == nil {
+		s.compute()
 	}
-	return s.tell(now, k, s.snapshot)
+	return s.tell(now, k, s.listed)
+}
+
+// Find is the host at the place of h (address and cluster) as it was at the
+// last push, enabled or not.
+func (t *Table) Find(now time.Duration, k Key, h Host) (Host, bool) {
+	t.Read(now, k)
+	if s := t.services[k]; s != nil {
+		if i := find(s.snapshot, h); i >= 0 {
+			return s.snapshot[i].clone(), true
+		}
+	}
+	return Host{}, false
 }
 
 func (s *service) tell(now time.Duration, k Key, hosts []Host) Snapshot {

@@ -54,8 +54,28 @@ func (s *Server) httpRegister(q url.Values) (any, error) {
 	if q.Get("ephemeral") == "false" {
 		return nil, badRequest("persistent instances are not supported here")
 	}
+	if err := checkBeats(h.Metadata); err != nil {
+		return nil, err
+	}
 	s.beatRegister(k, h)
 	return "ok", nil
+}
+
+// checkBeats refuses times under which an instance that beats would fall ill.
+func checkBeats(meta map[string]string) error {
+	every := metaTime(meta, metaBeatEvery, beatEvery)
+	if metaTime(meta, metaBeatTimeout, beatTimeout) < every || metaTime(meta, metaBeatExpiry, beatExpiry) < every {
+		return badRequest("instance 'heart beat interval' must be less than 'heart beat timeout' and 'ip delete timeout'")
+	}
+	return nil
+}
+
+// metaTime is a time that metadata tells in milliseconds.
+func metaTime(meta map[string]string, name string, def time.Duration) time.Duration {
+	if ms, err := strconv.ParseInt(meta[name], 10, 32); err == nil && ms > 0 {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return def
 }
 
 func (s *Server) beatRegister(k registry.Key, h registry.Host) {
@@ -135,12 +155,7 @@ func formBeat(q url.Values) (_ registry.Key, _ registry.Host, told bool, _ error
 // default says.
 func (s *Server) beatTime(b *beat, name string, def time.Duration) time.Duration {
 	overlay, _ := s.table.Overlay(b.key, b.host)
-	for _, meta := range []map[string]string{overlay.Metadata, b.host.Metadata} {
-		if ms, err := strconv.ParseInt(meta[name], 10, 32); err == nil && ms > 0 {
-			return time.Duration(ms) * time.Millisecond
-		}
-	}
-	return def
+	return metaTime(overlay.Metadata, name, metaTime(b.host.Metadata, name, def))
 }
 
 func (s *Server) setHealthy(owner registry.Owner, b *beat, healthy bool) {

@@ -124,7 +124,7 @@ func (s *Server) disconnected(c *conn) {
 		return // forgotten by a restart
 	}
 	delete(s.conns, c.id)
-	s.quiet.Gone(c.id)
+	s.quiet.Gone(s.now(), c.id)
 	s.tell(c.name(), s.table.Leave(s.now(), c.id))
 }
 

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,7 +20,7 @@ func (s *Server) mux() http.Handler {
 	for v, write := range map[string]reply{"v1": plain, "v2": wrapped} {
 		instance := "/nacos/" + v + "/ns/instance"
 		m.HandleFunc("GET "+instance+"/list", s.locked(write, s.httpList))
-		m.HandleFunc("GET "+instance, s.locked(write, s.httpInstance))
+		m.HandleFunc("GET "+instance, s.locked(write, func(q url.Values) (any, error) { return s.httpInstance(v, q) }))
 		m.HandleFunc("POST "+instance, s.locked(write, s.httpRegister))
 		m.HandleFunc("DELETE "+instance, s.locked(write, s.httpDeregister))
 		m.HandleFunc("PUT "+instance, s.locked(write, s.httpUpdate))
@@ -28,25 +29,41 @@ func (s *Server) mux() http.Handler {
 		m.HandleFunc("GET /nacos/"+v+"/ns/operator/metrics", s.locked(write, s.httpMetrics))
 		m.HandleFunc("GET /nacos/"+v+"/ns/operator/switches", s.locked(write, s.httpSwitches))
 		m.HandleFunc("PUT /nacos/"+v+"/ns/operator/switches", s.locked(write, s.httpSwitch))
-		m.HandleFunc("GET /nacos/"+v+"/console/health/readiness", s.locked(write, healthy))
-		m.HandleFunc("GET /nacos/"+v+"/console/health/liveness", s.locked(write, healthy))
+		for _, state := range []string{"readiness", "liveness"} {
+			m.HandleFunc("GET /nacos/"+v+"/console/health/"+state, s.locked(write, func(url.Values) (any, error) { return healthy[v], nil }))
+		}
 	}
+	m.HandleFunc("GET /nacos/v1/ns/service/list", s.locked(plain, s.httpServices("doms")))
+	m.HandleFunc("GET /nacos/v2/ns/service/list", s.locked(wrapped, s.httpServices("services")))
 	m.HandleFunc("GET /nacos/v3/client/ns/instance/list", s.locked(wrapped, s.httpHosts))
 	m.HandleFunc("POST /nacos/v1/auth/users/login", s.locked(plain, login))
 	m.HandleFunc("POST /nacos/v1/auth/login", s.locked(plain, login))
 	return m
 }
 
-// refused is an error with its HTTP status.
+// fault is a kind of error, as both versions of the API tell it.
+type fault struct {
+	status  int    // of HTTP
+	code    int    // of version 2
+	message string // of version 2
+}
+
+var (
+	faultParameter = fault{http.StatusBadRequest, 20002, "parameter validate error"}
+	faultInstance  = fault{http.StatusBadRequest, 21004, "instance error"}
+	faultNotFound  = fault{http.StatusNotFound, 20004, "resource not found"}
+)
+
+// refused is an error as it is told.
 type refused struct {
-	status int
-	text   string
+	fault
+	text string
 }
 
 func (r refused) Error() string { return r.text }
 
 func badRequest(format string, args ...any) error {
-	return refused{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+	return refused{faultParameter, fmt.Sprintf(format, args...)}
 }
 
 // reply writes an answer, or an error, as a version of the API does.
@@ -55,12 +72,11 @@ type reply func(http.ResponseWriter, any, *refused)
 // plain is version 1: a bare value, or a line of text.
 func plain(w http.ResponseWriter, v any, r *refused) {
 	if r != nil {
-		http.Error(w, "caused: "+r.text+";", r.status)
+		writeText(w, r.status, r.text)
 		return
 	}
 	if text, isText := v.(string); isText {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte(text)) // the client has gone
+		writeText(w, http.StatusOK, text)
 		return
 	}
 	writeJSON(w, http.StatusOK, v)
@@ -74,10 +90,16 @@ func wrapped(w http.ResponseWriter, v any, r *refused) {
 		Data    any    `json:"data"`
 	}
 	if r != nil {
-		writeJSON(w, r.status, result{r.status, r.text, nil})
+		writeJSON(w, r.status, result{r.code, r.message, r.text})
 		return
 	}
 	writeJSON(w, http.StatusOK, result{0, "success", v})
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text)) // the client has gone
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
@@ -91,14 +113,14 @@ func (s *Server) locked(write reply, h func(url.Values) (any, error)) http.Handl
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 		if err := r.ParseForm(); err != nil {
-			write(w, nil, &refused{http.StatusBadRequest, err.Error()})
+			write(w, nil, &refused{faultParameter, err.Error()})
 			return
 		}
 		v, err := s.under(h, r.Form)
 		if err != nil {
 			no, isRefused := err.(refused)
 			if !isRefused {
-				no = refused{http.StatusBadRequest, err.Error()}
+				no = refused{faultParameter, err.Error()}
 			}
 			write(w, nil, &no)
 			return
@@ -113,7 +135,8 @@ func (s *Server) under(h func(url.Values) (any, error), q url.Values) (any, erro
 	return h(q)
 }
 
-func healthy(url.Values) (any, error) { return "ok", nil }
+// healthy is what each version says of a server that is.
+var healthy = map[string]string{"v1": "OK", "v2": "ok"}
 
 // login lets everybody in: nothing here is secret.
 func login(q url.Values) (any, error) {
@@ -143,17 +166,36 @@ func (s *Server) httpHosts(q url.Values) (any, error) {
 	return s.info(s.table.Read(s.now(), k), q.Get("clusterName"), q.Get("healthyOnly") == "true").Hosts, nil
 }
 
-func (s *Server) httpInstance(q url.Values) (any, error) {
+// httpInstance shows one host, listed or not.
+func (s *Server) httpInstance(version string, q url.Values) (any, error) {
 	k, want, err := formHost(q)
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range s.table.Read(s.now(), k).Hosts {
-		if h.IP == want.IP && h.Port == want.Port && h.Cluster == want.Cluster {
-			return wireHost(k, h), nil
-		}
+	h, found := s.table.Find(s.now(), k, want)
+	if !found {
+		return nil, refused{faultNotFound, "no matched ip found!"}
 	}
-	return nil, refused{http.StatusNotFound, "no matched ip found!"}
+	w := wireHost(k, h)
+	return map[string]any{
+		map[string]string{"v1": "service", "v2": "serviceName"}[version]: k.Grouped(),
+		"ip": w.IP, "port": w.Port, "clusterName": w.Cluster, "weight": w.Weight, "healthy": w.Healthy,
+		"instanceId": w.InstanceID, "metadata": w.Metadata,
+	}, nil
+}
+
+// httpServices lists the names of a group's services, a page at a time.
+func (s *Server) httpServices(field string) func(url.Values) (any, error) {
+	return func(q url.Values) (any, error) {
+		no, errNo := strconv.Atoi(q.Get("pageNo"))
+		size, errSize := strconv.Atoi(q.Get("pageSize"))
+		if err := errors.Join(errNo, errSize); err != nil {
+			return nil, badRequest("pageNo and pageSize are required: %v", err)
+		}
+		k := registry.NewKey(q.Get("namespaceId"), q.Get("groupName"), "")
+		names := s.table.Services(k.Namespace, k.Group)
+		return map[string]any{"count": len(names), field: page(names, no, size)}, nil
+	}
 }
 
 // formHost reads a host: missing enabled, healthy and weight mean true, true
@@ -233,20 +275,20 @@ func (s *Server) httpUpdate(q url.Values) (any, error) {
 	return s.cover(k, h, registry.Overlay{Enabled: h.Enabled, Weight: h.Weight, Metadata: h.Metadata})
 }
 
-// httpPatch changes only what the form names.
+// httpPatch changes only what the form names. Where nothing was laid over the
+// host yet, the rest is as new: enabled, and of weight 1, whatever the host says
+// of itself.
 func (s *Server) httpPatch(q url.Values) (any, error) {
 	k, h, err := formHost(q)
 	if err != nil {
 		return nil, err
 	}
+	if _, found := s.table.Find(s.now(), k, h); !found {
+		return nil, refused{faultNotFound, "no matched ip found!"}
+	}
 	o, laid := s.table.Overlay(k, h)
 	if !laid {
 		o = registry.Overlay{Enabled: true, Weight: 1}
-		for _, p := range s.table.Published(k) {
-			if p.IP == h.IP && p.Port == h.Port && p.Cluster == h.Cluster {
-				o.Enabled, o.Weight = p.Enabled, p.Weight
-			}
-		}
 	}
 	if err := formDetails(q, &o.Enabled, &o.Weight, &o.Metadata); err != nil {
 		return nil, err
@@ -257,7 +299,7 @@ func (s *Server) httpPatch(q url.Values) (any, error) {
 func (s *Server) cover(k registry.Key, h registry.Host, o registry.Overlay) (any, error) {
 	changes, known := s.table.Cover(s.now(), k, h, o)
 	if !known {
-		return nil, badRequest("service not found, namespace: %s, service: %s", k.Namespace, k.Grouped())
+		return nil, refused{faultInstance, fmt.Sprintf("service not found, namespace: %s, service: %s", k.Namespace, k.Grouped())}
 	}
 	s.tell("http", changes)
 	return "ok", nil

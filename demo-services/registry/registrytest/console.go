@@ -1,10 +1,15 @@
 package registrytest
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/registry"
 )
 
 // 13: a host that is disabled over HTTP leaves the lists and comes back, and
@@ -66,4 +71,78 @@ func deleteIsNoOp(d *driver) {
 	// The subscriber has not just gone deaf.
 	d.register(cs[2], host(2))
 	w.hosts(host(1), host(2))
+}
+
+// W7: what HTTP answers, in version 1 and 2, to those who ask by hand.
+func answersOverHTTP(d *driver) {
+	h, stranger := host(1), host(9)
+	is := func(method, path string, form url.Values, status int, has ...string) {
+		d.Helper()
+		got, body := d.ask(method, path, form)
+		require.Equal(d, status, got, "%s %s: %s", method, path, body)
+		for _, part := range has {
+			require.Contains(d, body, part, "%s %s", method, path)
+		}
+	}
+	page := url.Values{"pageNo": {"1"}, "pageSize": {"1"}}
+	is("GET", "/v1/console/health/readiness", nil, 200, "OK")
+	is("GET", "/v2/console/health/liveness", nil, 200, `"data":"ok"`)
+	is("GET", "/v1/ns/operator/metrics", nil, 200, `"status":"UP"`)
+	is("GET", "/v1/ns/instance/list", nil, 400, "serviceName")
+	is("GET", "/v1/ns/instance", d.form(h), 404)
+	is("PUT", "/v1/ns/instance", d.form(h), 400, "service not found")
+	is("PUT", "/v2/ns/instance", d.form(h), 400, `"code":21004`, "service not found")
+	is("DELETE", "/v2/ns/instance", d.form(h), 200, `"data":"ok"`)
+	is("PUT", "/v1/ns/instance/beat", d.form(h), 200, `"code":20404`)
+	is("POST", "/v1/ns/instance", d.form(h, "metadata", `{"a":"1"}`, "weight", "2"), 200, "ok")
+	is("PUT", "/v1/ns/instance/beat", d.form(h), 200, `"code":10200`, `"clientBeatInterval":5000`)
+	is("GET", "/v1/ns/instance/list", d.form(h), 200, `"name":"DEFAULT_GROUP@@`+d.service, `"metadata":{"a":"1"}`)
+	is("GET", "/v1/ns/service/list", page, 200, `"count":`, `"doms":["`)
+	is("GET", "/v2/ns/service/list", page, 200, `"count":`, `"services":["`)
+	is("PUT", "/v1/ns/instance", d.form(h, "weight", "10001"), 400)
+	is("PUT", "/v1/ns/instance", d.form(h, "port", "x"), 400, "port")
+
+	// A patch leaves the rest as it is told to be over HTTP, not by the instance.
+	is("PATCH", "/v1/ns/instance", d.form(h, "metadata", "b=2"), 200, "ok")
+	d.await(d.target.bound(), "the patch shows", func() bool {
+		_, body := d.ask("GET", "/v1/ns/instance", d.form(h))
+		return strings.Contains(body, `"b":"2"`)
+	})
+	is("GET", "/v1/ns/instance", d.form(h), 200, `"service":"DEFAULT_GROUP@@`+d.service+`"`, `"a":"1"`, `"weight":1`)
+	is("PATCH", "/v1/ns/instance", d.form(h, "enabled", "false"), 200, "ok")
+	d.await(d.target.bound(), "the list is empty", func() bool {
+		_, body := d.ask("GET", "/v1/ns/instance/list", d.form(h))
+		return strings.Contains(body, `"hosts":[]`)
+	})
+	is("GET", "/v2/ns/instance", d.form(h), 200, `"serviceName":"DEFAULT_GROUP@@`+d.service+`"`, `"b":"2"`)
+	is("GET", "/v2/ns/instance", d.form(stranger), 404, `"code":20004`)
+	is("PATCH", "/v1/ns/instance", d.form(stranger, "enabled", "false"), 404)
+}
+
+// Beats are looked at every beatSweep.
+const beatSweep = 5 * time.Second
+
+// W8: what is published over HTTP falls ill without heartbeats, gets well with
+// one, and goes at last. (After 15 and 30 s, unless its metadata says other.)
+func beats(d *driver) {
+	const ill, gone = 2 * time.Second, 8 * time.Second
+	w := d.watch(d.client())
+	h := host(1)
+	healthy := func(want bool) func([]registry.Host) bool {
+		return func(got []registry.Host) bool { return len(got) == 1 && got[0].Healthy == want }
+	}
+	d.http("POST", "/v1/ns/instance", d.form(h, "metadata",
+		fmt.Sprintf(`{"preserved.heart.beat.interval":"1000","preserved.heart.beat.timeout":"%d","preserved.ip.delete.timeout":"%d"}`, ill.Milliseconds(), gone.Milliseconds())))
+	last := time.Now()
+	w.await(d.target.bound(), "a healthy one", healthy(true))
+	w.await(ill+beatSweep+d.target.bound(), "a sick one", healthy(false))
+	require.Greater(d, time.Since(last), ill)
+
+	d.http("PUT", "/v1/ns/instance/beat", d.form(h))
+	last = time.Now()
+	w.await(d.target.bound(), "one that is well again", healthy(true))
+	w.await(ill+beatSweep+d.target.bound(), "a sick one", healthy(false))
+	out := w.within(gone + beatSweep + d.target.bound())
+	require.Greater(d, out.at.Sub(last), gone)
+	d.measured("last heartbeat (8 s) to callback", out.at.Sub(last))
 }

@@ -2,6 +2,7 @@ package registrytest_test
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,35 +18,48 @@ import (
 // TestContract holds the embedded server and, where there is one, a real Nacos
 // to the same contract, and shows what each thing took on either.
 func TestContract(t *testing.T) {
-	var columns []registrytest.Column
-	t.Run("embedded", func(t *testing.T) {
-		target, delays := startEmbedded(t)
-		c := registrytest.Column{Name: target.Name, Results: registrytest.Run(t, target)}
-		columns = append(columns, c)
-		agree(t, c, delays(), target.PushDelay)
+	var mine, its registrytest.Column
+	t.Run("servers", func(t *testing.T) {
+		// The real one first, and alone: when it starts it takes all there is.
+		t.Run("real", func(t *testing.T) {
+			if testing.Short() {
+				t.Skip("a real server takes a minute")
+			}
+			n := registrytest.StartNacos(t)
+			t.Parallel()
+			its = hold(t, n.Target())
+			agree(t, its, delaysOf(t, n.PushLog()), n.Target().PushDelay)
+		})
+		t.Run("embedded", func(t *testing.T) {
+			target, delays := startEmbedded(t)
+			t.Parallel()
+			mine = hold(t, target)
+			agree(t, mine, delays(), target.PushDelay)
+		})
 	})
-	t.Run("real", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("a real server takes a minute")
-		}
-		n := registrytest.StartNacos(t)
-		c := registrytest.Column{Name: n.Target().Name, Results: registrytest.Run(t, n.Target())}
-		columns = append(columns, c)
-		agree(t, c, delaysOf(t, n.PushLog()), n.Target().PushDelay)
-	})
-	t.Log("\n" + registrytest.Table(columns...))
+	t.Log("\n" + registrytest.Table(slices.DeleteFunc([]registrytest.Column{mine, its}, func(c registrytest.Column) bool {
+		return c.Name == ""
+	})...))
+}
+
+func hold(t *testing.T, target registrytest.Target) registrytest.Column {
+	return registrytest.Column{Name: target.Name, Results: registrytest.Run(t, target)}
 }
 
 // agree holds what subscribers measured against the server's own account.
 func agree(t *testing.T, c registrytest.Column, server []time.Duration, delay time.Duration) {
 	t.Helper()
 	ours := c.Pushes()
-	require.Greater(t, len(ours), 20)
-	require.Greater(t, len(server), len(ours), "a push to each subscriber")
 	mine, its := registrytest.Quantile(ours, 0.5), registrytest.Quantile(server, 0.5)
 	t.Logf("from change to callback, as subscribers saw it: %v (median of %d); to acknowledgement, as %s says: %v (median of %d)",
 		mine.Round(time.Millisecond), len(ours), c.Name, its.Round(time.Millisecond), len(server))
-	const tick, slack = 100 * time.Millisecond, 100 * time.Millisecond
+	if slices.ContainsFunc(c.Results, func(r registrytest.Result) bool { return r.Outcome == "" }) {
+		t.Log("not all checks ran: too little to compare")
+		return
+	}
+	require.Greater(t, len(ours), 20)
+	require.Greater(t, len(server), len(ours), "a push to each subscriber")
+	const tick, slack = 100 * time.Millisecond, 300 * time.Millisecond
 	for _, m := range []time.Duration{mine, its} {
 		require.GreaterOrEqual(t, m, delay)
 		require.LessOrEqual(t, m, delay+tick+slack)

@@ -82,13 +82,29 @@ func (d *driver) clients(n int, alter ...func(*nacos.Options)) []*client {
 	d.each(n, func(i int) error {
 		o := d.options(alter)
 		c, err := nacos.Connect(ctx, o)
-		out[i] = &client{c, o.Group}
-		return err
-	})
-	for _, c := range out {
+		if err != nil {
+			return err
+		}
 		d.Cleanup(func() { require.NoError(d, c.Close()) })
-	}
+		out[i] = &client{c, o.Group}
+		return out[i].served(ctx)
+	})
 	return out
+}
+
+// served waits until the server answers. The SDK takes itself for connected
+// 100 ms after it has introduced itself, which a server that has just started
+// may not have understood by then.
+func (c *client) served(ctx context.Context) error {
+	for {
+		_, err := c.SDK().GetAllServicesInfo(vo.GetAllServiceInfoParam{PageNo: 1, PageSize: 1})
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+	}
 }
 
 // each runs f n times at once.
@@ -183,9 +199,8 @@ func (d *driver) form(h registry.Host, more ...string) url.Values {
 	return q
 }
 
-// http calls the server's HTTP side and returns the body of its answer, which
-// must be a 200.
-func (d *driver) http(method, path string, form url.Values) string {
+// ask calls the server's HTTP side.
+func (d *driver) ask(method, path string, form url.Values) (int, string) {
 	d.Helper()
 	u := url.URL{
 		Scheme: "http", Host: net.JoinHostPort(d.target.Host, strconv.Itoa(d.target.Port)),
@@ -198,8 +213,15 @@ func (d *driver) http(method, path string, form url.Values) string {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(d, err)
-	require.Equal(d, http.StatusOK, resp.StatusCode, "%s %s: %s", method, path, body)
-	return string(body)
+	return resp.StatusCode, string(body)
+}
+
+// http is ask for what must succeed.
+func (d *driver) http(method, path string, form url.Values) string {
+	d.Helper()
+	status, body := d.ask(method, path, form)
+	require.Equal(d, http.StatusOK, status, "%s %s: %s", method, path, body)
+	return body
 }
 
 // addrs is what hosts are compared by.

@@ -9,11 +9,11 @@ import (
 	"zeroloss/demo-services/registry/nacos"
 )
 
-// Silent connections are asked after 20 s, looked for every 3 s, and have 5 s
-// to answer.
+// Silent connections are asked after 20 s and have 5 s to answer. They are
+// looked for 3 s after the last ones have been dealt with.
 const (
 	silenceLeast = 20 * time.Second
-	silenceMost  = 30 * time.Second
+	silenceMost  = 33 * time.Second
 )
 
 // 10: a publisher that dies without a word stays listed, and healthy, until the

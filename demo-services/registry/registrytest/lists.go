@@ -30,7 +30,9 @@ func connect(d *driver) {
 	require.NoError(d, err)
 
 	before := time.Now()
-	c := d.client(func(o *nacos.Options) { o.Port = port })
+	c, err := nacos.Connect(d.Context(), d.options([]func(*nacos.Options){func(o *nacos.Options) { o.Port = port }}))
+	require.NoError(d, err)
+	d.Cleanup(func() { require.NoError(d, c.Close()) })
 	require.True(d, c.SDK().ServerHealthy())
 	took := time.Since(before)
 	require.Less(d, took, time.Second)
