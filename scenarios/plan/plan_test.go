@@ -2,6 +2,7 @@ package plan
 
 import (
 	"flag"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -402,6 +403,36 @@ func TestCapacities(t *testing.T) {
 	require.Equal(t, Capacity{Workload: "spring-cloud-c", Rate: 200, Most: 2, Fewest: 2, Each: 100, Peak: 100, Work: 500 * time.Millisecond, Limit: 64, Lost: [2]float64{50, 60}}, c)
 	require.Len(t, p.Warnings, 2)
 	require.Contains(t, p.Warnings[0].Text, "spring-cloud-b cannot take its load: 100/s on each of 1, and one can do 64/s")
+}
+
+// TestComings: what a new instance is sent and can do, with a warm-up and
+// without; the shares are x²/(x² + n − 1).
+func TestComings(t *testing.T) {
+	text := minimal(`  set: {spring-cloud-c: {work: 20ms, coldCost: 500ms, coldCount: 100, workers: 6}}
+  governance: [{online: spring-cloud-a, window: 60s}]
+`)
+	p := compiled(t, text, Options{})
+	all := p.Comings()
+	require.Len(t, all, 3, "a, gray a and c")
+	var rates []float64
+	for _, a := range all[0].Ages {
+		rates = append(rates, math.Round(10*a.Rate)/10)
+	}
+	require.Equal(t, []float64{1, 1, 5.7, 20, 35.9, 50}, rates, "100/s at x = 0, .1, .25, .5, .75, 1, weights in hundredths")
+	require.Zero(t, all[0].TimedOut)
+	c := all[2]
+	require.Equal(t, "spring-cloud-c", c.Workload)
+	require.InDelta(t, 100, c.Ages[0].Rate, 1e-9, "half of 200/s at once")
+	require.InDelta(t, 6/.52, c.Ages[0].Limit, 1e-9)
+	require.InDelta(t, 6/.02, c.Ages[5].Limit, 1e-9, "it is warm in the end")
+	require.Greater(t, c.TimedOut, 100.0)
+	require.Contains(t, p.String(), "is flooded")
+
+	slow := strings.Replace(text, "online: spring-cloud-a", "online: spring-cloud-c", 1)
+	p = compiled(t, slow, Options{})
+	require.Zero(t, p.Comings()[0].TimedOut)
+	require.Contains(t, p.String(), "keeps up")
+	require.Greater(t, compiled(t, slow, Options{Speed: 10}).Comings()[0].TimedOut, 0.0, "work is not divided by speed, the window is")
 }
 
 func TestCompileBadInput(t *testing.T) {

@@ -26,6 +26,7 @@ func (p *Plan) String() string {
 	pr.timeline()
 	pr.load()
 	pr.arithmetic()
+	pr.coming()
 	pr.expectations()
 	pr.findings("repaired in the manifests", p.Repairs)
 	pr.findings("worth knowing", p.Warnings)

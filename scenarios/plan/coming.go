@@ -1,0 +1,163 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"zeroloss/demo-services/settings"
+	"zeroloss/demo-services/warmup"
+	"zeroloss/manifests"
+)
+
+// Coming is the arithmetic of one new instance of a workload beside others that
+// are warm: what it is sent while it warms up, and what it can do while it is
+// cold. It is a fluid's: no request is whole, none comes early or late.
+type Coming struct {
+	Workload string          `json:"workload"`
+	Among    int             `json:"among"` // instances, the new one too
+	Warmup   settings.Warmup `json:"warmup"`
+	Work     settings.Work   `json:"work"`
+	Ages     []ComingAge     `json:"ages"`
+	TimedOut float64         `json:"timedOut"` // requests that wait longer than their caller does
+}
+
+// ComingAge is one moment of a Coming.
+type ComingAge struct {
+	X      float64       `json:"x"` // of the window, or of ten seconds where there is none
+	Age    time.Duration `json:"age"`
+	Rate   float64       `json:"rate"`   // requests a second that it is sent
+	Limit  float64       `json:"limit"`  // that it can do; 0 is unbounded
+	Served float64       `json:"served"` // since it came
+}
+
+// comingAges are those that are shown.
+func comingAges() []float64 { return []float64{0, 0.1, 0.25, 0.5, 0.75, 1} }
+
+// noWindow is how long a new instance is looked at that does not warm up.
+const noWindow = 10 * time.Second
+
+// Comings does the arithmetic for every workload that warms up or is slow when
+// it is new, and has a neighbour.
+func (p *Plan) Comings() []Coming {
+	var out []Coming
+	for _, w := range p.Workloads {
+		work, warm := w.Settings.Work, w.Settings.Online.Warmup
+		slow := work.ColdCost > 0 && work.ColdCount > 0
+		rate := p.rate(w.Name)
+		if !slow && warm.Window == 0 || rate == 0 || w.Replicas < 2 {
+			continue
+		}
+		c := Coming{Workload: w.Name, Among: w.Replicas, Warmup: warm, Work: work}
+		c.flow(rate, patience(w.Role))
+		out = append(out, c)
+	}
+	return out
+}
+
+// patience is how long those wait who call a role.
+func patience(role string) time.Duration {
+	chain := manifests.Chain()
+	for i, r := range chain[1:] {
+		if string(r) == role {
+			return callTimeout(chain[i])
+		}
+	}
+	return math.MaxInt64
+}
+
+// share is what the new one is sent of its service's requests at an age.
+func (c Coming) share(m warmup.Model, age time.Duration) float64 {
+	const base = 100
+	own := base
+	if c.Warmup.Window > 0 {
+		own = m.Weight(c.Warmup.Curve, age, c.Warmup.Window, base)
+	}
+	return float64(own) / float64(own+base*(c.Among-1))
+}
+
+// cost is what a request costs after so many others.
+func (c Coming) cost(served float64) float64 {
+	d := c.Work.Duration.Seconds()
+	if n := float64(c.Work.ColdCount); served < n {
+		d += c.Work.ColdCost.Seconds() * (1 - served/n)
+	}
+	return d
+}
+
+// flow lets the requests come, a millisecond at a time.
+func (c *Coming) flow(rate float64, patience time.Duration) {
+	const step = time.Millisecond
+	m, err := warmup.Find(c.Warmup.Model)
+	if err != nil { // of another version's plan: as if it did not warm up
+		c.Warmup.Window = 0
+	}
+	length := c.Warmup.Window
+	if length == 0 {
+		length = noWindow
+	}
+	ages := comingAges()
+	var served, waiting float64
+	for age := time.Duration(0); age <= length; age += step {
+		cost := c.cost(served)
+		limit := math.Inf(1)
+		if cost > 0 {
+			limit = float64(c.Work.Workers) / cost
+		}
+		sent := rate * c.share(m, age)
+		for len(ages) > 0 && age >= time.Duration(ages[0]*float64(length)) {
+			at := ComingAge{X: ages[0], Age: age, Rate: sent, Served: served}
+			if !math.IsInf(limit, 1) {
+				at.Limit = limit
+			}
+			c.Ages, ages = append(c.Ages, at), ages[1:]
+		}
+		waiting += sent * step.Seconds()
+		done := math.Min(waiting, limit*step.Seconds())
+		waiting, served = waiting-done, served+done
+		// Who would wait longer than its caller does leaves the queue.
+		if most := limit * math.Max(patience.Seconds()-cost, 0); waiting > most {
+			c.TimedOut += waiting - most
+			waiting = most
+		}
+	}
+}
+
+// coming prints the arithmetic of new instances.
+func (pr printer) coming() {
+	var rows []string
+	for _, c := range pr.p.Comings() {
+		verdict := "keeps up"
+		switch {
+		case c.TimedOut >= 1:
+			verdict = fmt.Sprintf("is flooded: about %.0f time out", c.TimedOut)
+		case c.Ages[0].Limit == 0 && c.Work.ColdCost == 0:
+			verdict = ""
+		}
+		var at []string
+		for _, a := range c.Ages {
+			s := fmt.Sprintf("+%s %.1f/s", rounded(a.Age.Round(100*time.Millisecond)), a.Rate)
+			if a.Limit > 0 {
+				s += fmt.Sprintf(" of %.0f/s", a.Limit)
+			}
+			at = append(at, s)
+		}
+		rows = append(rows, strings.Join([]string{c.Workload, curveWords(c.Warmup), strings.Join(at, "\t"), verdict}, "\t"))
+	}
+	if len(rows) == 0 {
+		return
+	}
+	pr.f("\na new instance, beside warm ones: what it is sent, of what it can do\n")
+	pr.table(rows...)
+}
+
+func curveWords(w settings.Warmup) string {
+	switch {
+	case w.Window == 0:
+		return "no warm-up"
+	case w.Curve == 0:
+		return fmt.Sprintf("%s over %s", w.Model, rounded(w.Window))
+	}
+	return fmt.Sprintf("%s %v over %s", w.Model, w.Curve, rounded(w.Window))
+}
