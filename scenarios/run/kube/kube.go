@@ -72,12 +72,13 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 	tell := func(format string, args ...any) {
 		out.Progress(run.Progress{Phase: "starting", Note: fmt.Sprintf(format, args...)})
 	}
+	built := r.build()
 	where, err := r.reach(ctx, tell)
 	if err != nil {
 		return r.interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, r.leaveCluster(where, tell)) }()
-	img, err := r.images(ctx, where, tell)
+	img, err := r.images(ctx, where, built, tell)
 	if err != nil {
 		return r.interrupted(ctx, err)
 	}
@@ -146,30 +147,52 @@ func (r *cluster) leaveCluster(where *reach, tell func(string, ...any)) error {
 	return where.kind.delete()
 }
 
+// build makes the image of this program meanwhile; nil if another is named.
+func (r *cluster) build() <-chan built {
+	if r.o.Image != "" || r.o.Context != "" {
+		return nil
+	}
+	c := make(chan built, 1)
+	go func() {
+		img, err := image.Build(image.Options{Binary: r.o.Binary})
+		c <- built{img, err}
+	}()
+	return c
+}
+
+type built struct {
+	*image.Image
+	err error
+}
+
 // images brings the images to the nodes and returns the name of our own.
-func (r *cluster) images(ctx context.Context, where *reach, tell func(string, ...any)) (string, error) {
+func (r *cluster) images(ctx context.Context, where *reach, own <-chan built, tell func(string, ...any)) (string, error) {
 	if where.kind == nil {
 		if r.o.Image == "" {
 			return "", fmt.Errorf("%w: nothing can be loaded into the nodes of context %q\n  put the image where they can pull it: zeroloss image --push REF; then run with --image REF", run.ErrEnvironment, r.o.Context)
 		}
 		return r.o.Image, nil
 	}
+	tell("loading images into the nodes")
 	reg := cmp.Or(r.o.RegistryImage, RegistryImage)
 	if archive, ok := fromEngine(ctx, reg); ok {
 		if err := where.kind.load(ctx, reg, archive); err != nil {
 			return "", err
 		}
 	}
-	if r.o.Image != "" {
+	if own == nil {
 		return r.o.Image, nil
 	}
-	tell("loading the image")
-	img, err := image.Build(image.Options{Binary: r.o.Binary})
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", run.ErrEnvironment, err)
+	select {
+	case b := <-own:
+		if b.err != nil {
+			return "", fmt.Errorf("%w: %w", run.ErrEnvironment, b.err)
+		}
+		ref := b.Ref()
+		return ref, where.kind.load(ctx, ref, func(w io.Writer) error { return image.WriteTar(w, ref, b.Image) })
+	case <-ctx.Done():
+		return "", fmt.Errorf("%w: while the image was built", run.ErrInterrupted)
 	}
-	ref := img.Ref()
-	return ref, where.kind.load(ctx, ref, func(w io.Writer) error { return image.WriteTar(w, ref, img) })
 }
 
 // harnessMark is the annotation that tells which process a namespace belongs

@@ -181,4 +181,3 @@ func TestRBAC(t *testing.T) {
 	require.Contains(t, text, "deployments/scale")
 	require.NotContains(t, text, `"*"`, "nothing is asked for that is not needed")
 }
-

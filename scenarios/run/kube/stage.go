@@ -97,6 +97,9 @@ func entryURL(p *plan.Plan, address map[string]string) string {
 func (s *stage) claim(ctx context.Context, ns Object) error {
 	ns = ns.clone()
 	ns.make("metadata").merge("annotations", map[string]any{harnessMark: thisHarness()})
+	// Not by ctx: a request that is given up may have been carried out.
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), tidyFor)
+	defer stop()
 	_, err := s.api.Resource(namespaces).Create(ctx, &unstructured.Unstructured{Object: ns}, metav1.CreateOptions{FieldManager: manager})
 	if apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("%w: namespace %q exists already, and is not this run's: nothing in it was touched", run.ErrEnvironment, s.namespace)
