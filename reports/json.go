@@ -37,6 +37,7 @@ type Summary struct {
 	Arms         map[string]SummaryArm `json:"arms"`
 	Releases     []SummaryRelease      `json:"releases"`
 	Push         SummaryPush           `json:"push"`
+	Warmups      []SummaryWarmup       `json:"warmups"`
 	Expectations []SummaryExpectation  `json:"expectations"`
 }
 
@@ -133,7 +134,7 @@ func Summarize(r *Report) Summary {
 			Due: g.Due, Sent: g.Sent, Unsent: g.Unsent, UnsentNearRelease: g.UnsentNearRelease,
 			RateErrorPercent: round(g.RateErrorPercent, 3), SlipP99Ms: ms(g.SlipP99),
 		},
-		Arms: map[string]SummaryArm{}, Releases: []SummaryRelease{}, Expectations: []SummaryExpectation{},
+		Arms: map[string]SummaryArm{}, Releases: []SummaryRelease{}, Warmups: summarizeWarmups(r.Ledger), Expectations: []SummaryExpectation{},
 	}
 	for _, a := range r.Ledger.Arms {
 		s.Arms[a.Name] = summarizeArm(r.Ledger, a)

@@ -53,6 +53,9 @@ func Markdown(w io.Writer, r *Report) error {
 			line("- %s", s)
 		}
 	}
+	for _, w := range r.Ledger.Warmups {
+		line("- %s, %s: %s", cell(w.Instance.String()), Promise(w), Kept(w))
+	}
 	line("- generator: %s", fitness(r))
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("writing markdown: %w", err)

@@ -26,6 +26,7 @@ func Text(w io.Writer, r *Report) error {
 	p.arms(r.Ledger)
 	p.expectations(r)
 	p.losses(r.Ledger)
+	p.warmups(r.Ledger)
 	p.trust(r)
 	p.notes(r)
 	if err := p.w.Flush(); err != nil {

@@ -23,8 +23,8 @@ type WarmupBin struct {
 	// of all that its list showed. Low and High are the band around it (95 %).
 	Expected, Low, High float64
 	Weight              float64       // as declared, in the middle: 0..1 of a warm instance's
-	Latency             time.Duration // median of Got's: as the instance told it, or, of a failed call, as its caller did; 0 is none
-	OthersLatency       time.Duration
+	Latency             time.Duration // median of Got's, failed ones too, as the callers had it: with their own work; 0 is none
+	OthersLatency       time.Duration // the same of those addressed to Others
 }
 
 // QPS is n requests of the bin as a rate.
@@ -82,11 +82,7 @@ func (b *books) hits(t record.Trail) {
 		if c.At < s.from || c.At >= s.to || c.Tag != w.told.Tag {
 			continue
 		}
-		x := hit{at: c.At, caller: t[0].Instance, callee: c.Callee, took: t[0].Took, failed: c.Class != ""}
-		if len(t) > 1 && t[1].Instance == c.Callee {
-			x.took = t[1].Took
-		}
-		s.hits = append(s.hits, x)
+		s.hits = append(s.hits, hit{at: c.At, caller: t[0].Instance, callee: c.Callee, took: t[0].Took, failed: c.Class != ""})
 	}
 }
 
@@ -106,8 +102,14 @@ func (b *books) draw(w *warmBook, out *Warmup) {
 	out.Beside = w.others()
 	shape, next := out.Shape(), 0
 	for from := s.from; from.Add(s.width) <= s.to; from = from.Add(s.width) {
+		if from < b.in.Zero {
+			continue // before the load, or partly so
+		}
 		first := next
 		for next < len(s.hits) && s.hits[next].at < from.Add(s.width) {
+			if s.hits[next].at < from {
+				first++
+			}
 			next++
 		}
 		out.Bins = append(out.Bins, b.bin(w, *out, shape, from, s.hits[first:next]))

@@ -1,0 +1,146 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strings"
+
+	"zeroloss/reports/ledger"
+)
+
+// Promise is what a warm-up was to be: "quadratic over 120 s".
+func Promise(w ledger.Warmup) string {
+	name := cmp.Or(w.Model, "linear")
+	switch {
+	case name == "power" && w.Declared > 0:
+		name = curveName(w.Declared)
+	case w.Curve > 0:
+		name = fmt.Sprintf("%s %g", name, w.Curve)
+	}
+	return fmt.Sprintf("%s over %s", name, seconds(w.Window.Seconds()))
+}
+
+func seconds(s float64) string { return fmt.Sprintf("%.4g s", s) }
+
+// curveName is an exponent in a word, where there is one.
+func curveName(c float64) string {
+	switch c {
+	case 1:
+		return "linear"
+	case 2:
+		return "quadratic"
+	case 3:
+		return "cubic"
+	}
+	return fmt.Sprintf("exponent %g", c)
+}
+
+// Kept is whether a warm-up was as promised, in one sentence with its number.
+func Kept(w ledger.Warmup) string {
+	e := w.Exponent
+	switch {
+	case e == nil && w.Fit != nil && w.Fit.Agrees(ledger.FitAlpha) && w.Declared == 0:
+		return "its shares follow the curve that was declared (" + p(w.Fit.Upper) + ")"
+	case e == nil:
+		return "not measured: " + w.Unmeasured
+	}
+	s := fmt.Sprintf("the exponent is %.2f, 95 %% interval %.2f–%.2f", e.Value, e.Low, e.High)
+	if w.Declared == 0 {
+		return s + ", where the model has none of its own"
+	}
+	if !e.Contains(w.Declared) {
+		return s + ": not " + curveName(w.Declared) + ", as was declared"
+	}
+	s += ": " + curveName(w.Declared) + " as declared"
+	var out []string
+	for _, c := range ledger.Neighbours(w.Declared) {
+		if !e.Contains(c) {
+			out = append(out, curveName(c))
+		}
+	}
+	if len(out) == 0 {
+		return s + ", though nothing is excluded"
+	}
+	return s + ", " + strings.Join(out, " and ") + " excluded"
+}
+
+// Evidence is what stands behind [Kept], a sentence each.
+func Evidence(w ledger.Warmup) []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if w.Requests > 0 {
+		s := count(w.Requests) + " requests within the window told of it"
+		if w.Needed > 0 {
+			s += fmt.Sprintf(" (%s are needed)", count(w.Needed))
+		}
+		add("%s", s)
+	}
+	if f := w.Fit; f != nil {
+		verdict := "the shares follow the declared curve"
+		if !f.Agrees(ledger.FitAlpha) {
+			verdict = "the shares do not follow the declared curve"
+		}
+		s := fmt.Sprintf("%s: χ² %.1f over %d stretches, %s against α = %g", verdict, f.ChiSquare, f.DF, p(f.Upper), ledger.FitAlpha)
+		if f.Regular(ledger.FitAlpha) {
+			s += fmt.Sprintf("; more regular than chance (%s), as round robin is", p(f.Lower))
+		}
+		add("%s", s)
+	}
+	if s := w.Step; s != nil {
+		verdict := "no step at its end"
+		if s.P < ledger.FitAlpha {
+			verdict = "a step at its end"
+		}
+		add("%s: %+.1f points of share, 95 %% interval %+.1f to %+.1f", verdict, 100*s.Size, 100*s.Low, 100*s.High)
+	}
+	if f := w.Fair; f != nil {
+		verdict := "the warm ones share alike"
+		if !f.Agrees(ledger.FitAlpha) {
+			verdict = "the warm ones do not share alike"
+		}
+		add("%s: at most %.1f %% apart, %s", verdict, 100*f.Spread, p(f.Upper))
+	}
+	if g := w.Governed; g != nil {
+		add("%.0f %% of the requests follow the weights, 95 %% interval %.0f–%.0f %%", 100*g.Value, math.Floor(100*g.Low), math.Ceil(100*g.High))
+	}
+	if w.Requests > 0 {
+		if w.Missing == 0 {
+			add("every call went to an instance that its consumer's list showed")
+		} else {
+			add("%s went to instances that their consumers' lists did not show", counted(w.Missing, "call"))
+		}
+	}
+	return out
+}
+
+// p is a probability as statistics tell it.
+func p(v float64) string {
+	switch {
+	case v < 1e-6:
+		return "p < 10⁻⁶"
+	case v < 0.0995:
+		return fmt.Sprintf("p = %.2g", v)
+	}
+	return fmt.Sprintf("p = %.2f", v)
+}
+
+// warmups tells each of them on the terminal.
+func (p *printer) warmups(l *ledger.Ledger) {
+	if len(l.Warmups) == 0 {
+		return
+	}
+	p.section("Warm-ups")
+	for _, w := range l.Warmups[:min(shownWarmups, len(l.Warmups))] {
+		p.line("  %s  %s, from %s", w.Instance, Promise(w), at(w.Start))
+		for _, s := range append([]string{Kept(w)}, Evidence(w)...) {
+			p.line("    %s", s)
+		}
+	}
+	if n := len(l.Warmups) - shownWarmups; n > 0 {
+		p.line("  and %s, in the page", counted(n, "more warm-up"))
+	}
+}
+
+// shownWarmups bounds what the terminal tells.
+const shownWarmups = 4
