@@ -85,6 +85,9 @@ func unfit(c Criteria, l *ledger.Ledger) []string {
 	if g.UnsentNearRelease > 0 {
 		add("generator starved: %d requests were not sent within 2 s of a release, where losses would be; lower the rate or free the machine", g.UnsentNearRelease)
 	}
+	if g.LateNearRelease > 0 {
+		add("generator stalled: requests due within 2 s of a release, where losses would be, and sent more than 250 ms late: %d; lower the rate or free the machine", g.LateNearRelease)
+	}
 	if g.RateErrorPercent > c.MaxRateErrorPct {
 		add("generator off: its rate was wrong by %.2f %% (limit %g %%); lower the rate or free the machine", g.RateErrorPercent, c.MaxRateErrorPct)
 	}

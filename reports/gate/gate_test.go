@@ -101,6 +101,9 @@ func TestVerdicts(t *testing.T) {
 		"unsent at a release": {27, 0, func(l *ledger.Ledger) {
 			l.Generator.Unsent, l.Generator.UnsentNearRelease = 1, 1
 		}, Invalid, "1 requests were not sent within 2 s of a release"},
+		"a stall at a release": {27, 0, func(l *ledger.Ledger) {
+			l.Generator.LateNearRelease = 1
+		}, Invalid, "generator stalled: "},
 		"rate off": {27, 0, func(l *ledger.Ledger) {
 			l.Generator.RateErrorPercent = 1.01
 		}, Invalid, "its rate was wrong by 1.01 %"},

@@ -261,6 +261,7 @@ func fitness(r *reports.Report) []fitnessRow {
 		{Name: "due", Value: face.Int(g.Due)}, {Name: "sent", Value: face.Int(g.Sent)},
 		ok("unsent", face.Int(g.Unsent), "at most "+face.Share(c.MaxUnsentShare)+" of due", share <= c.MaxUnsentShare),
 		ok("unsent within 2 s of a release", face.Int(g.UnsentNearRelease), "none", g.UnsentNearRelease == 0),
+		ok("sent over 250 ms late within 2 s of a release", face.Int(g.LateNearRelease), "none", g.LateNearRelease == 0),
 		ok("rate error", fmt.Sprintf("%.3f %%", g.RateErrorPercent), fmt.Sprintf("within ±%g %%", c.MaxRateErrorPct), max(g.RateErrorPercent, -g.RateErrorPercent) <= c.MaxRateErrorPct),
 		ok("slip p99 (sent later than due)", face.Ms(g.SlipP99)+" ms", fmt.Sprintf("at most %g ms", c.MaxSlipP99Ms), ms(g.SlipP99) <= c.MaxSlipP99Ms),
 		{Name: "slip p50", Value: face.Ms(g.SlipP50) + " ms"}, {Name: "slip max", Value: face.Ms(g.SlipMax) + " ms"},

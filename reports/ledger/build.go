@@ -187,6 +187,9 @@ func (b *books) clock(s *streamBook, r *record.Request) {
 	if r.Done < r.Sent || r.FirstByte != 0 && (r.FirstByte < r.Sent || r.FirstByte > r.Done) {
 		b.strange.backwards++
 	}
+	if r.Sent > r.Due.Add(tooLate) {
+		b.w.lateAt = append(b.w.lateAt, r.Due)
+	}
 	if r.Sent < r.Due.Add(-earlySlack) {
 		b.strange.early++
 	}

@@ -183,6 +183,7 @@ type Generator struct {
 	RateErrorPercent          float64
 	SlipP50, SlipP99, SlipMax time.Duration
 	UnsentNearRelease         int // within 2 s of a release event
+	LateNearRelease           int // likewise, sent more than 250 ms late: they met another world than they were due in
 }
 
 // Note is something a reader should know.

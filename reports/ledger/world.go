@@ -21,7 +21,8 @@ type world struct {
 	releases  []*release // by time
 	pushes    []record.Event
 	events    []record.Event
-	unsentAt  []record.Micros
+	unsentAt  []record.Micros // due times
+	lateAt    []record.Micros // likewise, of those that were sent too late
 	workloads []plan.Workload
 	indexed   bool // all events are taken in
 }
