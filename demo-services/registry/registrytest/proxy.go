@@ -45,9 +45,21 @@ func (p *Proxy) Crash() {
 	}
 	p.crashed = true
 	_ = p.listener.Close() // ends accept; there is nothing to lose
+	p.cut()
+}
+
+// Cut resets all connections; new ones are welcome.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut()
+}
+
+func (p *Proxy) cut() {
 	for _, c := range p.conns {
 		reset(c)
 	}
+	p.conns = nil
 }
 
 // Mute swallows all bytes from here on, in both directions, and keeps the
