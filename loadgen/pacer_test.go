@@ -2,6 +2,10 @@ package loadgen
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +57,32 @@ func TestPacerSkipsWhatIsTooLate(t *testing.T) {
 		require.Equal(t, want, unsent)
 		require.Equal(t, s.Count(), uint64(len(sent)+len(unsent)))
 		require.Equal(t, uint64(30), sent[11])
+	})
+}
+
+// What is paced in time and picked up too late, no worker having been free, is
+// not sent either.
+func TestWhatIsPickedUpTooLateIsUnsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := traffic.Stream{Name: "s", Rate: 100, Duration: time.Second}
+		c := Config{Zero: time.Now(), Late: 100 * time.Millisecond}
+		c.Dial = func(context.Context, string, string) (net.Conn, error) {
+			t.Error("it was sent")
+			return nil, errors.New("no connection here")
+		}
+		k, err := newSink(io.Discard)
+		require.NoError(t, err)
+		g := newGun(t.Context(), c, s, k, newTally(s))
+		require.True(t, g.pacer.pace(t.Context(), time.NewTimer(time.Hour), 0))
+		time.Sleep(101 * time.Millisecond)
+		r, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:1/", nil)
+		require.NoError(t, err)
+		r.Header[seqHeader] = []string{"0"}
+		_, err = g.RoundTrip(r)
+		require.ErrorIs(t, err, errTooLate)
+		batch := k.take()
+		require.Len(t, batch, 1)
+		require.True(t, batch[0].req.Unsent)
 	})
 }
 

@@ -280,6 +280,7 @@ func TestAnswersThatOnlyLookOK(t *testing.T) {
 		"no body":                {func(r *record.Request) { r.Body = "" }, record.WrongBody, "client->gateway"},
 		"half a body":            {func(r *record.Request) { r.Body = r.Body[:len(r.Body)/2] }, record.WrongBody, "client->gateway"},
 		"body of another":        {func(r *record.Request) { r.Body = "A[10.0.0.7] -> B[10.0.0.8] -> C[10.0.0.9]" }, record.WrongBody, "client->gateway"},
+		"a redirect":             {func(r *record.Request) { r.Status = 302 }, record.StatusOther, "client->gateway"},
 		"status 404":             {func(r *record.Request) { r.Status = 404 }, record.StatusOther, "client->gateway"},
 		"status 500":             {func(r *record.Request) { r.Status, r.Trail = 500, nil }, record.Status5xx, "client->gateway"},
 		"a 2xx hides a failure":  {func(r *record.Request) { r.Trail[1].Call.Class = record.EOF }, record.EOF, "a->b"},
@@ -301,6 +302,18 @@ func TestAnswersThatOnlyLookOK(t *testing.T) {
 			require.Equal(t, c.hop, l.Losses[0].Hop)
 		})
 	}
+}
+
+// Who waits for a late generator waits all the same: response time counts
+// from when a request was due, service time from when it was sent.
+func TestLatencyIsToldTwice(t *testing.T) {
+	s := newSim(time.Second)
+	s.spoil = func(r *record.Request) {
+		r.Sent, r.FirstByte, r.Done = r.Sent+40_000, r.FirstByte+40_000, r.Done+40_000
+	}
+	a := s.run().arm("base")
+	require.GreaterOrEqual(t, a.Response.P50-a.Service.P50, 40*time.Millisecond)
+	require.Less(t, a.Service.Max, 40*time.Millisecond)
 }
 
 func TestLongBodyAgreesAsFarAsItIsKept(t *testing.T) {

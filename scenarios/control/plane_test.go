@@ -59,10 +59,12 @@ func TestVictims(t *testing.T) {
 	// Pods are created one after the other; slow ones never become ready.
 	tests := []struct {
 		name string
-		slow map[int]bool // by order of creation
-		want []int        // order of deletion
+		slow map[int]bool          // by order of creation
+		late map[int]time.Duration // likewise, not ready before
+		want []int                 // order of deletion
 	}{
 		{name: "the one ready for the shortest time first", want: []int{2, 1}},
+		{name: "ready for the shortest time before newest", late: map[int]time.Duration{1: sec(25)}, want: []int{1, 2}},
 		{name: "not ready before ready, whatever the age", slow: map[int]bool{0: true}, want: []int{0, 2}},
 		{name: "among those not ready the newest", slow: map[int]bool{0: true, 1: true}, want: []int{1, 0}},
 	}
@@ -70,7 +72,10 @@ func TestVictims(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{TCPPort: 1, Period: sec(1)}}))
 			order := map[string]int{}
-			w.probe = func(a control.Action, _ time.Duration) bool { return !tt.slow[order[a.Pod.Pod]] }
+			w.probe = func(a control.Action, now time.Duration) bool {
+				i := order[a.Pod.Pod]
+				return !tt.slow[i] && now >= tt.late[i]
+			}
 			w.check = func() {
 				for i, p := range w.plane.Pods() {
 					if _, ok := order[p.Instance.Pod]; !ok {
