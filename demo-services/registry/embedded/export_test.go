@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"net/http"
+	"time"
 
 	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -38,4 +39,14 @@ func Answerer() func(ctx context.Context, kind string, body []byte) (*pb.Payload
 			Metadata: &pb.Metadata{Type: kind}, Body: &anypb.Any{Value: body},
 		})
 	}
+}
+
+// Tick has a server without sockets do what is due, and tells in how long there
+// will be more.
+func (s *Server) Tick() (time.Duration, bool) { return s.push() }
+
+// Dry is a server without sockets, and its HTTP side.
+func Dry() (*Server, http.Handler) {
+	s := dry()
+	return s, s.mux()
 }

@@ -9,11 +9,7 @@ import (
 	"testing"
 	"time"
 
-	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"zeroloss/demo-services/registry"
 	"zeroloss/demo-services/registry/embedded"
@@ -22,81 +18,15 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// wire is a client without an SDK: it sends what a test wants and acknowledges
-// nothing by itself.
-type wire struct {
-	*testing.T
-	unary  pb.RequestClient
-	stream grpc.BidiStreamingClient[pb.Payload, pb.Payload]
-}
-
-func dial(t *testing.T, s *embedded.Server) *wire {
+func dial(t *testing.T, s *embedded.Server) *registrytest.Wire {
 	t.Helper()
-	conn, err := grpc.NewClient("passthrough:///"+net.JoinHostPort(s.Host(), strconv.Itoa(s.GRPCPort())),
-		grpc.WithTransportCredentials(insecure.NewCredentials()))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, conn.Close()) })
-	st, err := pb.NewBiRequestStreamClient(conn).RequestBiStream(t.Context())
-	require.NoError(t, err)
-	return &wire{t, pb.NewRequestClient(conn), st}
-}
-
-func frame(kind, body string) *pb.Payload {
-	return &pb.Payload{Metadata: &pb.Metadata{Type: kind}, Body: &anypb.Any{Value: []byte(body)}}
-}
-
-type reply struct {
-	ErrorCode    int    `json:"errorCode"`
-	ResultCode   int    `json:"resultCode"`
-	Success      bool   `json:"success"`
-	Message      string `json:"message"`
-	RequestID    string `json:"requestId"`
-	ConnectionID string `json:"connectionId"`
-}
-
-func (w *wire) call(kind, body string) (string, reply) {
-	w.Helper()
-	p, err := w.unary.Request(w.Context(), frame(kind, body))
-	require.NoError(w, err)
-	var r reply
-	require.NoError(w, json.Unmarshal(p.GetBody().GetValue(), &r))
-	return p.GetMetadata().GetType(), r
-}
-
-// setUp introduces the client and waits until the server has understood: unlike
-// calls, the stream is not answered.
-func (w *wire) setUp() {
-	w.Helper()
-	require.NoError(w, w.stream.Send(frame("ConnectionSetupRequest", `{"clientVersion":"test","labels":{"module":"naming"}}`)))
-	for {
-		kind, r := w.call("HealthCheckRequest", `{}`)
-		if kind == "HealthCheckResponse" {
-			return
-		}
-		require.Equal(w, 301, r.ErrorCode)
-		require.NoError(w, w.Context().Err())
-	}
-}
-
-func (w *wire) receive() (string, string) {
-	w.Helper()
-	p, err := w.stream.Recv()
-	require.NoError(w, err)
-	var r reply
-	require.NoError(w, json.Unmarshal(p.GetBody().GetValue(), &r))
-	return p.GetMetadata().GetType(), r.RequestID
+	return registrytest.Dial(t, s.Host(), s.GRPCPort())
 }
 
 func TestWireRefusals(t *testing.T) {
 	w := dial(t, start(t, embedded.Options{}))
-	kind, r := w.call("ServerCheckRequest", `{"requestId":"7"}`)
-	require.Equal(t, "ServerCheckResponse", kind)
-	require.Equal(t, reply{ResultCode: 200, Success: true, RequestID: "7", ConnectionID: r.ConnectionID}, r)
-	require.NotEmpty(t, r.ConnectionID)
-
-	kind, r = w.call("SubscribeServiceRequest", `{"serviceName":"b","subscribe":true}`)
-	require.Equal(t, []any{"ErrorResponse", 301, false}, []any{kind, r.ErrorCode, r.Success}, "before the setup")
-	w.setUp()
+	require.Equal(t, "7", w.Call("ServerCheckRequest", `{"requestId":"7"}`).RequestID)
+	w.SetUp()
 	for _, c := range []struct {
 		kind, body string
 		code       int
@@ -112,9 +42,9 @@ func TestWireRefusals(t *testing.T) {
 		{"ServiceListRequest", `no JSON`, 400},
 		{"ServiceQueryRequest", ``, 400},
 	} {
-		kind, r := w.call(c.kind, c.body)
-		require.Equal(t, []any{"ErrorResponse", c.code, 500, false}, []any{kind, r.ErrorCode, r.ResultCode, r.Success}, "%s %s", c.kind, c.body)
-		require.NotEmpty(t, r.Message)
+		a := w.Call(c.kind, c.body)
+		require.Equal(t, []any{"ErrorResponse", c.code, 500, false}, []any{a.Kind, a.ErrorCode, a.ResultCode, a.Success}, "%s %s", c.kind, c.body)
+		require.NotEmpty(t, a.Message)
 	}
 }
 
@@ -124,18 +54,22 @@ func TestWirePushesAreSentAgainUntilAcknowledged(t *testing.T) {
 		PushDelay: 20 * time.Millisecond, Tick: time.Millisecond, AckTimeout: 50 * time.Millisecond, RetryAfter: 10 * time.Millisecond,
 	}})
 	w := dial(t, s)
-	w.setUp()
-	kind, _ := w.call("SubscribeServiceRequest", `{"serviceName":"b","subscribe":true}`)
-	require.Equal(t, "SubscribeServiceResponse", kind)
-	kind, first := w.receive()
-	require.Equal(t, "NotifySubscriberRequest", kind)
-	_, second := w.receive()
+	w.SetUp()
+	next := func() string {
+		a, open := w.Receive(5 * time.Second)
+		require.True(t, open)
+		require.Equal(t, "NotifySubscriberRequest", a.Kind)
+		return a.RequestID
+	}
+	require.Equal(t, "SubscribeServiceResponse", w.Call("SubscribeServiceRequest", `{"serviceName":"b","subscribe":true}`).Kind)
+	first := next()
+	second := next()
 	require.NotEqual(t, first, second)
-	require.NoError(t, w.stream.Send(frame("NotifySubscriberResponse", `{"resultCode":500,"requestId":"`+second+`"}`)))
-	_, third := w.receive()
-	require.NoError(t, w.stream.Send(frame("NotifySubscriberResponse", `no JSON`)))
-	require.NoError(t, w.stream.Send(frame("NotifySubscriberResponse", `{"resultCode":200,"requestId":"no number"}`)))
-	require.NoError(t, w.stream.Send(frame("NotifySubscriberResponse", `{"resultCode":200,"requestId":"`+third+`"}`)))
+	w.Send("NotifySubscriberResponse", `{"resultCode":500,"requestId":"`+second+`"}`)
+	third := next()
+	w.Send("NotifySubscriberResponse", `no JSON`)
+	w.Send("NotifySubscriberResponse", `{"resultCode":200,"requestId":"no number"}`)
+	w.Send("NotifySubscriberResponse", `{"resultCode":200,"requestId":"`+third+`"}`)
 	e := ev.await(t, func(e record.Event) bool { return e.Kind == record.Pushed })
 	require.Equal(t, registry.Retry, e.Text)
 }
@@ -193,12 +127,8 @@ func TestDownForgetsAndUpIsTheSamePorts(t *testing.T) {
 }
 
 func TestASilentConnectionIsEnded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("gRPC asks no sooner than after a second, and waits five for the answer")
-	}
-	t.Parallel()
 	ev := newEvents()
-	s := start(t, embedded.Options{OnEvent: ev.add, SilentLoss: time.Second})
+	s := start(t, embedded.Options{OnEvent: ev.add, SilentLoss: 100 * time.Millisecond})
 	proxy := registrytest.NewProxy(t, s.Host(), s.GRPCPort())
 	c, err := nacos.Connect(t.Context(), nacos.Options{Host: s.Host(), Port: s.Port(), GRPCPort: proxy.Port(), Dir: t.TempDir()})
 	require.NoError(t, err)
@@ -212,7 +142,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	s, err := embedded.Start(embedded.Options{})
 	require.NoError(t, err)
 	w := dial(t, s)
-	w.setUp()
+	w.SetUp()
 	c := connect(t, s, "")
 	require.NoError(t, c.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
 	_, err = c.Pull(t.Context(), "b")
@@ -273,7 +203,7 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind string, body []byte) {
 		got, err := answer(t.Context(), kind, body)
 		require.NoError(t, err)
-		var r reply
+		var r registrytest.Answer
 		require.NoError(t, json.Unmarshal(got.GetBody().GetValue(), &r))
 		require.True(t, strings.HasSuffix(got.GetMetadata().GetType(), "Response"))
 		require.Equal(t, r.Success, got.GetMetadata().GetType() != "ErrorResponse")

@@ -49,6 +49,10 @@ func stickyOverlay(d *driver) {
 	d.http(http.MethodPut, "/v1/ns/instance", d.form(host(1), "enabled", "false"))
 	w.hosts()
 	require.NoError(d, a.Close())
+	d.await(d.target.bound(), "the disabled one is gone", func() bool {
+		status, _ := d.ask("GET", "/v1/ns/instance", d.form(host(1)))
+		return status == http.StatusNotFound
+	})
 	d.register(again, host(1))
 	d.register(other, host(2))
 	w.hosts(host(2)) // and not the first

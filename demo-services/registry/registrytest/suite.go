@@ -31,7 +31,7 @@ type Target struct {
 
 // OverlayTTL is how long what the console said of an instance must outlive it:
 // a server is held to the contract with this time, not with its 60 s.
-const OverlayTTL = 3 * time.Second
+const OverlayTTL = 5 * time.Second
 
 // tick is the grid on which servers push.
 const tick = 100 * time.Millisecond
