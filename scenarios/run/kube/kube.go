@@ -55,8 +55,10 @@ const (
 	upFor = 90 * time.Second
 	// lead is what the load has to start before time zero.
 	lead = time.Second
-	// baseFor is how long registry and load pod have to get ready.
-	baseFor = 3 * time.Minute
+	// baseFor is how long the images of registry and load pod may take to
+	// come, readyFor how long these may run before they are ready.
+	baseFor  = 5 * time.Minute
+	readyFor = 90 * time.Second
 	// tidyFor bounds the clean-up.
 	tidyFor = 30 * time.Second
 	// lastLogs bounds the wait for what the load pod still has.

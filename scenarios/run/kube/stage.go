@@ -140,40 +140,73 @@ func pauseFor(ctx context.Context, d time.Duration) error {
 // await returns when the registry's pod and the load pod are ready. One that
 // cannot get ready is an error with its reason.
 func (s *stage) await(ctx context.Context) error {
-	began := time.Now()
+	w := waiting{began: time.Now(), running: map[string]time.Time{}}
 	for {
 		all, err := s.api.in(pods, s.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return s.api.explain("listing pods", err)
 		}
-		ready, waiting := 0, []string{"the registry has no pod yet: " + s.refusals(ctx)}
+		ready := 0
 		for i := range all.Items {
 			var p podView
 			if err := decodeInto(&all.Items[i], &p); err != nil {
 				return err
 			}
-			if p.Metadata.Name != loadPod {
-				waiting = nil
-			}
 			if p.ready() {
 				ready++
-				continue
-			}
-			waiting = append(waiting, p.Metadata.Name+" is not ready")
-			if why := p.trouble(time.Since(began) < unscheduledPatience); why != "" {
-				return s.failure(ctx, &p, why)
+			} else if why := w.trouble(&p, time.Now()); why != "" {
+				return s.failure(ctx, &p, why+s.unhealthy(ctx, p.Metadata.Name))
 			}
 		}
 		switch {
 		case ready >= 2:
 			return nil
-		case time.Since(began) > baseFor:
-			return fmt.Errorf("%w: not all is up after %v: %s", run.ErrEnvironment, baseFor, strings.Join(waiting, "; "))
+		case len(all.Items) < 2 && time.Since(w.began) > unscheduledPatience:
+			return fmt.Errorf("%w: the registry has no pod after %v: %s", run.ErrEnvironment, unscheduledPatience, s.refusals(ctx))
 		}
 		if err := pauseFor(ctx, 200*time.Millisecond); err != nil {
 			return fmt.Errorf("%w: while the registry came up", run.ErrInterrupted)
 		}
 	}
+}
+
+// waiting is the patience with pods that are to become ready.
+type waiting struct {
+	began   time.Time
+	running map[string]time.Time // since when a pod's container runs
+}
+
+// trouble is why p will not get ready; "" while it may.
+func (w *waiting) trouble(p *podView, now time.Time) string {
+	name := p.Metadata.Name
+	if len(p.Status.ContainerStatuses) > 0 && p.Status.ContainerStatuses[0].State.Running != nil {
+		if w.running[name].IsZero() {
+			w.running[name] = now
+		}
+		if now.Sub(w.running[name]) > readyFor {
+			return fmt.Sprintf("it runs, and is not ready after %v", readyFor)
+		}
+	}
+	if now.Sub(w.began) > baseFor {
+		return fmt.Sprintf("it does not run after %v", baseFor)
+	}
+	return p.trouble(now.Sub(w.began) < unscheduledPatience)
+}
+
+// unhealthy is what a pod's probe has said last, as the cluster's events tell.
+func (s *stage) unhealthy(ctx context.Context, pod string) string {
+	all, err := s.api.in(k8sEvents, s.namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return ""
+	}
+	said := ""
+	for i := range all.Items {
+		var e eventView
+		if decodeInto(&all.Items[i], &e) == nil && e.InvolvedObject.Name == pod && e.Reason == "Unhealthy" {
+			said = "; " + strings.TrimSpace(e.Message)
+		}
+	}
+	return said
 }
 
 // failure is why a pod does not come up, with the end of its log.

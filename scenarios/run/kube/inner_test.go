@@ -1,0 +1,221 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic/fake"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+)
+
+// look reads a pod as the cluster tells it.
+func look(t *testing.T, text string) *podView {
+	t.Helper()
+	var p podView
+	require.NoError(t, json.Unmarshal([]byte(text), &p))
+	return &p
+}
+
+func TestSightings(t *testing.T) {
+	const meta = `"metadata":{"name":"b-1","labels":{"zeroloss/workload":"b"}}`
+	one, two := record.Instance{Pod: "b-1", Incarnation: 1}, record.Instance{Pod: "b-1", Incarnation: 2}
+	seen := control.Event{Kind: control.PodSeen, Pod: one, Workload: "b"}
+	tests := map[string]struct {
+		pod  string
+		want []control.Event
+	}{
+		"somebody else's": {`{"metadata":{"name":"x"}}`, nil},
+		"pending":         {`{` + meta + `}`, []control.Event{seen}},
+		"running": {`{` + meta + `,"status":{"containerStatuses":[{"state":{"running":{}}}]}}`,
+			[]control.Event{seen, {Kind: control.Started, Pod: one, Workload: "b"}, {Kind: control.ReadySeen, Pod: one}}},
+		"ready": {`{` + meta + `,"status":{"conditions":[{"type":"Ready","status":"True"}],"containerStatuses":[{"state":{"running":{}}}]}}`,
+			[]control.Event{seen, {Kind: control.Started, Pod: one, Workload: "b"}, {Kind: control.ReadySeen, Pod: one, OK: true}}},
+		"deleted": {`{"metadata":{"name":"b-1","labels":{"zeroloss/workload":"b"},"deletionTimestamp":"2026-01-01T00:00:00Z"},
+			"status":{"containerStatuses":[{"state":{"terminated":{"exitCode":0,"reason":"Completed"}}}]}}`,
+			[]control.Event{seen, {Kind: control.DeletionSeen, Pod: one}, {Kind: control.Exited, Pod: one}}},
+		"started again": {`{` + meta + `,"status":{"containerStatuses":[{"restartCount":1,"state":{"running":{}},
+			"lastState":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}]}}`,
+			[]control.Event{seen, {Kind: control.Exited, Pod: one, N: 137, Err: "OOMKilled"},
+				{Kind: control.Started, Pod: two, Workload: "b"}, {Kind: control.ReadySeen, Pod: two}}},
+	}
+	for name, tt := range tests {
+		require.Equal(t, tt.want, look(t, tt.pod).sightings(), name)
+	}
+}
+
+func TestTrouble(t *testing.T) {
+	tests := []struct {
+		pod             string
+		early, patience string // what it says at first, and when patience is over
+	}{
+		{`{"status":{"phase":"Pending"}}`, "", ""},
+		{`{"status":{"conditions":[{"type":"PodScheduled","status":"False","message":"0/1 nodes: Insufficient memory"}]}}`, "", "no node takes it: 0/1 nodes: Insufficient memory"},
+		{`{"status":{"containerStatuses":[{"state":{"waiting":{"reason":"ContainerCreating"}}}]}}`, "", ""},
+		{`{"status":{"containerStatuses":[{"state":{"waiting":{"reason":"ErrImagePull","message":"no such host"}}}]}}`, "", "its image cannot be pulled: no such host"},
+		{`{"status":{"containerStatuses":[{"state":{"waiting":{"reason":"ImagePullBackOff","message":"no such host"}}}]}}`, "its image cannot be pulled: no such host", "its image cannot be pulled: no such host"},
+		{`{"status":{"containerStatuses":[{"state":{"waiting":{"reason":"CreateContainerConfigError","message":"secret x not found"}}}]}}`, "CreateContainerConfigError: secret x not found", "CreateContainerConfigError: secret x not found"},
+		{`{"status":{"containerStatuses":[{"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":3,"reason":"Error"}}}]}}`,
+			"its container ends again and again (exit code 3, Error)", "its container ends again and again (exit code 3, Error)"},
+		{`{"status":{"phase":"Failed","reason":"Evicted","message":"low on disk"}}`, "it failed: low on disk", "it failed: low on disk"},
+	}
+	for _, tt := range tests {
+		require.Equal(t, tt.early, look(t, tt.pod).trouble(true), tt.pod)
+		require.Equal(t, tt.patience, look(t, tt.pod).trouble(false), tt.pod)
+	}
+}
+
+func TestWaiting(t *testing.T) {
+	now := time.Unix(1000, 0)
+	w := waiting{began: now, running: map[string]time.Time{}}
+	running := look(t, `{"metadata":{"name":"n"},"status":{"containerStatuses":[{"state":{"running":{}}}]}}`)
+	pulling := look(t, `{"metadata":{"name":"p"},"status":{"containerStatuses":[{"state":{"waiting":{"reason":"ContainerCreating"}}}]}}`)
+	require.Empty(t, w.trouble(running, now))
+	require.Empty(t, w.trouble(running, now.Add(readyFor)))
+	require.Contains(t, w.trouble(running, now.Add(readyFor+1)), "is not ready after 1m30s")
+	require.Empty(t, w.trouble(pulling, now.Add(baseFor)))
+	require.Contains(t, w.trouble(pulling, now.Add(baseFor+1)), "does not run after 5m0s")
+}
+
+func TestListed(t *testing.T) {
+	var s sliceView
+	require.NoError(t, json.Unmarshal([]byte(`{"endpoints":[
+		{"conditions":{"ready":true},"targetRef":{"kind":"Pod","name":"a"}},
+		{"conditions":{},"targetRef":{"kind":"Pod","name":"b"}},
+		{"conditions":{"ready":false},"targetRef":{"kind":"Pod","name":"c"}},
+		{"conditions":{"ready":true}}]}`), &s))
+	require.Equal(t, map[string]bool{"a": true, "b": true}, s.listed())
+}
+
+func TestShifted(t *testing.T) {
+	text := `{"at":1000,"kind":"push","since":500}` + "\n" + `torn` + "\n"
+	require.Equal(t, `{"at":990,"kind":"push","since":490}`+"\n"+`torn`+"\n", string(shifted([]byte(text), -10)))
+}
+
+// namespaceOf is one as it may be found in a cluster.
+func namespaceOf(name string, labels, notes map[string]string) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{}
+	u.SetAPIVersion("v1")
+	u.SetKind("Namespace")
+	u.SetName(name)
+	u.SetLabels(labels)
+	u.SetAnnotations(notes)
+	return u
+}
+
+// What looks like ours is not touched; what is ours is not touched either
+// while its process is there, or if it was kept.
+func TestCleanTouchesNothingElse(t *testing.T) {
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	ours := func(id string) map[string]string { return map[string]string{managedBy: owner, runLabel: id} }
+	dead := map[string]string{harnessMark: host + "/0"}
+	world := []runtime.Object{
+		namespaceOf("zeroloss-1", ours("1"), dead),
+		namespaceOf("zeroloss-2", ours("2"), map[string]string{harnessMark: host + "/" + strconv.Itoa(os.Getpid())}),
+		namespaceOf("zeroloss-3", ours("3"), map[string]string{harnessMark: host + "/0", keptMark: "true"}),
+		namespaceOf("zeroloss-4", ours("4"), map[string]string{harnessMark: "elsewhere/1"}),
+		namespaceOf("zeroloss-5", ours("6"), dead),
+		namespaceOf("zeroloss-6", nil, dead),
+		namespaceOf("zeroloss-7", map[string]string{managedBy: owner}, dead),
+		namespaceOf("shop", ours("shop"), dead),
+		namespaceOf("zeroloss", ours(""), dead),
+		namespaceOf("zeroloss-8", map[string]string{managedBy: "helm", runLabel: "8"}, dead),
+	}
+	for all, want := range map[bool][]string{
+		false: {"zeroloss-1"},
+		true:  {"zeroloss-1", "zeroloss-3", "zeroloss-4"},
+	} {
+		client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
+			namespaces: "NamespaceList", deployments: "DeploymentList", pods: "PodList",
+		}, world...)
+		var said []string
+		a := &api{Interface: client}
+		require.NoError(t, a.cleanNamespaces(t.Context(), CleanOptions{All: all, Say: func(s string) { said = append(said, s) }}))
+		left, err := client.Resource(namespaces).List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+		there := map[string]bool{}
+		for _, u := range left.Items {
+			there[u.GetName()] = true
+		}
+		for _, o := range world {
+			name := o.(*unstructured.Unstructured).GetName()
+			require.Equal(t, !contains(want, name), there[name], "%s, all: %v", name, all)
+		}
+		require.Contains(t, said, "namespace zeroloss-1: deleted")
+		require.Contains(t, said, "namespace zeroloss-2: left alone, process "+strconv.Itoa(os.Getpid())+" works with it")
+	}
+}
+
+func contains(words []string, w string) bool {
+	for _, x := range words {
+		if x == w {
+			return true
+		}
+	}
+	return false
+}
+
+// A namespace that is there already is refused, and left as it is.
+func TestClaimRefusesWhatIsThere(t *testing.T) {
+	there := namespaceOf("zeroloss-1", nil, nil)
+	s := &stage{namespace: "zeroloss-1", api: &api{Interface: fake.NewSimpleDynamicClient(runtime.NewScheme(), there)}}
+	err := s.claim(t.Context(), Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "zeroloss-1"}})
+	require.ErrorContains(t, err, `namespace "zeroloss-1" exists already`)
+	require.False(t, s.made)
+	require.NoError(t, s.leave())
+	_, err = s.api.Resource(namespaces).Get(t.Context(), "zeroloss-1", metav1.GetOptions{})
+	require.NoError(t, err)
+}
+
+// An interruption while the request is on its way does not leave a namespace
+// that nobody knows of.
+func TestClaimSurvivesAnInterruption(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	s := &stage{namespace: "zeroloss-1", api: &api{Interface: fake.NewSimpleDynamicClient(runtime.NewScheme())}}
+	require.NoError(t, s.claim(ctx, Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "zeroloss-1"}}))
+	require.True(t, s.made)
+}
+
+func TestMarks(t *testing.T) {
+	m := marks{filepath.Join(t.TempDir(), "clusters")}
+	all, err := m.all()
+	require.NoError(t, err)
+	require.Empty(t, all)
+	require.NoError(t, m.set("mine"))
+	require.NoError(t, os.WriteFile(filepath.Join(m.dir, "torn"), nil, 0o644))
+	all, err = m.all()
+	require.NoError(t, err)
+	require.Equal(t, []mark{{"mine", os.Getpid()}, {"torn", 0}}, all)
+	require.True(t, alive(all[0].pid))
+	require.False(t, alive(all[1].pid))
+	require.NoError(t, m.remove("mine"))
+	require.NoError(t, m.remove("mine"), "gone is gone")
+}
+
+// A cluster that a living process works with is not looked at.
+func TestCleanLeavesClustersInUseAlone(t *testing.T) {
+	m := marks{t.TempDir()}
+	require.NoError(t, m.set("busy"))
+	var said []string
+	require.NoError(t, cleanClusters(m, CleanOptions{Say: func(s string) { said = append(said, s) }}))
+	require.Equal(t, []string{"cluster busy: left alone, process " + strconv.Itoa(os.Getpid()) + " works with it"}, said)
+}
+
+func TestQuantity(t *testing.T) {
+	for text, want := range map[string]float64{"250m": 0.25, "2": 2, "512Mi": 512 << 20, "1G": 1e9, "": 0, "lots": 0} {
+		require.InDelta(t, want, quantity(text), 1e-9, text)
+	}
+}
