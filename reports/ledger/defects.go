@@ -50,7 +50,8 @@ func (b *books) defects(l *Ledger) []string {
 		add("instance %s: %s", name, b.in.Incomplete[name])
 	}
 	out = append(out, b.neverUp()...)
-	return append(out, b.neverDone()...)
+	out = append(out, b.neverDone()...)
+	return append(out, b.neverSeen()...)
 }
 
 func counted[N int | uint64](n N, noun string) string {
@@ -179,6 +180,23 @@ func (b *books) neverDone() []string {
 	return out
 }
 
+// neverSeen lists the instances that went while nothing was sent any more: it
+// is when it closes that an instance loses requests.
+func (b *books) neverSeen() []string {
+	if b.in.Interrupted {
+		return nil
+	}
+	var out []string
+	for _, r := range b.w.releases {
+		if gone := r.gone(); len(r.arms) == 0 || gone != 0 && gone < b.w.end {
+			continue
+		}
+		out = append(out, fmt.Sprintf("instance %s was taken out %s after time zero and had not closed when the load ended, at %s: its closing was not measured; give the run more time",
+			r.instance, ms(r.begin.Sub(b.w.zero)), ms(b.w.end.Sub(b.w.zero))))
+	}
+	return out
+}
+
 func times(n int) string {
 	switch n {
 	case 0:
@@ -224,6 +242,8 @@ func (b *books) notes() []Note {
 			}
 		case record.Conflict:
 			text = "the carriers of a request's tag disagreed: " + e.Text
+		case record.RuleFailed:
+			text = "changed rules did not reach it: " + e.Text
 		case record.Fault:
 			text = "fault: " + e.Text
 		case record.ContainerStart:

@@ -69,6 +69,9 @@ func TestDefects(t *testing.T) {
 		"a step that did not come": {func(s *sim) {
 			s.in.Plan.Steps = []plan.Step{{Name: "kill b", Kind: "kill", Workload: "b", After: &plan.After{Workload: "gray", Event: "deregistered"}}}
 		}, `step "kill b" of b was to come once and came never`},
+		"a release whose end nobody saw": {func(s *sim) {
+			s.lossless("b-gray-1", sec(0.5), push)
+		}, "instance b-gray-1/1 was taken out 500 ms after time zero and had not closed when the load ended, at 2.0 s"},
 		"a job that did not fire": {func(s *sim) {
 			s.in.Plan.Cycles, s.in.Plan.Duration = 2, 3*time.Second
 			s.in.Plan.Firings = []plan.Firing{{At: time.Second, Workload: "b", Job: "down", Target: 1}, {At: 3 * time.Second, Workload: "b", Job: "late", Target: 1}}

@@ -425,7 +425,7 @@ func TestAStallAtARelease(t *testing.T) {
 func TestSumsAlwaysHold(t *testing.T) {
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		s := newSim(3 * time.Second)
+		s := newSim(5 * time.Second)
 		pods := []string{"b-1", "b-2", "b-gray-1", "b-gray-2"}
 		at := sec(0.5 + r.Float64())
 		late := time.Duration(r.IntN(900)) * time.Millisecond
