@@ -30,13 +30,14 @@ type Op uint64
 type Config struct {
 	Online    settings.Online  `json:"online"`
 	Offline   settings.Offline `json:"offline"`
-	PushDelay time.Duration    `json:"pushDelay"` // what the registry waits before it pushes
+	PushDelay time.Duration    `json:"pushDelay"`       // what the registry waits before it pushes
+	Rules     int              `json:"rules,omitempty"` // version of the rules in Online
 }
 
 // ConfigOf takes a Config out of a service's settings.
 // Of an aged instance, delay and warm-up are past.
 func ConfigOf(d settings.Document) Config {
-	c := Config{Online: d.Online, Offline: d.Offline, PushDelay: d.Registry.PushDelay}
+	c := Config{Online: d.Online, Offline: d.Offline, PushDelay: d.Registry.PushDelay, Rules: d.Version}
 	if d.Online.Aged {
 		c.Online.Delay, c.Online.HealthPath, c.Online.Warmup = 0, "", settings.Warmup{}
 	}
@@ -54,6 +55,8 @@ const (
 	Listening      EventKind = "listening"     // the business port is open
 	Probed         EventKind = "probed"        // of ProbeHealth; OK: it answered 2xx
 	RegisterDone   EventKind = "registered"    // of Register; OK: the registry has acknowledged
+	PublishDone    EventKind = "published"     // of Publish; OK: the registry has acknowledged
+	Ruled          EventKind = "ruled"         // Rules came: answered by Answer with the same Ref
 	Offline        EventKind = "offline"       // /offline was called: answered by Answer with the same Ref
 	Term           EventKind = "term"          // the process was told to end
 	DeregisterDone EventKind = "deregistered"  // of Deregister; OK: the registry has acknowledged
@@ -67,12 +70,13 @@ const (
 // LastRequest into every event, deadlines included: they are samples of its
 // counters.
 type Event struct {
-	Kind  EventKind `json:"kind,omitempty"`
-	Op    Op        `json:"op,omitempty"`    // of the action whose outcome this is
-	OK    bool      `json:"ok,omitempty"`    // that action's outcome
-	Error string    `json:"error,omitempty"` // why it is not OK, for people
-	Ref   uint64    `json:"ref,omitempty"`   // Offline: the shell's own number, echoed by Answer
-	Peers []string  `json:"peers,omitempty"` // Offline, Term: admin addresses of the consumers seen lately, sorted
+	Kind  EventKind       `json:"kind,omitempty"`
+	Op    Op              `json:"op,omitempty"`    // of the action whose outcome this is
+	OK    bool            `json:"ok,omitempty"`    // that action's outcome
+	Error string          `json:"error,omitempty"` // why it is not OK, for people
+	Ref   uint64          `json:"ref,omitempty"`   // Offline, Ruled: the shell's own number, echoed by Answer
+	Rules *settings.Rules `json:"rules,omitempty"` // Ruled
+	Peers []string        `json:"peers,omitempty"` // Offline, Term: admin addresses of the consumers seen lately, sorted
 
 	InFlight    int           `json:"inFlight,omitempty"`    // requests accepted and not answered
 	LastRequest time.Duration `json:"lastRequest,omitempty"` // when the last one came, on the machine's clock; 0 is never
@@ -88,6 +92,7 @@ const (
 	Note             ActionKind = "note"            // write an event: Event, Text, Peer, N
 	ProbeHealth      ActionKind = "probe-health"    // GET Online.HealthPath of oneself; answers Probed
 	Register         ActionKind = "register"        // publish oneself (start time: that of the first Register); answers RegisterDone
+	Publish          ActionKind = "publish"         // tell the registry of the changed Warmup; answers PublishDone
 	SetReadiness     ActionKind = "set-readiness"   // the readiness paths say On
 	SetMarker        ActionKind = "set-marker"      // from here on every response carries the marker
 	Deregister       ActionKind = "deregister"      // take oneself out of the registry; answers DeregisterDone
@@ -104,14 +109,15 @@ const (
 
 // Action is one thing to do.
 type Action struct {
-	Kind     ActionKind    `json:"kind"`
-	Op       Op            `json:"op,omitempty"`
-	Deadline time.Duration `json:"deadline,omitempty"` // on the machine's clock
-	On       bool          `json:"on,omitempty"`       // SetReadiness
-	Peer     string        `json:"peer,omitempty"`     // Notify, Note
-	Code     int           `json:"code,omitempty"`     // Exit
-	Ref      uint64        `json:"ref,omitempty"`      // Answer
-	State    *State        `json:"state,omitempty"`    // Answer
+	Kind     ActionKind       `json:"kind"`
+	Op       Op               `json:"op,omitempty"`
+	Deadline time.Duration    `json:"deadline,omitempty"` // on the machine's clock
+	On       bool             `json:"on,omitempty"`       // SetReadiness
+	Peer     string           `json:"peer,omitempty"`     // Notify, Note
+	Code     int              `json:"code,omitempty"`     // Exit
+	Ref      uint64           `json:"ref,omitempty"`      // Answer
+	State    *State           `json:"state,omitempty"`    // Answer
+	Warmup   *settings.Warmup `json:"warmup,omitempty"`   // Register, Publish: what the metadata tells, if rules have changed it
 
 	Event record.Kind `json:"event,omitempty"` // Note
 	Text  string      `json:"text,omitempty"`  // Note
@@ -131,8 +137,9 @@ const (
 	Drained    Phase = "drained" // closed; the process ends
 )
 
-// State is what /offline and /state answer.
+// State is what /offline, /settings and /state answer.
 type State struct {
+	Rules        int           `json:"rules,omitempty"` // version that is in force
 	Phase        Phase         `json:"phase"`
 	Mode         string        `json:"mode"` // of settings.Offline
 	Ready        bool          `json:"ready"`

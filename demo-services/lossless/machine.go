@@ -22,6 +22,10 @@ type Machine struct {
 	inFlight    int
 	lastRequest time.Duration
 
+	rules   int             // version, the highest that came
+	applied int             // version that is in force
+	told    settings.Warmup // what the last attempt to register or publish carried
+
 	listening     bool
 	registerTries int
 	firstRegister time.Duration
@@ -45,7 +49,9 @@ type Machine struct {
 }
 
 // New returns a Machine in phase Starting, its clock at 0.
-func New(cfg Config) *Machine { return &Machine{cfg: withDefaults(cfg), phase: Starting} }
+func New(cfg Config) *Machine {
+	return &Machine{cfg: withDefaults(cfg), phase: Starting, rules: cfg.Rules, applied: cfg.Rules}
+}
 
 func withDefaults(c Config) Config {
 	if c.Offline.Mode == "" {
@@ -95,7 +101,7 @@ func (m *Machine) Next() (time.Duration, bool) {
 func (m *Machine) State() State {
 	return State{
 		Phase: m.phase, Mode: m.cfg.Offline.Mode, Ready: m.ready, Marked: m.marked,
-		By: m.by, OfflineAt: m.offlineAt, Deregistered: m.deregistered, Verified: m.verified,
+		Rules: m.applied, By: m.by, OfflineAt: m.offlineAt, Deregistered: m.deregistered, Verified: m.verified,
 		Notices: m.notices,
 	}
 }
@@ -109,11 +115,13 @@ func (m *Machine) handle(now time.Duration, e Event) {
 	switch e.Kind {
 	case Begun, Listening:
 		m.onListening(now)
+	case Ruled:
+		m.onRules(now, e)
 	case Offline:
 		m.onOffline(now, e)
 	case Term:
 		m.onTerm(now, e)
-	case Probed, RegisterDone, DeregisterDone, NotifyDone, VerifyDone, Closed, RegistryClosed:
+	case Probed, RegisterDone, PublishDone, DeregisterDone, NotifyDone, VerifyDone, Closed, RegistryClosed:
 		if it, ok := m.takeOp(e); ok {
 			m.outcome(now, it, e.OK, e.Error)
 		}
@@ -128,6 +136,8 @@ func (m *Machine) expired(at time.Duration, it item) {
 		m.probe(at)
 	case timeRegister:
 		m.register(at)
+	case timePublish:
+		m.publish(at)
 	case timeWarm:
 		m.warm()
 	case timeDeregister, timeWait: // settle looks
@@ -146,6 +156,8 @@ func (m *Machine) outcome(now time.Duration, it item, ok bool, why string) {
 		m.probed(now, it, ok)
 	case awaitRegister:
 		m.registered(now, ok, why)
+	case awaitPublish:
+		m.published(now, ok, why)
 	case awaitDeregister:
 		m.deregisterDone(now, ok, why)
 	case awaitNotify:
@@ -166,6 +178,7 @@ type itemKind string
 const (
 	awaitProbe          itemKind = itemKind(Probed)
 	awaitRegister       itemKind = itemKind(RegisterDone)
+	awaitPublish        itemKind = itemKind(PublishDone)
 	awaitDeregister     itemKind = itemKind(DeregisterDone)
 	awaitNotify         itemKind = itemKind(NotifyDone)
 	awaitVerify         itemKind = itemKind(VerifyDone)
@@ -174,6 +187,7 @@ const (
 
 	timeProbe      itemKind = "time to probe"
 	timeRegister   itemKind = "time to register"
+	timePublish    itemKind = "time to publish again"
 	timeWarm       itemKind = "time to be warm"
 	timeDeregister itemKind = "time to deregister again"
 	timeGiveUp     itemKind = "time to give up deregistering"

@@ -63,7 +63,7 @@ func (m *Machine) goOffline(now time.Duration, by string, peers []string) {
 // under way is awaited: it must not land after we have deregistered.
 func (m *Machine) leave(now time.Duration, by string) {
 	m.offline, m.offlineAt, m.by, m.phase = true, now, by, Closing
-	m.drop(timeProbe, awaitProbe, timeRegister, timeWarm)
+	m.drop(timeProbe, awaitProbe, timeRegister, timePublish, timeWarm)
 }
 
 // deregister wants the instance out of the registry, and gives up at by.
@@ -79,7 +79,7 @@ func (m *Machine) deregister(now, by time.Duration) {
 
 // deregisterNow makes an attempt unless one is under way or to come.
 func (m *Machine) deregisterNow(now time.Duration) {
-	if !m.deregisterWanted || m.deregisterOver || m.awaits(awaitRegister, awaitDeregister, timeDeregister) {
+	if !m.deregisterWanted || m.deregisterOver || m.awaits(awaitRegister, awaitPublish, awaitDeregister, timeDeregister) {
 		return
 	}
 	m.deregisterTries++
@@ -108,7 +108,7 @@ func (m *Machine) deregisterDone(now time.Duration, ok bool, why string) {
 
 // giveUp goes on without the registry's word: its connection's end will do it.
 func (m *Machine) giveUp() {
-	m.drop(awaitRegister, awaitDeregister, timeDeregister)
+	m.drop(awaitRegister, awaitPublish, awaitDeregister, timeDeregister)
 	m.deregisterOver = true
 	m.note(record.DeregisterFailed, "gave up")
 	m.rejectIfSo()

@@ -46,7 +46,7 @@ func (m *Machine) register(now time.Duration) {
 		m.firstRegister = now
 	}
 	m.registerTries++
-	m.do(now, now+registerWithin, Action{Kind: Register}, item{kind: awaitRegister})
+	m.do(now, now+registerWithin, m.telling(Register), item{kind: awaitRegister})
 }
 
 func (m *Machine) registered(now time.Duration, ok bool, why string) {
@@ -61,6 +61,11 @@ func (m *Machine) registered(now time.Duration, ok bool, why string) {
 		m.note(record.Ready, "")
 		m.setReadiness(true)
 		m.warmUp(now)
+		if m.told != m.cfg.Online.Warmup { // rules came meanwhile
+			m.publish(now)
+		} else {
+			m.inForce()
+		}
 	}
 }
 

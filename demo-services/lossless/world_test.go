@@ -82,7 +82,7 @@ func (w *world) step(now time.Duration, e Event) {
 
 func (w *world) do(now time.Duration, a Action) {
 	kind := map[ActionKind]EventKind{
-		ProbeHealth: Probed, Register: RegisterDone, Deregister: DeregisterDone, Notify: NotifyDone,
+		ProbeHealth: Probed, Register: RegisterDone, Publish: PublishDone, Deregister: DeregisterDone, Notify: NotifyDone,
 		Verify: VerifyDone, CloseListener: Closed, CloseRegistry: RegistryClosed,
 	}[a.Kind]
 	if a.Kind == Exit {
@@ -120,6 +120,10 @@ func show(a Action) string {
 		return s
 	case SetReadiness:
 		return fmt.Sprintf("%s %t", a.Kind, a.On)
+	case Register, Publish:
+		if a.Warmup != nil {
+			return fmt.Sprintf("%s %s", a.Kind, a.Warmup.Window)
+		}
 	case Notify:
 		return string(a.Kind) + " " + a.Peer
 	case Exit:

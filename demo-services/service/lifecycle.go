@@ -15,6 +15,7 @@ import (
 	"zeroloss/demo-services/lossless"
 	"zeroloss/demo-services/machine"
 	"zeroloss/demo-services/registry"
+	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
 )
 
@@ -23,6 +24,7 @@ import (
 type lifecycle struct {
 	s     *Service
 	inbox machine.Queue[lossless.Event]
+	told  *settings.Warmup // by rules; nil: the document's
 	code  int
 	exit  context.CancelCauseFunc
 
@@ -75,9 +77,14 @@ func (l *lifecycle) term() {
 
 func (l *lifecycle) peers() []string { return l.s.callers.recent(l.s.since(time.Now())) }
 
-// offline is a call of /offline: it returns once the machine has taken it in,
-// which is at once.
+// offline is a call of /offline.
 func (l *lifecycle) offline(ctx context.Context) (lossless.State, error) {
+	return l.ask(ctx, lossless.Event{Kind: lossless.Offline, Peers: l.peers()})
+}
+
+// ask puts an event that is answered: it returns once the machine has taken it
+// in, which is at once.
+func (l *lifecycle) ask(ctx context.Context, e lossless.Event) (lossless.State, error) {
 	answer := make(chan lossless.State, 1)
 	l.mu.Lock()
 	l.refs++
@@ -88,7 +95,8 @@ func (l *lifecycle) offline(ctx context.Context) (lossless.State, error) {
 	l.waiters[ref] = answer
 	l.mu.Unlock()
 	defer l.forget(ref)
-	l.put(lossless.Event{Kind: lossless.Offline, Ref: ref, Peers: l.peers()})
+	e.Ref = ref
+	l.put(e)
 	select {
 	case s := <-answer:
 		return s, nil
@@ -146,6 +154,9 @@ func (l *lifecycle) start(ctx context.Context, a lossless.Action) {
 	s := l.s
 	var kind lossless.EventKind
 	var run func(context.Context) error
+	if a.Warmup != nil {
+		l.told = a.Warmup
+	}
 	switch a.Kind {
 	case lossless.ProbeHealth:
 		kind, run = lossless.Probed, s.probeHealth
@@ -153,9 +164,14 @@ func (l *lifecycle) start(ctx context.Context, a lossless.Action) {
 		if s.started.IsZero() {
 			s.started = time.Now()
 		}
-		kind, run = lossless.RegisterDone, s.register
+		host := s.host()
+		kind, run = lossless.RegisterDone, func(ctx context.Context) error { return s.register(ctx, host) }
+	case lossless.Publish:
+		host := s.host()
+		kind, run = lossless.PublishDone, func(ctx context.Context) error { return s.register(ctx, host) }
 	case lossless.Deregister:
-		kind, run = lossless.DeregisterDone, s.deregister
+		host := s.host()
+		kind, run = lossless.DeregisterDone, func(ctx context.Context) error { return s.deregister(ctx, host) }
 	case lossless.Notify:
 		kind, run = lossless.NotifyDone, func(ctx context.Context) error { return s.notify(ctx, a.Peer) }
 	case lossless.Verify:
@@ -195,6 +211,9 @@ func (s *Service) identity() lossless.Identity {
 
 func (s *Service) host() registry.Host {
 	w := s.doc.Online.Warmup
+	if s.life.told != nil {
+		w = *s.life.told
+	}
 	m := registry.Meta{Instance: s.hop.Instance, Tag: s.doc.Tag, Start: s.started}
 	if w.Window > 0 && !s.doc.Online.Aged {
 		m.Warmup, m.Model, m.Curve = w.Window, w.Model, w.Curve
@@ -202,20 +221,21 @@ func (s *Service) host() registry.Host {
 	return registry.NewHost(s.doc.IP, s.port(), m)
 }
 
-func (s *Service) register(ctx context.Context) error {
+// register publishes the host, or what has changed of it.
+func (s *Service) register(ctx context.Context, host registry.Host) error {
 	r, err := s.registry.get(ctx)
 	if err != nil {
 		return err
 	}
-	return r.Register(ctx, s.doc.Service, s.host())
+	return r.Register(ctx, s.doc.Service, host)
 }
 
-func (s *Service) deregister(ctx context.Context) error {
+func (s *Service) deregister(ctx context.Context, host registry.Host) error {
 	r, err := s.registry.get(ctx)
 	if err != nil {
 		return err
 	}
-	return r.Deregister(ctx, s.doc.Service, s.host())
+	return r.Deregister(ctx, s.doc.Service, host)
 }
 
 // verifyEvery is the pause between two looks at the server's list.

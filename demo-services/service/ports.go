@@ -14,6 +14,7 @@ import (
 
 	"zeroloss/demo-services/consumer"
 	"zeroloss/demo-services/lossless"
+	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
 )
 
@@ -30,6 +31,7 @@ func (s *Service) doors() []door {
 	own := http.NewServeMux()
 	own.HandleFunc("POST "+lossless.NotifyPath, s.takeNotice)
 	own.HandleFunc("GET /state", s.tellState)
+	own.HandleFunc("POST "+settings.RulesPath, s.takeRules)
 	d := []door{{"the service's own admin port", s.doc.AdminPort, own}}
 	if m := s.doc.MSE; m.On && m.OfflinePort != 0 {
 		mux := http.NewServeMux()
@@ -147,6 +149,29 @@ func (s *Service) takeNotice(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]bool{"acknowledged": true})
+}
+
+// maxRules bounds a document of rules.
+const maxRules = 1 << 16
+
+// takeRules is the harness changing the rules; 200 acknowledges that they came.
+// That they are in force, an event tells.
+func (s *Service) takeRules(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRules))
+	var rules settings.Rules
+	if err == nil {
+		rules, err = settings.ParseRules(b)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	state, err := s.life.ask(r.Context(), lossless.Event{Kind: lossless.Ruled, Rules: &rules})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	writeJSON(w, http.StatusOK, state)
 }
 
 // State is what GET /state on the admin port answers.

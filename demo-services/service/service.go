@@ -164,6 +164,9 @@ func newClient(d settings.Document) *http.Client {
 // live starts everything and drives the lifecycle to its end.
 func (s *Service) live(ctx context.Context, o Options) error {
 	s.journal.note(record.Event{Kind: record.Starting})
+	if v := s.doc.Version; v > 1 { // rules that were changed before it came
+		s.journal.note(record.Event{Kind: record.Applied, N: int64(v)})
+	}
 	s.watchParent()
 	// First of all, as it takes the longest.
 	s.registry = connect(ctx, s.doc, o.Connect)

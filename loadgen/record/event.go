@@ -85,6 +85,7 @@ const (
 	ContainerExit   Kind = "container-exited" // N = exit code, Text
 	ProbeFailed     Kind = "probe-failed"
 	Fault           Kind = "fault"
+	RuleFailed      Kind = "rule-failed" // changed rules did not reach it; N = version, Text = why
 )
 
 // What the registry and the run tell.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/plan"
 )
 
 // explanation is a loss's window, and the sentence that tells it.
@@ -191,11 +192,16 @@ func (b *books) byStart(f fault, callee *life) (explanation, bool) {
 	if end := callee.when[record.WarmupEnd]; end > warm {
 		warm = end
 	}
-	if f.at < warm && registered >= b.in.Zero && isSlow(f.class) {
+	if f.at < warm && (registered >= b.in.Zero || b.beganCold(callee)) && isSlow(f.class) {
 		x.why = fmt.Sprintf("%s had been registered only %s before and was cold", f.callee, ms(f.at.Sub(registered)))
 		return x, true
 	}
 	return x, false
+}
+
+// beganCold tells whether an instance was new though the run began with it.
+func (b *books) beganCold(l *life) bool {
+	return slices.ContainsFunc(b.p.Workloads, func(w plan.Workload) bool { return w.Name == l.workload && w.Cold })
 }
 
 // byLoad explains a loss by a lack of room: in the callee's queue, or of ports

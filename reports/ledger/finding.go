@@ -157,3 +157,13 @@ func declared(w Warmup) float64 {
 	}
 	return m.Curve
 }
+
+// Holds tells whether a warm-up came as declared, by its exponent and by its
+// shares; known is false where neither could be measured, or the exponent could
+// not though there is one.
+func (f Finding) Holds() (holds, known bool) {
+	if f.Fit == nil || f.Declared > 0 && f.Exponent == nil {
+		return false, false
+	}
+	return f.Fit.Agrees(FitAlpha) && (f.Declared == 0 || f.Exponent.Contains(f.Declared)), true
+}

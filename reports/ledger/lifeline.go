@@ -90,7 +90,7 @@ func (b *books) lifeline(l *life, until record.Micros) (out []Phase, marks []Mar
 
 func isMark(k record.Kind) bool {
 	switch k {
-	case record.Ready, record.WarmupStart, record.WarmupEnd, record.Offline, record.Deregistered,
+	case record.Ready, record.Applied, record.WarmupStart, record.WarmupEnd, record.Offline, record.Deregistered,
 		record.Notified, record.Verified, record.Term, record.ListenerClosed, record.Cut, record.Drained,
 		record.PodReady, record.PodDeleted, record.HookStart, record.HookDone, record.HookFailed,
 		record.HookAbandoned, record.TermSent, record.KillSent, record.ContainerExit:
@@ -103,6 +103,8 @@ func markText(e record.Event) string {
 	switch e.Kind {
 	case record.Cut, record.Term, record.Closing:
 		return fmt.Sprintf("%d in flight", e.N)
+	case record.Applied:
+		return fmt.Sprintf("rules of version %d", e.N)
 	case record.Notified:
 		return e.Peer + " " + e.Text
 	case record.ContainerExit:

@@ -139,3 +139,45 @@ func TestSilenceIsNotZero(t *testing.T) {
 	require.Nil(t, a.EarlyRequests)
 	require.Nil(t, a.ReadyBeforeRegistered)
 }
+
+// TestRulesInForceAreMarked, on the life that has them; those that did not come
+// are told.
+func TestRulesInForceAreMarked(t *testing.T) {
+	s, fresh := cameOnline()
+	s.event(record.Event{At: sec(20), Kind: record.Applied, Instance: fresh.inst, Workload: fresh.workload, N: 2})
+	s.event(record.Event{At: sec(30), Kind: record.RuleFailed, Instance: fresh.inst, Workload: fresh.workload, Text: "refused"})
+	l := s.run()
+	var marks []string
+	for _, i := range l.Instances {
+		for _, m := range i.Marks {
+			if m.Kind == record.Applied {
+				marks = append(marks, i.Instance.String()+": "+m.Text)
+			}
+		}
+	}
+	require.Equal(t, []string{"c-2/1: rules of version 2"}, marks)
+	require.Contains(t, l.Notes, Note{At: 30 * time.Second, Instance: fresh.inst, Text: "changed rules did not reach it: refused"})
+}
+
+// TestTheBeginningCanBeCold: what times out at an instance that was there at
+// time zero is a cold start only where the plan says that it was new.
+func TestTheBeginningCanBeCold(t *testing.T) {
+	for cold, want := range map[bool]Window{true: ColdStart, false: NoWindow} {
+		s := newSim(10 * time.Second)
+		for i := range s.in.Plan.Workloads {
+			s.in.Plan.Workloads[i].Cold = cold && s.in.Plan.Workloads[i].Name == "c"
+		}
+		s.spoil = func(r *record.Request) {
+			if r.Seq != 100 || r.Stream != "base" {
+				return
+			}
+			r.Status, r.Class, r.Trail = 504, record.Status5xx, r.Trail[:3]
+			r.Trail[2].Call.Class, r.Trail[2].Call.Status = record.TimeoutFirstByte, 0
+			r.Trail[1].Call.Class, r.Trail[0].Call.Class = record.Status5xx, record.Status5xx
+			r.Trail[1].Call.Status, r.Trail[0].Call.Status = 504, 504
+		}
+		l := s.run()
+		require.Len(t, l.Losses, 1)
+		require.Equal(t, want, l.Losses[0].Window, l.Losses[0].Why)
+	}
+}

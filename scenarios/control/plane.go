@@ -85,11 +85,11 @@ func (p *Plane) handle(e Event) {
 		if !p.down {
 			p.cron.restart(p.now)
 		}
-	case SetScale, Restart, KillPod:
+	case SetScale, Restart, KillPod, SetRule:
 		p.command(e)
 	case Shutdown:
 		p.shutdown()
-	case Started, HookDone, Probed, Exited:
+	case Started, HookDone, Probed, Ruled, Exited:
 		if pod := p.find(e.Pod); pod != nil {
 			pod.handle(p, e)
 		}
@@ -109,6 +109,8 @@ func (p *Plane) command(e Event) {
 		w.revision++
 	case KillPod:
 		w.kill(p, e.N == 1)
+	case SetRule:
+		w.setRule(p, e.N)
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 
 const (
 	startTimeout = 10 * time.Second  // a Start whose outcome is not told by then is lost
+	ruleTimeout  = 10 * time.Second  // rules that have not reached a container by then did not reach it
 	firstBackOff = 10 * time.Second  // before the second restart; the first is at once
 	maxBackOff   = 300 * time.Second // kubelet's
 	backOffReset = 10 * time.Minute  // running that long forgives earlier crashes
@@ -34,6 +35,7 @@ type pod struct {
 	born        int // order of creation in the workload
 	revision    int // of the template
 	incarnation int
+	rule        int // version of the rules that its container was last told
 
 	phase     phase
 	startOp   Op
@@ -77,7 +79,8 @@ func (d *pod) start(p *Plane) {
 	d.incarnation++
 	d.phase, d.due = starting, p.now+startTimeout
 	d.started, d.probes, d.stop = false, nil, nil
-	d.startOp = d.act(p, Action{Kind: Start, Deadline: d.due, First: !p.zero && d.incarnation == 1})
+	d.rule = d.w.rule
+	d.startOp = d.act(p, Action{Kind: Start, Deadline: d.due, N: d.rule, First: !p.zero && d.incarnation == 1})
 }
 
 func (d *pod) handle(p *Plane, e Event) {
@@ -92,6 +95,10 @@ func (d *pod) handle(p *Plane, e Event) {
 		}
 	case Probed:
 		d.onProbed(p, e)
+	case Ruled:
+		if e.Err != "" {
+			d.note(p, record.RuleFailed, e.Err)
+		}
 	case Exited:
 		if d.phase == starting || d.phase == running {
 			d.onExited(p, e.N, e.Err)
@@ -115,11 +122,20 @@ func (d *pod) onStarted(p *Plane, e Event) {
 		d.stop.begin(p, d)
 		return
 	}
+	d.tellRule(p)
 	if d.w.spec.Startup != nil {
 		d.probes = []*prober{newProber(startup, d.w.spec.Startup, p.now)}
 		return
 	}
 	d.onStartedUp(p)
+}
+
+// tellRule tells a running container the rules, if it does not know them yet.
+func (d *pod) tellRule(p *Plane) {
+	if d.phase == running && d.stop == nil && d.rule < d.w.rule {
+		d.rule = d.w.rule
+		d.act(p, Action{Kind: Rule, N: d.rule, Deadline: p.now + ruleTimeout})
+	}
 }
 
 // onStartedUp is when readiness and liveness begin to be probed.

@@ -13,6 +13,7 @@ type workload struct {
 	replicas int
 	revision int
 	born     int
+	rule     int    // version of the rules in force
 	pods     []*pod // by age; those that are going among them
 }
 
@@ -20,6 +21,14 @@ type workload struct {
 func (w *workload) scale(p *Plane, n int) {
 	w.replicas = max(0, n)
 	p.note(record.Event{Kind: record.Scaled, Workload: w.spec.Name, N: int64(w.replicas)})
+}
+
+// setRule tells all pods of newer rules; those that come later start with them.
+func (w *workload) setRule(p *Plane, version int) {
+	w.rule = max(w.rule, version)
+	for _, d := range w.pods {
+		d.tellRule(p)
+	}
 }
 
 func (w *workload) create(p *Plane) {

@@ -101,6 +101,7 @@ const (
 	SetScale EventKind = "set-scale" // a step: Workload, N
 	Restart  EventKind = "restart"   // a step: rollout restart of Workload
 	KillPod  EventKind = "kill-pod"  // a step: KILL one pod of Workload (N = 1: and it is gone, no restart)
+	SetRule  EventKind = "set-rule"  // a step: the rules of version N are those of Workload from now on
 	SetBack  EventKind = "set-back"  // next cycle: the cron clock starts again
 	Shutdown EventKind = "shutdown"  // end of the run: all go at once, no preStop
 
@@ -109,6 +110,7 @@ const (
 	Probed   EventKind = "probed"    // outcome of RunProbe; OK
 	Signaled EventKind = "signaled"  // outcome of Signal
 	Acked    EventKind = "acked"     // outcome of SetEndpoint and Note
+	Ruled    EventKind = "ruled"     // outcome of Rule; Err if they did not reach the container
 	Exited   EventKind = "exited"    // a container is gone: N = exit code
 )
 
@@ -144,6 +146,7 @@ const (
 	RunHook     ActionKind = "run-hook"     // Hook; abandon it at Deadline
 	AbandonHook ActionKind = "abandon-hook" // grace is over: stop waiting for it
 	RunProbe    ActionKind = "run-probe"    // Probe
+	Rule        ActionKind = "rule"         // tell the container the rules of version N
 	Signal      ActionKind = "signal"       // Sig
 	SetEndpoint ActionKind = "set-endpoint" // On: the pod is among its Services' endpoints
 	Note        ActionKind = "note"         // an event for the record: Event; nothing to do
@@ -171,6 +174,6 @@ type Action struct {
 	Sig      string          `json:"sig,omitempty"` // TERM, KILL, or INT: go at once, the run is over
 	On       bool            `json:"on,omitempty"`
 	First    bool            `json:"first,omitempty"` // Start: the pod is one of those that the run begins with
-	N        int             `json:"n,omitempty"`
-	Note     *record.Event   `json:"note,omitempty"` // At is filled in by the runtime
+	N        int             `json:"n,omitempty"`     // Start, Rule: version of the rules; 0 is the plan's own
+	Note     *record.Event   `json:"note,omitempty"`  // At is filled in by the runtime
 }

@@ -123,6 +123,13 @@ func (c *compiler) scope() expect.Scope {
 			s.Releases[a.Name] = s.Releases[a.Name] || slices.Contains(c.released, name)
 		}
 	}
+	for _, r := range c.p.Rules {
+		for _, a := range c.p.Arms {
+			for _, name := range a.Workloads {
+				s.Warms[a.Name] = s.Warms[a.Name] || r.Online[name].Warmup.Window > 0
+			}
+		}
+	}
 	for _, st := range c.p.Streams {
 		s.Streams[st.Name] = expect.Arm{Name: st.Arm, Due: int(st.Count())}
 		s.Due[st.Arm] += int(st.Count())

@@ -179,6 +179,25 @@ func (c *compiler) warmup(w manifests.Workload, r rule) settings.Warmup {
 	return out
 }
 
+// BringUp is how long the pods that the run begins with take by their own
+// settings until they register, the slowest of them: start-up and delay, or two
+// rounds of asking a health path. Those that have been in service for long take
+// nothing; where a runtime cannot have such, all are new.
+func (p *Plan) BringUp(allNew bool) time.Duration {
+	var longest time.Duration
+	for _, w := range p.Workloads {
+		o := w.Settings.Online
+		wait := o.Delay
+		if o.HealthPath != "" {
+			wait = 2 * o.HealthEvery
+		}
+		if w.Cold || allNew {
+			longest = max(longest, o.StartUp+wait)
+		}
+	}
+	return longest
+}
+
 // beaten warns that a label goes before what a rule says.
 func (c *compiler) beaten(r rule, w manifests.Workload, what, name string, said bool) {
 	if said && r.path != "" {

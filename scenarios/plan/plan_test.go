@@ -265,6 +265,35 @@ func TestRulesOfGovernance(t *testing.T) {
 	}
 }
 
+// TestRuleSteps: each has a version, in the order of the scenario, and says how
+// the workloads that it is for come online from then on.
+func TestRuleSteps(t *testing.T) {
+	p := compiled(t, minimal(`  governance: [{online: spring-cloud-c, window: 60s, delay: 2s}]
+  steps:
+    - {at: 30s, rule: {online: spring-cloud-c, window: 20s, curve: 1}}
+    - {at: 20s, rule: {online: spring-cloud-b, version: gray, model: none}}
+`), Options{Speed: 2})
+	every := 2500 * time.Millisecond
+	require.Equal(t, []Rules{
+		{Version: 2, Online: map[string]settings.Online{"spring-cloud-c": {HealthEvery: every, Warmup: settings.Warmup{Model: "power", Curve: 1, Window: 10 * time.Second}}}},
+		{Version: 3, Online: map[string]settings.Online{"spring-cloud-b-gray": {HealthEvery: every}}},
+	}, p.Rules)
+	require.Equal(t, Step{Name: "rule spring-cloud-c", At: 15 * time.Second, Kind: "rule", N: 2, Line: 11}, p.Steps[0])
+	require.Equal(t, time.Second, workload(t, p, "spring-cloud-c").Settings.Online.Delay, "until then the governance's")
+	_, ok := p.Ruled("spring-cloud-c", 3)
+	require.False(t, ok)
+	require.Contains(t, p.String(), "step: rule spring-cloud-c, version 2: spring-cloud-c power 1 over 10s, delay 0s\n")
+}
+
+// TestBringUp: time zero waits for pods that are new by the plan's own will.
+func TestBringUp(t *testing.T) {
+	p := compiled(t, minimal(`  set: {spring-cloud-c: {begins: cold, startUp: 3s, delay: 20s}, spring-cloud-b: {delay: 40s}}
+  governance: [{online: spring-cloud-a, healthPath: /up, healthEvery: 30s}]
+`), Options{Speed: 2})
+	require.Equal(t, 11500*time.Millisecond, p.BringUp(false), "c's")
+	require.Equal(t, 30*time.Second, p.BringUp(true), "a's two rounds")
+}
+
 // TestAlone: a warm-up beside nobody does nothing, and is told.
 func TestAlone(t *testing.T) {
 	text := "  governance: [{online: spring-cloud-c, window: 60s}]\n"
@@ -448,6 +477,8 @@ func TestCompileBadInput(t *testing.T) {
 		{"an unknown class", "is: 0", `is: 0, class: [refused, reset-before-bite]`, `s.yaml:7: unknown class "reset-before-bite" (did you mean reset-before-byte?)`},
 		{"a rule for nobody", "", "  governance: [{online: spring-cloud-d, window: 3s}]\n", `s.yaml:9: no workload is the service "spring-cloud-d" (did you mean spring-cloud-a?)`},
 		{"a rule for no version", "", "  governance: [{online: spring-cloud-b, version: grey, window: 3s}]\n", `s.yaml:9: spring-cloud-b has no version "grey" (did you mean gray?)`},
+		{"a rule in a step for nobody", "", "  steps: [{at: 3s, rule: {online: spring-cloud-d, window: 3s}}]\n", `s.yaml:9: no workload is the service "spring-cloud-d" (did you mean spring-cloud-a?)`},
+		{"readiness in a step", "", "  steps: [{at: 3s, rule: {online: spring-cloud-c, aligned: true}}]\n", `s.yaml:9: readiness cannot be aligned while a run is on: pods are asked as they were made (put it under governance)`},
 		{"an unknown switch", "", "  set: {spring-cloud-b: {switches: {mse.lossless.warmupTme: \"3\"}}}\n", `s.yaml:9: unknown switch "mse.lossless.warmupTme" (did you mean mse.lossless.warmupTime?)`},
 		{"a switch's value", "", "  set: {spring-cloud-b: {switches: {mse.lossless.funcType: \"9\"}}}\n", `s.yaml:9: mse.lossless.funcType: "9" is no exponent between 1 and 5 (exponent of the warm-up curve)`},
 		{"another workload by switch", "", "  set: {spring-cloud-b: {switches: {alicloud.service.tag: blue}}}\n", `s.yaml:9: alicloud.service.tag makes another workload of it (change the manifest)`},

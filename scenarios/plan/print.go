@@ -167,6 +167,8 @@ func (pr printer) timeline() {
 		what := s.Name
 		if s.Kind == "scale" {
 			what = fmt.Sprintf("%s to %d", s.Name, s.N)
+		} else if s.Kind == "rule" {
+			what = s.Name + ", " + pr.ruled(s.N)
 		} else if s.Kind == "kill" && s.N > 1 {
 			what = fmt.Sprintf("%s, %d pods", s.Name, s.N)
 		}
@@ -184,6 +186,17 @@ func (pr printer) timeline() {
 	}
 	pr.f("\ntime line\n")
 	pr.table(append(rows, after...)...)
+}
+
+// ruled tells what the rules of a version say.
+func (pr printer) ruled(version int) string {
+	words := []string{fmt.Sprintf("version %d:", version)}
+	for _, w := range pr.p.Workloads {
+		if o, ok := pr.p.Ruled(w.Name, version); ok {
+			words = append(words, w.Name, curveWords(o.Warmup)+",", "delay", rounded(o.Delay)+";")
+		}
+	}
+	return strings.TrimSuffix(strings.Join(words, " "), ";")
 }
 
 func (pr printer) load() {

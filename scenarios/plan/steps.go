@@ -5,8 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"zeroloss/demo-services/settings"
 	"zeroloss/manifests/input"
 	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/spec"
 )
 
 // jobs takes over the autoscalers, and lists what they will do.
@@ -65,7 +67,7 @@ func (c *compiler) steps() {
 		path := fmt.Sprintf("spec.steps[%d]", i)
 		step := Step{Name: st.Name, Line: c.s.Line(path)}
 		if st.Rule != nil {
-			c.problem(path+".rule", "a rule cannot be changed while a run is on yet", "put it under governance")
+			c.ruleStep(path, st)
 			continue
 		}
 		switch {
@@ -79,12 +81,7 @@ func (c *compiler) steps() {
 		if step.Name == "" {
 			step.Name = step.Kind + " " + step.Workload
 		}
-		if st.At != nil {
-			step.At = c.scaled(time.Duration(*st.At))
-		} else {
-			step.After = &After{Workload: st.After.Of, Event: string(st.After.Event), Delay: st.After.Delay}
-			c.checkAfter(path+".after", st.After.Of)
-		}
+		c.place(path, st, &step)
 		w, ok := c.m.Workload(step.Workload)
 		if !ok {
 			c.problem(path+"."+step.Kind, fmt.Sprintf("step %s names workload %q, which is in no manifest", step.Kind, step.Workload), input.DidYouMean(step.Workload, c.m.WorkloadNames()))
@@ -98,6 +95,37 @@ func (c *compiler) steps() {
 	if len(c.released) == 0 && len(c.problems) == 0 {
 		c.warn("spec.steps", "nothing takes an instance out: no step does, and no CronHPA job shrinks anything between the start and the end", "choose another time.start, or add a step such as {at: 10s, restart: spring-cloud-b}")
 	}
+}
+
+// ruleStep resolves a rule that comes while the run is on: it takes the place of
+// the one that governance has for the same instances.
+func (c *compiler) ruleStep(path string, st spec.Step) {
+	r := *st.Rule
+	if r.Aligned != nil {
+		c.problem(path+".rule.aligned", "readiness cannot be aligned while a run is on: pods are asked as they were made", "put it under governance")
+	}
+	rules := Rules{Version: len(c.p.Rules) + 2, Online: map[string]settings.Online{}}
+	for _, w := range c.governed(path+".rule", r) {
+		d := c.s.Spec.Set[w.Name]
+		rules.Online[w.Name] = c.online(c.with(w, d), d, rule{r, path + ".rule"})
+	}
+	step := Step{Name: st.Name, Line: c.s.Line(path), Kind: "rule", N: rules.Version}
+	if step.Name == "" {
+		step.Name = "rule " + r.Online
+	}
+	c.place(path, st, &step)
+	c.p.Rules = append(c.p.Rules, rules)
+	c.p.Steps = append(c.p.Steps, step)
+}
+
+// place is when a step comes.
+func (c *compiler) place(path string, st spec.Step, step *Step) {
+	if st.At != nil {
+		step.At = c.scaled(time.Duration(*st.At))
+		return
+	}
+	step.After = &After{Workload: st.After.Of, Event: string(st.After.Event), Delay: st.After.Delay}
+	c.checkAfter(path+".after", st.After.Of)
 }
 
 // checkAfter wants a workload or an arm before the dot.

@@ -37,7 +37,8 @@ type Plan struct {
 	Services  []Service            `json:"services"` // Kubernetes Services
 	Control   control.Config       `json:"control"`
 	Steps     []Step               `json:"steps"`
-	Firings   []Firing             `json:"firings"` // CronHPA jobs within Duration, for the dry run
+	Rules     []Rules              `json:"rules,omitempty"` // that steps put into force
+	Firings   []Firing             `json:"firings"`         // CronHPA jobs within Duration, for the dry run
 	Streams   []traffic.Stream     `json:"streams"`
 	Entry     Entry                `json:"entry"` // where the load goes
 	Expect    []expect.Expectation `json:"expect"`
@@ -99,10 +100,30 @@ type Step struct {
 	Name     string        `json:"name"`
 	At       time.Duration `json:"at"` // offset from zero, when After is nil
 	After    *After        `json:"after,omitempty"`
-	Kind     string        `json:"kind"` // scale, restart, kill
+	Kind     string        `json:"kind"` // scale, restart, kill, rule
 	Workload string        `json:"workload"`
-	N        int           `json:"n"` // scale: replicas; kill: how many pods
+	N        int           `json:"n"` // scale: replicas; kill: how many pods; rule: version
 	Line     int           `json:"line,omitempty"`
+}
+
+// Rules are what a step changes, under the version by which instances know
+// them: the highest one wins, whenever its step comes. The plan's own rules are
+// version 1, those of steps follow as they stand in the scenario.
+type Rules struct {
+	Version int                        `json:"version"`
+	Online  map[string]settings.Online `json:"online"` // by workload
+}
+
+// Ruled is how a workload's instances come online by the rules of a version,
+// if those say anything of it.
+func (p *Plan) Ruled(workload string, version int) (settings.Online, bool) {
+	for _, r := range p.Rules {
+		if r.Version == version {
+			o, ok := r.Online[workload]
+			return o, ok
+		}
+	}
+	return settings.Online{}, false
 }
 
 // After places a step behind an event.

@@ -104,7 +104,7 @@ type Plane interface {
 // value is that of a machine's own processes.
 type Terms struct {
 	Plane Plane         // nil is control.New
-	Up    time.Duration // how long all pods have to be registered and seen; 0 is 15 s
+	Up    time.Duration // how long all pods have to be registered and seen, beside what the plan itself lets them wait; 0 is 15 s
 	Lead  time.Duration // what the load has to start before time zero; 0 is 0.5 s
 }
 
@@ -113,7 +113,11 @@ func NewDirector(p *plan.Plan) (*Director, error) { return NewDirectorOn(p, Term
 
 // NewDirectorOn directs p on the given terms.
 func NewDirectorOn(p *plan.Plan, t Terms) (*Director, error) {
+	if len(p.Rules) > 0 && t.Plane != nil {
+		return nil, fmt.Errorf("directing %q: this runtime cannot change rules while a run is on; put them under governance", p.Scenario)
+	}
 	t.Up, t.Lead = cmp.Or(t.Up, upTimeout), cmp.Or(t.Lead, zeroLead)
+	t.Up += p.BringUp(t.Plane != nil)
 	if t.Plane == nil {
 		plane, err := control.New(p.Control)
 		if err != nil {
@@ -330,7 +334,7 @@ func (d *Director) play() {
 }
 
 func (d *Director) perform(st plan.Step) {
-	es, err := events(st)
+	es, err := events(d.plan, st)
 	if err != nil {
 		d.close(err)
 		return

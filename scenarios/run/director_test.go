@@ -37,6 +37,8 @@ type theatre struct {
 	loadErr error
 	deaf    bool // nothing exits
 	onFact  func(i record.Instance, workload string)
+	rules   []control.Action
+	comes   map[string]time.Duration // when a workload registers; 300 ms by default
 }
 
 type timed struct {
@@ -111,7 +113,7 @@ func (h *theatre) execute(a control.Action) {
 	case control.Start:
 		h.later(0, run.Input{Control: &control.Event{Op: a.Op, Kind: control.Started, Pod: a.Pod}})
 		if !h.mute[a.Workload] {
-			h.fact(300*time.Millisecond, record.Event{Kind: record.Registered, Instance: a.Pod})
+			h.fact(cmp.Or(h.comes[a.Workload], 300*time.Millisecond), record.Event{Kind: record.Registered, Instance: a.Pod})
 		}
 		if a.Workload == "gateway" {
 			n := int64(2)
@@ -123,6 +125,9 @@ func (h *theatre) execute(a control.Action) {
 		if h.onFact != nil {
 			h.onFact(a.Pod, a.Workload)
 		}
+	case control.Rule:
+		h.rules = append(h.rules, a)
+		h.later(0, run.Input{Control: &control.Event{Op: a.Op, Kind: control.Ruled, Pod: a.Pod}})
 	case control.Signal:
 		if !h.deaf {
 			h.later(100*time.Millisecond, run.Input{Control: &control.Event{Kind: control.Exited, Pod: a.Pod}})
@@ -241,6 +246,39 @@ func TestStepAfterAnEvent(t *testing.T) {
 		require.NoError(t, h.d.Err())
 		require.Equal(t, ms(zero+3200), h.of(record.Step), name)
 		require.Len(t, h.of(record.PodDeleted), 2)
+	}
+}
+
+// TestRuleStep: the pods that the rules are for are told, and no others. A
+// cluster's plane cannot.
+func TestRuleStep(t *testing.T) {
+	p := chain(plan.Step{Name: "rule b", At: time.Second, Kind: "rule", N: 2})
+	p.Rules = []plan.Rules{{Version: 2, Online: map[string]settings.Online{"b": {}}}}
+	h := newTheatre(t, p)
+	h.play(time.Hour)
+	require.NoError(t, h.d.Err())
+	require.Equal(t, ms(zero+1000), h.of(record.Step))
+	require.Len(t, h.rules, 2)
+	for _, a := range h.rules {
+		require.Equal(t, []any{"b", 2}, []any{a.Workload, a.N})
+	}
+
+	plane, err := control.NewCluster(p.Control)
+	require.NoError(t, err)
+	_, err = run.NewDirectorOn(p, run.Terms{Plane: plane})
+	require.ErrorContains(t, err, "this runtime cannot change rules while a run is on")
+}
+
+// TestTimeZeroWaitsForADelay that the plan itself asks for.
+func TestTimeZeroWaitsForADelay(t *testing.T) {
+	for cold, want := range map[bool]int{false: 0, true: 1} {
+		p := chain()
+		p.Workloads[1].Cold = cold
+		p.Workloads[1].Settings.Online.Delay = 20 * time.Second
+		h := newTheatre(t, p)
+		h.comes = map[string]time.Duration{"b": 21 * time.Second}
+		h.play(time.Hour)
+		require.Len(t, h.of(record.RunZero), want)
 	}
 }
 

@@ -91,8 +91,16 @@ func (s *script) take(now time.Duration) []plan.Step {
 }
 
 // events is what a step tells the control plane.
-func events(st plan.Step) ([]control.Event, error) {
+func events(p *plan.Plan, st plan.Step) ([]control.Event, error) {
 	switch st.Kind {
+	case "rule":
+		var out []control.Event
+		for _, w := range p.Workloads {
+			if _, ok := p.Ruled(w.Name, st.N); ok {
+				out = append(out, control.Event{Kind: control.SetRule, Workload: w.Name, N: st.N})
+			}
+		}
+		return out, nil
 	case "scale":
 		return []control.Event{{Kind: control.SetScale, Workload: st.Workload, N: st.N}}, nil
 	case "restart":

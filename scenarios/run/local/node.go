@@ -72,6 +72,9 @@ func (n *node) Do(ctx context.Context, a control.Action, done func(control.Event
 	case control.AbandonHook:
 		n.dropHook(a.Pod)
 		done(answer)
+	case control.Rule:
+		answer.Kind = control.Ruled
+		n.begin(func() { n.answer(answer, n.rule(ctx, a), done) })
 	case control.Signal:
 		answer.Kind = control.Signaled
 		n.answer(answer, n.signal(a), done)
@@ -151,6 +154,9 @@ func (n *node) tryStart(a control.Action) error {
 		return errorsJoinClose(err, events, log)
 	}
 	fill(&doc, w, a.Pod, p)
+	if o, ok := n.plan.Ruled(w.Name, a.N); ok {
+		doc.Online, doc.Version = o, a.N
+	}
 	doc.Online.Aged = a.First && !w.Cold
 	doc.Dir, doc.Registry = home, n.registryFor(doc)
 	doc.Seed = n.plan.Seed ^ hash(a.Pod.String())

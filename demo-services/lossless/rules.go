@@ -1,0 +1,87 @@
+package lossless
+
+import (
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// onRules takes newer rules in, and answers with the version in force: older
+// ones, and those that are known, change nothing.
+func (m *Machine) onRules(now time.Duration, e Event) {
+	if e.Rules != nil && e.Rules.Version > m.rules {
+		m.rules = e.Rules.Version
+		if !m.cfg.Online.Aged { // its warm-up is past
+			m.cfg.Online.Warmup = e.Rules.Warmup
+		}
+		m.obey(now)
+	}
+	s := m.State()
+	m.act(Action{Kind: Answer, Ref: e.Ref, State: &s})
+}
+
+// obey puts the rules into force: at once, unless the registry has been told
+// otherwise.
+func (m *Machine) obey(now time.Duration) {
+	switch {
+	case m.offline || m.registerTries == 0 || m.told == m.cfg.Online.Warmup:
+		m.inForce()
+	case m.phase != Starting:
+		m.publish(now)
+	default: // the attempt to register that is under way, or the next one, ends with it
+	}
+}
+
+func (m *Machine) inForce() {
+	if m.applied != m.rules {
+		m.applied = m.rules
+		m.act(Action{Kind: Note, Event: record.Applied, N: int64(m.rules)})
+	}
+}
+
+// telling is an action that carries the warm-up, if rules have changed it.
+func (m *Machine) telling(kind ActionKind) Action {
+	m.told = m.cfg.Online.Warmup
+	if m.rules == m.cfg.Rules {
+		return Action{Kind: kind}
+	}
+	told := m.told
+	return Action{Kind: kind, Warmup: &told}
+}
+
+func (m *Machine) publish(now time.Duration) {
+	if m.awaits(awaitPublish) { // which looks, when it is done, whether it was the last
+		return
+	}
+	m.drop(timePublish)
+	m.do(now, now+registerWithin, m.telling(Publish), item{kind: awaitPublish})
+}
+
+func (m *Machine) published(now time.Duration, ok bool, why string) {
+	switch {
+	case m.offline: // settle takes it back
+	case !ok:
+		m.note(record.RegisterFailed, why)
+		m.timer(timePublish, now+registerAgain)
+	case m.told != m.cfg.Online.Warmup:
+		m.publish(now)
+	default:
+		m.inForce()
+		m.rewarm(now)
+	}
+}
+
+// rewarm moves the end of the warm-up, whose start stays: it may lie in the
+// past, or ahead of what was warm already.
+func (m *Machine) rewarm(now time.Duration) {
+	end := m.firstRegister + m.cfg.Online.Warmup.Window
+	switch {
+	case end > now && m.phase == Warming:
+		m.timer(timeWarm, end)
+	case end > now:
+		m.warmUp(now)
+	case m.phase == Warming:
+		m.drop(timeWarm)
+		m.warm()
+	}
+}

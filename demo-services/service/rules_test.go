@@ -1,0 +1,57 @@
+package service_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/consumer"
+	"zeroloss/demo-services/service"
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
+)
+
+// TestRulesChangeAWarmUp: rules reach a running service on its admin port, are
+// acknowledged, and its consumers reckon by them with the start that was.
+func TestRulesChangeAWarmUp(t *testing.T) {
+	w := newWorld(t)
+	d := w.settings("c")
+	d.Version, d.Online.Warmup = 1, settings.Warmup{Model: "power", Curve: 2, Window: time.Hour}
+	c := w.start(d, func(x *service.Exchange) { x.Reply("C") })
+	c.log.await(t, record.WarmupStart)
+	cd := w.settings("b")
+	cd.Next = "c"
+	b := w.start(cd, func(x *service.Exchange) { x.Reply("B") })
+	before := host(t, b.log.awaitWhere(t, "its host", func(e record.Event) bool { return e.Kind == record.ListSeen && e.N == 1 }))
+	require.Equal(t, d.Online.Warmup, before.Warmup)
+
+	post := func(body string) int {
+		resp, err := request(t, http.MethodPost, "http://"+d.IP+":20900"+settings.RulesPath, strings.NewReader(body))
+		require.NoError(t, err)
+		text(t, resp)
+		return resp.StatusCode
+	}
+	rules := settings.Rules{Schema: settings.RulesSchema, Version: 2, Warmup: settings.Warmup{Model: "linear", Window: 2 * time.Hour}}
+	require.Equal(t, http.StatusOK, post(string(rules.JSON())))
+	require.EqualValues(t, 2, c.log.await(t, record.Applied).N)
+	after := host(t, b.log.awaitWhere(t, "the change", func(e record.Event) bool {
+		return e.Kind == record.ListSeen && e.N == 1 && host(t, e).Warmup.Window == 2*time.Hour
+	}))
+	require.Equal(t, rules.Warmup, after.Warmup)
+	require.Equal(t, before.Identity, after.Identity, "the start stays")
+
+	for _, bad := range []string{"", "{}", `{"schema": "zeroloss.rules/v1", "version": 0}`, `{"schema": "zeroloss.rules/v1", "version": 3, "speed": 1}`, strings.Repeat("x", 1<<17)} {
+		require.Equal(t, http.StatusBadRequest, post(bad))
+	}
+}
+
+func host(t *testing.T, e record.Event) consumer.Host {
+	var hosts []consumer.Host
+	require.NoError(t, json.Unmarshal(e.Data, &hosts))
+	require.Len(t, hosts, 1)
+	return hosts[0]
+}
