@@ -1,5 +1,5 @@
 // Package chart draws the pictures of a run for slides and for a README:
-// timeline.png, loss.png and qps.png, 1600 by 900 pixels each. It alone knows
+// timeline.png, loss.png, qps.png and warmup.png, 1600 by 900 pixels each. It alone knows
 // gonum/plot, of which it uses the drawing surface and the fonts: the figures
 // share an axis of time across panels of different kinds, which is easier
 // drawn than configured.
@@ -36,6 +36,11 @@ func Loss(w io.Writer, r *reports.Report) error { return picture(w, r, "loss", l
 // QPS writes, as a PNG, what each instance of the released workloads received
 // in each second, over what its arm lost.
 func QPS(w io.Writer, r *reports.Report) error { return picture(w, r, "qps", qps) }
+
+// Warmup writes, as a PNG, what an instance that came under load received by
+// the second, over what its warm-up promised; weight and latency are below. Of
+// several, those that were measured come first, and two are drawn.
+func Warmup(w io.Writer, r *reports.Report) error { return picture(w, r, "warmup", warmup) }
 
 func picture(w io.Writer, r *reports.Report, name string, draw func(*surface, *reports.Report)) error {
 	if r == nil || r.Ledger == nil {

@@ -2,10 +2,12 @@ package chart
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,13 +22,14 @@ import (
 )
 
 func pictures() map[string]func(io.Writer, *reports.Report) error {
-	return map[string]func(io.Writer, *reports.Report) error{"timeline": Timeline, "loss": Loss, "qps": QPS}
+	return map[string]func(io.Writer, *reports.Report) error{"timeline": Timeline, "loss": Loss, "qps": QPS, "warmup": Warmup}
 }
 
 func samples() map[string]sample.Options {
 	return map[string]sample.Options{
 		"offline": {Masked: true}, "fail": {GrayLost: 3}, "invalid": {Invalid: true}, "short": {Duration: 5 * time.Second},
 		"long": {Duration: 10 * time.Minute, Lost: 10_000}, "none": {Lost: sample.None},
+		"warmup": {Warmups: 1}, "warmups": {Warmups: 3}, "cut": {Warmups: 1, Duration: 12 * time.Second},
 	}
 }
 
@@ -89,7 +92,7 @@ func TestVerdictIsThere(t *testing.T) {
 }
 
 func TestLossIsDrawnAndOnlyWhereThereIs(t *testing.T) {
-	lossy, clean := sample.Report(sample.Options{}), sample.Report(sample.Options{Lost: sample.None})
+	lossy, clean := sample.Report(sample.Options{Warmups: 2}), sample.Report(sample.Options{Lost: sample.None, Warmups: 1})
 	for name := range pictures() {
 		require.Greater(t, area(drawn(t, name, "offline", lossy), face.Ink("lost")), 100, name)
 		require.Less(t, area(drawn(t, name, "none", clean), face.Ink("lost")), 300, "%s: no more than a legend's patch", name)
@@ -101,6 +104,27 @@ func TestBarsAreAsLongAsTheCounts(t *testing.T) {
 	im := drawn(t, "loss", "offline", r)
 	refused, window := area(im, lossColour(0)), area(im, face.Windows()[0])
 	require.InEpsilon(t, 25.0/26.0, float64(refused)/float64(window), 0.03, "25 refused, 26 stale-route, bars of one height")
+}
+
+// TestBandIsAsHighAsChanceLeaves holds the picture's band to the counts: its
+// pixels are those of the bins' bounds, but for what lines hide of it.
+func TestBandIsAsHighAsChanceLeaves(t *testing.T) {
+	r := sample.Report(sample.Options{Warmups: 1})
+	w := r.Ledger.Warmups[0]
+	most, _ := face.WarmupScale(w)
+	step := niceStep(most / 6)
+	sheet := newSurface()
+	sheet.rect(box{0, 0, 1, 1}, hex(face.Ink("window"), bandAlpha))
+	red, green, blue, _ := sheet.img.Image().At(0, 0).RGBA()
+	seen := area(drawn(t, "warmup", "band", r), face.Colour{Light: fmt.Sprintf("#%02x%02x%02x", red>>8, green>>8, blue>>8)})
+
+	tall, wide := (Height-136-46-92-80)*0.62/(math.Ceil(most/step-1e-9)*step), float64(Width-2*margin-64)
+	want, all := 0.0, w.Bins[len(w.Bins)-1].To-w.Bins[0].From
+	for _, b := range w.Bins {
+		want += (b.QPS(b.High) - b.QPS(b.Low)) * tall * wide * float64(b.To-b.From) / float64(all)
+	}
+	require.InEpsilon(t, want, seen, 0.2)
+	require.Less(t, float64(seen), want*1.02, "a legend's patch is all there is besides")
 }
 
 func TestSameReportSamePicture(t *testing.T) {

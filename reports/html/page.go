@@ -36,6 +36,8 @@ type page struct {
 	Lanes, Panels int // height of the time line: lives, arms
 	Releases      []releaseRow
 	Lives         []lifeRow
+	Warmups       []warmupRow
+	MoreWarmups   int
 
 	Lost       int
 	LossRows   []lossRow // the first of them, for readers without a script
@@ -77,7 +79,7 @@ func newPage(r *reports.Report) (*page, error) {
 	p := &page{
 		Verdict: newVerdict(r.Result), Scenario: r.Meta.Scenario, Title: title(r), When: when(r.Meta.Started), Headline: face.Headline(l),
 		Cards: cards(r), Compare: compare(r), Lanes: len(d.Instances), Panels: len(d.Arms),
-		Releases: releaseRows(l), Lives: lifeRows(l),
+		Releases: releaseRows(l), Lives: lifeRows(l), Warmups: warmupRows(l), MoreWarmups: max(0, len(l.Warmups)-shownWarmups),
 		Lost: len(l.Losses), LossRows: lossRows(l, noScriptCap), LossCap: noScriptCap, PrintCap: printCap,
 		Expect: expectRows(r.Result), Fitness: fitness(r), Defects: l.Defects, Push: pushRows(l), Notes: l.Notes, Findings: findings(r.Plan),
 		Facts: facts(r), Command: command(r.Meta), Thinned: thinned(d.Points),

@@ -25,6 +25,7 @@ type Options struct {
 	Lost     int           // in base; 0 is 27, None is none
 	GrayLost int
 	Masked   bool // some requests were delivered twice, and seen
+	Warmups  int  // how many there are: one as declared, one that is not, one that the end of the load cut
 	Invalid  bool // the generator starved, masked loss was not measured
 }
 
@@ -55,6 +56,7 @@ func Report(o Options) *reports.Report {
 	b.stream("base", o.Lost)
 	b.stream("gray", o.GrayLost)
 	b.finish()
+	b.warmups()
 	r.Result = judge(o, r.Ledger)
 	return r
 }

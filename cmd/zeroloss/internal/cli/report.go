@@ -50,21 +50,24 @@ func newReport(Env) *cobra.Command {
 
 // writers lists the files of a report, in the order in which they are
 // written: what programs read first.
-func writers() []reports.Format {
-	all := reports.Formats()
-	return append(all,
+func writers(r *reports.Report) []reports.Format {
+	all := append(reports.Formats(),
 		reports.Format{Name: "html", File: rundir.PageFile, Render: html.Render},
 		reports.Format{Name: "timeline", File: "timeline.png", Render: chart.Timeline},
 		reports.Format{Name: "loss", File: "loss.png", Render: chart.Loss},
 		reports.Format{Name: "qps", File: "qps.png", Render: chart.QPS},
 	)
+	if len(r.Ledger.Warmups) > 0 {
+		all = append(all, reports.Format{Name: "warmup", File: "warmup.png", Render: chart.Warmup})
+	}
+	return all
 }
 
 // writeReports writes all files of a report; one that fails does not keep
 // the others from being written.
 func writeReports(dir string, r *reports.Report) error {
 	var errs []error
-	for _, f := range writers() {
+	for _, f := range writers(r) {
 		if f.File == "" {
 			continue
 		}

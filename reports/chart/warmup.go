@@ -1,0 +1,181 @@
+package chart
+
+import (
+	"image/color"
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/plot/vg"
+
+	"zeroloss/reports"
+	"zeroloss/reports/internal/face"
+	"zeroloss/reports/ledger"
+)
+
+// maxWarmups is how many warm-ups fit the picture, side by side.
+const maxWarmups = 2
+
+// bandAlpha is how opaque the band of chance is.
+const bandAlpha = 0.3
+
+func warmup(s *surface, r *reports.Report) {
+	list := face.Warmups(r.Ledger, maxWarmups)
+	if len(list) == 0 {
+		s.heading(r, "No instance warmed up under load.")
+		return
+	}
+	top := s.heading(r, face.WarmupsHeadline(r.Ledger)+".")
+	const gap, scale, bottom = 56, 64.0, 92
+	each := (Width - 2*margin - gap*float64(len(list)-1)) / float64(len(list))
+	if len(list) > 1 {
+		top += 20
+	}
+	for i, w := range list {
+		column := box{margin + float64(i)*(each+gap) + scale, top + 46, each - scale, Height - top - 46 - bottom}
+		if len(list) > 1 {
+			f := bold(17)
+			s.text(column.x, top-10, f, "%s", s.fit(f, face.WarmupShort(w), column.w))
+		}
+		drawWarmup(s, r, w, column)
+	}
+	entries := []entry{
+		{"requests a second to the new instance", func(x, y float64) { s.line(x-9, y, x+9, y, 3.4, hex(armColour(0), 1)) }},
+		{"expected", func(x, y float64) { s.line(x-9, y, x+9, y, 2, inkColour(), 6, 4) }},
+		s.patch("95 % of chance", face.Ink("window"), bandAlpha),
+		{"to the others, each", func(x, y float64) { s.line(x-9, y, x+9, y, 1.8, softColour()) }},
+	}
+	if slices.ContainsFunc(list, func(w ledger.Warmup) bool { return face.Failed(w) != "" }) {
+		entries = append(entries, s.patch("failed", face.Ink("lost"), 1))
+	}
+	s.legend(margin, Height-26, entries)
+}
+
+// drawWarmup draws one: traffic over what was expected of it, weight and
+// latency below, on one axis of time.
+func drawWarmup(s *surface, r *reports.Report, w ledger.Warmup, area box) {
+	v := span{from: w.Bins[0].From, to: w.Bins[len(w.Bins)-1].To, x: area.x, w: area.w}
+	const between = 40
+	h := area.h - 2*between
+	traffic := box{area.x, area.y, area.w, h * 0.62}
+	weight := box{area.x, traffic.y + traffic.h + between, area.w, h * 0.19}
+	latency := box{area.x, weight.y + weight.h + between, area.w, h * 0.19}
+	for i, b := range []box{traffic, weight, latency} {
+		s.ticks(v, b, i == 2)
+	}
+	most, slowest := face.WarmupScale(w)
+	drawTraffic(s, w, v, traffic, s.scale(traffic, most, 6))
+	s.label(box{traffic.x, traffic.y - 24, traffic.w, 0}, "requests a second")
+	one := s.scale(weight, 1, 2)
+	s.curve(w, v, weight, one, 2.6, hex(armColour(1), 1), nil, func(b ledger.WarmupBin) float64 {
+		if b.From < w.Start {
+			return math.NaN()
+		}
+		return b.Weight
+	})
+	s.label(weight, "weight as declared, of a warm instance's: "+reports.Promise(w))
+	ms := s.scale(latency, max(0.01, float64(slowest)/float64(time.Millisecond)), 2)
+	for _, of := range []struct {
+		took  func(b ledger.WarmupBin) time.Duration
+		width float64
+		own   bool
+	}{{func(b ledger.WarmupBin) time.Duration { return b.OthersLatency }, 1.8, false}, {func(b ledger.WarmupBin) time.Duration { return b.Latency }, 2.6, true}} {
+		ink := softColour()
+		if of.own {
+			ink = hex(armColour(0), 1)
+		}
+		s.curve(w, v, latency, ms, of.width, ink, nil, func(b ledger.WarmupBin) float64 {
+			if of.took(b) == 0 {
+				return math.NaN()
+			}
+			return float64(of.took(b)) / float64(time.Millisecond)
+		})
+	}
+	s.label(latency, "median latency as its callers had it, ms")
+	s.stamps(w, v, traffic, weight, latency)
+}
+
+func drawTraffic(s *surface, w ledger.Warmup, v span, b box, ceiling float64) {
+	y := func(qps float64) float64 { return b.y + b.h - qps/ceiling*b.h }
+	for _, x := range w.Bins {
+		x0, x1, ok := v.clip(x.From, x.To, 1)
+		if ok && x.High > 0 {
+			s.rect(box{x0, y(x.QPS(x.High)), x1 - x0, y(x.QPS(x.Low)) - y(x.QPS(x.High))}, hex(face.Ink("window"), bandAlpha))
+		}
+	}
+	for i := range w.Beside {
+		s.curve(w, v, b, ceiling, 1.8, softColour(), nil, func(x ledger.WarmupBin) float64 {
+			if x.Others[i] == 0 {
+				return math.NaN()
+			}
+			return x.QPS(float64(x.Others[i]))
+		})
+	}
+	s.curve(w, v, b, ceiling, 2, inkColour(), []vg.Length{6, 4}, func(x ledger.WarmupBin) float64 {
+		if x.From < w.Start {
+			return math.NaN()
+		}
+		return x.QPS(x.Expected)
+	})
+	s.curve(w, v, b, ceiling, 3.4, hex(armColour(0), 1), nil, func(x ledger.WarmupBin) float64 { return x.QPS(float64(x.Got)) })
+	for _, x := range w.Bins {
+		if x0, x1, ok := v.clip(x.From, x.To, 2); ok && x.Failed > 0 {
+			h := max(3, x.QPS(float64(x.Failed))/ceiling*b.h)
+			s.rect(box{x0, b.y + b.h - h, x1 - x0, h}, hex(face.Ink("lost"), 1))
+		}
+	}
+}
+
+// scale draws the lines and numbers of an axis from 0 and returns its upper
+// end.
+func (s *surface) scale(b box, most float64, parts int) float64 {
+	step := niceStep(most / float64(parts))
+	ceiling := math.Ceil(most/step-1e-9) * step
+	digits := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
+	for k := 0.0; k*step <= ceiling+1e-9; k++ {
+		y := b.y + b.h - k*step/ceiling*b.h
+		s.rect(box{b.x, math.Floor(y), b.w, 1}, lineColour())
+		s.text(b.x-10, y, plain(15).to(right), "%.*f", digits, k*step)
+	}
+	return ceiling
+}
+
+func (s *surface) label(b box, words string) {
+	s.text(b.x, b.y-14, plain(16), "%s", s.fit(plain(16), words, b.w))
+}
+
+// curve draws a value of each bin as a line through their middles; it pauses
+// where there is none.
+func (s *surface) curve(w ledger.Warmup, v span, b box, ceiling, width float64, ink color.Color, dashes []vg.Length, value func(ledger.WarmupBin) float64) {
+	var line []vg.Point
+	flush := func() {
+		s.polyline(line, width, ink, dashes)
+		line = nil
+	}
+	for _, x := range w.Bins {
+		if n := value(x); math.IsNaN(n) {
+			flush()
+		} else {
+			line = append(line, s.point(v.at((x.From+x.To)/2), b.y+b.h-min(n/ceiling, 1)*b.h))
+		}
+	}
+	flush()
+}
+
+// stamps draws a line through all panels where the instance came a step
+// further.
+func (s *surface) stamps(w ledger.Warmup, v span, panels ...box) {
+	near := time.Duration(float64(v.to-v.from) * 110 / v.w)
+	f := typeface{size: 15, bold: true, ink: inkColour()}
+	for _, m := range face.Stamps(w, near) {
+		if m.At < v.from || m.At > v.to {
+			continue
+		}
+		x := v.at(m.At)
+		for _, b := range panels {
+			s.line(x, b.y, x, b.y+b.h, 1.4, inkColour(), 2, 3)
+		}
+		half, b := s.width(f, m.Word)/2, panels[0]
+		s.text(min(max(x, b.x+half), b.x+b.w-half), b.y-12, f.to(centre), "%s", m.Word)
+	}
+}

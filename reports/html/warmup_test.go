@@ -1,0 +1,122 @@
+package html
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/reports/internal/sample"
+)
+
+func TestWarmupIsOnThePageWhereThereWasOne(t *testing.T) {
+	text := func(n int) string { return string(rendered(t, sample.Report(sample.Options{Warmups: n}))) }
+	require.NotContains(t, text(0), `id="warmups"`)
+	require.NotContains(t, text(0), `href="#warmups"`)
+
+	page := text(3)
+	require.Contains(t, page, `href="#warmups"`)
+	require.Contains(t, page, "quadratic as declared, linear and cubic excluded")
+	require.Contains(t, page, "not quadratic, as was declared")
+	require.Contains(t, page, "not measured: only 42 % of its window was seen")
+	require.Contains(t, page, "of its calls failed")
+	require.Equal(t, 3, strings.Count(page, `class="wu wide"`))
+	require.Equal(t, 3, strings.Count(page, `class="wu narrow"`))
+	require.Less(t, len(page)-len(text(0)), 3*80_000, "a picture is no larger than it says")
+}
+
+// TestDrawingIsWellFormed: it is written by hand, and names come from a run.
+func TestDrawingIsWellFormed(t *testing.T) {
+	for _, o := range []sample.Options{{Warmups: 3}, {Warmups: 3, Duration: 10 * time.Minute}, {Warmups: 3, Duration: 12 * time.Second}} {
+		for _, w := range sample.Report(o).Ledger.Warmups {
+			w.Instance.Pod = `c<"&'>-1`
+			w.Unmeasured = `<b>`
+			for _, s := range []sheet{wideSheet(), narrowSheet()} {
+				picture := string(drawWarmup(w, s))
+				require.NotContains(t, picture, "NaN")
+				require.NotContains(t, picture, "Inf")
+				d := xml.NewDecoder(strings.NewReader(picture))
+				for {
+					_, err := d.Token()
+					if errors.Is(err, io.EOF) {
+						break
+					}
+					require.NoError(t, err)
+				}
+			}
+		}
+	}
+}
+
+func TestRound125(t *testing.T) {
+	for want, step := range map[float64]float64{0.03: 0.05, 1: 1, 1.2: 2, 3: 5, 7: 10, 40: 50} {
+		require.InDelta(t, step, round125(want), 1e-9)
+	}
+}
+
+const (
+	wide    = `getComputedStyle(document.querySelector('.wu.wide')).display`
+	narrow  = `getComputedStyle(document.querySelector('.wu.narrow')).display`
+	stroke  = `getComputedStyle(document.querySelector('.wu.wide .wu-own')).stroke`
+	section = `(e => (e.scrollIntoView(), true))(document.getElementById('warmups'))`
+)
+
+func TestWarmupInBrowser(t *testing.T) {
+	chrome := browser(t)
+	r := sample.Report(sample.Options{Warmups: 3})
+
+	t.Run("wide, and dark", func(t *testing.T) {
+		b := open(t, chrome, r, 1280, 900, scheme("light"))
+		require.Equal(t, "block", eval[string](b, wide))
+		require.Equal(t, "none", eval[string](b, narrow))
+		light := eval[string](b, stroke)
+		complaints, requests := b.heard()
+		require.Empty(t, complaints)
+		require.Empty(t, requests)
+		b.keep("warmup-desktop")
+		dark := open(t, chrome, r, 1280, 900, scheme("dark"))
+		require.NotEqual(t, light, eval[string](dark, stroke))
+		dark.keep("warmup-dark")
+	})
+
+	t.Run("on a phone", func(t *testing.T) {
+		b := open(t, chrome, r, 375, 812)
+		require.Equal(t, "none", eval[string](b, wide))
+		require.Equal(t, "block", eval[string](b, narrow))
+		require.LessOrEqual(t, eval[int](b, `document.documentElement.scrollWidth`), 375)
+		require.GreaterOrEqual(t, eval[float64](b, `document.querySelector('.wu.narrow text').getBoundingClientRect().height`), 11.0, "words can be read")
+		b.keep("warmup-phone")
+	})
+
+	t.Run("a bin tells its numbers where the pointer rests", func(t *testing.T) {
+		b := open(t, chrome, r, 1280, 900)
+		eval[bool](b, section)
+		title := eval[string](b, `(e => { const r = e.getBoundingClientRect();
+			return document.elementFromPoint(r.left + r.width / 2, r.top + r.height / 2).querySelector('title').textContent })(document.querySelectorAll('.wu.wide .wu-tip')[20])`)
+		require.Regexp(t, `^\+\d+\.\d+ s to \+\d+\.\d+ s: \d+ of \d+ requests, expected [\d.]+ \(\d+ to \d+\), weight \d+ %`, title)
+	})
+
+	t.Run("without a script", func(t *testing.T) {
+		b := open(t, chrome, r, 1280, 900, noScript())
+		text, err := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("#warmups")))
+		require.NoError(t, err)
+		require.Contains(t, text, "quadratic as declared")
+		require.Contains(t, text, "requests a second")
+	})
+
+	t.Run("on paper", func(t *testing.T) {
+		out := printed(open(t, chrome, r, 1280, 900, scheme("dark")))
+		require.True(t, bytes.HasPrefix(out, []byte("%PDF-")))
+		if dir := os.Getenv("ZEROLOSS_KEEP"); dir != "" {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "warmup-print.pdf"), out, 0o644))
+		}
+	})
+}
