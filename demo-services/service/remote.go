@@ -23,6 +23,9 @@ const (
 	lastLines = 2 * time.Second
 	// redial is the pause between two attempts to reach the collector.
 	redial = 100 * time.Millisecond
+	// askFor is how long a service that starts waits to hear whether the load
+	// has begun.
+	askFor = 3 * time.Second
 	// pings are how many times the collector's clock is asked; the quickest
 	// answer counts.
 	pings     = 8
@@ -75,6 +78,34 @@ func (r *remote) begin(obey func(record.Word), told func(record.Offset)) {
 			_ = pause(ctx, redial) // an end of ctx ends the loop
 		}
 	}()
+}
+
+// begun asks the collector whether the load has begun, which it is as good as
+// if nobody answers in time.
+func (r *remote) begun(ctx context.Context) bool {
+	ctx, stop := context.WithTimeout(ctx, askFor)
+	defer stop()
+	for {
+		if c, err := r.dial(ctx); err == nil {
+			a, err := ask(c, r.self)
+			if err == nil {
+				return a.Begun
+			}
+		}
+		if pause(ctx, redial) != nil {
+			return true
+		}
+	}
+}
+
+// ask is a connection for one answer.
+func ask(c net.Conn, self record.Instance) (record.Answer, error) {
+	defer c.Close()
+	err := errors.Join(c.SetDeadline(time.Now().Add(time.Second)), write(c, record.Hello{Hello: self}))
+	if err != nil {
+		return record.Answer{}, err
+	}
+	return nextAnswer(bufio.NewReader(c))
 }
 
 // Write takes one line.

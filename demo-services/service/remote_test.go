@@ -27,6 +27,7 @@ type keeper struct {
 	ahead  time.Duration // its clock
 	say    record.Word
 	calls  int
+	begun  bool
 }
 
 func (k *keeper) dial(context.Context) (net.Conn, error) {
@@ -47,7 +48,7 @@ func (k *keeper) serve(c net.Conn) {
 	if _, err := in.ReadBytes('\n'); err != nil {
 		return
 	}
-	if out.Encode(record.Answer{Have: k.have()}) != nil {
+	if out.Encode(record.Answer{Have: k.have(), Begun: k.begun}) != nil {
 		return
 	}
 	for n := 1; ; n++ {
@@ -162,6 +163,20 @@ func TestRemoteDoesNotTakeSilenceForConsent(t *testing.T) {
 		require.NoError(t, err)
 		require.ErrorContains(t, r.Close(), "the last 1 lines")
 	})
+}
+
+func TestRemoteAsksWhetherTheLoadHasBegun(t *testing.T) {
+	for want, k := range map[bool]*keeper{false: {}, true: {begun: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRemote("nowhere:1", record.Instance{Pod: "b", Incarnation: 1})
+			r.dial = k.dial
+			require.Equal(t, want, r.begun(t.Context()))
+			k.set(func() { k.down = true })
+			began := time.Now()
+			require.True(t, r.begun(t.Context()), "nobody says that it has not")
+			require.Equal(t, askFor, time.Since(began))
+		})
+	}
 }
 
 // A collector that is not the one of before.

@@ -99,6 +99,11 @@ type Service struct {
 func Run(ctx context.Context, o Options) (int, error) {
 	if addr, ok := strings.CutPrefix(o.Settings.Events, "tcp:"); ok && o.Events == nil {
 		far := newRemote(addr, identity(o.Settings))
+		if o.Settings.Online.Aged {
+			// One description serves all pods of a Deployment: only those
+			// that the run begins with are old.
+			o.Settings.Online.Aged = o.Settings.Incarnation == 1 && !far.begun(ctx)
+		}
 		o.Events = far
 		code, err := run(ctx, o, far)
 		return code, errors.Join(err, far.Close())

@@ -169,6 +169,7 @@ func (s *Server) load(ctx context.Context, job loadgen.Job) error {
 		return errors.New("a load has been started before; a load pod has one")
 	}
 	ctx, s.stop = context.WithCancel(ctx)
+	s.desk.begin()
 	c := loadgen.Config{
 		Streams: job.Streams, Target: job.Target, Zero: job.Zero.Time(), Out: s.requests, Instance: job.Instance,
 		Late: job.Late, Linger: job.Linger, MaxWorkers: job.Workers, Progress: s.progress,

@@ -148,7 +148,9 @@ func cut(c *collect.Client) (front *httptest.Server, breaks *int) {
 func TestLoadAndItsLog(t *testing.T) {
 	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer target.Close()
-	c, _ := pod(t)
+	c, desk := pod(t)
+	_, a := dial(t, desk, record.Instance{Pod: "a", Incarnation: 1})
+	require.False(t, a.Begun)
 	front, breaks := cut(c)
 	defer front.Close()
 	var log, events bytes.Buffer
@@ -161,6 +163,8 @@ func TestLoadAndItsLog(t *testing.T) {
 		Streams: []traffic.Stream{{Name: "base", Arm: "base", Rate: 200, Duration: 500 * time.Millisecond, Path: "/"}},
 	}))
 	wg.Wait()
+	_, a = dial(t, desk, record.Instance{Pod: "b", Incarnation: 1})
+	require.True(t, a.Begun)
 	requests, tail, err := record.ReadRequests(&log)
 	require.NoError(t, err)
 	require.True(t, tail.Complete)

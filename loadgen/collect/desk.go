@@ -29,6 +29,7 @@ type desk struct {
 	mu      sync.Mutex
 	streams map[record.Instance]*stream
 	closed  bool
+	begun   bool // the load has been ordered
 }
 
 // stream is one instance's lines, over all its connections.
@@ -82,7 +83,7 @@ func (d *desk) take(c net.Conn) {
 		return
 	}
 	have, ok := d.open(hello.Hello, t)
-	if !ok || t.answer(record.Answer{Have: have}) != nil {
+	if !ok || t.answer(record.Answer{Have: have, Begun: d.hasBegun()}) != nil {
 		return
 	}
 	for {
@@ -171,6 +172,18 @@ func (d *desk) has(i record.Instance) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.streams[i].have
+}
+
+func (d *desk) begin() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.begun = true
+}
+
+func (d *desk) hasBegun() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.begun
 }
 
 // lines is how many there are of each instance.

@@ -38,6 +38,9 @@ type Answer struct {
 	T2   Micros `json:"t2,omitempty"`  // the Ping's arrival, by the collector's clock
 	T3   Micros `json:"t3,omitempty"`  // this answer's sending
 	Say  Word   `json:"say,omitempty"` // what the service is to do
+	// Begun: the load has been ordered. Who asks before is one of the pods
+	// that the run begins with.
+	Begun bool `json:"begun,omitempty"`
 }
 
 // Word is what a collector may tell a service.

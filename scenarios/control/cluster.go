@@ -20,7 +20,8 @@ import (
 type Cluster struct {
 	workloads []Workload
 	cron      *autoscaler
-	pods      []*sighted // by first sight
+	pods      []*sighted     // by first sight
+	rules     map[string]int // version in force, by workload; 0 is the plan's own
 
 	now  time.Duration
 	ops  Op
@@ -40,7 +41,7 @@ type sighted struct {
 // NewCluster is a plane that has not seen anything yet. Its errors are those
 // of the configuration: a workload named twice, a schedule.
 func NewCluster(cfg Config) (*Cluster, error) {
-	c := &Cluster{}
+	c := &Cluster{rules: map[string]int{}}
 	for _, w := range cfg.Workloads {
 		if w.Name == "" || c.workload(w.Name) != nil {
 			return nil, fmt.Errorf("reading workload %q: the name is missing, or given twice", w.Name)
@@ -105,10 +106,14 @@ func (c *Cluster) handle(e Event) {
 		if !c.down {
 			c.cron.restart(c.now)
 		}
-	case SetScale, Restart, KillPod:
+	case SetScale, Restart, KillPod, SetRule:
 		c.command(e)
 	case Shutdown:
 		c.shutdown()
+	case Ruled:
+		if p := c.find(e.Pod); p != nil && e.Err != "" {
+			c.tell(p, record.RuleFailed, e.Err, 0)
+		}
 	case Signaled:
 		if p := c.find(e.Pod); p != nil && c.down && e.Err == "" {
 			p.exited = true // it has told its end
@@ -129,6 +134,21 @@ func (c *Cluster) command(e Event) {
 		c.act(Action{Kind: Rollout, Workload: e.Workload})
 	case KillPod:
 		c.kill(e.Workload, e.N == 1)
+	case SetRule:
+		c.rules[e.Workload] = max(c.rules[e.Workload], e.N)
+		for _, p := range c.pods {
+			if p.Workload == e.Workload && p.Running {
+				c.tellRule(p)
+			}
+		}
+	}
+}
+
+// tellRule tells a pod that runs the rules in force. Its Deployment knows those
+// of the beginning alone: to change it would be a rollout.
+func (c *Cluster) tellRule(p *sighted) {
+	if n := c.rules[p.Workload]; n > 0 && !p.Terminating && !p.evicted {
+		c.act(Action{Kind: Rule, N: n, Pod: p.Instance, Workload: p.Workload})
 	}
 }
 
@@ -198,6 +218,7 @@ func (c *Cluster) see(e Event) {
 		if !p.Running && !p.exited {
 			p.Running = true
 			c.tell(p, record.ContainerStart, "", 0)
+			c.tellRule(p)
 		}
 	case ReadySeen:
 		c.toggle(p, &p.Ready, e.OK, record.PodReady, record.PodNotReady)

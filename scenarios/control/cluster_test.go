@@ -92,6 +92,23 @@ func TestClusterScalesAndRolls(t *testing.T) {
 	require.Equal(t, []control.Action{{Kind: control.Scale, Workload: "b"}, {Kind: control.Rollout, Workload: "b"}}, orders)
 }
 
+// Those that run are told, those that come later when they start, and those
+// that go not any more.
+func TestClusterTellsRules(t *testing.T) {
+	c := cluster(t)
+	told(c, 0, append(up("b-1"), up("b-2")...)...)
+	told(c, sec(1), control.Event{Kind: control.DeletionSeen, Pod: pod("b-1", 1)})
+	rule := func(name string) control.Action {
+		return control.Action{Kind: control.Rule, N: 2, Pod: pod(name, 1), Workload: "b"}
+	}
+	_, orders := told(c, sec(2), control.Event{Kind: control.SetRule, Workload: "b", N: 2})
+	require.Equal(t, []control.Action{rule("b-2")}, orders)
+	_, orders = told(c, sec(3), up("b-3")...)
+	require.Equal(t, []control.Action{rule("b-3")}, orders)
+	notes, _ := told(c, sec(4), control.Event{Kind: control.Ruled, Pod: pod("b-3", 1)}, control.Event{Kind: control.Ruled, Pod: pod("b-2", 1), Err: "deaf"})
+	require.Equal(t, []record.Kind{record.RuleFailed}, notes)
+}
+
 func TestClusterKills(t *testing.T) {
 	c := cluster(t)
 	told(c, 0, append(up("b-1"), up("b-2")...)...)

@@ -145,6 +145,12 @@ func (a *api) logTail(ctx context.Context, namespace, pod string, previous bool)
 	return strings.TrimSpace(string(b))
 }
 
+// post sends body to a pod's port, through the cluster's API.
+func (a *api) post(ctx context.Context, namespace, pod string, port int, path string, body []byte) error {
+	return a.core.Post().Namespace(namespace).Resource("pods").Name(fmt.Sprintf("%s:%d", pod, port)).
+		SubResource("proxy").Suffix(path).SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Error()
+}
+
 // loadClient reaches the load pod through the cluster's API: the way that is
 // open wherever kubectl works.
 func (a *api) loadClient(namespace string) *collect.Client {

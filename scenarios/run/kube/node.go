@@ -14,9 +14,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/collect"
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 )
 
@@ -41,13 +43,18 @@ type node struct {
 // Do implements run.Node.
 func (n *node) Do(ctx context.Context, a control.Action, done func(control.Event)) {
 	answer := control.Event{Op: a.Op, Pod: a.Pod, Kind: control.Acked}
-	if a.Kind == control.Signal {
+	switch a.Kind {
+	case control.Signal:
 		answer.Kind = control.Signaled
+	case control.Rule:
+		answer.Kind = control.Ruled
 	}
 	n.busy.Go(func() {
 		if err := n.do(ctx, a); err != nil {
 			answer.Err = err.Error()
-			n.fail(err)
+			if a.Kind != control.Rule { // the ledger judges what that means
+				n.fail(err)
+			}
 		}
 		done(answer)
 	})
@@ -69,8 +76,38 @@ func (n *node) do(ctx context.Context, a control.Action) error {
 		return s.api.restart(ctx, s.namespace, a.Workload, time.Now())
 	case control.Signal:
 		return n.signal(ctx, a)
+	case control.Rule:
+		return n.rule(ctx, a)
 	}
-	return nil
+	return fmt.Errorf("carrying out %q: a cluster has no such action", a.Kind)
+}
+
+const (
+	ruleEvery = 200 * time.Millisecond // a container that has just started does not listen yet
+	ruleFor   = 9 * time.Second
+)
+
+// rule tells a pod changed rules, again and again until it has acknowledged
+// them or is gone.
+func (n *node) rule(ctx context.Context, a control.Action) error {
+	i := slices.IndexFunc(n.stage.p.Workloads, func(w plan.Workload) bool { return w.Name == a.Workload })
+	o, ok := n.stage.p.Ruled(a.Workload, a.N)
+	if i < 0 || !ok {
+		return fmt.Errorf("rules of version %d are not in the plan", a.N)
+	}
+	rules := settings.Rules{Schema: settings.RulesSchema, Version: a.N, Warmup: o.Warmup}
+	ctx, stop := context.WithTimeout(ctx, ruleFor)
+	defer stop()
+	for {
+		err := n.stage.api.post(ctx, n.stage.namespace, a.Pod.Pod, n.stage.p.Workloads[i].Settings.AdminPort, settings.RulesPath, rules.JSON())
+		if err == nil {
+			return nil
+		}
+		now, _ := n.instance(a.Pod.Pod)
+		if pauseFor(ctx, ruleEvery) != nil || now != a.Pod {
+			return fmt.Errorf("telling %s the rules of version %d: %w", a.Pod, a.N, err)
+		}
+	}
 }
 
 // signal is a word to the service itself: a container's first process cannot
@@ -186,6 +223,9 @@ func (n *node) seeBase(p *podView) {
 
 func (n *node) losePod(u *unstructured.Unstructured) {
 	if i, ok := n.instance(u.GetName()); ok {
+		n.mu.Lock()
+		delete(n.current, u.GetName())
+		n.mu.Unlock()
 		n.inbox.Event(control.Event{Kind: control.PodGone, Pod: i})
 	}
 }
