@@ -74,6 +74,11 @@ type SummaryArm struct {
 	StaleRouteMs       *float64              `json:"staleRouteMs"` // null: not measured
 	LatencyMs          SummaryLatency        `json:"latencyMs"`    // from due to done, of ok requests
 	ServiceMs          SummaryLatency        `json:"serviceMs"`    // from sent to done
+
+	// Of coming online; null: not measured.
+	EarlyRequests         *int            `json:"earlyRequests"`         // sent to an instance before its registration was acknowledged
+	ReadyBeforeRegistered *int            `json:"readyBeforeRegistered"` // instances
+	OnlineLatencyMs       *SummaryLatency `json:"onlineLatencyMs"`       // of requests due while an instance came online
 }
 
 // SummaryLatency is quantiles in milliseconds.
@@ -162,10 +167,15 @@ func summarizeArm(l *ledger.Ledger, a ledger.Arm) SummaryArm {
 		ByWindow: orNone(a.ByWindow), MaskedByHop: orNone(a.MaskedByHop), Received: orNone(a.Received),
 		Unexplained: a.Unexplained, LossUpper95: significant(a.LossUpper95), ReleaseLossUpper95: significant(a.ReleaseLossUpper95),
 		MaxSuccessGapMs: ms(a.MaxSuccessGap), LatencyMs: summarizeLatency(a.Response), ServiceMs: summarizeLatency(a.Service),
+		EarlyRequests: a.EarlyRequests, ReadyBeforeRegistered: a.ReadyBeforeRegistered,
 	}
 	if staleKnown(l, a) {
 		v := ms(a.StaleRoute)
 		out.StaleRouteMs = &v
+	}
+	if a.Online != nil {
+		v := summarizeLatency(*a.Online)
+		out.OnlineLatencyMs = &v
 	}
 	return out
 }
