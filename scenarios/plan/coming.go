@@ -124,6 +124,48 @@ func (c *Coming) flow(rate float64, patience time.Duration) {
 	}
 }
 
+// online prints how instances come, where that is not at once.
+func (pr printer) online() {
+	var rows []string
+	for _, w := range pr.p.Workloads {
+		if words := comes(w); len(words) > 0 {
+			rows = append(rows, w.Name+"\t"+strings.Join(words, ", "))
+		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	pr.f("\nhow a new instance comes online\n")
+	pr.table(rows...)
+}
+
+func comes(w Workload) []string {
+	var words []string
+	o := w.Settings.Online
+	if o.StartUp > 0 {
+		words = append(words, "listens after "+rounded(o.StartUp))
+	}
+	switch {
+	case o.HealthPath != "":
+		words = append(words, fmt.Sprintf("registers when %s answers, asked each %s", o.HealthPath, rounded(o.HealthEvery)))
+	case o.Delay > 0:
+		words = append(words, "registers "+rounded(o.Delay)+" later")
+	}
+	if o.Early {
+		words = append(words, "registers as soon as its process runs: too early")
+	}
+	if o.Warmup.Window > 0 {
+		words = append(words, "warms up by "+curveWords(o.Warmup))
+	}
+	if k := w.Settings.Work; k.ColdCost > 0 && k.ColdCount > 0 {
+		words = append(words, fmt.Sprintf("is cold: the first request costs %s more, until %d are served", rounded(k.ColdCost), k.ColdCount))
+	}
+	if len(words) > 0 && w.Cold {
+		words = append(words, "and those that the run begins with are new, too")
+	}
+	return words
+}
+
 // coming prints the arithmetic of new instances.
 func (pr printer) coming() {
 	var rows []string

@@ -112,6 +112,9 @@ func (c *compiler) online(w manifests.Workload, d spec.Difference, r rule) setti
 	s := w.Switches
 	o := settings.Online{Early: d.Registers == "too-early"}
 	c.register(&o, w, r)
+	if o.Early && o.HealthPath != "" {
+		c.warn("spec.set."+w.Name+".registers", fmt.Sprintf("%s registers when %s answers, which is when it can serve: too-early does nothing", w.Name, o.HealthPath), "leave the health path out")
+	}
 	o.Warmup = c.warmup(w, r)
 	if d.Delay > 0 {
 		o.Delay = time.Duration(d.Delay)

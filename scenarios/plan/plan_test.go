@@ -294,6 +294,23 @@ func TestBringUp(t *testing.T) {
 	require.Equal(t, 30*time.Second, p.BringUp(true), "a's two rounds")
 }
 
+// TestHowInstancesComeIsPrinted, where it is not at once.
+func TestHowInstancesComeIsPrinted(t *testing.T) {
+	require.NotContains(t, compiled(t, minimal(""), Options{}).String(), "comes online")
+	text := compiled(t, minimal(`  set:
+    spring-cloud-c: {begins: cold, startUp: 3s, delay: 20s, coldCost: 500ms, coldCount: 100}
+    spring-cloud-b: {registers: too-early, startUp: 2s}
+  governance: [{online: spring-cloud-a, version: base, healthPath: /up, window: 60s}]
+`), Options{}).String()
+	require.Contains(t, text, "spring-cloud-a  registers when /up answers, asked each 5s, warms up by power 2 over 1m\n")
+	require.Contains(t, text, "spring-cloud-b  listens after 2s, registers as soon as its process runs: too early\n")
+	require.Contains(t, text, "spring-cloud-c  listens after 3s, registers 20s later, is cold: the first request costs 500ms more, until 100 are served, and those that the run begins with are new, too\n")
+
+	p := compiled(t, minimal("  set: {spring-cloud-a: {registers: too-early}}\n  governance: [{online: spring-cloud-a, version: base, healthPath: /up}]\n"), Options{})
+	require.Len(t, p.Warnings, 1)
+	require.Contains(t, p.Warnings[0].Text, "too-early does nothing")
+}
+
 // TestAlone: a warm-up beside nobody does nothing, and is told.
 func TestAlone(t *testing.T) {
 	text := "  governance: [{online: spring-cloud-c, window: 60s}]\n"

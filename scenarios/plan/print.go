@@ -23,6 +23,7 @@ func (p *Plan) String() string {
 	pr := printer{p: p, w: &b}
 	pr.head()
 	pr.topology()
+	pr.online()
 	pr.timeline()
 	pr.load()
 	pr.arithmetic()
