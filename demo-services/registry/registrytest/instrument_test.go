@@ -74,6 +74,7 @@ func TestTable(t *testing.T) {
 			{ID: "01", Check: "a", Outcome: "ok"},
 			{ID: "02", Check: "b", Outcome: "failed"},
 		}},
+		registrytest.Column{},
 	)
 	require.Equal(t, strings.TrimSpace(`
 | # | check | measured | one, ms | two, ms |

@@ -56,8 +56,10 @@ func (c Column) Pushes() []time.Duration {
 	return all
 }
 
-// Table is check × target × milliseconds, in markdown.
+// Table is check × target × milliseconds, in markdown. A column without a name
+// is one that there was no server for: it is left out.
 func Table(columns ...Column) string {
+	columns = slices.DeleteFunc(slices.Clone(columns), func(c Column) bool { return c.Name == "" })
 	var b strings.Builder
 	head, rule := "| # | check | measured |", "|---|---|---|"
 	for _, c := range columns {
