@@ -9,6 +9,8 @@ package settings
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -177,7 +179,28 @@ func Parse(b []byte) (Document, error) {
 	if d.Schema != Schema {
 		return d, fmt.Errorf("reading settings: schema %q, want %q", d.Schema, Schema)
 	}
+	if err := d.Check(); err != nil {
+		return d, fmt.Errorf("reading settings: %w", err)
+	}
 	return d, nil
+}
+
+// Check refuses words that are none of the constants above: a service that
+// took one for its default would be another than the one that was asked for.
+func (d Document) Check() error {
+	for _, c := range []struct {
+		what, word string
+		known      []string
+	}{
+		{"way to go offline", d.Offline.Mode, []string{Lossless, DeregisterFirst, CloseFirst, Kill, Reject}},
+		{"cache", d.Consumer.Cache, []string{CachePush, CachePoll30, CacheTTL35}},
+		{"balancer", d.Consumer.Balancer, []string{RoundRobin, Random}},
+	} {
+		if c.word != "" && !slices.Contains(c.known, c.word) {
+			return fmt.Errorf("unknown %s %q: one of %s", c.what, c.word, strings.Join(c.known, ", "))
+		}
+	}
+	return nil
 }
 
 // JSON writes it.

@@ -125,7 +125,7 @@ func (f *serviceFlags) document(role, fromEnv string) (settings.Document, error)
 	if d.Offline.Mode == settings.Lossless {
 		d.MSE = settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199}
 	}
-	return d, nil
+	return d, d.Check()
 }
 
 // runService lives until it has left. The command's own context is not its
