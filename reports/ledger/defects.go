@@ -248,7 +248,7 @@ func (b *books) notes() []Note {
 			text = "fault: " + e.Text
 		case record.ContainerStart:
 			if e.Instance.Incarnation > 1 {
-				text = fmt.Sprintf("its container was started again, for the %d. time", e.Instance.Incarnation)
+				text = fmt.Sprintf("its container was started again: start %d", e.Instance.Incarnation)
 			}
 		}
 		if text != "" && e.At < b.w.end {

@@ -67,6 +67,25 @@ func TestPredictionSharesByTheList(t *testing.T) {
 	require.LessOrEqual(t, a.PredictedHigh-a.PredictedLow, 8)
 }
 
+// A consumer that was told hears before the registry pushes, and one that
+// never hears goes on until the load ends.
+func TestPredictionEndsWhenTheConsumerHears(t *testing.T) {
+	s := newSim(6 * time.Second)
+	b := s.deregisterFirst("b-1", sec(2), push)
+	a := s.lives["a-1"]
+	s.event(record.Event{At: b.closed + 100_000, Kind: record.MarkSet, Instance: a.inst, Workload: a.workload, Peer: b.inst.String(), Text: "notice"})
+	told := s.run().arm("base")
+	require.LessOrEqual(t, told.PredictedLow, 5)
+	require.LessOrEqual(t, told.PredictedHigh, 8, told.PredictionWhy)
+	require.GreaterOrEqual(t, told.PredictedHigh, 5)
+
+	s = newSim(6 * time.Second)
+	s.deregisterFirst("b-1", sec(2), never)
+	l := s.run().arm("base")
+	require.Greater(t, l.PredictedLow, 180, l.PredictionWhy)
+	require.Contains(t, l.PredictionWhy, "never heard")
+}
+
 // Where consumers tell nothing of their lists, the registry's acknowledgement
 // has to do.
 func TestHeardByPush(t *testing.T) {
