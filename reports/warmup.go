@@ -40,15 +40,14 @@ func curveName(c float64) string {
 func Kept(w ledger.Warmup) string {
 	e := w.Exponent
 	switch {
-	case e == nil && w.Fit != nil && w.Fit.Agrees(ledger.FitAlpha) && w.Declared == 0:
-		return "its shares follow the curve that was declared (" + p(w.Fit.Upper) + ")"
+	case w.Declared == 0 && w.Fit != nil && w.Fit.Agrees(ledger.FitAlpha):
+		return "the shares follow the curve that was declared, " + p(w.Fit.Upper)
+	case w.Declared == 0 && w.Fit != nil:
+		return "the shares do not follow the curve that was declared, " + p(w.Fit.Upper)
 	case e == nil:
 		return "not measured: " + w.Unmeasured
 	}
 	s := fmt.Sprintf("the exponent is %.2f, 95 %% interval %.2f–%.2f", e.Value, e.Low, e.High)
-	if w.Declared == 0 {
-		return s + ", where the model has none of its own"
-	}
 	if !e.Contains(w.Declared) {
 		return s + ": not " + curveName(w.Declared) + ", as was declared"
 	}
@@ -92,7 +91,7 @@ func Evidence(w ledger.Warmup) []string {
 		if s.P < ledger.FitAlpha {
 			verdict = "a step at its end"
 		}
-		add("%s: %+.1f points of share, 95 %% interval %+.1f to %+.1f", verdict, 100*s.Size, 100*s.Low, 100*s.High)
+		add("%s: %s points of share, 95 %% interval %s to %s", verdict, signed(100*s.Size), signed(100*s.Low), signed(100*s.High))
 	}
 	if f := w.Fair; f != nil {
 		verdict := "the warm ones share alike"
@@ -113,6 +112,8 @@ func Evidence(w ledger.Warmup) []string {
 	}
 	return out
 }
+
+func signed(v float64) string { return strings.Replace(fmt.Sprintf("%+.1f", v), "-", "−", 1) }
 
 // p is a probability as statistics tell it.
 func p(v float64) string {

@@ -29,23 +29,35 @@ func online(a *ledger.Arm, m expect.Metric) (figure, string) {
 	return figure{value: float64(*n)}, ""
 }
 
-// warmed is a figure of all warm-ups of an arm together. Those of one run are
-// declared alike, or they cannot be told by one figure.
+// warmed is a figure of all warm-ups of an arm together, but for those that were
+// cut short. Those of one run are declared alike, or they cannot be told by one
+// figure; and too few requests tell no exponent, however wide its interval.
 func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 	var all []curve.Bucket
 	var first *ledger.Warmup
+	cut, requests, needed := "", 0, 0
 	for i := range l.Warmups {
 		w := &l.Warmups[i]
 		if !slices.Contains(w.Arms, a.Name) || len(w.Buckets) == 0 {
 			continue
 		}
+		if w.Cut {
+			cut = fmt.Sprintf("%s: %s", w.Instance, w.Unmeasured)
+			continue
+		}
+		requests, needed = requests+w.Requests, max(needed, w.Needed)
 		if first = cmp.Or(first, w); w.Model != first.Model || w.Curve != first.Curve || w.Window != first.Window {
 			return figure{}, fmt.Sprintf("%s and %s warmed up by different rules", first.Instance, w.Instance)
 		}
 		all = append(all, w.Buckets...)
 	}
-	if first == nil {
+	switch {
+	case first == nil && cut != "":
+		return figure{}, cut
+	case first == nil:
 		return figure{}, "no instance of arm " + a.Name + " was seen to warm up under load"
+	case m == expect.Exponent && requests < needed:
+		return figure{}, fmt.Sprintf("%d requests came while it warmed up; to tell its exponent from those beside it takes %d", requests, needed)
 	}
 	switch m {
 	case expect.Exponent:

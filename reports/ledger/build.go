@@ -244,8 +244,7 @@ func (b *books) follow(s *streamBook, r *record.Request, sec *Second) {
 				callee := b.w.life(c.Callee)
 				b.w.addressed(callee, h.Instance, arm, c.At)
 				b.early(s, callee, c.At)
-				b.decided(h.Instance, c)
-				b.hits(r.Trail[i:])
+				b.decided(r.Trail[i:])
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -17,6 +16,8 @@ type Finding struct {
 	// Unmeasured is why nothing, or not the exponent, could be measured; "" is
 	// that it was.
 	Unmeasured string
+	// Cut: not all of it was seen, or its rule was changed meanwhile.
+	Cut bool
 	// Declared is the exponent that was asked for; 0 where the model has none,
 	// or rounds so coarsely that it does not show.
 	Declared float64
@@ -56,7 +57,7 @@ func Neighbours(c float64) []float64 {
 }
 
 // find reads a warm-up's buckets.
-func find(w Warmup) Finding {
+func find(w Warmup, changed bool) Finding {
 	f := Finding{Declared: declared(w)}
 	within := slices.DeleteFunc(slices.Clone(w.Buckets), func(b curve.Bucket) bool { return b.From >= 1 })
 	most, alone := 0, true
@@ -74,12 +75,14 @@ func find(w Warmup) Finding {
 		}
 	}
 	switch {
+	case changed:
+		f.Cut, f.Unmeasured = true, "its rule was changed while it warmed up"
 	case f.Requests == 0:
 		f.Unmeasured = "nobody who tells its list called it while it warmed up"
 	case alone:
 		f.Unmeasured = "it was alone: beside no other instance, a warm-up does nothing"
 	case w.Seen < 1:
-		f.Unmeasured = fmt.Sprintf("only %.0f %% of its window was seen: the load ended, or the instance went", math.Floor(100*w.Seen))
+		f.Cut, f.Unmeasured = true, fmt.Sprintf("only %.0f %% of its window was seen: the load ended, or the instance went", math.Floor(100*w.Seen))
 	}
 	if f.Unmeasured == "" {
 		f.measure(w, within)
@@ -138,9 +141,7 @@ func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape) {
 		}
 		f.By = append(f.By, c)
 	}
-	slices.SortFunc(f.By, func(a, b WarmupConsumer) int {
-		return cmp.Or(strings.Compare(a.Consumer, b.Consumer))
-	})
+	slices.SortFunc(f.By, func(a, b WarmupConsumer) int { return strings.Compare(a.Consumer, b.Consumer) })
 }
 
 // declared is the exponent of w's model, 0 if it has none that counts could
@@ -148,7 +149,7 @@ func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape) {
 func declared(w Warmup) float64 {
 	m, err := warmup.Find(w.Model)
 	switch {
-	case err != nil || m.Defect != "" || m.Hold > 0 || m.Parameter != "" && m.Parameter != "exponent":
+	case err != nil || m.Hold > 0 || m.Parameter != "" && m.Parameter != "exponent":
 		return 0
 	case m.Parameter == "":
 		return 1

@@ -78,14 +78,7 @@ type warmBook struct {
 	service string
 	told    host
 	start   record.Micros
-	hits    map[record.Instance][]decision
 	sketch  sketch
-}
-
-// decision is one pick of a consumer.
-type decision struct {
-	at     record.Micros
-	callee record.Instance
 }
 
 func (w *warmBook) window() time.Duration { return w.told.Warmup.Window }
@@ -137,18 +130,9 @@ func (b *books) warming(service string, h host) {
 	if slices.ContainsFunc(b.beside[service], func(o *warmBook) bool { return o.told == h }) {
 		return
 	}
-	w := &warmBook{life: b.w.life(who), service: service, told: h, start: start, hits: map[record.Instance][]decision{}}
+	w := &warmBook{life: b.w.life(who), service: service, told: h, start: start}
 	w.frame(b.w.end)
 	b.beside[service] = append(b.beside[service], w)
-}
-
-// decided books a pick with the warm-ups that it was made beside.
-func (b *books) decided(caller record.Instance, c *record.Call) {
-	for _, w := range b.beside[c.Service] {
-		if c.At >= w.start && c.At < w.at(warmBuckets*warmUntil) && c.Tag == w.told.Tag {
-			w.hits[caller] = append(w.hits[caller], decision{c.At, c.Callee})
-		}
-	}
 }
 
 // warmups closes them.
@@ -166,14 +150,15 @@ func (b *books) warmups() []Warmup {
 					one.Arms = append(one.Arms, a.Name)
 				}
 			}
-			for consumer, hits := range w.hits {
+			b.draw(w, &one)
+			for consumer, hits := range w.sketch.byCaller() {
 				one.Buckets = append(one.Buckets, b.buckets(w, service, consumer, hits)...)
 			}
 			slices.SortFunc(one.Buckets, func(x, y curve.Bucket) int {
 				return cmp.Or(cmp.Compare(x.From, y.From), strings.Compare(x.Consumer, y.Consumer))
 			})
-			b.draw(w, &one)
-			one.Finding = find(one)
+			changed := slices.ContainsFunc(all, func(o *warmBook) bool { return o != w && o.told.Instance == w.told.Instance })
+			one.Finding = find(one, changed)
 			out = append(out, one)
 		}
 	}
@@ -184,7 +169,7 @@ func (b *books) warmups() []Warmup {
 }
 
 // buckets are those of one consumer in which nothing changed for it.
-func (b *books) buckets(w *warmBook, service string, consumer record.Instance, hits []decision) []curve.Bucket {
+func (b *books) buckets(w *warmBook, service string, consumer record.Instance, hits []hit) []curve.Bucket {
 	var out []curve.Bucket
 	for i := range int(warmBuckets * warmUntil) {
 		from, to := w.at(i), w.at(i+1)

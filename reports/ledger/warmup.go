@@ -73,9 +73,9 @@ func (w *warmBook) frame(end record.Micros) {
 	w.sketch = sketch{from: w.start.Add(-lead), to: min(w.at(warmBuckets*warmUntil), end), width: width}
 }
 
-// hits books the call of a trail's first hop with the pictures of the warm-ups
-// that it was made beside.
-func (b *books) hits(t record.Trail) {
+// decided books the call of a trail's first hop, which its consumer decided,
+// with the warm-ups that it was made beside.
+func (b *books) decided(t record.Trail) {
 	c := t[0].Call
 	for _, w := range b.beside[c.Service] {
 		s := &w.sketch
@@ -84,6 +84,15 @@ func (b *books) hits(t record.Trail) {
 		}
 		s.hits = append(s.hits, hit{at: c.At, caller: t[0].Instance, callee: c.Callee, took: t[0].Took, failed: c.Class != ""})
 	}
+}
+
+// byCaller parts what was decided by who did.
+func (s *sketch) byCaller() map[record.Instance][]hit {
+	out := map[record.Instance][]hit{}
+	for _, h := range s.hits {
+		out[h.caller] = append(out[h.caller], h)
+	}
+	return out
 }
 
 // draw fills in what the picture of a warm-up shows.

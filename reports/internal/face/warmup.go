@@ -61,9 +61,6 @@ func Stamps(w ledger.Warmup, near time.Duration) []Stamp {
 func WarmupsHeadline(l *ledger.Ledger) string {
 	if len(l.Warmups) == 1 {
 		w := l.Warmups[0]
-		if w.Exponent == nil {
-			return ShortPod(w.Instance) + ": " + reports.Kept(w)
-		}
 		return ShortPod(w.Instance) + ": " + strings.TrimPrefix(reports.Kept(w), "the ")
 	}
 	kept, unknown := 0, 0
@@ -86,10 +83,8 @@ func WarmupsHeadline(l *ledger.Ledger) string {
 func WarmupShort(w ledger.Warmup) string {
 	name := ShortPod(w.Instance)
 	switch e := w.Exponent; {
-	case e == nil:
+	case e == nil || w.Declared == 0:
 		return name + ": " + reports.Kept(w)
-	case w.Declared == 0:
-		return fmt.Sprintf("%s: exponent %.2f (%.2f–%.2f)", name, e.Value, e.Low, e.High)
 	default:
 		return fmt.Sprintf("%s: exponent %.2f (%.2f–%.2f), declared %g", name, e.Value, e.Low, e.High, w.Declared)
 	}

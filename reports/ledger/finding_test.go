@@ -1,0 +1,142 @@
+package ledger
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+)
+
+func TestAWarmUpIsFoundToBeKept(t *testing.T) {
+	s, _ := cameOnline()
+	w := s.run().Warmups[0]
+	require.Empty(t, w.Unmeasured)
+	require.Equal(t, 2.0, w.Declared)
+	require.True(t, w.Exponent.Contains(2))
+	for _, other := range Neighbours(2) {
+		require.False(t, w.Exponent.Contains(other))
+	}
+	require.True(t, w.Fit.Agrees(FitAlpha))
+	require.True(t, w.Fit.Regular(FitAlpha), "the consumers take turns")
+	require.True(t, w.Fair.Agrees(FitAlpha))
+	require.InDelta(t, 0, w.Step.Size, 0.02)
+	require.True(t, w.Governed.Contains(1))
+	require.Zero(t, w.Missing)
+	require.Len(t, w.By, 4)
+	require.Greater(t, w.Requests, w.Needed)
+	holds, known := w.Holds()
+	require.True(t, known && holds)
+}
+
+func TestPictureHoldsEveryCall(t *testing.T) {
+	s, fresh := cameOnline()
+	l := s.run()
+	w := l.Warmups[0]
+	require.Equal(t, []record.Instance{{Pod: "c-1", Incarnation: 1}}, w.Beside)
+	require.Equal(t, 9800*time.Millisecond, w.Listening.Round(time.Millisecond))
+	require.Equal(t, 10*time.Second, *w.Registered)
+	require.Equal(t, 11*time.Second, *w.Ready)
+	require.Equal(t, 50*time.Second, *w.Warm)
+	sent, got, before := 0, 0, 0
+	for i, b := range w.Bins {
+		if i > 0 {
+			require.Equal(t, w.Bins[i-1].To, b.From)
+		}
+		require.Equal(t, b.Sent, b.Got+b.Others[0])
+		if b.To <= w.Start {
+			before++
+			require.Zero(t, b.Expected, "nobody knows it")
+			require.Zero(t, b.High)
+		} else if b.From >= w.Start+time.Second {
+			require.InDelta(t, b.Expected, float64(b.Got), 4, "four consumers take turns: each is off by less than one")
+			require.LessOrEqual(t, b.Low, b.Expected)
+			require.GreaterOrEqual(t, b.High, b.Expected)
+		}
+		sent, got = sent+b.Sent, got+b.Got
+	}
+	require.Equal(t, 4, before, "a tenth of the window")
+	require.Equal(t, 54*200, sent, "every call from 6 s to 60 s")
+	all := 0
+	for _, i := range l.Instances {
+		if i.Instance == fresh.inst {
+			for _, n := range i.PerSecond[:60] {
+				all += n
+			}
+		}
+	}
+	require.InDelta(t, all, got, 2, "but for those that are on their way at the edge")
+}
+
+func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
+	for why, stage := range map[string]func(s *sim, fresh *simLife){
+		"only 50 % of its window was seen: the load ended, or the instance went": func(s *sim, fresh *simLife) {
+			s.tell(fresh, sec(30), record.PodDeleted)
+		},
+		"only 75 % of its window was seen: the load ended, or the instance went": func(s *sim, _ *simLife) {
+			s.event(record.Event{At: sec(40), Kind: record.LoadEnd})
+		},
+		"its rule was changed while it warmed up": func(s *sim, _ *simLife) {
+			s.retold(func(h map[string]any) { h["warmup"].(map[string]any)["window"] = 20e9 })
+		},
+		"nobody who tells its list called it while it warmed up":         func(s *sim, _ *simLife) { s.spoil = func(r *record.Request) { r.Trail = nil } },
+		"it was alone: beside no other instance, a warm-up does nothing": func(s *sim, _ *simLife) { s.shown(1, 2) },
+		"380 requests came within the window; to tell an exponent of 2 from its neighbours takes 509": func(s *sim, _ *simLife) {
+			for i := range s.in.Plan.Streams {
+				s.in.Plan.Streams[i].Rate = 5
+			}
+		},
+	} {
+		t.Run(why, func(t *testing.T) {
+			s, fresh := cameOnline()
+			stage(s, fresh)
+			w := s.run().Warmups[0]
+			require.Nil(t, w.Exponent)
+			require.Equal(t, why, w.Unmeasured)
+			_, known := w.Holds()
+			require.False(t, known)
+		})
+	}
+}
+
+// retold adds, at 30 s, lists in which the fresh one is told otherwise.
+func (s *sim) retold(change func(host map[string]any)) {
+	for _, e := range s.in.Events {
+		var hosts []map[string]any
+		if e.Kind != record.ListSeen || json.Unmarshal(e.Data, &hosts) != nil || e.At < sec(1) {
+			continue
+		}
+		change(hosts[1])
+		e.At = sec(30)
+		e.Data, _ = json.Marshal(hosts)
+		s.in.Events = append(s.in.Events, e)
+	}
+}
+
+// shown makes the lists of after the start show hosts from one to another only.
+func (s *sim) shown(from, to int) {
+	for i, e := range s.in.Events {
+		var hosts []json.RawMessage
+		if e.Kind == record.ListSeen && e.At > sec(1) && json.Unmarshal(e.Data, &hosts) == nil {
+			s.in.Events[i].Data, _ = json.Marshal(hosts[from:to])
+		}
+	}
+}
+
+func TestDeclaredExponent(t *testing.T) {
+	for _, c := range []struct {
+		model string
+		curve float64
+		want  float64
+	}{{"", 0, 1}, {"linear", 0, 1}, {"dubbo", 0, 1}, {"power", 0, 2}, {"power", 3, 3}, {"sermant", 0, 2}, {"sermant-skew", 2, 2}, {"envoy", 1, 0}, {"polaris", 1, 0}, {"unheard-of", 2, 0}} {
+		require.Equal(t, c.want, declared(Warmup{Model: c.model, Curve: c.curve}), c.model)
+	}
+}
+
+func TestNeighbours(t *testing.T) {
+	for c, want := range map[float64][]float64{1: {2}, 2: {1, 3}, 1.5: {1, 2}, 0.5: {1}, 5: {4, 6}} {
+		require.Equal(t, want, Neighbours(c), c)
+	}
+}
