@@ -6,13 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/manifests/input"
 	"zeroloss/reports"
 	"zeroloss/reports/gate"
 	"zeroloss/scenarios"
@@ -28,6 +31,7 @@ type runFlags struct {
 	runtime string
 	out     string
 	repeat  int
+	stdin   []byte // what was read of it, for the next repetition
 	atMost  time.Duration
 	json    bool
 }
@@ -58,6 +62,10 @@ func (f *runFlags) run(ctx context.Context, env Env, args []string) error {
 	if err := f.checkRun(); err != nil {
 		return inputError(err)
 	}
+	env, err := f.rereadable(env, args)
+	if err != nil {
+		return err
+	}
 	c, err := f.compile(env, args)
 	if err != nil {
 		return err
@@ -79,7 +87,7 @@ func (f *runFlags) run(ctx context.Context, env Env, args []string) error {
 		}
 		return ofVerdict(r.Result.Verdict)
 	}
-	return f.repeated(ctx, env, c)
+	return f.repeated(ctx, env, args)
 }
 
 func (f *runFlags) checkRun() error {
@@ -220,16 +228,38 @@ func shown(path string) string {
 // repeatSchema is the format of what --repeat prints.
 const repeatSchema = "zeroloss.repeat/v1"
 
-// repeated runs several times, each into a directory of its own; the worst
-// verdict wins.
-func (f *runFlags) repeated(ctx context.Context, env Env, c *scenarios.Prepared) error {
+// rereadable lets each repetition read standard input again, if it is the
+// scenario or a manifest.
+func (f *runFlags) rereadable(env Env, args []string) (Env, error) {
+	if f.repeat == 1 || !slices.Contains(slices.Concat(args, f.files), "-") {
+		return env, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(env.Stdin, input.MaxBytes+1))
+	if err != nil {
+		return env, inputError(fmt.Errorf("reading standard input: %w", err))
+	}
+	f.stdin = b
+	env.Stdin = bytes.NewReader(b)
+	return env, nil
+}
+
+// repeated runs several times, each into a directory of its own and with a
+// seed of its own, counted on from the first; the worst verdict wins.
+func (f *runFlags) repeated(ctx context.Context, env Env, args []string) error {
 	worst := gate.Pass
+	first := f.seed
 	var summaries []json.RawMessage
 	for i := range f.repeat {
 		fmt.Fprintf(env.Stderr, "run %d of %d\n", i+1, f.repeat)
 		out := ""
 		if f.out != "" {
 			out = fmt.Sprintf("%s-%d", f.out, i+1)
+		}
+		f.seed = first + uint64(i)
+		env.Stdin = bytes.NewReader(f.stdin)
+		c, err := f.compile(env, args)
+		if err != nil {
+			return err
 		}
 		r, err := f.once(ctx, env, c, out)
 		if err != nil {
