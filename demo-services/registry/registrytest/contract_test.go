@@ -26,6 +26,7 @@ func TestContract(t *testing.T) {
 				t.Skip("a real server takes a minute")
 			}
 			n := registrytest.StartNacos(t)
+			t.Logf("up after %v", n.Boot.Round(time.Millisecond))
 			t.Parallel()
 			its = hold(t, n.Target())
 			agree(t, its, delaysOf(t, n.PushLog()), n.Target().PushDelay)
