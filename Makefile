@@ -33,6 +33,9 @@ lint: ## gofmt, vet, staticcheck
 	go vet ./...
 	go tool staticcheck ./...
 
+e2e: ## in a kind cluster of two nodes, with a real Nacos; skips, and says why, where there is no engine
+	go test -tags e2e -count 1 -timeout 30m -v -run Kube ./e2e
+
 bench: build ## what the README's figures come from; ratios against a peer in the same run
 	@go test -tags bench -count 1 -timeout 60m -v -run Bench ./e2e
 
@@ -45,4 +48,4 @@ verify: build ## what is generated is up to date, and so are the modules
 	@go mod tidy -diff
 	@go mod verify
 
-.PHONY: help build scenario test sdk-oldest lint bench generate verify
+.PHONY: help build scenario test sdk-oldest lint e2e bench generate verify

@@ -24,3 +24,16 @@ func Replay(cfg Config, events []TimedEvent) ([]Action, error) {
 	}
 	return out, nil
 }
+
+// ReplayCluster is Replay for a run in a cluster.
+func ReplayCluster(cfg Config, events []TimedEvent) ([]Action, error) {
+	c, err := NewCluster(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("replaying: %w", err)
+	}
+	var out []Action
+	for _, e := range events {
+		out = append(out, c.Step(e.At, e.Event)...)
+	}
+	return out, nil
+}

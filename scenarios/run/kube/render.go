@@ -60,6 +60,7 @@ type Object map[string]any
 type Repair struct {
 	Object string // kind/name
 	Text   string
+	Line   int // of the object's document in the manifests; 0: it is in none
 }
 
 // Rendered is what a run applies, in the order of application.
@@ -98,6 +99,7 @@ func Render(p *plan.Plan, manifests []byte, o RenderOptions) (*Rendered, error) 
 		return nil, fmt.Errorf("rendering %q: %w", p.Scenario, err)
 	}
 	for _, d := range docs {
+		r.line = d.Line
 		var obj Object
 		if err := yaml.Unmarshal(d.Data, &obj); err != nil {
 			return nil, fmt.Errorf("rendering %q: %w", p.Scenario, err)
@@ -106,6 +108,7 @@ func Render(p *plan.Plan, manifests []byte, o RenderOptions) (*Rendered, error) 
 			return nil, fmt.Errorf("rendering %q: %s: %w", p.Scenario, id(obj), err)
 		}
 	}
+	r.line = 0
 	if err := r.complete(); err != nil {
 		return nil, fmt.Errorf("rendering %q: %w", p.Scenario, err)
 	}
@@ -117,10 +120,21 @@ type renderer struct {
 	p   *plan.Plan
 	o   RenderOptions
 	out *Rendered
+
+	line int // of the document at hand
 }
 
 func (r *renderer) repair(obj Object, format string, args ...any) {
-	r.out.Repairs = append(r.out.Repairs, Repair{Object: id(obj), Text: fmt.Sprintf(format, args...)})
+	r.out.Repairs = append(r.out.Repairs, Repair{Object: id(obj), Text: fmt.Sprintf(format, args...), Line: r.line})
+}
+
+// Findings is the repairs as a report lists them; file is the manifests'.
+func (r *Rendered) Findings(file string) []plan.Finding {
+	var out []plan.Finding
+	for _, x := range r.Repairs {
+		out = append(out, plan.Finding{File: file, Line: max(1, x.Line), Text: x.Object + ": " + x.Text})
+	}
+	return out
 }
 
 // object takes one of the manifests'.

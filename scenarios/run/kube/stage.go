@@ -17,6 +17,7 @@ import (
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/rundir"
 )
 
 // stage is the namespace of one run.
@@ -64,11 +65,25 @@ func (s *stage) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, x := range s.rendered.Repairs {
-		s.tell("%s: %s", x.Object, x.Text)
+	if err := s.tellRepairs(); err != nil {
+		return err
 	}
 	s.tell("waiting for the registry and the load pod in namespace %s", s.namespace)
 	return s.await(ctx)
+}
+
+// tellRepairs puts them into the run directory's plan, from which reports list
+// them. The plan itself is not ours to change.
+func (s *stage) tellRepairs() error {
+	for _, x := range s.rendered.Repairs {
+		s.tell("%s: %s", x.Object, x.Text)
+	}
+	p := *s.p
+	p.Repairs = append(slices.Clone(p.Repairs), s.rendered.Findings(rundir.ManifestsFile)...)
+	if err := s.o.Dir.WritePlan(&p); err != nil {
+		return fmt.Errorf("writing down the repairs: %w", err)
+	}
+	return nil
 }
 
 func registryName(p *plan.Plan) string {

@@ -1,0 +1,301 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/e2e-framework/klient"
+	"sigs.k8s.io/e2e-framework/pkg/env"
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+	"sigs.k8s.io/e2e-framework/pkg/features"
+	"sigs.k8s.io/kind/pkg/cluster"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/rundir"
+)
+
+// A cluster of two nodes, and what a run in it must show. `make e2e` runs it;
+// it needs a container engine and an image of kind's nodes, and takes about
+// ten minutes.
+
+// kindNodes is a control plane and a worker.
+const kindNodes = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{role: control-plane}, {role: worker}]\n"
+
+const cleanWithin = 30 * time.Second
+
+// nodeImage is that of kind's nodes, or the reason for there being none.
+func nodeImage(t *testing.T) string {
+	if err := exec.Command("docker", "version").Run(); err != nil {
+		t.Skipf("skipped: no container engine answers: docker version: %v", err)
+	}
+	image := os.Getenv("ZEROLOSS_NODE_IMAGE")
+	if image == "" {
+		out, err := exec.Command("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "kindest/node").Output()
+		require.NoError(t, err)
+		image, _, _ = strings.Cut(string(out), "\n")
+	}
+	if image == "" {
+		t.Skip("skipped: there is no image of kind's nodes here: docker pull kindest/node:v1.34.4, or set ZEROLOSS_NODE_IMAGE")
+	}
+	return image
+}
+
+// town is a cluster for tests, with what is not ours in it.
+type town struct {
+	name, kubeconfig string
+	client           klient.Client
+	env              env.Environment
+}
+
+// decoys are namespaces that look like ours and are not.
+var decoys = []corev1.Namespace{
+	{ObjectMeta: metav1.ObjectMeta{Name: "zeroloss-decoy"}},
+	{ObjectMeta: metav1.ObjectMeta{Name: "zeroloss-20260101-000000-0000", Labels: map[string]string{"app.kubernetes.io/managed-by": "zeroloss"}}},
+	{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"app.kubernetes.io/managed-by": "zeroloss", "zeroloss/run": "shop"}}},
+}
+
+func newTown(t *testing.T) *town {
+	image := nodeImage(t)
+	option, err := cluster.DetectNodeProvider()
+	require.NoError(t, err)
+	p := cluster.NewProvider(option)
+	w := &town{name: fmt.Sprintf("zl-e2e-%d", os.Getpid()), kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
+	t.Cleanup(func() { require.NoError(t, p.Delete(w.name, w.kubeconfig)) })
+	require.NoError(t, p.Create(w.name, cluster.CreateWithRawConfig([]byte(kindNodes)), cluster.CreateWithNodeImage(image),
+		cluster.CreateWithKubeconfigPath(w.kubeconfig), cluster.CreateWithWaitForReady(2*time.Minute)))
+	cfg := envconf.NewWithKubeConfig(w.kubeconfig)
+	w.client, w.env = cfg.Client(), env.NewWithConfig(cfg)
+	for _, d := range decoys {
+		require.NoError(t, w.client.Resources().Create(t.Context(), d.DeepCopy()))
+	}
+	return w
+}
+
+// onlyDecoys: nothing of ours is left, and nothing else is gone.
+func (w *town) onlyDecoys(t *testing.T) {
+	t.Helper()
+	var all corev1.NamespaceList
+	require.NoError(t, w.client.Resources().List(t.Context(), &all))
+	var got []string
+	for _, n := range all.Items {
+		if n.Name == "shop" || strings.HasPrefix(n.Name, "zeroloss") {
+			got = append(got, n.Name)
+			require.Equal(t, corev1.NamespaceActive, n.Status.Phase, n.Name)
+		}
+	}
+	require.ElementsMatch(t, []string{"zeroloss-decoy", "zeroloss-20260101-000000-0000", "shop"}, got)
+}
+
+// run starts a run in the cluster.
+func (w *town) run(t *testing.T, args ...string) *running {
+	return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), append(args, "--runtime", "kube", "--cluster", w.name)...)
+}
+
+func TestKube(t *testing.T) {
+	w := newTown(t)
+	shows := func(name string, f func(t *testing.T)) {
+		w.env.Test(t, features.New(name).Assess("holds", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			f(t)
+			w.onlyDecoys(t)
+			return ctx
+		}).Feature())
+	}
+	for _, s := range []string{"offline", "rolling"} {
+		shows(s, func(t *testing.T) { loseNothing(t, w, s) })
+	}
+	for _, at := range []time.Duration{2 * time.Second, 10 * time.Second, 20 * time.Second} {
+		shows("Ctrl-C after "+at.String(), func(t *testing.T) { interruptedInTown(t, w, at) })
+	}
+	shows("Ctrl-C under load", func(t *testing.T) { interruptedInTown(t, w, 0) })
+	shows("kill -9 while it comes up", func(t *testing.T) { killedInTown(t, w, 15*time.Second) })
+	shows("kill -9 under load", func(t *testing.T) { killedInTown(t, w, 0) })
+	shows("kill -9 while it cleans up", func(t *testing.T) { killedCleaning(t, w) })
+	for _, bad := range badTowns(w) {
+		shows(bad.name, func(t *testing.T) { refused(t, bad) })
+	}
+}
+
+// loseNothing is the experiment itself. A machine that is too busy to measure
+// makes it invalid, which is told apart from a loss.
+func loseNothing(t *testing.T, w *town, scenario string) {
+	r := w.run(t, scenario, "--json")
+	code := r.code(5 * time.Minute)
+	var s losses
+	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
+	require.Zero(t, s.Arms["gray"].Lost, "lossless offline is on")
+	require.GreaterOrEqual(t, s.Arms["base"].Lost, 10, "and off")
+	replaysInTown(t, r.dir)
+	if code == 3 && unfit(s.Reasons) {
+		t.Logf("%s: this machine is too busy to measure: %s", scenario, s.Reasons)
+		return
+	}
+	require.Zero(t, code, "%s\n%s", s.Reasons, r.stderr.String())
+}
+
+// losses is the part of summary.json that these tests read.
+type losses struct {
+	Reasons []string
+	Arms    map[string]struct{ Lost int }
+}
+
+// unfit: nothing speaks against the run but the machine that it ran on.
+func unfit(reasons []string) bool {
+	return len(reasons) > 0 && !slices.ContainsFunc(reasons, func(r string) bool { return !strings.HasPrefix(r, "generator ") })
+}
+
+// replaysInTown feeds the plane's inputs to a fresh one.
+func replaysInTown(t *testing.T, dir string) {
+	t.Helper()
+	run, err := rundir.Open(dir)
+	require.NoError(t, err)
+	require.Empty(t, run.Incomplete)
+	var inputs []control.TimedEvent
+	var want []control.Action
+	for _, e := range readStreams(t, dir)[rundir.Harness] {
+		switch e.Kind {
+		case record.StepInput:
+			var in control.TimedEvent
+			require.NoError(t, json.Unmarshal(e.Data, &in))
+			inputs = append(inputs, in)
+		case record.StepDone:
+			var out []control.Action
+			require.NoError(t, json.Unmarshal(e.Data, &out))
+			want = append(want, out...)
+		}
+	}
+	got, err := control.ReplayCluster(run.Plan.Control, inputs)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+// goes waits until the run is at a point: a time after its start, or under
+// load.
+func goes(t *testing.T, r *running, at time.Duration) {
+	t.Helper()
+	if at > 0 {
+		pause(r, at)
+		return
+	}
+	under := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.RunZero) }
+	require.True(t, r.until(3*time.Minute, "time zero", under), r.stderr.String())
+	pause(r, 3*time.Second)
+}
+
+func interruptedInTown(t *testing.T, w *town, at time.Duration) {
+	r := w.run(t, "offline")
+	goes(t, r, at)
+	r.signal(syscall.SIGINT)
+	require.Equal(t, 130, r.code(cleanWithin), r.stderr.String())
+}
+
+func killedInTown(t *testing.T, w *town, at time.Duration) {
+	r := w.run(t, "offline")
+	goes(t, r, at)
+	code, out, errs := call(t, "", zeroloss, "clean", "--cluster", w.name)
+	require.Equal(t, 0, code, errs)
+	require.Contains(t, out, "left alone, process", "clean takes nothing from a run that goes on")
+	r.signal(syscall.SIGKILL)
+	r.code(time.Second)
+	w.cleaned(t)
+}
+
+func killedCleaning(t *testing.T, w *town) {
+	r := w.run(t, "offline")
+	goes(t, r, 0)
+	r.signal(syscall.SIGINT)
+	ended := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.End) }
+	require.True(t, r.until(cleanWithin, "the run's end", ended))
+	r.signal(syscall.SIGKILL)
+	r.code(time.Second)
+	w.cleaned(t)
+}
+
+func (w *town) cleaned(t *testing.T) {
+	t.Helper()
+	began := time.Now()
+	code, _, errs := call(t, "", zeroloss, "clean", "--cluster", w.name)
+	require.Equal(t, 0, code, errs)
+	require.Less(t, time.Since(began), cleanWithin)
+}
+
+// badTown is an environment that cannot carry a run.
+type badTown struct {
+	name  string
+	args  []string
+	cause string // of the error
+	hint  string
+}
+
+func badTowns(w *town) []badTown {
+	here := []string{"--runtime", "kube", "--cluster", w.name}
+	elsewhere := func(context, kubeconfig string) []string {
+		return []string{"--runtime", "kube", "--kubeconfig", kubeconfig, "--context", context, "--image", "zeroloss.invalid/x:1"}
+	}
+	return []badTown{
+		{"a context that is not there", elsewhere("nope", w.kubeconfig), `no context "nope"`, "kind-" + w.name},
+		{"an image that cannot be pulled", elsewhere("kind-"+w.name, w.kubeconfig), "pod zeroloss-load does not come up: its image cannot be pulled", "zeroloss.invalid/x:1"},
+		{"a registry that cannot be pulled", append(here, "--registry-image", "nacos.invalid/nacos:1"), "its image cannot be pulled", "nacos.invalid"},
+		{"nodes that cannot be pulled", []string{"--runtime", "kube", "--cluster", w.name + "-bad", "--node-image", "kindest.invalid/node:v0"}, "creating cluster", "try it by hand"},
+	}
+}
+
+func refused(t *testing.T, bad badTown) {
+	r := start(t, zeroloss, filepath.Join(t.TempDir(), "run"), append([]string{"offline"}, bad.args...)...)
+	require.Equal(t, 4, r.code(3*time.Minute), r.stderr.String())
+	require.Contains(t, r.stderr.String(), bad.cause)
+	require.Contains(t, r.stderr.String(), bad.hint)
+}
+
+// From no cluster to a verdict, and back to none.
+func TestKubeMakesAndDeletesItsCluster(t *testing.T) {
+	image := nodeImage(t)
+	name := fmt.Sprintf("zl-e2e-own-%d", os.Getpid())
+	began := time.Now()
+	r := start(t, zeroloss, filepath.Join(t.TempDir(), "run"), "crash", "--json", "--runtime", "kube", "--cluster", name, "--node-image", image)
+	code := r.code(5 * time.Minute)
+	t.Logf("no cluster to verdict to no cluster: %v", time.Since(began).Round(time.Second))
+	var s losses
+	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
+	if code != 3 || !unfit(s.Reasons) {
+		require.Zero(t, code, r.stderr.String())
+	}
+	require.GreaterOrEqual(t, s.Arms["gray"].Lost, 10, "no instance that dies can be drained")
+	option, err := cluster.DetectNodeProvider()
+	require.NoError(t, err)
+	left, err := cluster.NewProvider(option).List()
+	require.NoError(t, err)
+	require.NotContains(t, left, name)
+}
+
+// kill -9 while the cluster is made: clean finds it by the mark alone.
+func TestKubeCleansAClusterThatACrashLeft(t *testing.T) {
+	image := nodeImage(t)
+	name := fmt.Sprintf("zl-e2e-lost-%d", os.Getpid())
+	r := start(t, zeroloss, filepath.Join(t.TempDir(), "run"), "offline", "--runtime", "kube", "--cluster", name, "--node-image", image)
+	there := func() bool {
+		out, err := exec.Command("docker", "ps", "--filter", "label=io.x-k8s.kind.cluster="+name, "-q").Output()
+		return err == nil && len(out) > 0
+	}
+	require.True(t, r.until(time.Minute, "the cluster's container", there), r.stderr.String())
+	r.signal(syscall.SIGKILL)
+	r.code(time.Second)
+	code, out, errs := call(t, "", zeroloss, "clean", "--cluster", name)
+	require.Equal(t, 0, code, errs)
+	require.Contains(t, out, "cluster "+name+": deleted")
+	require.False(t, there())
+}
