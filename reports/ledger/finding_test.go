@@ -140,3 +140,23 @@ func TestNeighbours(t *testing.T) {
 		require.Equal(t, want, Neighbours(c), c)
 	}
 }
+
+// TestAWarmingLifeIsNotYetServing; one that is told of a window later was.
+func TestAWarmingLifeIsNotYetServing(t *testing.T) {
+	phases := func(l *Ledger, who record.Instance) (names []string) {
+		for _, i := range l.Instances {
+			if i.Instance == who {
+				for _, p := range i.Phases {
+					names = append(names, p.Name)
+				}
+			}
+		}
+		return names
+	}
+	s, fresh := cameOnline()
+	old := s.lives["c-1"]
+	s.tell(old, sec(20), record.WarmupStart)
+	l := s.run()
+	require.Equal(t, []string{"starting", "listening", "registered", "warming", "serving"}, phases(l, fresh.inst))
+	require.Equal(t, []string{"starting", "listening", "registered", "serving"}, phases(l, old.inst))
+}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"zeroloss/loadgen/record"
 )
@@ -10,11 +11,13 @@ import (
 // phases of a life, in their order: a life goes through some of them and never
 // back.
 func phases() []string {
-	return []string{"starting", "listening", "registered", "serving", "closing", "draining", "closed"}
+	return []string{"starting", "listening", "registered", "warming", "serving", "closing", "draining", "closed"}
 }
 
-// rank is the place of a phase that an event begins; -1: it begins none.
-func rank(kind record.Kind, own bool) int {
+// rank is the place of a phase that an event begins in l's life; -1: it begins
+// none. One that warms up as it comes serves when it is warm.
+func (l *life) rank(kind record.Kind) int {
+	warms := near(l.when[record.Ready], l.when[record.WarmupStart], time.Second)
 	switch kind {
 	case record.Starting, record.ContainerStart:
 		return 0
@@ -22,25 +25,32 @@ func rank(kind record.Kind, own bool) int {
 		return 1
 	case record.Registered:
 		return 2
-	case record.Ready:
+	case record.WarmupStart:
 		return 3
-	case record.Offline, record.Closing, record.Deregistering:
+	case record.WarmupEnd:
 		return 4
-	case record.Term, record.DrainWait:
+	case record.Ready:
+		if warms {
+			return -1
+		}
+		return 4
+	case record.Offline, record.Closing, record.Deregistering:
 		return 5
-	case record.ListenerClosed, record.KillSent, record.ContainerExit:
+	case record.Term, record.DrainWait:
 		return 6
+	case record.ListenerClosed, record.KillSent, record.ContainerExit:
+		return 7
 	}
-	if own { // what the cluster says of it adds nothing
+	if l.own { // what the cluster says of it adds nothing
 		return -1
 	}
 	switch kind {
 	case record.PodReady:
-		return 3
-	case record.PodDeleted:
 		return 4
-	case record.TermSent:
+	case record.PodDeleted:
 		return 5
+	case record.TermSent:
+		return 6
 	}
 	return -1
 }
@@ -52,7 +62,7 @@ func (l *life) phaseAt(t record.Micros) string {
 		if e.At > t {
 			break
 		}
-		at = max(at, rank(e.Kind, l.own))
+		at = max(at, l.rank(e.Kind))
 	}
 	if at < 0 {
 		return ""
@@ -70,7 +80,7 @@ func (b *books) lifeline(l *life, until record.Micros) (out []Phase, marks []Mar
 		if e.Kind == record.ContainerExit {
 			until = e.At
 		}
-		next := rank(e.Kind, l.own)
+		next := l.rank(e.Kind)
 		if next <= at {
 			continue
 		}
