@@ -107,6 +107,12 @@ func (c *compiler) expectations() {
 		}
 		c.p.Expect = append(c.p.Expect, e.Parsed())
 	}
+	if has := func(r expect.Role) bool {
+		return slices.ContainsFunc(c.p.Expect, func(e expect.Expectation) bool { return e.Role == r })
+	}; has(expect.Gate) && !has(expect.Contrast) {
+		c.warn("spec.expect", "no expectation is a contrast: a run in which nothing could have been lost would pass",
+			`add one, as {arm: base, metric: releases, is: ">= 1", role: contrast}`)
+	}
 }
 
 func (c *compiler) scope() expect.Scope {

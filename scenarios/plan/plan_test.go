@@ -37,7 +37,7 @@ metadata: {name: minimal}
 spec:
   manifests: [mse-demo.yaml]
   load: [{name: base, rate: 100/s}, {name: gray, tag: gray, rate: 100/s}]
-  expect: [{arm: gray, metric: lost, is: 0}]
+  expect: [{arm: gray, metric: lost, is: 0}, {arm: base, metric: lost, is: ">= 0", role: contrast}]
   time: {start: "00:04:50", duration: 70s}
 ` + lines
 }
@@ -546,4 +546,13 @@ func TestCyclesKeepTheLoadOn(t *testing.T) {
 	require.Equal(t, 35*time.Second, p.Duration)
 	require.Equal(t, 105*time.Second, p.Streams[0].Duration)
 	require.Contains(t, p.String(), "35s, 3 cycles (1m45s in all), speed 2")
+}
+
+// A gate without a contrast holds in a run in which nothing happened.
+func TestNoContrastIsToldOf(t *testing.T) {
+	text := strings.Replace(minimal(""), `, {arm: base, metric: lost, is: ">= 0", role: contrast}`, "", 1)
+	p := compiled(t, text, Options{})
+	require.Len(t, p.Warnings, 1)
+	require.Contains(t, p.Warnings[0].Text, "no expectation is a contrast")
+	require.Equal(t, 7, p.Warnings[0].Line)
 }
