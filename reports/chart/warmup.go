@@ -149,6 +149,9 @@ func (s *surface) label(b box, words string) {
 func (s *surface) curve(w ledger.Warmup, v span, b box, ceiling, width float64, ink color.Color, dashes []vg.Length, value func(ledger.WarmupBin) float64) {
 	var line []vg.Point
 	flush := func() {
+		if len(line) == 1 { // a bin by itself is a dot
+			line = append(line, vg.Point{X: line[0].X + vg.Length(width), Y: line[0].Y})
+		}
 		s.polyline(line, width, ink, dashes)
 		line = nil
 	}

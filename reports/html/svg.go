@@ -52,7 +52,8 @@ func (d *drawing) text(class, anchor string, x, y float64, words string) {
 	fmt.Fprintf(&d.b, `<text class="%s" text-anchor="%s" x="%s" y="%s">%s</text>`, class, anchor, n(x), n(y), template.HTMLEscapeString(words))
 }
 
-// path draws values as a line through their places; it pauses at NaN.
+// path draws values as a line through their places; it pauses at NaN, and what
+// stands by itself is a dot.
 func (d *drawing) path(class string, xs, ys []float64) {
 	var p strings.Builder
 	pen := "M"
@@ -62,6 +63,9 @@ func (d *drawing) path(class string, xs, ys []float64) {
 			continue
 		}
 		p.WriteString(pen + n(x) + " " + n(ys[i]))
+		if alone := pen == "M" && (i+1 == len(ys) || math.IsNaN(ys[i+1])); alone {
+			p.WriteString("h0")
+		}
 		pen = "L"
 	}
 	if p.Len() > 0 {

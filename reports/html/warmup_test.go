@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,16 @@ func TestDrawingIsWellFormed(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestPathPausesAndDots(t *testing.T) {
+	d := newDrawing(10, 10, "x", "y")
+	no := math.NaN()
+	d.path("p", []float64{0, 1, 2, 3, 4, 5}, []float64{no, 1, no, 3, 4.25, no})
+	require.Contains(t, string(d.done()), `<path class="p" d="M1 1h0M3 3L4 4.2"/>`)
+	d = newDrawing(10, 10, "x", "y")
+	d.path("p", []float64{0}, []float64{no})
+	require.NotContains(t, string(d.done()), "<path")
 }
 
 func TestRound125(t *testing.T) {
