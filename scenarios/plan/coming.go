@@ -135,7 +135,7 @@ func (pr printer) online() {
 	if len(rows) == 0 {
 		return
 	}
-	pr.f("\nhow a new instance comes online\n")
+	pr.f("\nhow a new instance comes online (those that the run begins with have been in service for long)\n")
 	pr.table(rows...)
 }
 
