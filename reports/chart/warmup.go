@@ -168,17 +168,16 @@ func (s *surface) curve(w ledger.Warmup, v span, b box, ceiling, width float64, 
 // stamps draws a line through all panels where the instance came a step
 // further.
 func (s *surface) stamps(w ledger.Warmup, v span, panels ...box) {
-	near := time.Duration(float64(v.to-v.from) * 110 / v.w)
-	f := typeface{size: 15, bold: true, ink: inkColour()}
-	for _, m := range face.Stamps(w, near) {
-		if m.At < v.from || m.At > v.to {
-			continue
-		}
-		x := v.at(m.At)
+	pixel := time.Duration(float64(v.to-v.from) / v.w)
+	stamps := slices.DeleteFunc(face.Stamps(w, 3*pixel), func(m face.Stamp) bool { return m.At < v.from || m.At > v.to })
+	for _, m := range stamps {
 		for _, b := range panels {
-			s.line(x, b.y, x, b.y+b.h, 1.4, inkColour(), 2, 3)
+			s.line(v.at(m.At), b.y, v.at(m.At), b.y+b.h, 1.4, inkColour(), 2, 3)
 		}
-		half, b := s.width(f, m.Word)/2, panels[0]
+	}
+	f := typeface{size: 15, bold: true, ink: inkColour()}
+	for _, m := range face.Labels(stamps, 130*pixel) {
+		x, half, b := v.at(m.At), s.width(f, m.Word)/2, panels[0]
 		s.text(min(max(x, b.x+half), b.x+b.w-half), b.y-12, f.to(centre), "%s", m.Word)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"time"
 
 	"zeroloss/reports"
@@ -114,27 +115,33 @@ func drawWarmup(w ledger.Warmup, s sheet) template.HTML {
 	weight.curve("wu-weight", w, func(b ledger.WarmupBin) float64 { return since(w, b, b.Weight) })
 	latency.curve("wu-other", w, func(b ledger.WarmupBin) float64 { return some(ms(b.OthersLatency)) })
 	latency.curve("wu-own", w, func(b ledger.WarmupBin) float64 { return some(ms(b.Latency)) })
-	for _, m := range face.Stamps(w, time.Duration(float64(traffic.to-traffic.from)*s.near/traffic.w)) {
-		if m.At < traffic.from || m.At > traffic.to {
-			continue
-		}
-		x := traffic.at(m.At)
-		for _, p := range []plot{traffic, weight, latency} {
-			d.line("wu-mark", x, p.y, x, p.y+p.h)
-		}
-		anchor := atMiddle
-		switch half := 3.6 * float64(len(m.Word)); {
-		case x-half < traffic.x:
-			anchor, x = atStart, traffic.x
-		case x+half > traffic.x+traffic.w:
-			anchor, x = atEnd, traffic.x+traffic.w
-		}
-		d.text("wu-stamp", anchor, x, head-10, m.Word)
-	}
+	traffic.stamps(w, s.near, weight, latency)
 	if s.titles {
 		traffic.titles(w, latency.y+latency.h)
 	}
 	return d.done()
+}
+
+// stamps draws a line through all panels where the instance came a step
+// further; near is within how many pixels steps share a label.
+func (p plot) stamps(w ledger.Warmup, near float64, below ...plot) {
+	pixel := float64(p.to-p.from) / p.w
+	stamps := slices.DeleteFunc(face.Stamps(w, time.Duration(3*pixel)), func(m face.Stamp) bool { return m.At < p.from || m.At > p.to })
+	for _, m := range stamps {
+		for _, q := range append([]plot{p}, below...) {
+			p.d.line("wu-mark", q.at(m.At), q.y, q.at(m.At), q.y+q.h)
+		}
+	}
+	for _, m := range face.Labels(stamps, time.Duration(near*pixel)) {
+		anchor, x := atMiddle, p.at(m.At)
+		switch half := 3.6 * float64(len(m.Word)); {
+		case x-half < p.x:
+			anchor, x = atStart, p.x
+		case x+half > p.x+p.w:
+			anchor, x = atEnd, p.x+p.w
+		}
+		p.d.text("wu-stamp", anchor, x, p.y-10, m.Word)
+	}
 }
 
 // since is v from where the warm-up begins.

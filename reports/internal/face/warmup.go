@@ -33,8 +33,26 @@ type Stamp struct {
 	Word string
 }
 
+// Labels joins the words of stamps that lie within near of each other and could
+// not be read side by side: "listening · registered, ready", in the middle of
+// their lines.
+func Labels(stamps []Stamp, near time.Duration) []Stamp {
+	var out []Stamp
+	var last time.Duration
+	for _, s := range stamps {
+		if n := len(out); n > 0 && s.At-last < near {
+			first := 2*out[n-1].At - last
+			out[n-1] = Stamp{(first + s.At) / 2, out[n-1].Word + " · " + s.Word}
+		} else {
+			out = append(out, s)
+		}
+		last = s.At
+	}
+	return out
+}
+
 // Stamps are the instants of a coming, by time; those that lie within near of
-// one before share its line, which would else be unreadable.
+// one before share its line.
 func Stamps(w ledger.Warmup, near time.Duration) []Stamp {
 	var all []Stamp
 	for _, s := range []struct {

@@ -46,9 +46,12 @@ func TestWarmupsMeasuredComeFirst(t *testing.T) {
 
 func TestStampsThatLieCloseShareALine(t *testing.T) {
 	at := func(ms int) *time.Duration { d := time.Duration(ms) * time.Millisecond; return &d }
-	w := ledger.Warmup{Listening: at(0), Registered: at(30_000), Ready: at(30_400), Warm: at(60_000)}
-	require.Equal(t, []Stamp{{0, "listening"}, {30 * time.Second, "registered, ready"}, {time.Minute, "warm"}}, Stamps(w, time.Second))
+	w := ledger.Warmup{Listening: at(0), Registered: at(30_000), Ready: at(30_400), Warm: at(90_000)}
+	require.Equal(t, []Stamp{{0, "listening"}, {30 * time.Second, "registered, ready"}, {90 * time.Second, "warm"}}, Stamps(w, time.Second))
 	require.Len(t, Stamps(w, time.Millisecond), 4)
+	require.Equal(t, []Stamp{{15 * time.Second, "listening · registered, ready"}, {90 * time.Second, "warm"}}, Labels(Stamps(w, time.Second), 30*time.Second+1))
+	require.Equal(t, Stamps(w, time.Second), Labels(Stamps(w, time.Second), time.Second))
+	require.Equal(t, []Stamp{{45 * time.Second, "listening · registered, ready · warm"}}, Labels(Stamps(w, time.Second), 2*time.Minute))
 	w.Registered = nil
 	require.Equal(t, "ready", Stamps(w, time.Second)[1].Word)
 }
