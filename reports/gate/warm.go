@@ -33,7 +33,7 @@ func online(a *ledger.Arm, m expect.Metric) (figure, string) {
 // cut short. Those of one run are declared alike, or they cannot be told by one
 // figure; and too few requests tell no exponent, however wide its interval.
 func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
-	var all []curve.Bucket
+	var all, peers []curve.Bucket
 	var first *ledger.Warmup
 	cut, requests, needed := "", 0, 0
 	for i := range l.Warmups {
@@ -49,7 +49,7 @@ func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 		if first = cmp.Or(first, w); w.Model != first.Model || w.Curve != first.Curve || w.Window != first.Window {
 			return figure{}, fmt.Sprintf("%s and %s warmed up by different rules", first.Instance, w.Instance)
 		}
-		all = append(all, w.Buckets...)
+		all, peers = append(all, w.Buckets...), append(peers, w.Peers()...)
 	}
 	switch {
 	case first == nil && cut != "":
@@ -71,9 +71,9 @@ func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 		}
 		return figure{value: f.Upper}, ""
 	}
-	f := curve.Fair(all)
+	f := curve.Fair(peers)
 	if f.DF == 0 {
-		return figure{}, "beside what warmed up there were never two that were warm, or too few requests"
+		return figure{}, "there were never two that were warm, or too few requests"
 	}
 	return figure{value: f.Spread}, ""
 }

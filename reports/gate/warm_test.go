@@ -26,6 +26,15 @@ func warmUp(c float64) ledger.Warmup {
 	return w
 }
 
+// two300 is one that warms up beside a single other: 300 requests a stretch, of
+// which it gets so many.
+func two300(got int) (out []curve.Bucket) {
+	for i := range 25 {
+		out = append(out, curve.Bucket{From: float64(i) / 20, To: float64(i+1) / 20, Sent: 300, Got: got, Others: []curve.Other{{Instance: "c-1", Got: 300 - got}}})
+	}
+	return out
+}
+
 func TestComingOnline(t *testing.T) {
 	two, none := 2, 0
 	for what, c := range map[string]struct {
@@ -36,29 +45,31 @@ func TestComingOnline(t *testing.T) {
 		want   Verdict
 		got    string
 	}{
-		"the exponent":           {metric: expect.Exponent, is: "2", want: Pass, got: "2.00 (95 %: 1.86..2.16)"},
-		"and no other":           {metric: expect.Exponent, is: "1.5..2.5", want: Pass, got: "2.00 (95 %: 1.86..2.16)"},
-		"another one":            {metric: expect.Exponent, is: "1", want: Fail, got: "2.00 (95 %: 1.86..2.16)"},
-		"the fit":                {metric: expect.WarmupFit, is: ">= 0.01", want: Pass, got: "1"},
-		"another fit":            {metric: expect.WarmupFit, is: ">= 0.01", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups = []ledger.Warmup{warmUp(1)} }, got: "5.2e-108"},
-		"fairness":               {metric: expect.WarmSpread, is: "<= 0.1", want: Pass, got: "0.0039"},
-		"governed":               {metric: expect.Governed, is: ">= 0.9", want: Pass, got: "1.00 (95 %: 0.99..1.00)"},
-		"no warm-up":             {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups = nil }, got: notMeasured},
-		"another arm's":          {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Arms = []string{"base"} }, got: notMeasured},
-		"one without stretches":  {metric: expect.WarmupFit, is: ">= 0", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = nil }, got: notMeasured},
-		"one without requests":   {metric: expect.WarmupFit, is: ">= 0", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = []curve.Bucket{{To: 0.1}} }, got: notMeasured},
-		"no exponent of nothing": {metric: expect.Exponent, is: "1", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = []curve.Bucket{{To: 0.1}} }, got: notMeasured},
-		"too few for one":        {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Requests, l.Warmups[0].Needed = 500, 509 }, got: notMeasured},
-		"enough for one":         {metric: expect.Exponent, is: "2", want: Pass, spoil: func(l *ledger.Ledger) { l.Warmups[0].Requests, l.Warmups[0].Needed = 510, 509 }, got: "2.00 (95 %: 1.86..2.16)"},
-		"a part of one":          {metric: expect.WarmupFit, is: ">= 0.01", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Cut, l.Warmups[0].Unmeasured = true, "the load ended" }, got: notMeasured},
-		"a part beside a whole":  {metric: expect.Exponent, is: "2", want: Pass, spoil: func(l *ledger.Ledger) { cut := warmUp(1); cut.Cut = true; l.Warmups = append(l.Warmups, cut) }, got: "2.00 (95 %: 1.86..2.16)"},
-		"two rules":              {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups = append(l.Warmups, warmUp(2)); l.Warmups[1].Window++ }, got: notMeasured},
-		"early":                  {metric: expect.Early, is: "0", want: Fail, spoil: func(l *ledger.Ledger) { l.Arms[1].EarlyRequests = &two }, got: "2"},
-		"none early":             {metric: expect.Early, is: "0", want: Pass, spoil: func(l *ledger.Ledger) { l.Arms[1].EarlyRequests = &none }, got: "0"},
-		"early, unseen":          {metric: expect.Early, is: "0", want: Invalid, got: notMeasured},
-		"ready too soon":         {metric: expect.ReadyEarly, is: "0", want: Fail, spoil: func(l *ledger.Ledger) { l.Arms[1].ReadyBeforeRegistered = &two }, got: "2"},
-		"ready, unseen":          {metric: expect.ReadyEarly, is: "0", want: Invalid, got: notMeasured},
-		"time-outs":              {metric: expect.Timeouts, is: "0", want: Pass, got: "0"},
+		"the exponent":                        {metric: expect.Exponent, is: "2", want: Pass, got: "2.00 (95 %: 1.86..2.16)"},
+		"and no other":                        {metric: expect.Exponent, is: "1.5..2.5", want: Pass, got: "2.00 (95 %: 1.86..2.16)"},
+		"another one":                         {metric: expect.Exponent, is: "1", want: Fail, got: "2.00 (95 %: 1.86..2.16)"},
+		"the fit":                             {metric: expect.WarmupFit, is: ">= 0.01", want: Pass, got: "1"},
+		"another fit":                         {metric: expect.WarmupFit, is: ">= 0.01", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups = []ledger.Warmup{warmUp(1)} }, got: "5.2e-108"},
+		"fairness":                            {metric: expect.WarmSpread, is: "<= 0.1", want: Pass, got: "0.0046"},
+		"fairness of two, once both are warm": {metric: expect.WarmSpread, is: "<= 0.1", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = two300(100) }, got: "0.67"},
+		"fairness of one that is never warm":  {metric: expect.WarmSpread, is: "<= 0.1", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = two300(100)[:20] }, got: notMeasured},
+		"governed":                            {metric: expect.Governed, is: ">= 0.9", want: Pass, got: "1.00 (95 %: 0.99..1.00)"},
+		"no warm-up":                          {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups = nil }, got: notMeasured},
+		"another arm's":                       {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Arms = []string{"base"} }, got: notMeasured},
+		"one without stretches":               {metric: expect.WarmupFit, is: ">= 0", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = nil }, got: notMeasured},
+		"one without requests":                {metric: expect.WarmupFit, is: ">= 0", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = []curve.Bucket{{To: 0.1}} }, got: notMeasured},
+		"no exponent of nothing":              {metric: expect.Exponent, is: "1", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = []curve.Bucket{{To: 0.1}} }, got: notMeasured},
+		"too few for one":                     {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Requests, l.Warmups[0].Needed = 500, 509 }, got: notMeasured},
+		"enough for one":                      {metric: expect.Exponent, is: "2", want: Pass, spoil: func(l *ledger.Ledger) { l.Warmups[0].Requests, l.Warmups[0].Needed = 510, 509 }, got: "2.00 (95 %: 1.86..2.16)"},
+		"a part of one":                       {metric: expect.WarmupFit, is: ">= 0.01", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Cut, l.Warmups[0].Unmeasured = true, "the load ended" }, got: notMeasured},
+		"a part beside a whole":               {metric: expect.Exponent, is: "2", want: Pass, spoil: func(l *ledger.Ledger) { cut := warmUp(1); cut.Cut = true; l.Warmups = append(l.Warmups, cut) }, got: "2.00 (95 %: 1.86..2.16)"},
+		"two rules":                           {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups = append(l.Warmups, warmUp(2)); l.Warmups[1].Window++ }, got: notMeasured},
+		"early":                               {metric: expect.Early, is: "0", want: Fail, spoil: func(l *ledger.Ledger) { l.Arms[1].EarlyRequests = &two }, got: "2"},
+		"none early":                          {metric: expect.Early, is: "0", want: Pass, spoil: func(l *ledger.Ledger) { l.Arms[1].EarlyRequests = &none }, got: "0"},
+		"early, unseen":                       {metric: expect.Early, is: "0", want: Invalid, got: notMeasured},
+		"ready too soon":                      {metric: expect.ReadyEarly, is: "0", want: Fail, spoil: func(l *ledger.Ledger) { l.Arms[1].ReadyBeforeRegistered = &two }, got: "2"},
+		"ready, unseen":                       {metric: expect.ReadyEarly, is: "0", want: Invalid, got: notMeasured},
+		"time-outs":                           {metric: expect.Timeouts, is: "0", want: Pass, got: "0"},
 		"a time-out": {metric: expect.Timeouts, is: "0", want: Fail, spoil: func(l *ledger.Ledger) {
 			l.Losses = []ledger.Loss{{Arm: "gray", Class: record.TimeoutFirstByte}, {Arm: "gray", Class: record.Refused}}
 		}, got: "1"},

@@ -95,7 +95,7 @@ func (f *Finding) measure(w Warmup, within []curve.Bucket) {
 	if fit := curve.Goodness(w.Buckets, shape); fit.DF > 0 {
 		f.Fit = &fit
 	}
-	if fair := curve.Fair(among(w)); fair.DF > 0 {
+	if fair := curve.Fair(w.Peers()); fair.DF > 0 {
 		f.Fair = &fair
 	}
 	if step := curve.Step(w.Buckets, shape); step.High-step.Low < 1 {
@@ -116,9 +116,9 @@ func (f *Finding) measure(w Warmup, within []curve.Bucket) {
 	f.consumers(within, shape)
 }
 
-// among are the buckets by which those that are warm are compared: after the
+// Peers are the buckets by which those that are warm are compared: after the
 // window, the one that warmed up is one of them.
-func among(w Warmup) []curve.Bucket {
+func (w Warmup) Peers() []curve.Bucket {
 	out := slices.Clone(w.Buckets)
 	for i, b := range out {
 		if b.From >= 1 {
