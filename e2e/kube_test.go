@@ -137,14 +137,16 @@ func loseNothing(t *testing.T, w *town, scenario string) {
 	code := r.code(5 * time.Minute)
 	var s losses
 	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
-	require.Zero(t, s.Arms["gray"].Lost, "lossless offline is on")
-	require.GreaterOrEqual(t, s.Arms["base"].Lost, 10, "and off")
 	replaysInTown(t, r.dir)
 	if code == 3 && unfit(s.Reasons) {
+		// What was lost then says nothing; gate and ledger have tests of
+		// their own.
 		t.Logf("%s: this machine is too busy to measure: %s", scenario, s.Reasons)
 		return
 	}
-	require.Zero(t, code, "%s\n%s", s.Reasons, r.stderr.String())
+	require.Zero(t, code, "%s\n%s", r.stdout.String(), r.stderr.String())
+	require.Zero(t, s.Arms["gray"].Lost, "lossless offline is on")
+	require.GreaterOrEqual(t, s.Arms["base"].Lost, 10, "and off")
 }
 
 // losses is the part of summary.json that these tests read.
