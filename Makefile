@@ -3,7 +3,6 @@ SHELL    := /bin/bash
 SCENARIO ?= offline
 RUNTIME  ?= local
 ARGS     ?=
-GOLANGCI_LINT_VERSION := v2.12.2
 export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help

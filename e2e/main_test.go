@@ -8,14 +8,12 @@ import (
 	"testing"
 )
 
-// roles are what the test binary may be instead of tests; see bare_test.go.
-var roles = append([]func() bool(nil), benchRoles...)
-
 // zeroloss is the path of the binary under test, built once for all tests.
 var zeroloss string
 
 func TestMain(m *testing.M) {
-	for _, played := range roles {
+	// What the test binary may be instead of tests; see bare_test.go.
+	for _, played := range benchRoles {
 		if played() {
 			return
 		}
