@@ -21,7 +21,7 @@ const (
 // release is one instance taken out.
 type release struct {
 	*life
-	begin   record.Micros // its deletion, or its death
+	begin   record.Micros // its deletion, its own first word of going if that came earlier, or its death
 	planned bool
 	why     string
 	offline record.Micros // told to go
@@ -57,7 +57,7 @@ func (w *world) findReleases(p *plan.Plan) {
 			continue
 		}
 		if r.planned {
-			r.why = w.whyDeleted(p, l.workload, r.begin)
+			r.why = w.whyDeleted(p, l.workload, l.when[record.PodDeleted])
 		}
 		r.rejects = slices.ContainsFunc(p.Workloads, func(wl plan.Workload) bool {
 			return wl.Name == l.workload && wl.Settings.Offline.Mode == "reject"
@@ -94,7 +94,12 @@ func newRelease(l *life) *release {
 		exited:  died,
 		lost:    map[string]int{}, rates: map[contact]int{},
 	}
-	if deleted == 0 || died != 0 && died < deleted {
+	if going := l.since(record.Offline, record.Closing, record.Term); going != 0 {
+		// A cluster's word of a deletion comes by a watch, which may lag by
+		// some 100 ms behind what the instance did on it.
+		r.begin = min(deleted, going)
+	}
+	if deleted == 0 || died != 0 && died < r.begin {
 		r.begin, r.planned, r.why = died, false, crashed
 		if k := l.when[record.KillSent]; k != 0 && k <= died {
 			r.why = killed

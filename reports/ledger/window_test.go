@@ -67,6 +67,16 @@ func TestWindows(t *testing.T) {
 				s.deregisterFirst("b-1", sec(2), 3*time.Second)
 			}, 4.5, func(*record.Request) {}, StaleRoute, "b-1/1 had deregistered 2.5 s earlier",
 		},
+		"the cluster's word of the deletion comes late": {
+			func(s *sim) {
+				s.deregisterFirst("b-1", sec(2), push)
+				for i, e := range s.in.Events {
+					if e.Kind == record.PodDeleted {
+						s.in.Events[i].At = sec(2.25)
+					}
+				}
+			}, 2.05, func(*record.Request) {}, StaleRoute, "b-1/1 had deregistered",
+		},
 		"a queue was full": {
 			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.Overload) }, Overloaded, "the queue of b-1/1 was full",
 		},
