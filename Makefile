@@ -30,10 +30,12 @@ lint: ## gofmt, vet, staticcheck
 	@out=$$(gofmt -l cmd demo-services e2e loadgen manifests reports scenarios); \
 	  if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
 	go vet ./...
+	go vet -tags e2e,bench ./e2e
 	go tool staticcheck ./...
+	go tool staticcheck -tags e2e,bench ./e2e
 
-e2e: ## in a kind cluster of two nodes, with a real Nacos; skips, and says why, where there is no engine
-	go test -tags e2e -count 1 -timeout 30m -v -run Kube ./e2e
+e2e: ## in a kind cluster of two nodes, with a real Nacos; ARGS=-short is CI's part; skips, and says why, where there is no engine
+	go test -tags e2e -count 1 -timeout 60m -v -run Kube $(ARGS) ./e2e
 
 bench: build ## what the README's figures come from; ratios against a peer in the same run
 	@go test -tags bench -count 1 -timeout 60m -v -run Bench ./e2e
