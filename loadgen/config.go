@@ -40,8 +40,15 @@ const (
 type Config struct {
 	Streams []traffic.Stream // names are unique
 	Target  string           // base URL, as http://127.0.0.1:20000
-	Zero    time.Time        // the streams' time zero; it may lie ahead
+	Zero    time.Time        // the streams' time zero, by the record's clock; it may lie ahead
 	Out     io.Writer        // the request log; one Write a frame, each 200 ms
+
+	// Shard is this generator's part of the streams, where several share them.
+	// The zero value is the whole.
+	Shard traffic.Shard
+	// Ahead is what to add to an instant of this machine's clock to have it by
+	// the record's: Zero is told, and all is written down, by that one.
+	Ahead record.Micros
 
 	// Events gets what the generator has to tell of itself; nil: nobody.
 	Events   *record.EventWriter
@@ -79,6 +86,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Out == nil {
 		errs = append(errs, errors.New("the request log is missing"))
+	}
+	if err := c.Shard.Check(); err != nil {
+		errs = append(errs, err)
 	}
 	if c.Late <= 0 {
 		c.Late = DefaultLate
@@ -144,7 +154,7 @@ func (c Config) stream(s traffic.Stream) (traffic.Stream, error) {
 func (c Config) workers(s traffic.Stream) (initial, most uint64) {
 	most = uint64(c.MaxWorkers)
 	if c.MaxWorkers <= 0 {
-		most = min(mostWorkers, 16+uint64(math.Ceil(s.Rate*(s.Timeout+c.Late).Seconds())))
+		most = min(mostWorkers, 16+uint64(math.Ceil(c.Shard.Rate(s.Rate)*(s.Timeout+c.Late).Seconds())))
 	}
-	return min(most, 8+uint64(s.Rate/20)), most
+	return min(most, 8+uint64(c.Shard.Rate(s.Rate)/20)), most
 }

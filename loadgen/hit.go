@@ -37,7 +37,7 @@ type gun struct {
 func newGun(base context.Context, c Config, s traffic.Stream, k *sink, t *tally) *gun {
 	_, most := c.workers(s)
 	g := &gun{stream: s, base: base, late: c.Late, sink: k, tally: t, divert: c.Divert}
-	g.pacer = newPacer(s, c.Zero, c.Late, g.unsent)
+	g.pacer = newPacer(newSchedule(s, c.Shard, c.Late), c.Zero, g.unsent)
 	g.wire = &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := c.Dial(ctx, network, addr)

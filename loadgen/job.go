@@ -24,14 +24,16 @@ const JobSchema = "zeroloss.job/v1"
 type Job struct {
 	Schema   string           `json:"schema"` // JobSchema
 	Target   string           `json:"target"` // base URL
-	Zero     record.Micros    `json:"zero"`   // the streams' time zero; 0 is half a second from now
+	Zero     record.Micros    `json:"zero"`   // the streams' time zero, by the record's clock; 0 is half a second from now
 	Streams  []traffic.Stream `json:"streams"`
-	Requests string           `json:"requests"`             // path of the request log, which must not exist yet
-	Events   string           `json:"events,omitempty"`     // path of the generator's own events, appended to
-	Instance record.Instance  `json:"instance,omitzero"`    // whom those events are about
-	Late     time.Duration    `json:"late,omitempty"`       // as in Config
-	Linger   time.Duration    `json:"linger,omitempty"`     // as in Config
-	Workers  int              `json:"maxWorkers,omitempty"` // as in Config
+	Shard    traffic.Shard    `json:"shard,omitzero"`        // as in Config
+	Ahead    record.Micros    `json:"aheadMicros,omitempty"` // as in Config
+	Requests string           `json:"requests"`              // path of the request log, which must not exist yet
+	Events   string           `json:"events,omitempty"`      // path of the generator's own events, appended to
+	Instance record.Instance  `json:"instance,omitzero"`     // whom those events are about
+	Late     time.Duration    `json:"late,omitempty"`        // as in Config
+	Linger   time.Duration    `json:"linger,omitempty"`      // as in Config
+	Workers  int              `json:"maxWorkers,omitempty"`  // as in Config
 }
 
 // ReadJob reads one job from r, and nothing behind it. A field that it does
@@ -64,6 +66,19 @@ func decodeJob(raw []byte) (Job, error) {
 	return j, nil
 }
 
+// Config is what the job says of the load; Out, Progress and Events are its
+// user's matter.
+func (j Job) Config() Config {
+	c := Config{
+		Streams: j.Streams, Target: j.Target, Zero: j.Zero.Time(), Shard: j.Shard, Ahead: j.Ahead, Instance: j.Instance,
+		Late: j.Late, Linger: j.Linger, MaxWorkers: j.Workers,
+	}
+	if j.Zero == 0 {
+		c.Zero = time.Now().Add(500*time.Millisecond + time.Duration(j.Ahead)*time.Microsecond)
+	}
+	return c
+}
+
 // Run does what the job says; see the function [Run] for ctx and the error.
 func (j Job) Run(ctx context.Context, tell func(Progress)) (stats Stats, err error) {
 	// A log is never written over: it is all that is left of a run.
@@ -72,13 +87,8 @@ func (j Job) Run(ctx context.Context, tell func(Progress)) (stats Stats, err err
 		return Stats{}, fmt.Errorf("creating request log: %w", err)
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	c := Config{
-		Streams: j.Streams, Target: j.Target, Zero: j.Zero.Time(), Out: out, Instance: j.Instance,
-		Late: j.Late, Linger: j.Linger, MaxWorkers: j.Workers, Progress: tell,
-	}
-	if j.Zero == 0 {
-		c.Zero = time.Now().Add(500 * time.Millisecond)
-	}
+	c := j.Config()
+	c.Out, c.Progress = out, tell
 	if j.Events != "" {
 		f, err := os.OpenFile(j.Events, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {

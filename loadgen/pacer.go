@@ -9,25 +9,30 @@ import (
 	"zeroloss/loadgen/traffic"
 )
 
-// schedule hands out a stream's requests in order. It is pure: now is an
-// offset from the plan's zero.
+// schedule hands out in order the requests of a stream that are the shard's,
+// which it counts by themselves. It is pure: now is an offset from the plan's
+// zero.
 type schedule struct {
 	stream traffic.Stream
+	shard  traffic.Shard
 	late   time.Duration
 	count  uint64
 	next   uint64
 }
 
-func newSchedule(s traffic.Stream, late time.Duration) schedule {
-	return schedule{stream: s, late: late, count: s.Count()}
+func newSchedule(s traffic.Stream, shard traffic.Shard, late time.Duration) schedule {
+	return schedule{stream: s, shard: shard, late: late, count: shard.Count(s.Count())}
 }
 
-// skip passes over what is too late to be sent: the requests [from, to).
+// skip passes over what is too late to be sent: the shard's [from, to).
 func (s *schedule) skip(now time.Duration) (from, to uint64) {
 	from = s.next
-	s.next = max(s.next, s.stream.DueBy(now-s.late-1))
+	s.next = max(s.next, s.dueBy(now-s.late-1))
 	return from, s.next
 }
+
+// dueBy is how many are due at or before t.
+func (s *schedule) dueBy(t time.Duration) uint64 { return s.shard.Count(s.stream.DueBy(t)) }
 
 // wait is the time until the next request is due; ok is false if there is
 // none.
@@ -35,7 +40,7 @@ func (s *schedule) wait(now time.Duration) (d time.Duration, ok bool) {
 	if s.next >= s.count {
 		return 0, false
 	}
-	return s.stream.Due(s.next) - now, true
+	return s.stream.Due(s.shard.Seq(s.next)) - now, true
 }
 
 // pacer says when to send what, and remembers it until it is sent: each
@@ -49,8 +54,8 @@ type pacer struct {
 	pending map[uint64]uint64 // the stream's number of a hit not yet claimed
 }
 
-func newPacer(s traffic.Stream, zero time.Time, late time.Duration, unsent func(seq uint64)) *pacer {
-	return &pacer{zero: zero, plan: newSchedule(s, late), unsent: unsent, pending: make(map[uint64]uint64)}
+func newPacer(plan schedule, zero time.Time, unsent func(seq uint64)) *pacer {
+	return &pacer{zero: zero, plan: plan, unsent: unsent, pending: make(map[uint64]uint64)}
 }
 
 // pace blocks until the next request is due and makes it the given hit. It is
@@ -60,7 +65,7 @@ func (p *pacer) pace(ctx context.Context, timer *time.Timer, hit uint64) bool {
 	for ctx.Err() == nil {
 		now := time.Since(p.zero)
 		for n, to := p.plan.skip(now); n < to; n++ {
-			p.unsent(n)
+			p.unsent(p.plan.shard.Seq(n))
 		}
 		wait, ok := p.plan.wait(now)
 		if !ok {
@@ -68,7 +73,7 @@ func (p *pacer) pace(ctx context.Context, timer *time.Timer, hit uint64) bool {
 		}
 		if wait <= 0 {
 			p.mu.Lock()
-			p.pending[hit] = p.plan.next
+			p.pending[hit] = p.plan.shard.Seq(p.plan.next)
 			p.mu.Unlock()
 			p.plan.next++
 			return true
@@ -98,8 +103,8 @@ func (p *pacer) finish(now time.Time) {
 		p.unsent(seq)
 	}
 	clear(p.pending)
-	for due := p.plan.stream.DueBy(now.Sub(p.zero)); p.plan.next < due; p.plan.next++ {
-		p.unsent(p.plan.next)
+	for due := p.plan.dueBy(now.Sub(p.zero)); p.plan.next < due; p.plan.next++ {
+		p.unsent(p.plan.shard.Seq(p.plan.next))
 	}
 }
 

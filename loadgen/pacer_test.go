@@ -18,7 +18,7 @@ import (
 func TestPacerKeepsToTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := traffic.Stream{Name: "s", Rate: 300, Start: time.Second, Duration: 10 * time.Second}
-		p := newPacer(s, time.Now(), time.Second, func(seq uint64) { t.Errorf("%d is unsent", seq) })
+		p := newPacer(newSchedule(s, traffic.Shard{}, time.Second), time.Now(), func(seq uint64) { t.Errorf("%d is unsent", seq) })
 		timer := time.NewTimer(time.Hour)
 		hit := uint64(0)
 		for ; p.pace(t.Context(), timer, hit); hit++ {
@@ -38,7 +38,7 @@ func TestPacerSkipsWhatIsTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := traffic.Stream{Name: "s", Rate: 100, Duration: time.Second}
 		var unsent []uint64
-		p := newPacer(s, time.Now(), 100*time.Millisecond, func(seq uint64) { unsent = append(unsent, seq) })
+		p := newPacer(newSchedule(s, traffic.Shard{}, 100*time.Millisecond), time.Now(), func(seq uint64) { unsent = append(unsent, seq) })
 		timer := time.NewTimer(time.Hour)
 		var sent []uint64
 		for hit := uint64(0); p.pace(t.Context(), timer, hit); hit++ {
@@ -70,9 +70,9 @@ func TestWhatIsPickedUpTooLateIsUnsent(t *testing.T) {
 			t.Error("it was sent")
 			return nil, errors.New("no connection here")
 		}
-		k, err := newSink(io.Discard)
+		k, err := newSink(io.Discard, 0)
 		require.NoError(t, err)
-		g := newGun(t.Context(), c, s, k, newTally(s))
+		g := newGun(t.Context(), c, s, k, newTally(s, c.Shard))
 		require.True(t, g.pacer.pace(t.Context(), time.NewTimer(time.Hour), 0))
 		time.Sleep(101 * time.Millisecond)
 		r, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:1/", nil)
@@ -91,7 +91,7 @@ func TestPacerEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := traffic.Stream{Name: "s", Rate: 10, Duration: time.Minute}
 		var unsent []uint64
-		p := newPacer(s, time.Now(), time.Second, func(seq uint64) { unsent = append(unsent, seq) })
+		p := newPacer(newSchedule(s, traffic.Shard{}, time.Second), time.Now(), func(seq uint64) { unsent = append(unsent, seq) })
 		timer := time.NewTimer(time.Hour)
 		require.True(t, p.pace(ctx, timer, 0))
 		require.True(t, p.pace(ctx, timer, 1))
@@ -113,7 +113,7 @@ func TestZeroInThePast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := traffic.Stream{Name: "s", Rate: 10, Duration: time.Second}
 		unsent := 0
-		p := newPacer(s, time.Now().Add(-time.Minute), time.Second, func(uint64) { unsent++ })
+		p := newPacer(newSchedule(s, traffic.Shard{}, time.Second), time.Now().Add(-time.Minute), func(uint64) { unsent++ })
 		require.False(t, p.pace(t.Context(), time.NewTimer(time.Hour), 0))
 		require.Equal(t, 10, unsent)
 	})

@@ -21,8 +21,9 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 		return Stats{}, err
 	}
 	now := time.Now()
-	c.Zero = now.Add(c.Zero.Sub(now)) // from here on the monotonic clock counts
-	k, err := newSink(c.Out)
+	// From here on the monotonic clock counts, and it is this machine's own.
+	c.Zero = now.Add(c.Zero.Sub(now) - time.Duration(c.Ahead)*time.Microsecond)
+	k, err := newSink(c.Out, c.Ahead)
 	if err != nil {
 		return Stats{}, err
 	}
@@ -57,7 +58,7 @@ func shoot(ctx context.Context, c Config, k *sink) (Stats, []*gun, error) {
 
 	guns := make([]*gun, len(c.Streams))
 	for i, s := range c.Streams {
-		guns[i] = newGun(base, c, s, k, newTally(s))
+		guns[i] = newGun(base, c, s, k, newTally(s, c.Shard))
 	}
 	over := make(chan struct{})
 	written := make(chan error, 1)
@@ -80,7 +81,7 @@ func shoot(ctx context.Context, c Config, k *sink) (Stats, []*gun, error) {
 	for _, g := range guns {
 		one := g.tally.final()
 		stats.Streams = append(stats.Streams, one)
-		stats.Interrupted = stats.Interrupted || one.Due < g.stream.Count()
+		stats.Interrupted = stats.Interrupted || one.Due < g.pacer.plan.count
 	}
 	return stats, guns, err
 }
@@ -103,7 +104,7 @@ func (t teller) event(e record.Event) error {
 	if t.c.Events == nil {
 		return nil
 	}
-	e.At, e.Instance = record.At(time.Now()), t.c.Instance
+	e.At, e.Instance = record.At(time.Now())+t.c.Ahead, t.c.Instance
 	return t.c.Events.Write(e)
 }
 

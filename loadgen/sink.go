@@ -23,14 +23,15 @@ type sink struct {
 
 	spare []*hit // the last batch's array
 	log   *record.Writer
+	ahead record.Micros // of the record's clock
 }
 
-func newSink(out io.Writer) (*sink, error) {
+func newSink(out io.Writer, ahead record.Micros) (*sink, error) {
 	log, err := record.NewWriter(out)
 	if err != nil {
 		return nil, err
 	}
-	return &sink{log: log}, nil
+	return &sink{log: log, ahead: ahead}, nil
 }
 
 func (k *sink) put(h *hit) {
@@ -85,6 +86,7 @@ func (k *sink) drain() error {
 	batch := k.take()
 	for i, h := range batch {
 		h.parseTrail()
+		h.req.Shift(k.ahead)
 		h.gun.tally.add(&h.req)
 		if err := k.log.Append(&h.req); err != nil {
 			failed = err // counting goes on: the last progress is right

@@ -20,7 +20,7 @@ type Stats struct {
 // StreamStats are a stream's counts and how well it was paced.
 type StreamStats struct {
 	Name   string                  `json:"name"`
-	Due    uint64                  `json:"due"` // sent + unsent
+	Due    uint64                  `json:"due"` // sent + unsent, of this shard
 	Sent   uint64                  `json:"sent"`
 	Unsent uint64                  `json:"unsent"`
 	OK     uint64                  `json:"ok"`     // answered 2xx, as far as the generator can judge
@@ -29,22 +29,23 @@ type StreamStats struct {
 	SlipP50 time.Duration `json:"slipP50"` // sent - due, nearest rank
 	SlipP99 time.Duration `json:"slipP99"`
 	SlipMax time.Duration `json:"slipMax"`
-	// RateErrorPercent is how far the rate of sending was from the stream's,
-	// signed: 100 * ((sent-1) / (last sent - first sent) / rate - 1). It is 0
+	// RateErrorPercent is how far the rate of sending was from the stream's
+	// (of the shard: its part of it), signed:
+	// 100 * ((sent-1) / (last sent - first sent) / rate - 1). It is 0
 	// for fewer than two requests.
 	RateErrorPercent float64 `json:"rateErrorPercent"`
 }
 
 // tally counts one stream. It belongs to the sink's goroutine.
 type tally struct {
-	stream      traffic.Stream
+	rate        float64 // requests a second
 	stats       StreamStats
 	slips       []int32 // µs
 	first, last record.Micros
 }
 
-func newTally(s traffic.Stream) *tally {
-	return &tally{stream: s, stats: StreamStats{Name: s.Name, Failed: map[record.Class]uint64{}}}
+func newTally(s traffic.Stream, shard traffic.Shard) *tally {
+	return &tally{rate: shard.Rate(s.Rate), stats: StreamStats{Name: s.Name, Failed: map[record.Class]uint64{}}}
 }
 
 func (t *tally) add(r *record.Request) {
@@ -73,7 +74,7 @@ func (t *tally) final() StreamStats {
 	s.SlipP50, s.SlipP99, s.SlipMax = nearestRank(t.slips, 50), nearestRank(t.slips, 99), nearestRank(t.slips, 100)
 	if s.Sent > 1 && t.last > t.first {
 		rate := float64(s.Sent-1) / t.last.Sub(t.first).Seconds()
-		s.RateErrorPercent = 100 * (rate/t.stream.Rate - 1)
+		s.RateErrorPercent = 100 * (rate/t.rate - 1)
 	}
 	return s
 }
@@ -118,7 +119,7 @@ func progress(guns []*gun, now time.Time) Progress {
 	p := Progress{At: record.At(now), Failed: map[record.Class]uint64{}}
 	for _, g := range guns {
 		s := g.tally.stats
-		one := StreamProgress{Name: s.Name, Arm: g.stream.Arm, Due: g.stream.Count(), Sent: s.Sent, Unsent: s.Unsent, OK: s.OK,
+		one := StreamProgress{Name: s.Name, Arm: g.stream.Arm, Due: g.pacer.plan.count, Sent: s.Sent, Unsent: s.Unsent, OK: s.OK,
 			InFlight: g.inFlight.Load(), Failed: maps.Clone(s.Failed)}
 		p.Due += one.Due
 		p.Sent += one.Sent

@@ -11,7 +11,7 @@ import (
 )
 
 func TestTally(t *testing.T) {
-	y := newTally(traffic.Stream{Name: "s", Rate: 100})
+	y := newTally(traffic.Stream{Name: "s", Rate: 200}, traffic.Shard{Index: 1, Of: 2})
 	for i := range 101 {
 		due := record.Micros(1_000_000 + 10_000*i)
 		r := record.Request{Due: due, Sent: due + record.Micros(i), Done: due + 5000}

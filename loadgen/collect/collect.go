@@ -170,11 +170,8 @@ func (s *Server) load(ctx context.Context, job loadgen.Job) error {
 	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.desk.begin()
-	c := loadgen.Config{
-		Streams: job.Streams, Target: job.Target, Zero: job.Zero.Time(), Out: s.requests, Instance: job.Instance,
-		Late: job.Late, Linger: job.Linger, MaxWorkers: job.Workers, Progress: s.progress,
-		Events: record.NewEventWriter(lines{s.events, LoadName}),
-	}
+	c := job.Config()
+	c.Out, c.Progress, c.Events = s.requests, s.progress, record.NewEventWriter(lines{s.events, LoadName})
 	go func() {
 		_, err := loadgen.Run(ctx, c)
 		err = errors.Join(err, s.requests.finish())

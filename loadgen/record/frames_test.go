@@ -239,3 +239,12 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+func TestShift(t *testing.T) {
+	r := Request{Due: 10, Sent: 20, Done: 30, Attempts: []Attempt{{At: 25}}}
+	r.Trail = Trail{{Call: &Call{At: 26}}}
+	r.Shift(-5)
+	require.Equal(t, Request{
+		Due: 5, Sent: 15, Done: 25, Attempts: []Attempt{{At: 20}}, Trail: Trail{{Call: &Call{At: 26}}},
+	}, r, "what did not happen has no instant, and the trail is others'")
+}

@@ -107,6 +107,19 @@ type Request struct {
 	TrailError string
 }
 
+// Shift moves the instants that the generator has taken to a clock that is
+// ahead of its own by d. Those of the trail are other machines'.
+func (r *Request) Shift(d Micros) {
+	for _, m := range []*Micros{&r.Due, &r.Sent, &r.FirstByte, &r.Done} {
+		if *m != 0 { // 0 is no instant
+			*m += d
+		}
+	}
+	for i := range r.Attempts {
+		r.Attempts[i].At += d
+	}
+}
+
 // MaxBody is how many bytes of an answer's body a Request keeps.
 const MaxBody = 512
 
