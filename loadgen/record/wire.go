@@ -67,6 +67,12 @@ func OffsetOf(t1, t2, t3, t4 Micros) Offset {
 	return Offset{Ahead: ((t2 - t1) + (t3 - t4)) / 2, Within: max(0, (t4-t1)-(t3-t2)+1) / 2}
 }
 
+// To is the offset of a second clock to a third, of which o and third are told
+// by the first: what is uncertain of both is uncertain of it.
+func (o Offset) To(third Offset) Offset {
+	return Offset{Ahead: third.Ahead - o.Ahead, Within: third.Within + o.Within}
+}
+
 // Significant says whether the clocks differ by more than can be told apart.
 func (o Offset) Significant() bool { return max(o.Ahead, -o.Ahead) > o.Within }
 

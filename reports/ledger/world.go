@@ -63,22 +63,32 @@ func newWorld(in Input) *world {
 	for _, e := range in.Events {
 		w.see(e)
 	}
-	for _, e := range in.Events {
-		if e.Kind == record.LoadEnd || e.Kind == record.Interrupted {
-			if w.end == 0 || e.At < w.end {
-				w.end = e.At
-			}
-		}
-	}
-	if w.end == 0 && len(in.Events) > 0 {
-		w.end = in.Events[len(in.Events)-1].At + 1
-	}
+	w.end = loadEnd(in.Events)
 	for _, l := range w.order {
 		w.place(l)
 	}
 	w.indexed = true
 	w.findReleases(in.Plan)
 	return w
+}
+
+// loadEnd is when the last of the generators had done, or the run was broken
+// off; after the last event, if nobody tells.
+func loadEnd(events []record.Event) (end record.Micros) {
+	for _, e := range events {
+		if e.Kind == record.LoadEnd {
+			end = max(end, e.At)
+		}
+	}
+	for _, e := range events {
+		if e.Kind == record.Interrupted && (end == 0 || e.At < end) {
+			end = e.At
+		}
+	}
+	if end == 0 && len(events) > 0 {
+		end = events[len(events)-1].At + 1
+	}
+	return end
 }
 
 // see takes in one event.

@@ -212,6 +212,9 @@ func (pr printer) load() {
 			s.Name, s.Arm, s.Method, s.Path, s.Rate, rounded(s.Duration), s.Count(), s.Connections, versions(s)))
 	}
 	pr.table(rows...)
+	if n := pr.p.LoadPods(); n > 1 {
+		pr.f("  from %d load pods in a cluster: one sends up to %d requests a second\n", n, RatePerLoadPod)
+	}
 }
 
 // versions says which version a stream expects where.

@@ -22,7 +22,7 @@ type Run struct {
 	Path     string
 	Meta     Meta
 	Plan     *plan.Plan
-	Requests []record.Request // of all load processes, in the order of their files
+	Requests []record.Request // of all generators: one's in the order of its log, several's in that of the answers
 	Events   []record.Event   // of all files, by time
 
 	Zero record.Micros // the plan's time zero; 0: it did not come to it
@@ -134,17 +134,23 @@ func (r *Run) readRequests() error {
 	if err != nil {
 		return fmt.Errorf("opening run directory: %w", err)
 	}
-	found := false
+	logs := 0
 	for _, e := range entries {
 		if n := e.Name(); strings.HasPrefix(n, requestsPrefix) && strings.HasSuffix(n, requestsExt) {
-			found = true
+			logs++
 			if err := r.readLog(filepath.Join(r.Path, n)); err != nil {
 				return err
 			}
 		}
 	}
-	if !found {
+	switch {
+	case logs == 0:
 		r.torn("%s: missing; the load never started", RequestsFile)
+	case logs > 1:
+		// As one generator would have written them down.
+		slices.SortStableFunc(r.Requests, func(a, b record.Request) int {
+			return cmp.Or(cmp.Compare(max(a.Due, a.Done), max(b.Due, b.Done)), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Seq, b.Seq))
+		})
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ const (
 	ManifestsFile = "manifests.yaml"
 	PlanFile      = "plan.json"
 	MetaFile      = "meta.json"
-	RequestsFile  = "requests.log" // a second load process writes requests-<name>.log
+	RequestsFile  = "requests.log" // one of several generators writes requests-<name>.log
 	EventsDir     = "events"
 	SummaryFile   = "summary.json"
 	PageFile      = "report.html"

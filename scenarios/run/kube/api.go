@@ -36,6 +36,7 @@ var (
 	configMaps  = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	secrets     = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	k8sEvents   = schema.GroupVersionResource{Version: "v1", Resource: "events"}
+	jobs        = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
 	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	slices1     = schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}
 )
@@ -43,7 +44,7 @@ var (
 // resourceOf is the resource of an object that Render makes.
 func resourceOf(o Object) (schema.GroupVersionResource, error) {
 	for kind, r := range map[string]schema.GroupVersionResource{
-		"Namespace": namespaces, "Pod": pods, "Service": services, "ConfigMap": configMaps, "Secret": secrets, "Deployment": deployments,
+		"Namespace": namespaces, "Pod": pods, "Service": services, "ConfigMap": configMaps, "Secret": secrets, "Deployment": deployments, "Job": jobs,
 	} {
 		if o.text("kind") == kind {
 			return r, nil
@@ -151,13 +152,13 @@ func (a *api) post(ctx context.Context, namespace, pod string, port int, path st
 		SubResource("proxy").Suffix(path).SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Error()
 }
 
-// loadClient reaches the load pod through the cluster's API: the way that is
+// loadClient reaches a load pod through the cluster's API: the way that is
 // open wherever kubectl works.
-func (a *api) loadClient(namespace string) *collect.Client {
+func (a *api) loadClient(namespace, pod string) *collect.Client {
 	return &collect.Client{Do: func(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
 		where, query, _ := strings.Cut(path, "?")
 		req := a.core.Verb(method).Namespace(namespace).Resource("pods").
-			Name(fmt.Sprintf("%s:%d", loadPod, collect.HTTPPort)).SubResource("proxy").Suffix(where)
+			Name(fmt.Sprintf("%s:%d", pod, collect.HTTPPort)).SubResource("proxy").Suffix(where)
 		values, err := url.ParseQuery(query)
 		if err != nil {
 			return nil, fmt.Errorf("asking for %q: %w", path, err)

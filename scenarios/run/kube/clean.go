@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"zeroloss/scenarios/run"
 )
@@ -23,9 +24,12 @@ const keptMark = "zeroloss/kept"
 func (a *api) removeNamespace(ctx context.Context, name string) error {
 	zero := int64(0)
 	background := metav1.DeletePropagationBackground
-	// Deployments first, so that nothing makes pods anew.
-	err := a.in(deployments, name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{})
-	if err = errors.Join(ignoreGone(err), ignoreGone(a.in(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{}))); err != nil {
+	// Deployments and Jobs first, so that nothing makes pods anew.
+	var err error
+	for _, makers := range []schema.GroupVersionResource{deployments, jobs} {
+		err = errors.Join(err, ignoreGone(a.in(makers, name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{})))
+	}
+	if err = errors.Join(err, ignoreGone(a.in(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{}))); err != nil {
 		return a.explain("emptying namespace "+name, err)
 	}
 	if err := ignoreGone(a.Resource(namespaces).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &background})); err != nil {

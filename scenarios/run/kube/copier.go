@@ -18,12 +18,14 @@ import (
 // copier brings what the load pod collects into the run directory while it
 // comes, so that a harness that is killed leaves what there was.
 //
-// The clock of the record is the load pod's. Instants of other clocks are
+// The clock of the record is the load pod's (of several: the collector's, by
+// which the others write, too). Instants of other clocks are
 // corrected where they differ by more than can be told apart.
 type copier struct {
 	dir    *rundir.Dir
+	shard  *shard
 	client *collect.Client
-	clock  record.Offset // the harness's to the load pod's
+	clock  record.Offset // the harness's to the collector's
 	hear   func(record.Event)
 
 	busy     sync.WaitGroup
@@ -52,6 +54,9 @@ func (c *copier) begin(over context.Context, fail func(error)) {
 
 // line keeps one event's line, and tells the run of it.
 func (c *copier) line(name string, line []byte) error {
+	if name == collect.LoadName {
+		name = c.shard.name()
+	}
 	f := c.files[name]
 	if f == nil {
 		var err error
@@ -98,7 +103,7 @@ type requestLog struct{ c *copier }
 
 func (l requestLog) Write(b []byte) (int, error) {
 	if l.c.requests == nil {
-		f, err := os.OpenFile(l.c.dir.RequestsPath(""), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(l.c.dir.RequestsPath(l.c.shard.requests()), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if err != nil {
 			return 0, fmt.Errorf("creating request log: %w", err)
 		}

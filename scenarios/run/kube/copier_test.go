@@ -53,13 +53,16 @@ func speak(t *testing.T, addr string, i record.Instance, events ...record.Event)
 	}
 }
 
+// one is the only load pod.
+func one(c *collect.Client) *shard { return &shard{client: c, pod: loadPod} }
+
 func newCopier(t *testing.T, c *collect.Client) (*copier, func() []record.Event) {
 	dir, err := rundir.Create(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, dir.Close()) })
 	var mu sync.Mutex
 	var heard []record.Event
-	k := &copier{dir: dir, client: c, hear: func(e record.Event) {
+	k := &copier{dir: dir, shard: one(c), client: c, hear: func(e record.Event) {
 		mu.Lock()
 		defer mu.Unlock()
 		heard = append(heard, e)
@@ -129,7 +132,7 @@ func TestLoadFromTheHarnessSide(t *testing.T) {
 	k, _ := newCopier(t, client)
 	k.begin(t.Context(), func(err error) { require.NoError(t, err) })
 	p := &plan.Plan{Streams: []traffic.Stream{{Name: "base", Arm: "base", Rate: 100, Duration: 200 * time.Millisecond, Path: "/"}}}
-	l := &load{plan: p, client: client, target: func() (string, error) { return target.URL, nil }}
+	l := &load{plan: p, shards: []*shard{one(client)}, target: func() (string, error) { return target.URL, nil }}
 	over := make(chan error, 1)
 	l.Start(t.Context(), time.Now().Add(20*time.Millisecond), func(err error) { over <- err })
 	require.NoError(t, <-over)
@@ -153,7 +156,7 @@ func TestStoppedLoadEnds(t *testing.T) {
 	defer target.Close()
 	client, _ := loadPodHere(t)
 	p := &plan.Plan{Streams: []traffic.Stream{{Name: "base", Arm: "base", Rate: 10, Duration: time.Hour, Path: "/"}}}
-	l := &load{plan: p, client: client, target: func() (string, error) { return target.URL, nil }}
+	l := &load{plan: p, shards: []*shard{one(client)}, target: func() (string, error) { return target.URL, nil }}
 	over := make(chan error, 1)
 	l.Start(t.Context(), time.Now(), func(err error) { over <- err })
 	for s := (collect.State{}); s.Load == nil; {

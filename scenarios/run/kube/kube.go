@@ -37,6 +37,9 @@ type Options struct {
 	Binary        string
 	RegistryImage string // "" is RegistryImage
 
+	// LoadPods is how many pods share the load; 0 is as many as its rate needs.
+	LoadPods int
+
 	// Keep leaves namespace and cluster as they are at the end.
 	Keep bool
 }

@@ -26,6 +26,7 @@ func RBAC() (string, error) {
 			rule("", []string{"events"}, []string{"list", "watch"}),
 			rule("apps", []string{"deployments"}, []string{"create", "patch", "deletecollection"}),
 			rule("apps", []string{"deployments/scale"}, []string{"patch"}),
+			rule("batch", []string{"jobs"}, []string{"create", "patch", "deletecollection"}),
 			rule("discovery.k8s.io", []string{"endpointslices"}, []string{"list", "watch"}),
 		},
 	}

@@ -42,6 +42,7 @@ type RenderOptions struct {
 	Image         string   // of zeroloss itself
 	RegistryImage string   // "" is RegistryImage
 	Room          Capacity // of the cluster; zero: unknown, and taken to be enough
+	LoadPods      int      // how many share the load; 0 is as many as its rate needs
 	// Where pods find the registry and the load pod: addresses, or "" for the
 	// names of their Services.
 	RegistryHost, LoadHost string
@@ -69,7 +70,7 @@ type Rendered struct {
 	Services  []Object // of the manifests, and the load pod's
 	Others    []Object // ConfigMaps and Secrets
 	Registry  Object   // its Deployment
-	Load      Object   // the load pod
+	Load      Object   // the load pod, or the Job of several
 	Workloads []Object // Deployments of demo services, in the plan's order
 
 	Repairs []Repair
@@ -222,7 +223,9 @@ func (r *renderer) complete() error {
 		r.addRegistry()
 	}
 	r.exposeRegistry()
-	r.addLoad()
+	if err := r.addLoad(); err != nil {
+		return err
+	}
 	order := map[string]int{}
 	for i, w := range r.p.Workloads {
 		order[w.Name] = i + 1
@@ -239,21 +242,26 @@ func (r *renderer) complete() error {
 }
 
 // addLoad is the load pod: generator and collector. It is a pod and no
-// Deployment, as nothing may ever move it.
-func (r *renderer) addLoad() {
+// Deployment, as nothing may ever move it; several are a Job.
+func (r *renderer) addLoad() error {
+	n, err := r.loadPods()
+	if err != nil {
+		return err
+	}
 	meta := map[string]any{"name": loadPod, "namespace": r.o.Namespace()}
 	labels := r.labels()
 	labels["app"] = loadPod
 	meta["labels"] = labels
 	port := func(name string, n int) any { return map[string]any{"name": name, "port": n, "targetPort": n} }
-	r.out.Services = append(r.out.Services, Object{
+	service := Object{
 		"apiVersion": "v1", "kind": "Service", "metadata": maps.Clone(meta),
 		"spec": map[string]any{
 			"selector": map[string]any{"app": loadPod, runLabel: r.o.Run},
 			"ports":    []any{port("http", collect.HTTPPort), port("events", collect.EventsPort)},
 		},
-	})
-	r.out.Load = Object{
+	}
+	r.out.Services = append(r.out.Services, service)
+	r.out.Load = r.indexed(Object{
 		"apiVersion": "v1", "kind": "Pod", "metadata": meta,
 		"spec": map[string]any{
 			"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": false,
@@ -269,7 +277,8 @@ func (r *renderer) addLoad() {
 			}},
 			"volumes": []any{map[string]any{"name": scratch, "emptyDir": map[string]any{}}},
 		},
-	}
+	}, service, n)
+	return nil
 }
 
 // scratch is the volume that is a demo service's /tmp.

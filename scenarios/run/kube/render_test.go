@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -185,4 +186,50 @@ func TestRBAC(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, text, "deployments/scale")
 	require.NotContains(t, text, `"*"`, "nothing is asked for that is not needed")
+}
+
+// Several load pods are a Job that shares the schedule; the first of them is
+// the one that services talk to.
+func TestRenderOfSeveralLoadPods(t *testing.T) {
+	p := prepared(t, scenarios.Request{Scenario: "offline"})
+	render := func(n int, room kube.Capacity) *kube.Rendered {
+		r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", LoadPods: n, Room: room})
+		require.NoError(t, err)
+		return r
+	}
+	selector := func(r *kube.Rendered) map[string]any {
+		for _, s := range r.Services {
+			if at(t, s, "metadata", "name") == "zeroloss-load" {
+				return at(t, s, "spec", "selector").(map[string]any)
+			}
+		}
+		t.Fatal("no Service of the load pod")
+		return nil
+	}
+	for _, n := range []int{0, 1} { // 200 requests a second need but one
+		r := render(n, kube.Capacity{})
+		require.Equal(t, "Pod", at(t, r.Load, "kind"))
+		require.Equal(t, map[string]any{"app": "zeroloss-load", "zeroloss/run": "r1"}, selector(r))
+	}
+	r := render(3, kube.Capacity{})
+	require.Equal(t, map[string]any{"app": "zeroloss-load", "zeroloss/run": "r1", "batch.kubernetes.io/job-completion-index": "0"}, selector(r))
+	text, err := yaml.Marshal(r.Load)
+	require.NoError(t, err)
+	golden(t, "load-job.yaml", string(text))
+
+	// Each of them needs its part of a processor.
+	enough := kube.Capacity{MilliCPU: 8 * 200, Memory: 64 << 30}
+	one, three := render(1, enough), render(3, enough)
+	require.Greater(t, len(three.Repairs), len(one.Repairs), "what the others ask for has to shrink")
+
+	for _, n := range []int{-1, 101} {
+		_, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", LoadPods: n})
+		require.ErrorContains(t, err, "there can be 1 to 100")
+	}
+	fast := *p.Plan
+	fast.Streams = slices.Clone(fast.Streams)
+	fast.Streams[0].Rate = 5000
+	r, err = kube.Render(&fast, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1"})
+	require.NoError(t, err)
+	require.Equal(t, 3, at(t, r.Load, "spec", "completions"), "5,100 a second, 2,000 each")
 }

@@ -67,8 +67,9 @@ func (r *renderer) fit() {
 // requested is what all pods ask for together.
 func (r *renderer) requested() Capacity {
 	var total Capacity
-	for _, c := range r.out.Load.at("spec").list("containers") {
-		total = total.plus(requests(c), 1)
+	spec, n := podsOf(r.out.Load)
+	for _, c := range spec.list("containers") {
+		total = total.plus(requests(c), n)
 	}
 	for _, w := range append([]Object{r.out.Registry}, r.out.Workloads...) {
 		n, ok := number(w.at("spec")["replicas"])

@@ -3,6 +3,7 @@ package kube
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -184,9 +185,9 @@ func (e *eventView) kind() record.Kind {
 	return ""
 }
 
-// refusal is why pods of a Deployment are not even created, or "".
+// refusal is why pods of a Deployment or a Job are not even created, or "".
 func (e *eventView) refusal() string {
-	if e.Reason == "FailedCreate" && (e.InvolvedObject.Kind == "ReplicaSet" || e.InvolvedObject.Kind == "Deployment") {
+	if e.Reason == "FailedCreate" && slices.Contains([]string{"ReplicaSet", "Deployment", "Job"}, e.InvolvedObject.Kind) {
 		return e.Message
 	}
 	return ""

@@ -37,7 +37,7 @@ type stage struct {
 
 // prepare applies all but the demo services, and waits until it is ready.
 func (s *stage) prepare(ctx context.Context) error {
-	o := RenderOptions{Run: s.o.Run, Image: s.image, RegistryImage: s.o.RegistryImage, Room: s.api.room(ctx)}
+	o := RenderOptions{Run: s.o.Run, Image: s.image, RegistryImage: s.o.RegistryImage, Room: s.api.room(ctx), LoadPods: s.o.LoadPods}
 	r, err := Render(s.p, s.o.Manifests, o)
 	if err != nil {
 		return err
@@ -156,6 +156,8 @@ func pauseFor(ctx context.Context, d time.Duration) error {
 // cannot get ready is an error with its reason.
 func (s *stage) await(ctx context.Context) error {
 	w := waiting{began: time.Now(), running: map[string]time.Time{}}
+	_, want := podsOf(s.rendered.Load)
+	want++ // the registry's
 	for {
 		all, err := s.api.in(pods, s.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
@@ -174,10 +176,10 @@ func (s *stage) await(ctx context.Context) error {
 			}
 		}
 		switch {
-		case ready >= 2:
+		case ready >= want:
 			return nil
-		case len(all.Items) < 2 && time.Since(w.began) > unscheduledPatience:
-			return fmt.Errorf("%w: the registry has no pod after %v: %s", run.ErrEnvironment, unscheduledPatience, s.refusals(ctx))
+		case len(all.Items) < want && time.Since(w.began) > unscheduledPatience:
+			return fmt.Errorf("%w: registry and load have %d of %d pods after %v: %s", run.ErrEnvironment, len(all.Items), want, unscheduledPatience, s.refusals(ctx))
 		}
 		if err := pauseFor(ctx, 200*time.Millisecond); err != nil {
 			return fmt.Errorf("%w: while the registry came up", run.ErrInterrupted)
@@ -255,26 +257,24 @@ func (s *stage) play(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("directing %q: %w", s.p.Scenario, err)
 	}
-	client := s.api.loadClient(s.namespace)
-	clock, err := client.Clock(ctx, clockRounds)
+	shards, err := s.shards(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: %w\n  the API server has to reach the pod network to proxy to the load pod", run.ErrEnvironment, err)
+		return err
 	}
 	over, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	failed := make(chan error, 1)
-	c := &copier{dir: s.o.Dir, client: client, clock: clock}
-	n := &node{stage: s, client: client, failed: failed, over: over, offered: map[string]map[string]bool{}}
-	l := &load{plan: s.p, client: client, clock: clock, target: n.entry}
+	c := newCopiers(s.o.Dir, shards)
+	n := &node{stage: s, client: shards[0].client, failed: failed, over: over, offered: map[string]map[string]bool{}}
+	l := &load{plan: s.p, shards: shards, target: n.entry}
 	err = run.DirectOn(ctx, s.p, run.Terms{Plane: plane, Up: upFor, Lead: lead}, func(in run.Inbox) (run.Cast, error) {
-		if err := s.out.Event(clockEvent(clock)); err != nil {
+		if err := s.tellClocks(shards); err != nil {
 			return run.Cast{}, err
 		}
 		n.inbox = in
-		c.hear = func(e record.Event) { in.Fact(e) }
-		c.begin(over, n.fail)
+		c.begin(over, in.Fact, n.fail)
 		n.watch()
-		return run.Cast{Node: n, Load: l, Sink: c.sink(s.out), Failed: failed, Counts: l.latest}, nil
+		return run.Cast{Node: n, Load: l, Sink: c[0].sink(s.out), Failed: failed, Counts: l.latest}, nil
 	})
 	end()
 	n.busy.Wait()
@@ -283,6 +283,15 @@ func (s *stage) play(ctx context.Context) error {
 
 // clockRounds is how often the load pod's clock is asked.
 const clockRounds = 9
+
+// tellClocks keeps how far the clocks are from each other, and how sure that is.
+func (s *stage) tellClocks(shards []*shard) error {
+	err := s.out.Event(clockEvent(shards[0].clock))
+	for _, x := range shards[1:] {
+		err = errors.Join(err, s.out.Event(x.clockEvent()))
+	}
+	return err
+}
 
 func clockEvent(o record.Offset) record.Event {
 	return record.Event{

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"zeroloss/scenarios"
+	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube"
 	"zeroloss/scenarios/rundir"
@@ -38,6 +39,7 @@ type kubeFlags struct {
 	nodeImage     string
 	image         string
 	registryImage string
+	loadPods      int
 	keep          bool
 }
 
@@ -46,7 +48,12 @@ func (f *kubeFlags) register(p *pflag.FlagSet) {
 	p.StringVar(&f.nodeImage, "node-image", "", "kube: image of a new kind cluster's nodes (default: $"+nodeImageEnv+", else kind's own)")
 	p.StringVar(&f.image, "image", "", "kube: zeroloss' image, where the nodes can pull it (default: this program, loaded into kind's nodes)")
 	p.StringVar(&f.registryImage, "registry-image", kube.RegistryImage, "kube: image of the Nacos server")
+	p.IntVar(&f.loadPods, "load-pods", 0, loadPodsHelp())
 	p.BoolVar(&f.keep, "keep", false, "kube: leave namespace and cluster as they are at the end")
+}
+
+func loadPodsHelp() string {
+	return fmt.Sprintf("kube: how many pods share the load (0: one for each %d requests a second)", plan.RatePerLoadPod)
 }
 
 // check refuses what cannot be carried out in a cluster, before anything is
@@ -55,7 +62,7 @@ func (f *kubeFlags) check(c *scenarios.Prepared) error {
 	if f.context != "" && f.image == "" {
 		return errors.New("nothing can be loaded into the nodes of a context\n  put the image where they can pull it (zeroloss image --push REF), then add --image REF")
 	}
-	_, err := kube.Render(c.Plan, c.Manifests, kube.RenderOptions{Run: "check"})
+	_, err := kube.Render(c.Plan, c.Manifests, kube.RenderOptions{Run: "check", LoadPods: f.loadPods})
 	return err
 }
 
@@ -63,7 +70,7 @@ func (f *kubeFlags) runtime(env Env, c *scenarios.Prepared, dir *rundir.Dir) run
 	return kube.New(kube.Options{
 		Dir: dir, Manifests: c.Manifests, Run: newRunID(time.Now()),
 		Context: f.context, Kubeconfig: f.kubeconfig, Cluster: f.cluster, NodeImage: cmp.Or(f.nodeImage, env.Getenv(nodeImageEnv)),
-		Image: f.image, Binary: env.Executable, RegistryImage: f.registryImage, Keep: f.keep,
+		Image: f.image, Binary: env.Executable, RegistryImage: f.registryImage, LoadPods: f.loadPods, Keep: f.keep,
 	})
 }
 
@@ -116,6 +123,7 @@ need there in a comment before it. --diff shows them against what was written;
 	p.StringVar(&o.Run, "run-id", "run", "id of the run; its namespace is "+kube.NamespacePrefix+"<id>")
 	p.StringVar(&o.Image, "image", "zeroloss.local/zeroloss:dev", "zeroloss' image")
 	p.StringVar(&o.RegistryImage, "registry-image", kube.RegistryImage, "image of the Nacos server")
+	p.IntVar(&o.LoadPods, "load-pods", 0, loadPodsHelp())
 	return cmd
 }
 
