@@ -76,7 +76,11 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 			s.tell(fresh, sec(30), record.PodDeleted)
 		},
 		"only 75 % of its window was seen: the load ended, or the instance went": func(s *sim, _ *simLife) {
-			s.event(record.Event{At: sec(40), Kind: record.LoadEnd})
+			for i, e := range s.in.Events {
+				if e.Kind == record.LoadEnd {
+					s.in.Events[i].At = sec(40)
+				}
+			}
 		},
 		"its rule was changed while it warmed up": func(s *sim, _ *simLife) {
 			s.retold(func(h map[string]any) { h["warmup"].(map[string]any)["window"] = 20e9 })
