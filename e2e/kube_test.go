@@ -118,6 +118,7 @@ func TestKube(t *testing.T) {
 	for _, s := range []string{"offline", "rolling"} {
 		shows(s, func(t *testing.T) { loseNothing(t, w, s) })
 	}
+	shows("offline from three load pods", func(t *testing.T) { shardedInTown(t, w) })
 	for _, at := range []time.Duration{2 * time.Second, 10 * time.Second, 20 * time.Second} {
 		shows("Ctrl-C after "+at.String(), func(t *testing.T) { interruptedInTown(t, w, at) })
 	}
@@ -125,7 +126,7 @@ func TestKube(t *testing.T) {
 	shows("kill -9 while it comes up", func(t *testing.T) { killedInTown(t, w, 15*time.Second) })
 	shows("kill -9 under load", func(t *testing.T) { killedInTown(t, w, 0) })
 	shows("kill -9 while it cleans up", func(t *testing.T) { killedCleaning(t, w) })
-	for _, bad := range badTowns(w) {
+	for _, bad := range append(badTowns(w), harderTowns(w)...) {
 		shows(bad.name, func(t *testing.T) { refused(t, bad) })
 	}
 }
@@ -241,6 +242,8 @@ type badTown struct {
 	args  []string
 	cause string // of the error
 	hint  string
+	// prepare returns more of the arguments; nil: there are none.
+	prepare func(t *testing.T) []string
 }
 
 func badTowns(w *town) []badTown {
@@ -249,18 +252,23 @@ func badTowns(w *town) []badTown {
 		return []string{"--runtime", "kube", "--kubeconfig", kubeconfig, "--context", context, "--image", "zeroloss.invalid/x:1"}
 	}
 	return []badTown{
-		{"a context that is not there", elsewhere("nope", w.kubeconfig), `no context "nope"`, "kind-" + w.name},
-		{"an image that cannot be pulled", elsewhere("kind-"+w.name, w.kubeconfig), "pod zeroloss-load does not come up: its image cannot be pulled", "zeroloss.invalid/x:1"},
-		{"a registry that cannot be pulled", append(here, "--registry-image", "nacos.invalid/nacos:1"), "its image cannot be pulled", "nacos.invalid"},
-		{"nodes that cannot be pulled", []string{"--runtime", "kube", "--cluster", w.name + "-bad", "--node-image", "kindest.invalid/node:v0"}, "creating cluster", "try it by hand"},
+		{name: "a context that is not there", args: elsewhere("nope", w.kubeconfig), cause: `no context "nope"`, hint: "kind-" + w.name},
+		{name: "an image that cannot be pulled", args: elsewhere("kind-"+w.name, w.kubeconfig), cause: "pod zeroloss-load does not come up: its image cannot be pulled", hint: "zeroloss.invalid/x:1"},
+		{name: "a registry that cannot be pulled", args: append(here, "--registry-image", "nacos.invalid/nacos:1"), cause: "its image cannot be pulled", hint: "nacos.invalid"},
+		{name: "nodes that cannot be pulled", args: []string{"--runtime", "kube", "--cluster", w.name + "-bad", "--node-image", "kindest.invalid/node:v0"}, cause: "creating cluster", hint: "try it by hand"},
 	}
 }
 
 func refused(t *testing.T, bad badTown) {
-	r := start(t, zeroloss, filepath.Join(t.TempDir(), "run"), append([]string{"offline"}, bad.args...)...)
+	args := append([]string{"offline"}, bad.args...)
+	if bad.prepare != nil {
+		args = append(args, bad.prepare(t)...)
+	}
+	r := start(t, zeroloss, filepath.Join(t.TempDir(), "run"), args...)
 	require.Equal(t, 4, r.code(3*time.Minute), r.stderr.String())
 	require.Contains(t, r.stderr.String(), bad.cause)
 	require.Contains(t, r.stderr.String(), bad.hint)
+	require.Empty(t, r.stdout.String(), "there is nothing to report of a run that never was")
 }
 
 // From no cluster to a verdict, and back to none.

@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"zeroloss/scenarios/image"
 	"zeroloss/scenarios/plan"
@@ -42,6 +45,14 @@ type Options struct {
 
 	// Keep leaves namespace and cluster as they are at the end.
 	Keep bool
+}
+
+// CheckRun refuses an id of which no namespace's name can be made.
+func CheckRun(id string) error {
+	if why := validation.IsDNS1123Label(NamespacePrefix + id); len(why) > 0 {
+		return fmt.Errorf("run id %q: namespace %q: %s", id, NamespacePrefix+id, strings.Join(why, "; "))
+	}
+	return nil
 }
 
 // New is the runtime. Its Run may be called once.

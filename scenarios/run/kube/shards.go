@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"zeroloss/loadgen/collect"
@@ -95,6 +96,9 @@ func (s *stage) shards(ctx context.Context) ([]*shard, error) {
 		x := &shard{Shard: traffic.Shard{Index: uint64(i), Of: uint64(n)}, pod: name, client: s.api.loadClient(s.namespace, name)}
 		var err error
 		if x.clock, err = x.client.Clock(ctx, clockRounds); err != nil {
+			if apierrors.IsForbidden(err) {
+				return nil, s.api.explain("reaching the load pod", x.wrap(err))
+			}
 			return nil, fmt.Errorf("%w: %w\n  the API server has to reach the pod network to proxy to the load pod", run.ErrEnvironment, x.wrap(err))
 		}
 		if i > 0 {

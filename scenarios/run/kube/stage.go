@@ -117,7 +117,7 @@ func (s *stage) claim(ctx context.Context, ns Object) error {
 	defer stop()
 	_, err := s.api.Resource(namespaces).Create(ctx, &unstructured.Unstructured{Object: ns}, metav1.CreateOptions{FieldManager: manager})
 	if apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("%w: namespace %q exists already, and is not this run's: nothing in it was touched", run.ErrEnvironment, s.namespace)
+		return fmt.Errorf("%w: namespace %q exists already, and is not this run's: nothing in it was touched\n  choose another --run-id; or see whose it is: kubectl get namespace %s --show-labels", run.ErrEnvironment, s.namespace, s.namespace)
 	}
 	if err != nil {
 		return s.api.explain("creating namespace "+s.namespace, err)

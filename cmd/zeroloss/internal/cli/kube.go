@@ -40,6 +40,7 @@ type kubeFlags struct {
 	image         string
 	registryImage string
 	loadPods      int
+	runID         string
 	keep          bool
 }
 
@@ -49,6 +50,7 @@ func (f *kubeFlags) register(p *pflag.FlagSet) {
 	p.StringVar(&f.image, "image", "", "kube: zeroloss' image, where the nodes can pull it (default: this program, loaded into kind's nodes)")
 	p.StringVar(&f.registryImage, "registry-image", kube.RegistryImage, "kube: image of the Nacos server")
 	p.IntVar(&f.loadPods, "load-pods", 0, loadPodsHelp())
+	p.StringVar(&f.runID, "run-id", "", "kube: id of the run; its namespace is "+kube.NamespacePrefix+"<id> (default: of the time)")
 	p.BoolVar(&f.keep, "keep", false, "kube: leave namespace and cluster as they are at the end")
 }
 
@@ -62,13 +64,16 @@ func (f *kubeFlags) check(c *scenarios.Prepared) error {
 	if f.context != "" && f.image == "" {
 		return errors.New("nothing can be loaded into the nodes of a context\n  put the image where they can pull it (zeroloss image --push REF), then add --image REF")
 	}
+	if err := kube.CheckRun(f.runID); f.runID != "" && err != nil {
+		return err
+	}
 	_, err := kube.Render(c.Plan, c.Manifests, kube.RenderOptions{Run: "check", LoadPods: f.loadPods})
 	return err
 }
 
 func (f *kubeFlags) runtime(env Env, c *scenarios.Prepared, dir *rundir.Dir) run.Runtime {
 	return kube.New(kube.Options{
-		Dir: dir, Manifests: c.Manifests, Run: newRunID(time.Now()),
+		Dir: dir, Manifests: c.Manifests, Run: cmp.Or(f.runID, newRunID(time.Now())),
 		Context: f.context, Kubeconfig: f.kubeconfig, Cluster: f.cluster, NodeImage: cmp.Or(f.nodeImage, env.Getenv(nodeImageEnv)),
 		Image: f.image, Binary: env.Executable, RegistryImage: f.registryImage, LoadPods: f.loadPods, Keep: f.keep,
 	})

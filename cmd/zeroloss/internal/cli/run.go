@@ -127,7 +127,8 @@ func (f *runFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, out
 }
 
 // execute runs the plan into a directory and reads it back. A report comes
-// with the error of a run that was cut short, if there is anything to report.
+// with the error of a run that was cut short, if there is anything to report:
+// where the environment failed before time zero, there is not.
 func (f *runFlags) execute(ctx context.Context, env Env, c *scenarios.Prepared, out string) (*reports.Report, string, error) {
 	dir, err := prepare(c, out, f.runtime)
 	if err != nil {
@@ -141,6 +142,9 @@ func (f *runFlags) execute(ctx context.Context, env Env, c *scenarios.Prepared, 
 	r, err := reports.Assemble(path)
 	if err != nil {
 		return nil, path, errors.Join(running, environmentError(err))
+	}
+	if errors.Is(running, run.ErrEnvironment) && r.Ledger.Zero == 0 {
+		return nil, path, running
 	}
 	return r, path, running
 }
