@@ -76,6 +76,18 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
+// Registry and load pods are to last for the whole run.
+func TestEnded(t *testing.T) {
+	for pod, want := range map[string]string{
+		`{"status":{"containerStatuses":[{"state":{"running":{}}}]}}`:                                                            "",
+		`{"status":{"containerStatuses":[{"state":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}]}}`:                      "ended (exit code 137, OOMKilled)",
+		`{"status":{"containerStatuses":[{"restartCount":1,"state":{"running":{}},"lastState":{"terminated":{"exitCode":1}}}]}}`: "ended (exit code 1, no reason given)",
+		`{"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"},"status":{"containerStatuses":[{"state":{"running":{}}}]}}`:    "was deleted",
+	} {
+		require.Equal(t, want, look(t, pod).ended(), pod)
+	}
+}
+
 func TestWaiting(t *testing.T) {
 	now := time.Unix(1000, 0)
 	w := waiting{began: now, running: map[string]time.Time{}}

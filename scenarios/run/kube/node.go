@@ -182,7 +182,7 @@ func (n *node) seePod(u *unstructured.Unstructured) {
 		n.inbox.Event(e)
 	}
 	if why := p.trouble(n.patience(&p)); why != "" && !n.up.Load() {
-		n.fail(n.stage.failure(n.over, &p, why))
+		n.fail(n.stage.failure(n.over, &p, "does not come up: "+why))
 	}
 }
 
@@ -214,10 +214,8 @@ func (n *node) patience(p *podView) bool {
 
 // seeBase watches over registry and load pod, whose end is the run's.
 func (n *node) seeBase(p *podView) {
-	for _, c := range p.Status.ContainerStatuses {
-		if c.RestartCount > 0 || c.State.Terminated != nil {
-			n.fail(n.stage.failure(n.over, p, "it ended during the run"+lastExit(c)))
-		}
+	if why := p.ended(); why != "" {
+		n.fail(n.stage.failure(n.over, p, why+" during the run"))
 	}
 }
 

@@ -135,6 +135,22 @@ func (p *podView) trouble(patience bool) string {
 	return ""
 }
 
+// ended says that a pod which is to last has not; "" if it has.
+func (p *podView) ended() string {
+	for _, c := range p.Status.ContainerStatuses {
+		if t := c.State.Terminated; t != nil {
+			return fmt.Sprintf("ended (exit code %d, %s)", t.ExitCode, cmp.Or(t.Reason, "no reason given"))
+		}
+		if c.RestartCount > 0 {
+			return "ended" + lastExit(c)
+		}
+	}
+	if p.Metadata.DeletionTimestamp != nil {
+		return "was deleted"
+	}
+	return ""
+}
+
 func lastExit(c containerView) string {
 	if t := c.LastState.Terminated; t != nil {
 		return fmt.Sprintf(" (exit code %d, %s)", t.ExitCode, cmp.Or(t.Reason, "no reason given"))

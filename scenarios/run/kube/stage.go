@@ -172,7 +172,7 @@ func (s *stage) await(ctx context.Context) error {
 			if p.ready() {
 				ready++
 			} else if why := w.trouble(&p, time.Now()); why != "" {
-				return s.failure(ctx, &p, why+s.unhealthy(ctx, p.Metadata.Name))
+				return s.failure(ctx, &p, "does not come up: "+why+s.unhealthy(ctx, p.Metadata.Name))
 			}
 		}
 		switch {
@@ -226,14 +226,14 @@ func (s *stage) unhealthy(ctx context.Context, pod string) string {
 	return said
 }
 
-// failure is why a pod does not come up, with the end of its log.
+// failure is what is wrong with a pod, with the end of its log.
 func (s *stage) failure(ctx context.Context, p *podView, why string) error {
 	restarted := len(p.Status.ContainerStatuses) > 0 && p.Status.ContainerStatuses[0].RestartCount > 0
 	said := s.api.logTail(ctx, s.namespace, p.Metadata.Name, restarted)
 	if said != "" {
 		said = "\n  its log ends: " + strings.ReplaceAll(said, "\n", "\n    ")
 	}
-	return fmt.Errorf("%w: pod %s does not come up: %s%s", run.ErrEnvironment, p.Metadata.Name, why, said)
+	return fmt.Errorf("%w: pod %s %s%s", run.ErrEnvironment, p.Metadata.Name, why, said)
 }
 
 // refusals is why pods are not even created, as the cluster's events tell.
