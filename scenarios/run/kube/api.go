@@ -3,11 +3,13 @@ package kube
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -247,6 +249,7 @@ func (a *api) explain(doing string, err error) error {
 	hint := ""
 	var dns *net.DNSError
 	var op *net.OpError
+	var cert *tls.CertificateVerificationError
 	switch {
 	case apierrors.IsUnauthorized(err):
 		hint = "the cluster does not accept these credentials; check the context's user"
@@ -254,7 +257,9 @@ func (a *api) explain(doing string, err error) error {
 		hint = "a quota of the namespace is too small for the run"
 	case apierrors.IsForbidden(err):
 		hint = "the rights are missing; zeroloss render --rbac prints those that a run needs"
-	case errors.As(err, &dns), errors.As(err, &op):
+	case errors.As(err, &cert), errors.Is(err, http.ErrSchemeMismatch):
+		hint = "what answers at " + a.host + " is not the cluster that the kubeconfig means; is this the right context?"
+	case errors.As(err, &dns), errors.As(err, &op), errors.Is(err, context.DeadlineExceeded):
 		hint = "the cluster at " + a.host + " cannot be reached; is it up, and is this the right context?"
 	}
 	if hint != "" {

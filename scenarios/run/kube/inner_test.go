@@ -3,6 +3,12 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,9 +21,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/rest"
 
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/run"
 )
 
 // look reads a pod as the cluster tells it.
@@ -229,5 +237,35 @@ func TestCleanLeavesClustersInUseAlone(t *testing.T) {
 func TestQuantity(t *testing.T) {
 	for text, want := range map[string]float64{"250m": 0.25, "2": 2, "512Mi": 512 << 20, "1G": 1e9, "": 0, "lots": 0} {
 		require.InDelta(t, want, quantity(text), 1e-9, text)
+	}
+}
+
+// What answers at a context's address may be anything.
+func TestNoClusterThere(t *testing.T) {
+	web := httptest.NewServer(http.NotFoundHandler())
+	defer web.Close()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, and says nothing
+	require.NoError(t, err)
+	defer silent.Close()
+	hints := map[string]string{
+		web.URL:                               "is no Kubernetes API server",
+		secure.URL:                            "is not the cluster that the kubeconfig means",
+		"https" + web.URL[len("http"):]:       "is not the cluster that the kubeconfig means",
+		"http://127.0.0.1:1":                  "cannot be reached",
+		"http://" + silent.Addr().String():    "cannot be reached",
+		"http://zeroloss-does-not-exist.test": "cannot be reached",
+	}
+	for host, want := range hints {
+		a, err := newAPI(&rest.Config{Host: host, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
+		require.NoError(t, err)
+		ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
+		_, err = a.Resource(namespaces).Create(ctx, &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "x"}}}, metav1.CreateOptions{})
+		stop()
+		err = a.unclaimed("x", err)
+		require.ErrorIs(t, err, run.ErrEnvironment, host)
+		require.ErrorContains(t, err, want, host)
 	}
 }

@@ -116,14 +116,23 @@ func (s *stage) claim(ctx context.Context, ns Object) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), tidyFor)
 	defer stop()
 	_, err := s.api.Resource(namespaces).Create(ctx, &unstructured.Unstructured{Object: ns}, metav1.CreateOptions{FieldManager: manager})
-	if apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("%w: namespace %q exists already, and is not this run's: nothing in it was touched\n  choose another --run-id; or see whose it is: kubectl get namespace %s --show-labels", run.ErrEnvironment, s.namespace, s.namespace)
-	}
 	if err != nil {
-		return s.api.explain("creating namespace "+s.namespace, err)
+		return s.api.unclaimed(s.namespace, err)
 	}
 	s.made = true
 	return nil
+}
+
+// unclaimed says why a namespace could not be made. It is the first thing that
+// a run does in a cluster.
+func (a *api) unclaimed(name string, err error) error {
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return fmt.Errorf("%w: namespace %q exists already, and is not this run's: nothing in it was touched\n  choose another --run-id; or see whose it is: kubectl get namespace %s --show-labels", run.ErrEnvironment, name, name)
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("%w: creating namespace %s: %w\n  what answers at %s is no Kubernetes API server; is this the right context?", run.ErrEnvironment, name, err, a.host)
+	}
+	return a.explain("creating namespace "+name, err)
 }
 
 // applyPatiently waits for what Kubernetes itself puts into a new namespace.
@@ -324,8 +333,14 @@ func (s *stage) keep() error {
 	return s.api.explain("marking namespace "+s.namespace+" as kept", err)
 }
 
+// roomFor bounds the look at the nodes: where nobody answers, what comes next
+// says so.
+const roomFor = 5 * time.Second
+
 // room is what the cluster has left; zero where that cannot be told.
 func (a *api) room(ctx context.Context) Capacity {
+	ctx, stop := context.WithTimeout(ctx, roomFor)
+	defer stop()
 	var room Capacity
 	all, err := a.Resource(nodes).List(ctx, metav1.ListOptions{})
 	if err != nil {
