@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -116,9 +117,11 @@ func withoutProxy(t *testing.T) []rbacv1.PolicyRule {
 // ownImage is zeroloss' own, in the nodes.
 func (w *town) ownImage(t *testing.T) string {
 	t.Helper()
-	code, out, errs := call(t, "", zeroloss, "image", "--load", "kind:"+w.name)
+	code, out, errs := call(t, "", zeroloss, "image", "--json", "--load", "kind:"+w.name)
 	require.Zero(t, code, errs)
-	return strings.Fields(out)[0]
+	var image struct{ Ref string }
+	require.NoError(t, json.Unmarshal([]byte(out), &image))
+	return image.Ref
 }
 
 // pauseImage is in every node of kind's: it runs, and does nothing.
