@@ -1,7 +1,8 @@
 // Package collect is the load pod: generator and collector in one. Where
 // services cannot write events into files of the run directory, they send them
 // here over TCP (record.Hello tells how); the harness follows what arrives,
-// hands over the load's job and fetches its log over HTTP.
+// hands over the load's job and fetches its log over HTTP. Several load pods
+// can share a load (traffic.Shard); services talk to one of them.
 //
 // [Server] is the pod, [Client] the harness's side of it. Neither knows
 // Kubernetes: how a request reaches the server is the client's transport.
