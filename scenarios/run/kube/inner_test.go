@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -82,6 +83,15 @@ func TestTrouble(t *testing.T) {
 		require.Equal(t, tt.early, look(t, tt.pod).trouble(true), tt.pod)
 		require.Equal(t, tt.patience, look(t, tt.pod).trouble(false), tt.pod)
 	}
+}
+
+func TestOneCause(t *testing.T) {
+	gone := fmt.Errorf("%w: the load pod was deleted", run.ErrEnvironment)
+	torn := fmt.Errorf("%w: its log could not be fetched", run.ErrEnvironment)
+	require.Equal(t, gone, cause(gone, torn), "one clear cause")
+	require.ErrorIs(t, cause(nil, torn), torn, "a whole run of which something is missing has failed")
+	require.ErrorIs(t, cause(run.ErrInterrupted, torn), torn)
+	require.NoError(t, cause(nil, nil))
 }
 
 // Registry and load pods are to last for the whole run.

@@ -287,7 +287,16 @@ func (s *stage) play(ctx context.Context) error {
 	})
 	end()
 	n.busy.Wait()
-	return errors.Join(err, c.finish(context.WithoutCancel(ctx)))
+	return cause(err, c.finish(context.WithoutCancel(ctx)))
+}
+
+// cause is err, if the environment has failed: that not all could be fetched
+// then follows from it, and the torn logs tell. Else it is both.
+func cause(err, fetching error) error {
+	if errors.Is(err, run.ErrEnvironment) {
+		return err
+	}
+	return errors.Join(err, fetching)
 }
 
 // clockRounds is how often the load pod's clock is asked.
