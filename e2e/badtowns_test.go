@@ -44,7 +44,7 @@ func harderTowns(w *town) []badTown {
 			cause: `namespace "zeroloss-decoy" exists already`, hint: "choose another --run-id"},
 		{name: "a registry that never answers", prepare: func(t *testing.T) []string {
 			return append(here, "--registry-image", w.pauseImage(t))
-		}, cause: "does not come up: it runs, and is not ready after", hint: "Readiness probe failed"},
+		}, cause: "does not come up: it runs, and is not ready after 1m30s; Readiness probe failed", hint: "run again with --keep"},
 		{name: "nodes without room", prepare: func(t *testing.T) []string { w.cordon(t); return here },
 			cause: "no node takes it", hint: "unschedulable"},
 	}

@@ -181,7 +181,7 @@ func (s *stage) await(ctx context.Context) error {
 			if p.ready() {
 				ready++
 			} else if why := w.trouble(&p, time.Now()); why != "" {
-				return s.failure(ctx, &p, "does not come up: "+why+s.unhealthy(ctx, p.Metadata.Name))
+				return fmt.Errorf("%w\n  to look at it, run again with --keep", s.failure(ctx, &p, "does not come up: "+why+s.unhealthy(ctx, p.Metadata.Name)))
 			}
 		}
 		switch {
