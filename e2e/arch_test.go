@@ -43,6 +43,7 @@ var layers = map[string]struct {
 	"scenarios/spec":                  {2, "the scenario as written"},
 	"scenarios/control":               {2, "pure control plane"},
 
+	"scenarios/replay":      {3, "what was written down, fed to fresh machines"},
 	"demo-services/service": {3, "the skeleton that services share"},
 	"loadgen":               {3, "vegeta"},
 	"loadgen/faultserver":   {1, "loses exactly k requests, for tests of the instrument"},

@@ -25,7 +25,7 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster"
 
 	"zeroloss/loadgen/record"
-	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/replay"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -167,23 +167,8 @@ func replaysInTown(t *testing.T, dir string) {
 	run, err := rundir.Open(dir)
 	require.NoError(t, err)
 	require.Empty(t, run.Incomplete)
-	var inputs []control.TimedEvent
-	var want []control.Action
-	for _, e := range readStreams(t, dir)[rundir.Harness] {
-		switch e.Kind {
-		case record.StepInput:
-			var in control.TimedEvent
-			require.NoError(t, json.Unmarshal(e.Data, &in))
-			inputs = append(inputs, in)
-		case record.StepDone:
-			var out []control.Action
-			require.NoError(t, json.Unmarshal(e.Data, &out))
-			want = append(want, out...)
-		}
-	}
-	got, err := control.ReplayCluster(run.Plan.Control, inputs)
+	_, err = replay.Machines(run.Plan.Control, readStreams(t, dir), rundir.Harness, true)
 	require.NoError(t, err)
-	require.Equal(t, want, got)
 }
 
 // goes waits until the run is at a point: a time after its start, or under

@@ -13,8 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/reports/expect"
+	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
-	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/replay"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -51,7 +52,7 @@ func TestOneRunFromEndToEnd(t *testing.T) {
 		require.Zero(t, suites.Suites[0].Failures)
 	})
 	t.Run("replays", func(t *testing.T) {
-		require.NotEmpty(t, steps(readStreams(t, dir)[rundir.Harness], run.MachineName))
+		require.NotEmpty(t, replay.Steps(readStreams(t, dir)[rundir.Harness], control.MachineName))
 		require.Greater(t, replays(t, dir), 1000, "three calls for each of 400 requests, but for those that were lost")
 	})
 	t.Run("replay notices what was changed", func(t *testing.T) { differs(t, dir) })

@@ -17,8 +17,13 @@ type Plane struct {
 	cron      *autoscaler
 	names     names
 
-	now  time.Duration
-	ops  Op
+	now time.Duration
+	ops Op
+	// Of Compare: what Kubernetes decided in the model's place, and its terms.
+	witness     witness       // nil: there is none
+	startWithin time.Duration // 0 is startTimeout
+	second      time.Duration // where in a second of the wall clock the run began
+
 	zero bool     // time zero has been
 	down bool     // after Shutdown: nothing is started any more
 	out  []Action // of the step under way
@@ -236,6 +241,17 @@ func (p *Plane) rescale(workload string, n int) {
 
 func (p *Plane) note(e record.Event) {
 	p.act(Action{Kind: Note, Pod: e.Instance, Workload: e.Workload, Note: &e})
+}
+
+// name is a pod's, which none has had.
+func (p *Plane) name(workload string) string {
+	if p.witness != nil {
+		if name := p.witness.name(workload); name != "" {
+			p.names.used[name] = true
+			return name
+		}
+	}
+	return p.names.next(workload)
 }
 
 // deadline collects the earliest of some times.

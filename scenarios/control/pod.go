@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"time"
 
 	"zeroloss/loadgen/record"
@@ -32,7 +33,9 @@ const (
 type pod struct {
 	w           *workload
 	name        string
-	born        int // order of creation in the workload
+	uid         string // breaks ties; of a witness, else the name
+	node        string // of a witness, else ""
+	createdAt   time.Duration
 	revision    int // of the template
 	incarnation int
 	rule        int // version of the rules that its container was last told
@@ -58,6 +61,9 @@ func (d *pod) instance() record.Instance {
 	return record.Instance{Pod: d.name, Incarnation: d.incarnation}
 }
 
+// pending: no container of it has run.
+func (d *pod) pending() bool { return d.phase == starting && d.incarnation == 1 }
+
 // active pods are those that count for the replica set.
 func (d *pod) active() bool { return !d.deleting && !d.evicted }
 
@@ -77,7 +83,7 @@ func (d *pod) act(p *Plane, a Action) Op {
 // start orders the next incarnation of the container.
 func (d *pod) start(p *Plane) {
 	d.incarnation++
-	d.phase, d.due = starting, p.now+startTimeout
+	d.phase, d.due = starting, p.now+cmp.Or(p.startWithin, startTimeout)
 	d.started, d.probes, d.stop = false, nil, nil
 	d.rule = d.w.rule
 	d.startOp = d.act(p, Action{Kind: Start, Deadline: d.due, N: d.rule, First: !p.zero && d.incarnation == 1})
@@ -282,7 +288,7 @@ func (d *pod) expire(p *Plane) {
 		d.onExited(p, -1, "no outcome of its start was told")
 	case d.phase == waiting && d.due <= p.now:
 		d.start(p)
-	case d.phase == running && d.stop == nil:
+	case d.phase == running:
 		d.expireProbes(p)
 	}
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"zeroloss/loadgen/record"
@@ -107,14 +108,15 @@ func (d *pod) answer(p *Plane, r *prober, ok bool, text string) {
 }
 
 func (d *pod) expireProbes(p *Plane) {
-	for _, r := range d.probes { // d.probes may be replaced below; the old ones are then deaf
+	for _, r := range d.probes { // d.probes may be replaced below; those that are no more in it are deaf
 		switch {
+		case !slices.Contains(d.probes, r):
 		case r.op != 0 && r.gaveUp <= p.now:
 			d.answer(p, r, false, fmt.Sprintf("no answer within %v", r.timeout()))
 		case r.op == 0 && r.at <= p.now:
 			r.ask(p, d)
 		}
-		if d.stop != nil || d.phase != running {
+		if d.phase != running {
 			return
 		}
 	}

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// MachineName marks the plane's inputs and outputs among a run's events.
+const MachineName = "control"
+
 // TimedEvent is an input of the plane as a run records it.
 type TimedEvent struct {
 	At    time.Duration `json:"at"`

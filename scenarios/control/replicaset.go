@@ -12,7 +12,6 @@ type workload struct {
 	spec     Workload
 	replicas int
 	revision int
-	born     int
 	rule     int    // version of the rules in force
 	pods     []*pod // by age; those that are going among them
 }
@@ -32,8 +31,12 @@ func (w *workload) setRule(p *Plane, version int) {
 }
 
 func (w *workload) create(p *Plane) {
-	w.born++
-	d := &pod{w: w, name: p.names.next(w.spec.Name), born: w.born, revision: w.revision}
+	d := &pod{w: w, createdAt: p.now, revision: w.revision}
+	d.name = p.name(w.spec.Name)
+	d.uid = d.name
+	if p.witness != nil {
+		p.witness.dress(d)
+	}
 	w.pods = append(w.pods, d)
 	p.note(record.Event{
 		Kind: record.PodCreated, Workload: w.spec.Name,
@@ -72,47 +75,10 @@ func (w *workload) reconcile(p *Plane) {
 		w.create(p)
 	}
 	if surplus := len(now) - w.replicas; surplus > 0 {
-		for _, d := range victims(now)[:surplus] {
+		for _, d := range w.take(p, now, surplus) {
 			d.delete(p)
 		}
 	}
-}
-
-// victims is pods in the order in which a scale-in takes them: not ready
-// first, then the lower deletion cost, then ready for the shortest time, then
-// the newest, then by name.
-func victims(pods []*pod) []*pod {
-	out := slices.Clone(pods)
-	slices.SortFunc(out, func(a, b *pod) int {
-		return cmp.Or(
-			boolCompare(a.ready, b.ready),
-			cmp.Compare(a.w.spec.DeletionCost, b.w.spec.DeletionCost),
-			readyCompare(a, b),
-			cmp.Compare(b.born, a.born),
-			cmp.Compare(a.name, b.name),
-		)
-	})
-	return out
-}
-
-// boolCompare puts false first.
-func boolCompare(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-// readyCompare puts the one that became ready last first; between pods that
-// are not ready it does not decide.
-func readyCompare(a, b *pod) int {
-	if !a.ready || !b.ready {
-		return 0
-	}
-	return cmp.Compare(b.readySince, a.readySince)
 }
 
 // kill takes one running pod, as a scale-in would choose it among those that
@@ -127,9 +93,12 @@ func (w *workload) kill(p *Plane, evict bool) {
 	if len(up) == 0 {
 		return
 	}
-	order := victims(up)
-	i := slices.IndexFunc(order, func(d *pod) bool { return d.ready })
-	order[max(i, 0)].crash(p, evict)
+	order := w.victims(p, up)
+	victim := order[max(slices.IndexFunc(order, func(d *pod) bool { return d.ready }), 0)]
+	if p.witness != nil {
+		victim = cmp.Or(p.witness.killed(w, up), victim)
+	}
+	victim.crash(p, evict)
 }
 
 func (w *workload) next(p *Plane, dl *deadline) {

@@ -59,16 +59,20 @@ func (w *workload) rollDown(p *Plane, now, old []*pod) {
 	// What Kubernetes calls the clean-up of unhealthy replicas.
 	spare := len(now) + len(old) - floor - idle
 	surplus := available + oldAvailable - floor
-	for _, d := range victims(old) {
+	var own []*pod
+	for _, d := range w.victims(p, old) {
 		switch {
 		case !w.available(p, d) && spare > 0:
-			d.delete(p)
+			own = append(own, d)
 			spare--
 		case w.available(p, d) && surplus > 0 && spare > 0:
-			d.delete(p)
+			own = append(own, d)
 			surplus--
 			spare--
 		}
+	}
+	for _, d := range w.chosen(p, old, own) {
+		d.delete(p)
 	}
 	w.trim(p, now)
 }
@@ -77,7 +81,7 @@ func (w *workload) rollDown(p *Plane, now, old []*pod) {
 // while it rolled.
 func (w *workload) trim(p *Plane, now []*pod) {
 	if surplus := len(now) - w.replicas; surplus > 0 {
-		for _, d := range victims(now)[:surplus] {
+		for _, d := range w.take(p, now, surplus) {
 			d.delete(p)
 		}
 	}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"slices"
 	"time"
 
 	"zeroloss/loadgen/record"
@@ -31,7 +32,9 @@ type stop struct {
 }
 
 func (s *stop) begin(p *Plane, d *pod) {
-	d.probes = nil
+	// kubelet goes on asking for readiness until the container has ended
+	// (pkg/kubelet: SyncTerminatingPod stops liveness and startup alone).
+	d.probes = slices.DeleteFunc(slices.Clone(d.probes), func(r *prober) bool { return r.kind != readiness })
 	h := d.w.spec.PreStop
 	if h == nil {
 		s.term(p, d)

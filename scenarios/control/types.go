@@ -135,6 +135,8 @@ type Event struct {
 	OK       bool            `json:"ok,omitempty"`
 	Err      string          `json:"err,omitempty"`
 	Note     record.Kind     `json:"note,omitempty"` // of a Remark: what it is for the record; Err is its text
+	UID      string          `json:"uid,omitempty"`  // of PodSeen: by which Kubernetes breaks ties
+	Node     string          `json:"node,omitempty"` // of PodSeen: where the pod is; "": no node has taken it yet
 }
 
 // ActionKind says what to do.

@@ -224,11 +224,8 @@ func trace(kind record.Kind, v any) record.Event {
 	if err != nil {
 		panic(err) // plain data: cannot fail
 	}
-	return record.Event{Kind: kind, Text: MachineName, Data: b}
+	return record.Event{Kind: kind, Text: control.MachineName, Data: b}
 }
-
-// MachineName marks the control plane's inputs and outputs among the events.
-const MachineName = "control"
 
 func (d *Director) write(e record.Event) { d.out = append(d.out, Order{Write: &e}) }
 

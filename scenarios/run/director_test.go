@@ -383,7 +383,7 @@ func TestReplayFromEvents(t *testing.T) {
 			require.NoError(t, json.Unmarshal(e.Data, &in))
 			inputs = append(inputs, in)
 		case record.StepDone:
-			require.Equal(t, run.MachineName, e.Text)
+			require.Equal(t, control.MachineName, e.Text)
 			var out []control.Action
 			require.NoError(t, json.Unmarshal(e.Data, &out))
 			want = append(want, out...)

@@ -14,7 +14,7 @@ import (
 // podView is what matters of a pod.
 type podView struct {
 	Metadata struct {
-		Name              string
+		Name, UID         string
 		Labels            map[string]string
 		DeletionTimestamp *string
 	}
@@ -73,7 +73,9 @@ func (p *podView) sightings() []control.Event {
 	if workload == "" {
 		return nil
 	}
-	out := []control.Event{{Kind: control.PodSeen, Pod: record.Instance{Pod: i.Pod, Incarnation: 1}, Workload: workload}}
+	out := []control.Event{{
+		Kind: control.PodSeen, Pod: record.Instance{Pod: i.Pod, Incarnation: 1}, Workload: workload, UID: p.Metadata.UID, Node: p.Spec.NodeName,
+	}}
 	if p.Metadata.DeletionTimestamp != nil {
 		out = append(out, control.Event{Kind: control.DeletionSeen, Pod: i})
 	}

@@ -126,7 +126,7 @@ func unknownVerb(root *cobra.Command, args []string) error {
 // verbs lists the commands in the order of the documentation.
 var verbs = []func(Env) *cobra.Command{
 	newRun, newPlan, newValidate, newList, newSchema,
-	newReport, newJudge,
+	newReport, newJudge, newReplay,
 	newRegistry, newService, newLoad, newCollect,
 	newImage, newRender, newClean, newVersion,
 }

@@ -1,0 +1,201 @@
+package control
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// Observed is a run in a real cluster, as it was written down.
+type Observed struct {
+	Inputs []TimedEvent   // of the run's Cluster: what was asked for, and what was seen
+	Own    []record.Event // what the instances tell of themselves; may be empty
+	Began  record.Micros  // when the inputs' offsets began, on the clock of Own
+}
+
+// Difference is a decision that Kubernetes took otherwise than a [Plane] does
+// under the same circumstances, or at another time.
+type Difference struct {
+	At         time.Duration   `json:"at"` // of Kubernetes' decision, or of the model's where Kubernetes took none
+	Workload   string          `json:"workload"`
+	Pod        record.Instance `json:"pod,omitzero"`
+	Kubernetes string          `json:"kubernetes"`
+	Model      string          `json:"model"`
+	Rule       string          `json:"rule"` // of the model, and its file
+}
+
+// What may pass between a cause and its effect in a cluster without being a
+// difference of rules. What was measured: kube-controller-manager acts within
+// some 100 ms of what it watches, and so does its word reach who watches; the
+// kubelet looks at its containers once a second (PLEG), and asks a readiness
+// probe at any phase of its period.
+const (
+	actWithin     = time.Second     // a controller's act, and its sighting
+	relistWithin  = 2 * time.Second // kubelet's: one relist, and the status that it writes
+	restartWithin = 3 * time.Second // the same, and a container's making
+)
+
+// Compare feeds what happened in a cluster to a Plane of cfg and lists where
+// that decides differently, by time. It is pure.
+//
+// The Plane is told of the same wishes at the same times, and of the outcomes
+// that were seen: when a container ran, when it ended and how, when a probe
+// would have passed, when a hook was over. What it makes of them is its own;
+// but a pod that it creates takes the name of the next one that Kubernetes
+// created, and where both delete, it deletes whom Kubernetes deleted, so that
+// one difference does not breed others.
+func Compare(cfg Config, o Observed) ([]Difference, error) {
+	s, err := newSighting(cfg, o)
+	if err != nil {
+		return nil, fmt.Errorf("comparing with Kubernetes: %w", err)
+	}
+	d, err := newDrive(cfg, s, o)
+	if err != nil {
+		return nil, fmt.Errorf("comparing with Kubernetes: %w", err)
+	}
+	d.run()
+	return d.differences(), nil
+}
+
+// moment is one act that can be compared.
+type moment struct {
+	kind record.Kind
+	pod  record.Instance
+}
+
+// history is when each act took place, in order.
+type history map[moment][]time.Duration
+
+func (h history) add(at time.Duration, e record.Event) {
+	m := moment{e.Kind, e.Instance}
+	h[m] = append(h[m], at)
+}
+
+// differences holds both histories against each other.
+func (d *drive) differences() []Difference {
+	out := d.found
+	for _, m := range moments(d.seen.acts, d.did) {
+		theirs, ours := d.seen.acts[m], d.did[m]
+		for i := range max(len(theirs), len(ours)) {
+			if x, differs := d.compare(m, nth(theirs, i), nth(ours, i)); differs {
+				out = append(out, x)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Difference) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Workload, b.Workload), cmp.Compare(a.Pod.String(), b.Pod.String()), cmp.Compare(a.Rule, b.Rule))
+	})
+	return out
+}
+
+// moments are those of both, sorted.
+func moments(a, b history) []moment {
+	all := map[moment]bool{}
+	for _, h := range []history{a, b} {
+		for m := range h {
+			all[m] = true
+		}
+	}
+	var out []moment
+	for m := range all {
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(a, b moment) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.pod.String(), b.pod.String()))
+	})
+	return out
+}
+
+func nth(all []time.Duration, i int) *time.Duration {
+	if i >= len(all) {
+		return nil
+	}
+	return &all[i]
+}
+
+// compare is one act: theirs is Kubernetes', ours the model's; nil: it did
+// not come to it.
+func (d *drive) compare(m moment, theirs, ours *time.Duration) (Difference, bool) {
+	r, compared := rules[m.kind]
+	w := d.plane.workload(d.workloadOf(m.pod))
+	if !compared || w == nil || !d.comparable(m, theirs, ours) {
+		return Difference{}, false
+	}
+	at := cmp.Or(theirs, ours)
+	x := Difference{At: *at, Workload: w.spec.Name, Pod: m.pod, Rule: r.rule, Kubernetes: "no " + r.what, Model: "no " + r.what}
+	slack := d.slack(m.kind, w, *at)
+	if theirs != nil {
+		x.Kubernetes = fmt.Sprintf("%s at %s", r.what, seconds(*theirs))
+	}
+	if ours != nil {
+		x.Model = fmt.Sprintf("%s at %s", r.what, seconds(*ours))
+	}
+	if theirs != nil && ours != nil {
+		x.Model += fmt.Sprintf(" (up to %s is the cluster's own latency)", slack)
+		return x, max(*theirs-*ours, *ours-*theirs) > slack
+	}
+	return x, *at+slack < d.end // what the end of the run has cut off is no difference
+}
+
+func seconds(t time.Duration) string { return fmt.Sprintf("%.3f s", t.Seconds()) }
+
+// comparable: of a pod that only one of them has, its creation says all; what
+// the record cannot show is not compared.
+func (d *drive) comparable(m moment, theirs, ours *time.Duration) bool {
+	if at := cmp.Or(theirs, ours); *at >= d.end {
+		return false
+	}
+	created := moment{record.PodCreated, record.Instance{Pod: m.pod.Pod, Incarnation: 1}}
+	both := len(d.seen.acts[created]) > 0 && len(d.did[created]) > 0
+	if m.kind == record.PodCreated {
+		return true
+	}
+	if !both {
+		return false
+	}
+	switch m.kind {
+	case record.ContainerStart:
+		return m.pod.Incarnation > 1 // the first is no decision
+	case record.TermSent:
+		return d.seen.tellsOfItself(m.pod) && (theirs != nil || !d.seen.killed(m.pod))
+	}
+	return true
+}
+
+// rules says where in the model an act is decided.
+var rules = map[record.Kind]struct{ what, rule string }{
+	record.PodCreated:      {"pod created", "how many pods: replicaset.go, rollout.go"},
+	record.PodDeleted:      {"pod deleted", "how many pods: replicaset.go, rollout.go"},
+	record.ContainerStart:  {"container started again", "restart back-off: pod.go"},
+	record.PodReady:        {"ready", "readiness probe: probe.go"},
+	record.PodNotReady:     {"not ready", "readiness probe: probe.go"},
+	record.EndpointAdded:   {"endpoint added", "endpoints: pod.go"},
+	record.EndpointRemoved: {"endpoint removed", "endpoints: pod.go"},
+	record.TermSent:        {"TERM", "preStop before TERM: stop.go"},
+	record.KillSent:        {"KILL", "grace: stop.go"},
+}
+
+// slack is how far apart the two may be.
+func (d *drive) slack(kind record.Kind, w *workload, at time.Duration) time.Duration {
+	ready := relistWithin
+	if p := w.spec.Readiness; p != nil {
+		ready += p.Period
+	}
+	switch kind {
+	case record.PodReady, record.PodNotReady:
+		return ready
+	case record.EndpointAdded, record.EndpointRemoved:
+		return ready + actWithin
+	case record.KillSent:
+		return relistWithin + actWithin
+	case record.ContainerStart:
+		return restartWithin
+	}
+	if d.seen.rolled(w.spec.Name, at) {
+		return ready + actWithin // it waits for a pod to be ready
+	}
+	return actWithin
+}

@@ -1,0 +1,103 @@
+package replay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"zeroloss/demo-services/consumer"
+	"zeroloss/demo-services/machine"
+	"zeroloss/loadgen/record"
+)
+
+// Offset is a time of a plane: from its run's beginning.
+type Offset = time.Duration
+
+// span is a view as it was for a while: whom it could pick, by wanted tag.
+type span struct {
+	from, to record.Micros
+	could    map[string][]record.Instance
+}
+
+// spans replays a view. It was in a state at the earliest when the step's own
+// time had come, and at the latest when the next step was written down: picks
+// come from other goroutines.
+func spans(events []record.Event, tags []string) (out []span, err error) {
+	var view *consumer.View
+	var cfg consumer.Config
+	for _, e := range events {
+		if e.Kind != record.StepInput {
+			continue
+		}
+		var in machine.Input
+		if err := json.Unmarshal(e.Data, &in); err != nil {
+			return nil, fmt.Errorf("reading a view's input: %w", err)
+		}
+		if in.Config != nil {
+			if err := json.Unmarshal(in.Config, &cfg); err != nil {
+				return nil, fmt.Errorf("reading a view's settings: %w", err)
+			}
+			view = consumer.New(cfg)
+			continue
+		}
+		var event consumer.Event
+		if err := json.Unmarshal(in.Event, &event); err != nil {
+			return nil, fmt.Errorf("reading a view's event: %w", err)
+		}
+		view.Step(in.Now, event)
+		if len(out) > 0 {
+			out[len(out)-1].to = e.At
+		}
+		from := record.Micros(cfg.Epoch*1000) + record.Micros(in.Now.Microseconds())
+		out = append(out, span{from: from, to: 1 << 62, could: could(view, in.Now, tags)})
+	}
+	return out, nil
+}
+
+// could asks a view as often as it takes to come round to everyone.
+func could(view *consumer.View, now time.Duration, tags []string) map[string][]record.Instance {
+	out := map[string][]record.Instance{}
+	for _, tag := range tags {
+		for range 8 * (len(view.Hosts()) + 1) {
+			if h, _, err := view.Pick(now, tag); err == nil && !slices.Contains(out[tag], h.Instance) {
+				out[tag] = append(out[tag], h.Instance)
+			}
+		}
+	}
+	return out
+}
+
+// Picks holds every call that the trails tell of against the caller's view at
+// that time: the callee was on its list, of the right version (one of tags),
+// and not marked while another was there. It returns how many it has looked
+// at.
+func Picks(requests []record.Request, s Streams, tags []string) (n int, err error) {
+	views := map[record.Instance][]span{}
+	for _, events := range s {
+		if journal := Steps(events, Consumer); len(journal) > 0 {
+			v, err := spans(journal, tags)
+			if err != nil {
+				return 0, err
+			}
+			views[journal[0].Instance] = v
+		}
+	}
+	for _, q := range requests {
+		for _, hop := range q.Trail {
+			c := hop.Call
+			if c == nil || c.Callee == (record.Instance{}) {
+				continue
+			}
+			n++
+			fits := slices.ContainsFunc(views[hop.Instance], func(v span) bool {
+				return v.from <= c.At && q.Sent <= v.to && slices.Contains(v.could[c.Wanted], c.Callee)
+			})
+			if !fits {
+				err = errors.Join(err, fmt.Errorf("%s#%d: %v called %v for tag %q, whom it could not pick then", q.Stream, q.Seq, hop.Instance, c.Callee, c.Wanted))
+			}
+		}
+	}
+	return n, err
+}

@@ -1,0 +1,143 @@
+// Package replay feeds what a run has written down to fresh machines: the
+// control plane, each instance's lifecycle and its view of others. The same
+// inputs have to give the same actions; what a trail tells of a pick has to be
+// one that the caller's view allowed; and what a cluster did is held against
+// our own control plane.
+//
+// It is pure: events in, findings out. It knows no files, and runs nothing.
+package replay
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"zeroloss/demo-services/consumer"
+	"zeroloss/demo-services/lossless"
+	"zeroloss/demo-services/machine"
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+)
+
+// Streams are a run's events, by who wrote them; each in the order in which
+// it was written.
+type Streams map[string][]record.Event
+
+// Names of the services' machines among the events.
+const (
+	Lossless = "lossless"
+	Consumer = "consumer"
+)
+
+// Counts is how much was replayed.
+type Counts struct {
+	Plane      int // steps of the control plane
+	Lifecycles int // instances whose lifecycle was replayed
+	Views      int // likewise, of their views
+	Picks      int // calls whose callee was looked up
+}
+
+// Steps are the journal lines of one machine.
+func Steps(events []record.Event, name string) []record.Event {
+	return slices.DeleteFunc(slices.Clone(events), func(e record.Event) bool {
+		return e.Text != name || e.Kind != record.StepInput && e.Kind != record.StepDone
+	})
+}
+
+// plane is either of the two that a run may have had.
+type plane interface {
+	Step(now Offset, e control.Event) []control.Action
+}
+
+// Machines feeds all inputs of a run to fresh machines. harness is the name of
+// its stream; cluster: a real control plane decided about pods. The error says
+// at which step one of them did what the run did not.
+func Machines(cfg control.Config, s Streams, harness string, cluster bool) (Counts, error) {
+	var n Counts
+	var errs []error
+	steps := Steps(s[harness], control.MachineName)
+	n.Plane = inputs(steps)
+	if n.Plane == 0 {
+		errs = append(errs, errors.New("control plane: it has no steps on record"))
+	}
+	errs = append(errs, ofPlane(cfg, steps, cluster))
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		life, view := Steps(s[name], Lossless), Steps(s[name], Consumer)
+		n.Lifecycles += min(1, len(life))
+		n.Views += min(1, len(view))
+		if err := lossless.Replay(lines(life)); err != nil {
+			errs = append(errs, fmt.Errorf("lifecycle of %s: %w", name, err))
+		}
+		if err := consumer.Replay(lines(view)); err != nil {
+			errs = append(errs, fmt.Errorf("view of %s: %w", name, err))
+		}
+	}
+	return n, errors.Join(errs...)
+}
+
+func inputs(steps []record.Event) (n int) {
+	for _, e := range steps {
+		if e.Kind == record.StepInput {
+			n++
+		}
+	}
+	return n
+}
+
+func lines(events []record.Event) (out []machine.Line) {
+	for _, e := range events {
+		out = append(out, machine.Line{Kind: string(e.Kind), Data: e.Data})
+	}
+	return out
+}
+
+func fresh(cfg control.Config, cluster bool) (plane, error) {
+	if cluster {
+		return control.NewCluster(cfg)
+	}
+	return control.New(cfg)
+}
+
+func ofPlane(cfg control.Config, events []record.Event, cluster bool) error {
+	p, err := fresh(cfg, cluster)
+	if err != nil {
+		return err
+	}
+	for i := 0; i < len(events); i++ {
+		var in control.TimedEvent
+		if err := json.Unmarshal(events[i].Data, &in); err != nil || events[i].Kind != record.StepInput {
+			return fmt.Errorf("control plane, line %d: no input: %w", i, err)
+		}
+		got, err := encode(p.Step(in.At, in.Event))
+		if err != nil {
+			return err
+		}
+		if i+1 == len(events) {
+			return nil // killed before it could write what came of it
+		}
+		want := []byte("null")
+		if events[i+1].Kind == record.StepDone {
+			i++
+			want = events[i].Data
+		}
+		if !bytes.Equal(got, want) {
+			return fmt.Errorf("control plane at %v, event %s: got %s, the run has %s", in.At, events[i].Data, got, want)
+		}
+	}
+	return nil
+}
+
+// encode is what a run writes down of actions.
+func encode(actions []control.Action) ([]byte, error) {
+	if len(actions) == 0 {
+		return []byte("null"), nil
+	}
+	b, err := json.Marshal(actions)
+	if err != nil {
+		return nil, fmt.Errorf("encoding actions: %w", err)
+	}
+	return b, nil
+}

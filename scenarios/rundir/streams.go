@@ -1,0 +1,34 @@
+package rundir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"zeroloss/loadgen/record"
+)
+
+// Streams are a run's events by who wrote them, each in the order in which it
+// was written; [Open] has them all by time. What cannot be read of them is
+// passed over: Open tells of it.
+func Streams(dir string) (map[string][]record.Event, error) {
+	files, err := filepath.Glob(filepath.Join(dir, EventsDir, "*"+eventsExt))
+	if err != nil {
+		return nil, fmt.Errorf("reading the events of %q: %w", dir, err)
+	}
+	out := map[string][]record.Event{}
+	for _, path := range files {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading the events of %q: %w", dir, err)
+		}
+		events, _, err := record.ReadEvents(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, fmt.Errorf("reading the events of %q: %w", dir, err)
+		}
+		out[strings.TrimSuffix(filepath.Base(path), eventsExt)] = events
+	}
+	return out, nil
+}
