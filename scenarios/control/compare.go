@@ -76,7 +76,7 @@ func (h history) add(at time.Duration, e record.Event) {
 
 // differences holds both histories against each other.
 func (d *drive) differences() []Difference {
-	out := d.found
+	out := append(d.found, d.rollouts()...)
 	for _, m := range moments(d.seen.acts, d.did) {
 		theirs, ours := d.seen.acts[m], d.did[m]
 		for i := range max(len(theirs), len(ours)) {
@@ -194,8 +194,9 @@ func (d *drive) slack(kind record.Kind, w *workload, at time.Duration) time.Dura
 	case record.ContainerStart:
 		return restartWithin
 	}
+	within := actWithin + d.seen.lag(w.spec.Name, at)
 	if d.seen.rolled(w.spec.Name, at) {
-		return ready + actWithin // it waits for a pod to be ready
+		within += ready // it waits for a pod to be ready
 	}
-	return actWithin
+	return within
 }

@@ -63,8 +63,8 @@ func TestVictims(t *testing.T) {
 		late map[int]time.Duration // likewise, not ready before
 		want []int                 // order of deletion
 	}{
-		{name: "the one ready for the shortest time first", want: []int{2, 1}},
-		{name: "ready for the shortest time before newest", late: map[int]time.Duration{1: sec(25)}, want: []int{1, 2}},
+		{name: "the one ready for the shortest time first", late: map[int]time.Duration{0: 0}, want: []int{2, 1}},
+		{name: "ready for the shortest time before newest", late: map[int]time.Duration{1: sec(27)}, want: []int{1, 2}},
 		{name: "not ready before ready, whatever the age", slow: map[int]bool{0: true}, want: []int{0, 2}},
 		{name: "among those not ready the newest", slow: map[int]bool{0: true, 1: true}, want: []int{1, 0}},
 	}
@@ -84,11 +84,11 @@ func TestVictims(t *testing.T) {
 				}
 			}
 			w.at(0, control.Event{Kind: control.Begin})
-			w.at(sec(10), control.Event{Kind: control.SetScale, Workload: "b", N: 2})
-			w.at(sec(20), control.Event{Kind: control.SetScale, Workload: "b", N: 3})
+			w.at(sec(18), control.Event{Kind: control.SetScale, Workload: "b", N: 2})
+			w.at(sec(24), control.Event{Kind: control.SetScale, Workload: "b", N: 3})
 			w.at(sec(30), control.Event{Kind: control.SetScale, Workload: "b", N: 2})
-			w.at(sec(31), control.Event{Kind: control.SetScale, Workload: "b", N: 1})
-			w.run(sec(40))
+			w.at(sec(40), control.Event{Kind: control.SetScale, Workload: "b", N: 1})
+			w.run(sec(50))
 			var got []int
 			for _, n := range w.notes {
 				if n.Kind == record.PodDeleted {
@@ -216,6 +216,31 @@ func TestProbes(t *testing.T) {
 		require.Equal(t, seconds(3), w.told(record.ProbeFailed))
 		w.step(sec(4), control.Event{Op: asked.Op, Kind: control.Probed, Pod: asked.Pod, OK: true})
 		require.Empty(t, w.told(record.PodReady))
+	})
+	// pkg/kubelet/kubelet.go, SyncTerminatingPod: liveness and startup probes
+	// stop, readiness goes on until the container has ended.
+	t.Run("one that goes is still asked for readiness", func(t *testing.T) {
+		w := newWorld(t, one(control.Workload{
+			Replicas: 1, Grace: sec(30), PreStop: &control.Hook{Sleep: sec(10)},
+			Readiness: &control.Probe{TCPPort: 1, Period: sec(1), FailureThreshold: 3},
+			Liveness:  &control.Probe{TCPPort: 2, Period: sec(1), FailureThreshold: 3},
+		}))
+		w.probe, w.hookFor = up(5, 60), sec(10)
+		w.at(0, control.Event{Kind: control.Begin})
+		w.at(sec(4.5), control.Event{Kind: control.SetScale, Workload: "b", N: 0})
+		w.run(sec(60))
+		require.Equal(t, seconds(7), w.told(record.PodNotReady))
+		require.Equal(t, seconds(4.5), w.told(record.EndpointRemoved), "at its deletion")
+		require.Equal(t, seconds(14.5), w.told(record.TermSent), "no liveness probe has ended it")
+	})
+	// pkg/controller/endpointslice: a Service's endpoints are the pods that it
+	// selects.
+	t.Run("no Service, no endpoint", func(t *testing.T) {
+		w := newWorld(t, one(control.Workload{Replicas: 1, NoService: true}))
+		w.at(0, control.Event{Kind: control.Begin})
+		w.run(0)
+		require.Len(t, w.told(record.PodReady), 1)
+		require.Empty(t, w.told(record.EndpointAdded))
 	})
 	t.Run("no readiness probe: ready when started", func(t *testing.T) {
 		w := newWorld(t, one(control.Workload{Replicas: 1}))

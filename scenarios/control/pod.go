@@ -172,7 +172,7 @@ func (d *pod) setReady(p *Plane, on bool) {
 }
 
 func (d *pod) setEndpoint(p *Plane, on bool) {
-	if on == d.endpoint {
+	if on == d.endpoint || d.w.spec.NoService {
 		return
 	}
 	d.endpoint = on

@@ -19,7 +19,12 @@ type sighting struct {
 	exits    map[record.Instance]Event       // how each incarnation ended
 	own      map[record.Instance]ownInstants // what each tells of itself
 	rollouts map[string][]time.Duration
+	orders   map[Op]Action // to the API server, not yet acknowledged
+	obeyed   map[string][]span
 }
+
+// span is how long the API server took for an order.
+type span struct{ from, to time.Duration }
 
 type ownInstants map[record.Kind]time.Duration
 
@@ -33,9 +38,14 @@ func newSighting(cfg Config, o Observed) (*sighting, error) {
 	s := &sighting{
 		began: o.Began, acts: history{}, created: map[string][]string{}, pods: map[string]Event{}, killed0: map[string][]string{},
 		exits: map[record.Instance]Event{}, own: map[record.Instance]ownInstants{}, rollouts: map[string][]time.Duration{},
+		orders: map[Op]Action{}, obeyed: map[string][]span{},
 	}
 	for _, in := range o.Inputs {
 		switch in.Event.Kind {
+		case Acked:
+			if a, ok := s.orders[in.Event.Op]; ok {
+				s.obeyed[a.Workload] = append(s.obeyed[a.Workload], span{a.Deadline, in.At})
+			}
 		case PodSeen:
 			s.pods[in.Event.Pod.Pod] = in.Event
 		case Restart:
@@ -54,6 +64,10 @@ func newSighting(cfg Config, o Observed) (*sighting, error) {
 func (s *sighting) take(at time.Duration, a Action) {
 	if a.Kind == Signal && a.Sig == "KILL" {
 		s.killed0[a.Workload] = append(s.killed0[a.Workload], a.Pod.Pod)
+	}
+	if a.Kind == Apply || a.Kind == Scale || a.Kind == Rollout {
+		a.Deadline = at // it has none: when it was given
+		s.orders[a.Op] = a
 	}
 	if a.Kind != Note {
 		return
@@ -114,10 +128,9 @@ func (s *sighting) passes(i record.Instance, p *Probe, t time.Duration) bool {
 	if p.TCPPort != 0 {
 		yes, no = record.Listening, record.ListenerClosed
 	}
-	if len(own) > 0 {
-		from, ok := own[yes]
+	if from, ok := own[yes]; ok {
 		to, over := own[no]
-		return ok && from <= t && (!over || t < to)
+		return from <= t && (!over || t < to)
 	}
 	ups, downs := s.acts[moment{record.PodReady, i}], s.acts[moment{record.PodNotReady, i}]
 	count := func(all []time.Duration) (n int) {
@@ -134,6 +147,17 @@ func (s *sighting) passes(i record.Instance, p *Probe, t time.Duration) bool {
 // rolled: a rollout of workload has been asked for before at.
 func (s *sighting) rolled(workload string, at time.Duration) bool {
 	return slices.ContainsFunc(s.rollouts[workload], func(t time.Duration) bool { return t <= at })
+}
+
+// lag is how long the API server took for the last order about workload before
+// at: that is no decision.
+func (s *sighting) lag(workload string, at time.Duration) (lag time.Duration) {
+	for _, o := range s.obeyed[workload] {
+		if o.from <= at {
+			lag = o.to - o.from
+		}
+	}
+	return lag
 }
 
 // workloadOf is whose pod it is; "" if it is nobody's.

@@ -49,6 +49,8 @@ type Workload struct {
 	Readiness      *Probe
 	Liveness       *Probe
 	DeletionCost   int // controller.kubernetes.io/pod-deletion-cost
+	// NoService: none selects its pods, so that they are nobody's endpoints.
+	NoService bool `json:",omitempty"`
 }
 
 // Hook is a preStop handler. Exactly one of the fields is set.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,7 +88,8 @@ func readiness(r spec.Probe) *manifests.Probe {
 // pods is what the control plane needs to know of a workload.
 func (c *compiler) pods(w manifests.Workload) control.Workload {
 	out := control.Workload{
-		Name: w.Name, Replicas: w.Replicas, Recreate: w.Recreate,
+		NoService: !slices.ContainsFunc(c.m.Services, func(s manifests.Service) bool { return manifests.Selects(s.Selector, w.Labels) }),
+		Name:      w.Name, Replicas: w.Replicas, Recreate: w.Recreate,
 		MaxSurge: w.MaxSurge.Of(w.Replicas, true), MaxUnavailable: w.MaxUnavailable.Of(w.Replicas, false),
 		MinReady: c.scaled(w.MinReady), Grace: c.scaled(w.Grace), DeletionCost: w.DeletionCost,
 		PreStop: c.hook(w.PreStop),

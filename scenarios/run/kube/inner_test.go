@@ -47,6 +47,8 @@ func TestSightings(t *testing.T) {
 	}{
 		"somebody else's": {`{"metadata":{"name":"x"}}`, nil},
 		"pending":         {`{` + meta + `}`, []control.Event{seen}},
+		"placed": {`{"metadata":{"name":"b-1","uid":"7f","labels":{"zeroloss/workload":"b"}},"spec":{"nodeName":"n1"}}`,
+			[]control.Event{{Kind: control.PodSeen, Pod: one, Workload: "b", UID: "7f", Node: "n1"}}},
 		"running": {`{` + meta + `,"status":{"containerStatuses":[{"state":{"running":{}}}]}}`,
 			[]control.Event{seen, {Kind: control.Started, Pod: one, Workload: "b"}, {Kind: control.ReadySeen, Pod: one}}},
 		"ready": {`{` + meta + `,"status":{"conditions":[{"type":"Ready","status":"True"}],"containerStatuses":[{"state":{"running":{}}}]}}`,

@@ -1,0 +1,85 @@
+package control
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// apart is how far apart two acts of a rollout have to be, in the cluster or
+// in the model, for their order to be one.
+const apart = 500 * time.Millisecond
+
+// act is a pod's creation or deletion.
+type act struct {
+	at   time.Duration
+	kind record.Kind
+	pod  record.Instance
+}
+
+// rollouts holds the order of creations and deletions in rollouts against the
+// model's: times alone would not tell "one by one" from "all at once", where
+// pods get ready within the cluster's latency.
+func (d *drive) rollouts() []Difference {
+	var out []Difference
+	for _, w := range d.plane.workloads {
+		since := d.seen.rollouts[w.spec.Name]
+		if len(since) == 0 {
+			continue
+		}
+		theirs, ours := d.turns(d.seen.acts, w, since[0]), d.turns(d.did, w, since[0])
+		for i := range min(len(theirs), len(ours)) {
+			if theirs[i].kind == ours[i].kind {
+				continue
+			}
+			j, k := turn(theirs, i, ours[i].kind), turn(ours, i, theirs[i].kind)
+			if j < 0 || k < 0 {
+				break // the counts differ, which tells itself
+			}
+			if max(theirs[j].at-theirs[i].at, ours[k].at-ours[i].at) > apart {
+				out = append(out, Difference{
+					At: theirs[i].at, Workload: w.spec.Name, Pod: theirs[i].pod, Rule: "order in a rollout: rollout.go",
+					Kubernetes: fmt.Sprintf("%s before %s", rules[theirs[i].kind].what, rules[ours[i].kind].what),
+					Model:      fmt.Sprintf("%s %s earlier", rules[ours[i].kind].what, seconds(ours[k].at-ours[i].at)),
+				})
+				break
+			}
+			ours[i], ours[k] = ours[k], ours[i]
+		}
+	}
+	return out
+}
+
+// turns are a workload's creations and deletions since, by time.
+func (d *drive) turns(h history, w *workload, since time.Duration) []act {
+	var out []act
+	for m, times := range h {
+		if m.kind != record.PodCreated && m.kind != record.PodDeleted || d.workloadOf(m.pod) != w.spec.Name {
+			continue
+		}
+		for _, at := range times {
+			if at >= since && at < d.end {
+				out = append(out, act{at, m.kind, m.pod})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b act) int {
+		// What comes at one instant comes as the model orders it: a deletion
+		// makes room for a creation.
+		return cmp.Or(cmp.Compare(a.at, b.at), -cmp.Compare(a.kind, b.kind), cmp.Compare(a.pod.String(), b.pod.String()))
+	})
+	return out
+}
+
+// turn is the first of kind behind i; -1: there is none.
+func turn(all []act, i int, kind record.Kind) int {
+	for j := i + 1; j < len(all); j++ {
+		if all[j].kind == kind {
+			return j
+		}
+	}
+	return -1
+}
