@@ -37,6 +37,7 @@ type Summary struct {
 	Arms         map[string]SummaryArm `json:"arms"`
 	Releases     []SummaryRelease      `json:"releases"`
 	Push         SummaryPush           `json:"push"`
+	Clock        SummaryClock          `json:"clock"`
 	Warmups      []SummaryWarmup       `json:"warmups"`
 	Expectations []SummaryExpectation  `json:"expectations"`
 }
@@ -105,6 +106,25 @@ type SummaryPush struct {
 	Count int     `json:"count"`
 	P50Ms float64 `json:"p50Ms"`
 	MaxMs float64 `json:"maxMs"`
+	// Heard is the same measured at both ends, in every runtime alike: from
+	// the acknowledgement of a change to the list of each subscriber.
+	Heard SummaryHeard `json:"heard"`
+}
+
+// SummaryHeard is how long subscribers took to hear of changes.
+type SummaryHeard struct {
+	Count int     `json:"count"`
+	P50Ms float64 `json:"p50Ms"`
+	P90Ms float64 `json:"p90Ms"`
+	MaxMs float64 `json:"maxMs"`
+}
+
+// SummaryClock is how well instants of different clocks compare; on one
+// machine there is one, and all is 0.
+type SummaryClock struct {
+	UncertaintyMs float64 `json:"uncertaintyMs"` // of the worst, after correction
+	Corrected     int     `json:"corrected"`     // clocks whose instants were moved
+	Unsure        int     `json:"unsure"`        // losses whose explanation hangs on it
 }
 
 // SummaryExpectation is one line of the scenario's expectations.
@@ -150,6 +170,11 @@ func Summarize(r *Report) Summary {
 	if took := pushTimes(r.Ledger); len(took) > 0 {
 		s.Push = SummaryPush{Count: len(took), P50Ms: ms(quantile(took, 0.5)), MaxMs: ms(took[len(took)-1])}
 	}
+	if took := heardTimes(r.Ledger); len(took) > 0 {
+		s.Push.Heard = SummaryHeard{Count: len(took), P50Ms: ms(quantile(took, 0.5)), P90Ms: ms(quantile(took, 0.9)), MaxMs: ms(took[len(took)-1])}
+	}
+	k := r.Ledger.Clock
+	s.Clock = SummaryClock{UncertaintyMs: ms(k.Uncertainty), Corrected: k.Corrected, Unsure: k.Unsure}
 	for _, o := range r.Result.Expectations {
 		s.Expectations = append(s.Expectations, SummaryExpectation{
 			Name: o.Expectation.Name, Role: string(o.Expectation.Role), Verdict: string(o.Verdict),
@@ -206,6 +231,15 @@ func summarizeRelease(x ledger.Release) []SummaryRelease {
 func pushTimes(l *ledger.Ledger) []time.Duration {
 	var took []time.Duration
 	for _, p := range l.Pushes {
+		took = append(took, p.Took)
+	}
+	slices.Sort(took)
+	return took
+}
+
+func heardTimes(l *ledger.Ledger) []time.Duration {
+	var took []time.Duration
+	for _, p := range l.Propagations {
 		took = append(took, p.Took)
 	}
 	slices.Sort(took)

@@ -258,12 +258,27 @@ func fitness(r *Report) string {
 
 // propagation is how long the registry took to tell of a change.
 func propagation(l *ledger.Ledger) string {
-	if len(l.Pushes) == 0 {
-		return "no push of a change is on record"
+	said := "no push of a change is on record"
+	if took := pushTimes(l); len(took) > 0 {
+		said = fmt.Sprintf("told of changes in %s in the median, in %s at most; pushes acknowledged: %s",
+			span(quantile(took, 0.5)), span(took[len(took)-1]), count(len(took)))
 	}
-	took := pushTimes(l)
-	return fmt.Sprintf("told of changes in %s in the median, in %s at most; pushes acknowledged: %s",
-		span(quantile(took, 0.5)), span(took[len(took)-1]), count(len(took)))
+	if took := heardTimes(l); len(took) > 0 {
+		said += fmt.Sprintf("; subscribers heard in %s in the median, %s in the 90th percentile, %s at most (%s)",
+			span(quantile(took, 0.5)), span(quantile(took, 0.9)), span(took[len(took)-1]), count(len(took)))
+	}
+	return said
+}
+
+// clocks is how well instants of different clocks compare; "" where there is
+// but one.
+func clocks(l *ledger.Ledger) string {
+	k := l.Clock
+	if k.Measured == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s measured, %s of them corrected; the worst, %s's, is known to %s; explanations that hang on it: %s",
+		counted(k.Measured, "clock"), count(k.Corrected), k.Of, span(k.Uncertainty), count(k.Unsure))
 }
 
 func word(v gate.Verdict) string { return strings.ToUpper(string(v)) }

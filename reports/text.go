@@ -142,6 +142,9 @@ func (p *printer) trust(r *Report) {
 	}
 	p.line("  generator: %s", fitness(r))
 	p.line("  registry: %s", propagation(r.Ledger))
+	if s := clocks(r.Ledger); s != "" {
+		p.line("  clocks: %s", s)
+	}
 }
 
 func (p *printer) notes(r *Report) {

@@ -76,6 +76,16 @@ func (o Offset) To(third Offset) Offset {
 // Significant says whether the clocks differ by more than can be told apart.
 func (o Offset) Significant() bool { return max(o.Ahead, -o.Ahead) > o.Within }
 
+// Doubt is how wrong the own clock's instants can be on the other, once they
+// are corrected where that is significant; where it is not, they stay as they
+// are, and may be off by as much as was measured, and as that is wrong.
+func (o Offset) Doubt() Micros {
+	if o.Significant() {
+		return o.Within
+	}
+	return max(o.Ahead, -o.Ahead) + o.Within
+}
+
 // ControlLine reads a line from a service that is no event, but a [Hello] or a
 // [Ping]; both are nil for an event.
 func ControlLine(line []byte) (*Hello, *Ping, error) {

@@ -19,6 +19,7 @@ func (c Criteria) withDefaults() Criteria {
 	fill(&c.MaxUnsentShare, 0.001)
 	fill(&c.MaxRateErrorPct, 1)
 	fill(&c.MaxSlipP99Ms, 50)
+	fill(&c.MaxClockShare, 0.25)
 	return c
 }
 
@@ -93,6 +94,10 @@ func unfit(c Criteria, l *ledger.Ledger) []string {
 	}
 	if p99 := millis(g.SlipP99); p99 > c.MaxSlipP99Ms {
 		add("generator late: 1 %% of the requests were sent %.1f ms late or more (limit %g ms); lower the rate or free the machine", p99, c.MaxSlipP99Ms)
+	}
+	if k, limit := l.Clock, c.MaxClock(l.Clock); k.Uncertainty > limit {
+		add("clocks apart: %s's may be wrong by %.1f ms (limit %g %% of the push delay, %.0f ms), so that it cannot be told what came first; free the nodes, or the network between them",
+			k.Of, millis(k.Uncertainty), 100*c.MaxClockShare, millis(limit))
 	}
 	return out
 }

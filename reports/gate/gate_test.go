@@ -110,6 +110,15 @@ func TestVerdicts(t *testing.T) {
 		"slip": {27, 0, func(l *ledger.Ledger) {
 			l.Generator.SlipP99 = 51 * time.Millisecond
 		}, Invalid, "generator late: 1 % of the requests were sent 51.0 ms late"},
+		"clocks apart": {27, 0, func(l *ledger.Ledger) {
+			l.Clock = ledger.Clock{Measured: 3, Uncertainty: 126 * time.Millisecond, Of: "b-1/1", PushDelay: 500 * time.Millisecond}
+		}, Invalid, "clocks apart: b-1/1's may be wrong by 126.0 ms (limit 25 % of the push delay, 125 ms)"},
+		"clocks apart, of a registry that is not known": {27, 0, func(l *ledger.Ledger) {
+			l.Clock = ledger.Clock{Measured: 1, Uncertainty: 126 * time.Millisecond, Of: "the harness"}
+		}, Invalid, "clocks apart: the harness's"},
+		"clocks near enough": {27, 0, func(l *ledger.Ledger) {
+			l.Clock = ledger.Clock{Measured: 3, Uncertainty: 124 * time.Millisecond, PushDelay: 500 * time.Millisecond}
+		}, Pass, ""},
 		"an unfit instrument goes before a failed gate": {27, 3, func(l *ledger.Ledger) {
 			l.Generator.SlipP99 = time.Second
 		}, Invalid, "generator late"},
@@ -152,11 +161,11 @@ func TestAnUnmetInfoDoesNotCount(t *testing.T) {
 func TestCriteriaCanBeOthers(t *testing.T) {
 	l := account(27, 0)
 	l.Generator.SlipP99, l.Generator.RateErrorPercent, l.Generator.Unsent = 80*time.Millisecond, 3, 100
-	c := Criteria{MaxSlipP99Ms: 100, MaxRateErrorPct: 5, MaxUnsentShare: 0.1}
+	c := Criteria{MaxSlipP99Ms: 100, MaxRateErrorPct: 5, MaxUnsentShare: 0.1, MaxClockShare: 0.5}
 	r := Judge(c, l, offline())
 	require.Equal(t, Pass, r.Verdict, r.Reasons)
 	require.Equal(t, c, r.Criteria)
-	require.Equal(t, Criteria{0.001, 1, 50}, Judge(Criteria{}, l, offline()).Criteria)
+	require.Equal(t, Criteria{0.001, 1, 50, 0.25}, Judge(Criteria{}, l, offline()).Criteria)
 }
 
 func TestMetrics(t *testing.T) {

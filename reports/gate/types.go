@@ -5,7 +5,13 @@
 // It computes no figure of its own: it compares what the ledger counted.
 package gate
 
-import "zeroloss/reports/expect"
+import (
+	"cmp"
+	"time"
+
+	"zeroloss/reports/expect"
+	"zeroloss/reports/ledger"
+)
 
 // Verdict of a run or of one expectation.
 type Verdict string
@@ -39,4 +45,16 @@ type Criteria struct {
 	MaxUnsentShare  float64 // 0 is 0.001
 	MaxRateErrorPct float64 // 0 is 1
 	MaxSlipP99Ms    float64 // 0 is 50
+	// MaxClockShare of the registry's push delay is how wrong a clock may be;
+	// 0 is 0.25. Two clocks are then out by half of the delay at most, and a
+	// stale route, which lasts about as long as it, cannot be taken for what
+	// came before or after it.
+	MaxClockShare float64
+}
+
+// MaxClock is how wrong a clock of a run may be. A run whose registry is not
+// known is held to the usual push delay.
+func (c Criteria) MaxClock(k ledger.Clock) time.Duration {
+	push := cmp.Or(k.PushDelay, 500*time.Millisecond)
+	return time.Duration(c.withDefaults().MaxClockShare * float64(push))
 }

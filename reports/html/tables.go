@@ -257,7 +257,7 @@ func fitness(r *reports.Report) []fitnessRow {
 	ok := func(name, value, limit string, holds bool) fitnessRow {
 		return fitnessRow{name, value, limit, holds, true}
 	}
-	return []fitnessRow{
+	rows := []fitnessRow{
 		{Name: "due", Value: face.Int(g.Due)}, {Name: "sent", Value: face.Int(g.Sent)},
 		ok("unsent", face.Int(g.Unsent), "at most "+face.Share(c.MaxUnsentShare)+" of due", share <= c.MaxUnsentShare),
 		ok("unsent within 2 s of a release", face.Int(g.UnsentNearRelease), "none", g.UnsentNearRelease == 0),
@@ -267,6 +267,12 @@ func fitness(r *reports.Report) []fitnessRow {
 		{Name: "slip p50", Value: face.Ms(g.SlipP50) + " ms"}, {Name: "slip max", Value: face.Ms(g.SlipMax) + " ms"},
 		ok("the account adds up", face.Count(len(r.Ledger.Defects), "defect"), "none", len(r.Ledger.Defects) == 0),
 	}
+	if k := r.Ledger.Clock; k.Measured > 0 {
+		limit := c.MaxClock(k)
+		rows = append(rows, ok("worst clock ("+k.Of+"), wrong by", fmt.Sprintf("%s ms; %d of %s corrected", face.Ms(k.Uncertainty), k.Corrected, face.Count(k.Measured, "clock")),
+			fmt.Sprintf("at most %s ms", face.Ms(limit)), k.Uncertainty <= limit))
+	}
+	return rows
 }
 
 // criteria fills in the limits that gate documents for zero.

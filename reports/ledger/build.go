@@ -37,6 +37,7 @@ type books struct {
 	strange oddities
 	beside  map[string][]*warmBook     // warm-ups, by service
 	seen    map[record.Instance][]list // by consumer
+	clocks  clocks
 }
 
 // oddities are counts of records that cannot be true.
@@ -75,6 +76,7 @@ func newBooks(in Input) *books {
 		roles: map[string]string{}, streams: map[string]*streamBook{},
 		unknown: map[string]int{}, seconds: map[string][]Second{},
 	}
+	b.clocks = newClocks(in.Events, b.p.PushDelay)
 	for _, w := range b.p.Workloads {
 		b.roles[w.Service] = w.Role
 	}
@@ -264,6 +266,9 @@ func (b *books) lose(s *streamBook, r *record.Request, f fault) {
 		b.strange.other++
 	}
 	x := b.explain(f)
+	if x.unsure {
+		b.clocks.sum.Unsure++
+	}
 	l := Loss{
 		Stream: s.Name, Arm: s.Arm, Seq: r.Seq,
 		Due: b.offset(r.Due), Sent: b.offset(r.Sent), Done: b.offset(r.Done),

@@ -36,6 +36,7 @@ func (b *books) close() *Ledger {
 	}
 	l.Instances = b.instances()
 	l.Pushes = b.pushes()
+	l.Propagations, l.Clock = b.propagations(), b.clocks.sum
 	l.Warmups = b.warmups()
 	l.Generator = b.generator()
 	l.Notes = b.notes()

@@ -225,6 +225,8 @@ func (b *books) notes() []Note {
 			text = "KILL was sent: " + e.Text
 		case record.PodReady:
 			ready[e.Instance] = true
+		case record.PodDeleted: // nor is one that fails when it goes worth a word
+			delete(ready, e.Instance)
 		case record.ProbeFailed:
 			if !ready[e.Instance] {
 				continue

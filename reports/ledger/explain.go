@@ -17,6 +17,7 @@ type explanation struct {
 	release *release // nil where none explains it
 	phase   string   // of the callee, when it was addressed
 	why     string
+	unsure  bool // it hangs on an order of instants that the clocks cannot tell
 }
 
 const (
@@ -49,7 +50,7 @@ func (b *books) explain(f fault) explanation {
 		b.bySilence, b.byRelease, b.byCaller, b.byStart, b.byLoad,
 	} {
 		if got, ok := try(f, callee); ok {
-			x.window, x.release = got.window, got.release
+			x.window, x.release, x.unsure = got.window, got.release, got.unsure
 			x.why = head + ": " + got.why
 			return x
 		}
@@ -75,29 +76,33 @@ func (b *books) byRelease(f fault, callee *life) (explanation, bool) {
 	}
 	r := callee.release
 	x := explanation{release: r}
+	// Windows are wider by what the clocks cannot tell apart.
+	wide, began := b.clocks.between(f.caller, r.instance), b.clocks.harness(record.Instance{})
 	switch {
-	case f.done < r.begin:
+	case f.done.Add(began) < r.begin:
 		return x, false
 	case !r.planned:
-		if r.closed != 0 && f.done < r.closed {
+		if r.closed != 0 && f.done.Add(b.clocks.harness(r.instance)) < r.closed {
 			return x, false
 		}
 		x.window, x.why = Crash, b.whyCrash(f, r)
 	case f.class == record.Rejected:
 		x.window, x.why = b.staleness(f, r, r.dereg)
 	case isDial(f.class):
-		if r.closed == 0 || f.at < r.closed.Add(-dialSlack) {
+		if r.closed == 0 || f.at < r.closed.Add(-dialSlack-wide) {
 			return x, false
 		}
 		x.window, x.why = b.staleness(f, r, max(f.at, r.closed))
 	case f.at >= r.closed && r.closed != 0:
 		x.window, x.why = b.staleness(f, r, f.at)
-	case r.closed != 0 && f.done >= r.closed && isCut(f.class):
+	case r.closed != 0 && f.done.Add(wide) >= r.closed && isCut(f.class):
 		x.window, x.why = DrainCut, fmt.Sprintf("%s took it %s before it closed its listener, and cut it unanswered",
 			r.instance, ms(r.closed.Sub(f.at)))
 	default:
 		return x, false
 	}
+	doubt, unsure := uncertain(order{f.done, r.begin, began}, order{f.at, r.closed, wide}, order{f.at, r.dereg, wide})
+	x.why, x.unsure = x.why+doubt, unsure
 	return x, true
 }
 
@@ -180,12 +185,14 @@ func (b *books) byStart(f fault, callee *life) (explanation, bool) {
 	}
 	x := explanation{window: ColdStart}
 	listening, registered := callee.when[record.Listening], callee.when[record.Registered]
+	wide := b.clocks.between(f.caller, f.callee)
+	doubt, unsure := uncertain(order{f.at, listening, wide}, order{f.at, registered, wide})
 	switch {
-	case isDial(f.class) && (listening == 0 || f.at < listening):
-		x.why = f.callee.String() + " was addressed before it listened"
+	case isDial(f.class) && (listening == 0 || f.at < listening.Add(wide)):
+		x.why, x.unsure = f.callee.String()+" was addressed before it listened"+doubt, unsure
 		return x, true
-	case registered == 0 || f.at < registered:
-		x.why = f.callee.String() + " was addressed before it was registered"
+	case registered == 0 || f.at < registered.Add(wide):
+		x.why, x.unsure = f.callee.String()+" was addressed before it was registered"+doubt, unsure
 		return x, registered != 0 || listening != 0
 	}
 	warm := registered.Add(coldTime)

@@ -53,11 +53,12 @@ func (b *books) predict(r *release, arm int) prediction {
 			tc = max(tx, b.w.end)
 		}
 		d := tc.Sub(tx)
-		if d+stampSlack <= 0 {
+		slip := stampSlack + b.clocks.between(c.caller, r.instance)
+		if d+slip <= 0 {
 			continue
 		}
 		lost, changes := b.exposure(r, c, tx, tc)
-		slack := c.rate * b.share(r, c.caller, tx) * min(d+stampSlack, stampSlack).Seconds()
+		slack := c.rate * b.share(r, c.caller, tx) * min(d+slip, slip).Seconds()
 		phase := float64(1 + changes)
 		p.mid += lost
 		p.low += max(0, lost-slack-phase)

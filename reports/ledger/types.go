@@ -61,12 +61,16 @@ type Ledger struct {
 	Instances   []Instance // every one that lived, by workload then time
 	Losses      []Loss     // every lost request, by due time
 	Pushes      []Push
-	Warmups     []Warmup // of instances that came within the load, by time
-	Generator   Generator
-	Seconds     map[string][]Second // per stream, by second since zero
-	Defects     []string            // why the ledger does not add up or is incomplete; empty is sound
-	Notes       []Note              // hooks abandoned, probes failed, restarts: what a reader should know
-	Noise       []record.Event
+	// Propagations are the same as Pushes, as the subscribers themselves have
+	// it: there are some in every runtime.
+	Propagations []Propagation
+	Clock        Clock
+	Warmups      []Warmup // of instances that came within the load, by time
+	Generator    Generator
+	Seconds      map[string][]Second // per stream, by second since zero
+	Defects      []string            // why the ledger does not add up or is incomplete; empty is sound
+	Notes        []Note              // hooks abandoned, probes failed, restarts: what a reader should know
+	Noise        []record.Event
 }
 
 // Arm sums up one arm.

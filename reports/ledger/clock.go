@@ -1,0 +1,86 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// Clock is how well instants of different clocks can be compared. All are on
+// the load's clock; on one machine there is one, and all of it is zero.
+type Clock struct {
+	Measured    int           // clocks whose offset to the load's was measured
+	Corrected   int           // of these, whose instants were moved: it was more than the measurement's own error
+	Uncertainty time.Duration // how wrong the worst may still be
+	Of          string        // whose that is
+	Unsure      int           // losses whose explanation hangs on an order of instants that lie closer together
+	PushDelay   time.Duration // what it has to be small against: how long a release goes unheard
+}
+
+// harnessClock is the name of the harness's own, which is no instance's.
+const harnessClock = "the harness"
+
+// clocks are how wrong each clock's instants may be; one that was not
+// measured is the load's own, or of its machine.
+type clocks struct {
+	sum    Clock
+	within map[string]time.Duration
+}
+
+func newClocks(events []record.Event, push time.Duration) clocks {
+	c := clocks{within: map[string]time.Duration{}, sum: Clock{PushDelay: push}}
+	for _, e := range events {
+		var o record.Offset
+		if e.Kind != record.ClockOffset || json.Unmarshal(e.Data, &o) != nil {
+			continue
+		}
+		name := e.Instance.String()
+		if name == "" {
+			name = harnessClock
+		}
+		c.sum.Measured++
+		if o.Significant() {
+			c.sum.Corrected++
+		}
+		d := time.Duration(o.Doubt()) * time.Microsecond
+		c.within[name] = d
+		if d > c.sum.Uncertainty {
+			c.sum.Uncertainty, c.sum.Of = d, name
+		}
+	}
+	return c
+}
+
+// between is how far apart instants of two clocks have to be for their order
+// to be certain. The zero instance is the client, whose clock all go by.
+func (c clocks) between(a, b record.Instance) time.Duration {
+	if a == b {
+		return 0 // one clock
+	}
+	return c.within[a.String()] + c.within[b.String()]
+}
+
+// harness is likewise, with the harness's clock.
+func (c clocks) harness(a record.Instance) time.Duration {
+	return c.within[a.String()] + c.within[harnessClock]
+}
+
+// order is two instants that an explanation puts in order, and by how much
+// their clocks may be wrong.
+type order struct {
+	a, b   record.Micros
+	within time.Duration
+}
+
+// uncertain is the words for an explanation that hangs on one of orders, and
+// whether it does.
+func uncertain(orders ...order) (string, bool) {
+	for _, o := range orders {
+		if o.within > 0 && near(o.a, o.b, o.within) {
+			return fmt.Sprintf(" (within the clocks' uncertainty of %s)", ms(o.within)), true
+		}
+	}
+	return "", false
+}
