@@ -22,6 +22,9 @@ type Report struct {
 	// Points are all requests, for the scatter: thinned by no one but the
 	// renderer that draws them.
 	Points []Point
+	// Beside is another run, whose propagation is shown beside this one's;
+	// nil: none.
+	Beside *Report
 }
 
 // Point is one request in the scatter.

@@ -1,6 +1,6 @@
 // Package chart draws the pictures of a run for slides and for a README:
-// timeline.png, loss.png, qps.png and warmup.png, 1600 by 900 pixels each. It alone knows
-// gonum/plot, of which it uses the drawing surface and the fonts: the figures
+// timeline.png, loss.png, qps.png, warmup.png and push.png, 1600 by 900 pixels each. It
+// alone knows gonum/plot, of which it uses the drawing surface and the fonts: the figures
 // share an axis of time across panels of different kinds, which is easier
 // drawn than configured.
 //
@@ -41,6 +41,10 @@ func QPS(w io.Writer, r *reports.Report) error { return picture(w, r, "qps", qps
 // the second, over what its warm-up promised; weight and latency are below. Of
 // several, those that were measured come first, and two are drawn.
 func Warmup(w io.Writer, r *reports.Report) error { return picture(w, r, "warmup", warmup) }
+
+// Push writes, as a PNG, how long subscribers took to hear of changes, beside
+// those of the report's other run, if it has one.
+func Push(w io.Writer, r *reports.Report) error { return picture(w, r, "push", push) }
 
 func picture(w io.Writer, r *reports.Report, name string, draw func(*surface, *reports.Report)) error {
 	if r == nil || r.Ledger == nil {

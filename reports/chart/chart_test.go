@@ -22,7 +22,7 @@ import (
 )
 
 func pictures() map[string]func(io.Writer, *reports.Report) error {
-	return map[string]func(io.Writer, *reports.Report) error{"timeline": Timeline, "loss": Loss, "qps": QPS, "warmup": Warmup}
+	return map[string]func(io.Writer, *reports.Report) error{"timeline": Timeline, "loss": Loss, "qps": QPS, "warmup": Warmup, "push": Push}
 }
 
 func samples() map[string]sample.Options {
@@ -65,6 +65,10 @@ func TestNothingSpillsOverTheEdge(t *testing.T) {
 	white := color.RGBAModel.Convert(color.White)
 	for of, o := range samples() {
 		r := sample.Report(o)
+		if of == "warmup" {
+			r.Beside = sample.Report(sample.Options{})
+			r.Beside.Meta.Runtime = "kube"
+		}
 		for name := range pictures() {
 			im := drawn(t, name, of, r)
 			require.Equal(t, image.Rect(0, 0, Width, Height), im.Bounds())
@@ -94,6 +98,9 @@ func TestVerdictIsThere(t *testing.T) {
 func TestLossIsDrawnAndOnlyWhereThereIs(t *testing.T) {
 	lossy, clean := sample.Report(sample.Options{Warmups: 2}), sample.Report(sample.Options{Lost: sample.None, Warmups: 1})
 	for name := range pictures() {
+		if name == "push" {
+			continue // it is of what was told, not of what was lost
+		}
 		require.Greater(t, area(drawn(t, name, "offline", lossy), face.Ink("lost")), 100, name)
 		require.Less(t, area(drawn(t, name, "none", clean), face.Ink("lost")), 300, "%s: no more than a legend's patch", name)
 	}
@@ -187,4 +194,17 @@ func TestNiceStep(t *testing.T) {
 func TestUnion(t *testing.T) {
 	require.Equal(t, []stretch{{1, 6}, {7, 8}}, union([]stretch{{7, 8}, {1, 3}, {2, 6}, {4, 5}}))
 	require.Empty(t, union(nil))
+}
+
+// Each run has its bars, in its own colour, on the one axis; the second is not
+// there where there is no other run.
+func TestPushBesideAnotherRun(t *testing.T) {
+	r := sample.Report(sample.Options{})
+	alone := drawn(t, "push", "alone", r)
+	require.Greater(t, area(alone, armColour(0)), 5000)
+	require.Zero(t, area(alone, armColour(1)))
+	r.Beside = sample.Report(sample.Options{})
+	both := drawn(t, "push", "beside", r)
+	require.Greater(t, area(both, armColour(0)), 2000)
+	require.Greater(t, area(both, armColour(1)), 2000)
 }

@@ -47,6 +47,7 @@ type page struct {
 	Fitness    []fitnessRow
 	Defects    []string
 	Push       []pushRow
+	Heard      []heardRow
 	Notes      []ledger.Note
 	Findings   []findingRow
 	Facts      []fact
@@ -81,7 +82,7 @@ func newPage(r *reports.Report) (*page, error) {
 		Cards: cards(r), Compare: compare(r), Lanes: len(d.Instances), Panels: len(d.Arms),
 		Releases: releaseRows(l), Lives: lifeRows(l), Warmups: warmupRows(l), MoreWarmups: max(0, len(l.Warmups)-shownWarmups),
 		Lost: len(l.Losses), LossRows: lossRows(l, noScriptCap), LossCap: noScriptCap, PrintCap: printCap,
-		Expect: expectRows(r.Result), Fitness: fitness(r), Defects: l.Defects, Push: pushRows(l), Notes: l.Notes, Findings: findings(r.Plan),
+		Expect: expectRows(r.Result), Fitness: fitness(r), Defects: l.Defects, Push: pushRows(l), Heard: heardRows(r), Notes: l.Notes, Findings: findings(r.Plan),
 		Facts: facts(r), Command: command(r.Meta), Thinned: thinned(d.Points),
 	}
 	if r.Plan != nil {

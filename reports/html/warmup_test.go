@@ -29,8 +29,8 @@ func TestWarmupIsOnThePageWhereThereWasOne(t *testing.T) {
 	require.Contains(t, page, "not quadratic, as was declared")
 	require.Contains(t, page, "not measured: only 42 % of its window was seen")
 	require.Contains(t, page, "of its calls failed")
-	require.Equal(t, 3, strings.Count(page, `class="wu wide"`))
-	require.Equal(t, 3, strings.Count(page, `class="wu narrow"`))
+	require.Equal(t, 3+1, strings.Count(page, `class="wu wide"`), "and what subscribers heard")
+	require.Equal(t, 3+1, strings.Count(page, `class="wu narrow"`))
 	require.Less(t, len(page)-len(text(0)), 3*80_000, "a picture is no larger than it says")
 }
 
@@ -130,4 +130,20 @@ func TestWarmupInBrowser(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "warmup-print.pdf"), out, 0o644))
 		}
 	})
+}
+
+// What subscribers heard has a picture a run, on one axis.
+func TestHeardIsOnThePage(t *testing.T) {
+	r := sample.Report(sample.Options{})
+	alone := string(rendered(t, r))
+	require.Contains(t, alone, "How fast subscribers heard")
+	require.Contains(t, alone, `class="wu-bar-0"`)
+	require.NotContains(t, alone, `class="wu-bar-1"`)
+	r.Beside = sample.Report(sample.Options{})
+	r.Beside.Meta.Runtime = "kube"
+	both := string(rendered(t, r))
+	require.Contains(t, both, "Nacos (kube)")
+	require.Contains(t, both, `class="wu-bar-1"`)
+	r.Ledger.Propagations, r.Beside = nil, nil
+	require.NotContains(t, string(rendered(t, r)), "How fast subscribers heard")
 }

@@ -201,6 +201,7 @@ func (b *builder) finish() {
 	l.Generator.SlipP50, l.Generator.SlipP99, l.Generator.SlipMax = 90*time.Microsecond, 1200*time.Microsecond, 6*time.Millisecond
 	for _, p := range []struct{ service, sub string }{{"spring-cloud-b", "127.0.1.11"}, {"spring-cloud-b", "127.0.1.12"}, {"spring-cloud-b", "127.0.1.21"}, {"spring-cloud-b", "127.0.1.22"}} {
 		took := 548*time.Millisecond + time.Duration(b.rng.IntN(55))*time.Millisecond
+		l.Propagations = append(l.Propagations, ledger.Propagation{Service: p.service, Instance: inst("spring-cloud-b", 2), Subscriber: inst("spring-cloud-a", 1), Changed: b.at + 12*time.Millisecond, Took: took})
 		l.Pushes = append(l.Pushes, ledger.Push{Service: p.service, Subscriber: p.sub, Changed: b.at + 12*time.Millisecond, Acked: b.at + 12*time.Millisecond + took, Took: took})
 	}
 	l.Notes = append(l.Notes, ledger.Note{At: b.at + 30*time.Second, Instance: inst("spring-cloud-b-gray", 2), Text: "preStop hook abandoned: it sleeps 30 s and terminationGracePeriodSeconds is 30; TERM was sent at the end of the grace"})

@@ -19,7 +19,7 @@ import (
 
 func newReport(Env) *cobra.Command {
 	var open bool
-	var format string
+	var format, beside string
 	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Write the reports of a run directory again",
@@ -28,6 +28,11 @@ func newReport(Env) *cobra.Command {
 			r, err := reports.Assemble(args[0])
 			if err != nil {
 				return inputError(err)
+			}
+			if beside != "" {
+				if r.Beside, err = reports.Assemble(beside); err != nil {
+					return inputError(err)
+				}
 			}
 			if err := writeReports(args[0], r); err != nil {
 				return environmentError(err)
@@ -44,6 +49,7 @@ func newReport(Env) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&open, "open", false, "open the page in a browser")
+	cmd.Flags().StringVar(&beside, "beside", "", "another run directory, whose propagation is shown beside this one's: push.png, and the page")
 	cmd.Flags().StringVar(&format, "format", "text", "what to print: text, json, junit or markdown")
 	return cmd
 }
@@ -59,6 +65,9 @@ func writers(r *reports.Report) []reports.Format {
 	)
 	if len(r.Ledger.Warmups) > 0 {
 		all = append(all, reports.Format{Name: "warmup", File: "warmup.png", Render: chart.Warmup})
+	}
+	if len(r.Ledger.Propagations) > 0 {
+		all = append(all, reports.Format{Name: "push", File: "push.png", Render: chart.Push})
 	}
 	return all
 }
