@@ -22,11 +22,11 @@ type Heard struct {
 
 // Histogram is one or two runs on one axis, from 0 in bins of Width.
 type Histogram struct {
-	Width   time.Duration
-	Bins    int
-	Top     float64 // the largest share
-	Runs    []Heard
-	Delay   time.Duration // the registry's push delay; 0: not known
+	Width time.Duration
+	Bins  int
+	Top   float64 // the largest share
+	Runs  []Heard
+	Delay time.Duration // the registry's push delay; 0: not known
 }
 
 // histogramBins is about how many bins an axis has.
