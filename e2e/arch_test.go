@@ -79,6 +79,7 @@ var layers = map[string]struct {
 // suites are contract suites: tests of any layer may import them.
 var suites = map[string]string{
 	"demo-services/registry/registrytest": "what a Nacos server must do",
+	"scenarios/run/runtimetest":           "what a runtime must do",
 }
 
 // heavy names who may import a heavy dependency, and nobody else.

@@ -118,7 +118,8 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 // interrupted tells a failure from the end of ctx that caused it.
 func (r *cluster) interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil && !errors.Is(err, run.ErrInterrupted) {
-		return fmt.Errorf("%w: %w", run.ErrInterrupted, err)
+		// It is no failure of the environment: that was its consequence.
+		return fmt.Errorf("%w: %s", run.ErrInterrupted, err)
 	}
 	return err
 }

@@ -95,7 +95,7 @@ func play(ctx context.Context, p *plan.Plan, out run.Sink, s *stage) (err error)
 	reg, err := startRegistry(ctx, p, s.dir, s.places, s.nursery, s.tmp)
 	if err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", run.ErrInterrupted, err)
+			return fmt.Errorf("%w: while the registry came up", run.ErrInterrupted) // whose failing is but a consequence
 		}
 		return err
 	}

@@ -1,0 +1,194 @@
+// Package runtimetest is what every runtime has to do, whatever it runs on:
+// the contract of [run.Runtime] as a suite, for the tests of each.
+package runtimetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/loadgen/traffic"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/rundir"
+)
+
+// Target is a runtime, as its tests have it. All fields are required.
+type Target struct {
+	Name string // as meta.json has it: local, kube
+	// New makes a runtime for one run of p into dir.
+	New func(t *testing.T, dir *rundir.Dir, p *plan.Plan) run.Runtime
+	// Plan is the shortest run that shows it all: a release under load, a few
+	// seconds long. It is made anew for each run.
+	Plan func(t *testing.T) *plan.Plan
+	// Refused is a plan that the runtime cannot carry out.
+	Refused func(t *testing.T) *plan.Plan
+	// Moments are events of the harness at which a run is interrupted, beside
+	// before it begins.
+	Moments []record.Kind
+	// Left asserts that nothing that a run has started is left.
+	Left func(t *testing.T, dir *rundir.Dir)
+}
+
+// Run holds x to the contract.
+func Run(t *testing.T, x Target) {
+	t.Run("a run", func(t *testing.T) { whole(t, x) })
+	t.Run("interrupted before it begins", func(t *testing.T) { interrupted(t, x, "") })
+	for _, at := range x.Moments {
+		t.Run(fmt.Sprintf("interrupted at %s", at), func(t *testing.T) { interrupted(t, x, at) })
+	}
+	t.Run("a plan that cannot be carried out", func(t *testing.T) { refused(t, x) })
+}
+
+// site is a run's directory, and what the harness told.
+type site struct {
+	dir    *rundir.Dir
+	w      *record.EventWriter
+	watch  func(record.Event)
+	over   atomic.Bool  // Run has returned
+	late   atomic.Int64 // calls after that
+	mu     sync.Mutex
+	events []record.Event
+}
+
+func newSite(t *testing.T, x Target, p *plan.Plan) *site {
+	t.Helper()
+	dir, err := rundir.Create(filepath.Join(t.TempDir(), "run"))
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(dir.WritePlan(p), dir.WriteMeta(rundir.Meta{Scenario: p.Scenario, Runtime: x.Name, Seed: p.Seed, Speed: p.Speed})))
+	f, err := dir.CreateEvents(rundir.Harness)
+	require.NoError(t, err)
+	s := &site{dir: dir, w: record.NewEventWriter(f)}
+	t.Cleanup(func() {
+		require.NoError(t, errors.Join(f.Close(), dir.Close()))
+		require.Zero(t, s.late.Load(), "it called out after Run had returned")
+	})
+	return s
+}
+
+// Event implements run.Sink.
+func (s *site) Event(e record.Event) error {
+	if s.over.Load() {
+		s.late.Add(1)
+	}
+	s.mu.Lock()
+	s.events = append(s.events, e)
+	s.mu.Unlock()
+	if s.watch != nil {
+		s.watch(e)
+	}
+	return s.w.Write(e)
+}
+
+// Progress implements run.Sink.
+func (s *site) Progress(run.Progress) {
+	if s.over.Load() {
+		s.late.Add(1)
+	}
+}
+
+// of is what was told of a kind.
+func (s *site) of(kind record.Kind) []record.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []record.Event
+	for _, e := range s.events {
+		if e.Kind == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// play runs p to its end, and looks at what is left.
+func (s *site) play(ctx context.Context, t *testing.T, x Target, p *plan.Plan) error {
+	t.Helper()
+	err := x.New(t, s.dir, p).Run(ctx, p, s)
+	s.over.Store(true)
+	x.Left(t, s.dir)
+	return err
+}
+
+// whole: a run that nobody disturbs has everything on record, and ends all
+// that it started.
+func whole(t *testing.T, x Target) {
+	p := x.Plan(t)
+	s := newSite(t, x, p)
+	require.NoError(t, s.play(t.Context(), t, x, p))
+
+	require.Len(t, s.of(record.RunZero), 1)
+	require.Len(t, s.of(record.RunEnd), 1)
+	require.Empty(t, s.of(record.Interrupted))
+	require.NotEmpty(t, s.of(record.PodDeleted), "the plan has a release")
+	require.Equal(t, record.End, s.events[len(s.events)-1].Kind)
+	for _, e := range s.of(record.PodCreated) {
+		require.NotEmpty(t, e.Workload)
+	}
+
+	r, err := rundir.Open(s.dir.Path())
+	require.NoError(t, err)
+	require.False(t, r.Interrupted)
+	require.Empty(t, r.Incomplete)
+	require.Empty(t, r.Torn)
+	require.Equal(t, s.of(record.RunZero)[0].At, r.Zero)
+	require.Len(t, r.Requests, due(p.Streams), "each that was due is on record once")
+}
+
+func due(streams []traffic.Stream) (n int) {
+	for _, s := range streams {
+		n += int(s.Count())
+	}
+	return n
+}
+
+// interrupted: whenever ctx is done, Run says so, leaves nothing, and what was
+// measured can be read.
+func interrupted(t *testing.T, x Target, at record.Kind) {
+	p := x.Plan(t)
+	p.Duration = time.Minute
+	for i := range p.Streams {
+		p.Streams[i].Duration = time.Minute
+	}
+	s := newSite(t, x, p)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	if at == "" {
+		stop()
+	}
+	s.watch = func(e record.Event) {
+		if e.Kind == at {
+			stop()
+		}
+	}
+	err := s.play(ctx, t, x, p)
+	require.ErrorIs(t, err, run.ErrInterrupted)
+	require.NotErrorIs(t, err, run.ErrEnvironment)
+	require.Empty(t, s.of(record.RunEnd))
+	if at != "" {
+		require.Len(t, s.of(record.Interrupted), 1)
+		require.Equal(t, record.End, s.events[len(s.events)-1].Kind)
+	}
+	r, err := rundir.Open(s.dir.Path())
+	require.NoError(t, err)
+	require.True(t, r.Interrupted)
+}
+
+// refused: nothing is started of a plan that cannot be carried out.
+func refused(t *testing.T, x Target) {
+	p := x.Refused(t)
+	s := newSite(t, x, p)
+	err := s.play(t.Context(), t, x, p)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, run.ErrInterrupted)
+	require.Empty(t, s.events, "nothing was started")
+}
+
+var _ run.Sink = (*site)(nil)
