@@ -69,11 +69,15 @@ var decoys = []corev1.Namespace{
 	{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"app.kubernetes.io/managed-by": "zeroloss", "zeroloss/run": "shop"}}},
 }
 
-func newTown(t *testing.T) *town {
-	image := nodeImage(t)
+func kindProvider(t *testing.T) *cluster.Provider {
 	option, err := cluster.DetectNodeProvider()
 	require.NoError(t, err)
-	p := cluster.NewProvider(option)
+	return cluster.NewProvider(option)
+}
+
+func newTown(t *testing.T) *town {
+	image := nodeImage(t)
+	p := kindProvider(t)
 	w := &town{name: fmt.Sprintf("zl-e2e-%d", os.Getpid()), kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
 	t.Cleanup(func() { require.NoError(t, p.Delete(w.name, w.kubeconfig)) })
 	require.NoError(t, p.Create(w.name, cluster.CreateWithRawConfig([]byte(kindNodes)), cluster.CreateWithNodeImage(image),
