@@ -77,7 +77,8 @@ func (b *books) byRelease(f fault, callee *life) (explanation, bool) {
 	r := callee.release
 	x := explanation{release: r}
 	// Windows are wider by what the clocks cannot tell apart.
-	wide, began := b.clocks.between(f.caller, r.instance), b.clocks.harness(record.Instance{})
+	wide := b.clocks.between(f.caller, r.instance)
+	began := max(b.clocks.harness(record.Instance{}), b.clocks.between(record.Instance{}, r.instance)) // whoever told of it
 	switch {
 	case f.done.Add(began) < r.begin:
 		return x, false
