@@ -162,8 +162,7 @@ func (c *Cluster) rescale(workload string, n int) {
 	c.act(Action{Kind: Scale, Workload: workload, N: n})
 }
 
-// kill takes the pod that a scale-in would take among those that are ready:
-// the one that was seen last.
+// kill takes, among those that are ready, the one that was seen last.
 func (c *Cluster) kill(workload string, evict bool) {
 	var victim *sighted
 	for _, p := range c.pods {

@@ -47,6 +47,9 @@ const (
 // but a pod that it creates takes the name of the next one that Kubernetes
 // created, and where both delete, it deletes whom Kubernetes deleted, so that
 // one difference does not breed others.
+//
+// What the record does not show is not compared: that a liveness probe failed
+// is known by its restart alone, and a preStop hook's end by TERM.
 func Compare(cfg Config, o Observed) ([]Difference, error) {
 	s, err := newSighting(cfg, o)
 	if err != nil {

@@ -35,12 +35,14 @@ func newDrive(cfg Config, s *sighting, o Observed) (*drive, error) {
 	p.second = time.Duration(o.Began%1e6) * time.Microsecond
 	for _, in := range o.Inputs {
 		switch in.Event.Kind {
-		case Begin, Zero, SetScale, Restart, KillPod, SetBack:
-			d.put(in.At, in.Event)
+		case PodSeen, ReadySeen, EndpointSeen, DeletionSeen, PodGone, Remark, Started, Exited: // what was seen
+		case Tick, HookDone, Probed, Signaled, Acked, Ruled: // what came of orders
 		case Shutdown:
 			if d.end == 0 {
 				d.end = in.At
 			}
+		default: // what was asked for
+			d.put(in.At, in.Event)
 		}
 	}
 	if d.end == 0 && len(o.Inputs) > 0 {
