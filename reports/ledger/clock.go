@@ -1,8 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"zeroloss/loadgen/record"
@@ -31,23 +34,22 @@ type clocks struct {
 
 func newClocks(events []record.Event, push time.Duration) clocks {
 	c := clocks{within: map[string]time.Duration{}, sum: Clock{PushDelay: push}}
+	measured := map[string]record.Offset{} // the last of each, by which it was corrected
 	for _, e := range events {
 		var o record.Offset
-		if e.Kind != record.ClockOffset || json.Unmarshal(e.Data, &o) != nil {
-			continue
+		if e.Kind == record.ClockOffset && json.Unmarshal(e.Data, &o) == nil {
+			measured[cmp.Or(e.Instance.String(), harnessClock)] = o
 		}
-		name := e.Instance.String()
-		if name == "" {
-			name = harnessClock
-		}
-		c.sum.Measured++
+	}
+	c.sum.Measured = len(measured)
+	for _, name := range slices.Sorted(maps.Keys(measured)) {
+		o := measured[name]
 		if o.Significant() {
 			c.sum.Corrected++
 		}
-		d := time.Duration(o.Doubt()) * time.Microsecond
-		c.within[name] = d
-		if d > c.sum.Uncertainty {
-			c.sum.Uncertainty, c.sum.Of = d, name
+		c.within[name] = time.Duration(o.Doubt()) * time.Microsecond
+		if c.within[name] > c.sum.Uncertainty {
+			c.sum.Uncertainty, c.sum.Of = c.within[name], name
 		}
 	}
 	return c
@@ -83,4 +85,25 @@ func uncertain(orders ...order) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// measureWithin is how long an instance may take to measure its clock: eight
+// questions, 50 ms apart, and a busy machine.
+const measureWithin = 5 * time.Second
+
+// unmeasured are the instances that lived for longer than that
+// without a word on their clock, where others have one.
+func (b *books) unmeasured() []string {
+	if b.clocks.sum.Measured == 0 {
+		return nil // one machine, one clock
+	}
+	var out []string
+	for _, l := range b.w.order {
+		name := l.instance.String()
+		until := cmp.Or(l.since(record.ContainerExit, record.KillSent), b.w.end)
+		if _, ok := b.clocks.within[name]; !ok && l.known && l.own && until.Sub(l.first) > measureWithin {
+			out = append(out, "the clock of "+name+" was never measured: its instants cannot be compared with others'; run it again")
+		}
+	}
+	return out
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,24 @@ func (s *sim) offset(pod string, o record.Offset) {
 		e.Instance = s.lives[pod].inst
 	}
 	s.event(e)
+}
+
+// offsets has all clocks measured, and found to be one.
+func (s *sim) offsets() {
+	for pod := range s.lives {
+		s.offset(pod, record.Offset{})
+	}
+}
+
+// What has a clock that nobody measured, beside others that were, is no
+// account to be trusted.
+func TestClockThatWasNotMeasured(t *testing.T) {
+	s := newSim(6 * time.Second)
+	s.offsets()
+	sound(t, s.run())
+	i := slices.IndexFunc(s.in.Events, func(e record.Event) bool { return e.Kind == record.ClockOffset && e.Instance.Pod == "b-2" })
+	s.in.Events = slices.Delete(s.in.Events, i, i+1)
+	require.Contains(t, strings.Join(Build(s.in).Defects, "\n"), "the clock of b-2/1 was never measured")
 }
 
 // An order of two instants from different clocks that lie closer together than
@@ -44,6 +63,7 @@ func TestClocksThatCannotTell(t *testing.T) {
 			s := newSim(6 * time.Second)
 			s.lossless("b-1", sec(1.99), push)
 			if c.clocks {
+				s.offsets()
 				s.offset("a-1", record.Offset{Ahead: 9000, Within: 300})
 				s.offset("b-1", record.Offset{Ahead: -200, Within: 300})
 			}
@@ -56,7 +76,7 @@ func TestClocksThatCannotTell(t *testing.T) {
 			}
 			k := Build(s.in).Clock
 			if c.clocks {
-				require.Equal(t, 2, k.Measured)
+				require.Equal(t, 8, k.Measured)
 				require.Equal(t, 1, k.Corrected, "the other differs by less than can be told")
 				require.Equal(t, 500*time.Microsecond, k.Uncertainty, "what was not corrected may be off by all of it")
 				require.Equal(t, "b-1/1", k.Of)
@@ -74,6 +94,7 @@ func TestClocksWidenWindows(t *testing.T) {
 		s := newSim(6 * time.Second)
 		s.kill("b-1", sec(2.5), push)
 		if within > 0 {
+			s.offsets()
 			s.offset("", record.Offset{Within: within})
 		}
 		x := one(t, s, 2, func(r *record.Request) {

@@ -49,6 +49,7 @@ func (b *books) defects(l *Ledger) []string {
 	for _, name := range slices.Sorted(maps.Keys(b.in.Incomplete)) {
 		add("instance %s: %s", name, b.in.Incomplete[name])
 	}
+	out = append(out, b.unmeasured()...)
 	out = append(out, b.neverUp()...)
 	out = append(out, b.neverDone()...)
 	return append(out, b.neverSeen()...)
