@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/rundir"
 )
 
 // Clock is how well instants of different clocks can be compared. All are on
@@ -21,6 +23,9 @@ type Clock struct {
 	Unsure      int           // losses whose explanation hangs on an order of instants that lie closer together
 	PushDelay   time.Duration // what it has to be small against: how long a release goes unheard
 }
+
+// client is the name of the clock that requests are sent by.
+const client = ""
 
 // harnessClock is the name of the harness's own, which is no instance's.
 const harnessClock = "the harness"
@@ -51,12 +56,16 @@ func newClocks(events []record.Event, push time.Duration) clocks {
 		if c.within[name] > c.sum.Uncertainty {
 			c.sum.Uncertainty, c.sum.Of = c.within[name], name
 		}
+		if strings.HasPrefix(name, rundir.Load+"-") { // one of several generators: which sent a request is not told
+			c.within[client] = max(c.within[client], c.within[name])
+		}
 	}
 	return c
 }
 
 // between is how far apart instants of two clocks have to be for their order
-// to be certain. The zero instance is the client, whose clock all go by.
+// to be certain. The zero instance is the client: the load pod whose clock all
+// go by, or the worst of several.
 func (c clocks) between(a, b record.Instance) time.Duration {
 	if a == b {
 		return 0 // one clock
