@@ -162,7 +162,7 @@ type losses struct {
 
 // unfit: nothing speaks against the run but the machine that it ran on.
 func unfit(reasons []string) bool {
-	return len(reasons) > 0 && !slices.ContainsFunc(reasons, func(r string) bool { return !strings.HasPrefix(r, "generator ") })
+	return len(reasons) > 0 && !slices.ContainsFunc(reasons, func(r string) bool { return !strings.HasPrefix(r, "generator ") && !strings.HasPrefix(r, "machine ") })
 }
 
 // replaysInTown feeds the plane's inputs to a fresh one.

@@ -173,6 +173,7 @@ func (s *Service) live(ctx context.Context, o Options) error {
 		s.journal.note(record.Event{Kind: record.Applied, N: int64(v)})
 	}
 	s.watchParent()
+	s.flock(func() { s.watchStalls(ctx) })
 	// First of all, as it takes the longest.
 	s.registry = connect(ctx, s.doc, o.Connect)
 	if err := s.openAdmin(); err != nil {

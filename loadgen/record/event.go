@@ -49,6 +49,9 @@ const (
 	Drained          Kind = "drained"         // nothing in flight, all closed
 	End              Kind = "end"             // the last line of a stream that is complete
 
+	// Stalled: it was not let run from Since on, for N µs: its machine was busy.
+	Stalled Kind = "stalled"
+
 	ListSeen  Kind = "list"   // consumer's list changed: Service, N hosts, Data = the hosts
 	MarkSet   Kind = "mark"   // consumer avoids Peer; Text = marker | notice
 	MarkGone  Kind = "unmark" // Text = registry | expired

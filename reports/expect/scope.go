@@ -162,5 +162,5 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // Windows that explain a loss, in the order in which reports show them.
 func Windows() []string {
-	return []string{"stale-route", "drain-cut", "closed-early", "cold-start", "registry-lag", "crash", "overload", "unexplained"}
+	return []string{"stale-route", "drain-cut", "closed-early", "cold-start", "registry-lag", "crash", "overload", "stalled", "unexplained"}
 }

@@ -95,6 +95,11 @@ func unfit(c Criteria, l *ledger.Ledger) []string {
 	if p99 := millis(g.SlipP99); p99 > c.MaxSlipP99Ms {
 		add("generator late: 1 %% of the requests were sent %.1f ms late or more (limit %g ms); lower the rate or free the machine", p99, c.MaxSlipP99Ms)
 	}
+	for _, a := range l.Arms {
+		if n := a.ByWindow[ledger.Stalled]; n > 0 {
+			add("machine too busy: %d of the requests that %s lost timed out while it did not let an instance run, which says nothing of releases; free the machine, or raise the limits of the pods", n, a.Name)
+		}
+	}
 	if k, limit := l.Clock, c.MaxClock(l.Clock); k.Uncertainty > limit {
 		add("clocks apart: %s's may be wrong by %.1f ms (limit %g %% of the push delay, %.0f ms), so that it cannot be told what came first; free the nodes, or the network between them",
 			k.Of, millis(k.Uncertainty), 100*c.MaxClockShare, millis(limit))

@@ -110,6 +110,9 @@ func TestVerdicts(t *testing.T) {
 		"slip": {27, 0, func(l *ledger.Ledger) {
 			l.Generator.SlipP99 = 51 * time.Millisecond
 		}, Invalid, "generator late: 1 % of the requests were sent 51.0 ms late"},
+		"a machine that stood still": {27, 1, func(l *ledger.Ledger) {
+			l.Arms[1].ByWindow = map[ledger.Window]int{ledger.Stalled: 1}
+		}, Invalid, "machine too busy: 1 of the requests that gray lost timed out"},
 		"clocks apart": {27, 0, func(l *ledger.Ledger) {
 			l.Clock = ledger.Clock{Measured: 3, Uncertainty: 126 * time.Millisecond, Of: "b-1/1", PushDelay: 500 * time.Millisecond}
 		}, Invalid, "clocks apart: b-1/1's may be wrong by 126.0 ms (limit 25 % of the push delay, 125 ms)"},

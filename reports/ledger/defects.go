@@ -210,6 +210,9 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
+// longStall is a stall that anybody would notice; a dial gives up after 300 ms.
+const longStall = 250 * time.Millisecond
+
 // notes are what a reader should know beside the losses.
 func (b *books) notes() []Note {
 	var out []Note
@@ -247,6 +250,10 @@ func (b *books) notes() []Note {
 			text = "the carriers of a request's tag disagreed: " + e.Text
 		case record.RuleFailed:
 			text = "changed rules did not reach it: " + e.Text
+		case record.Stalled:
+			if d := e.At.Sub(e.Since); d >= longStall {
+				text = "its machine did not let it run for " + ms(d)
+			}
 		case record.Fault:
 			text = "fault: " + e.Text
 		case record.ContainerStart:

@@ -47,7 +47,7 @@ func (b *books) explain(f fault) explanation {
 		return x
 	}
 	for _, try := range []func(fault, *life) (explanation, bool){
-		b.bySilence, b.byRelease, b.byCaller, b.byStart, b.byLoad,
+		b.bySilence, b.byRelease, b.byCaller, b.byStart, b.byLoad, b.byStall,
 	} {
 		if got, ok := try(f, callee); ok {
 			x.window, x.release, x.unsure = got.window, got.release, got.unsure
@@ -224,6 +224,21 @@ func (b *books) byLoad(f fault, _ *life) (explanation, bool) {
 	return explanation{}, false
 }
 
+// byStall explains a time-out by its caller or its callee not having been let
+// run meanwhile. It comes last: what a release did is a release's, however
+// busy the machine was.
+func (b *books) byStall(f fault, callee *life) (explanation, bool) {
+	if !isLate(f.class) {
+		return explanation{}, false
+	}
+	for _, l := range []*life{callee, b.lookup(f.caller)} {
+		if d := l.stalled(f.at, f.done); d > 0 {
+			return explanation{window: Stalled, why: fmt.Sprintf("its machine did not let %s run for %s meanwhile", l.instance, ms(d))}, true
+		}
+	}
+	return explanation{}, false
+}
+
 // bySilence explains why nobody of the wanted version was called: none lived,
 // none was registered yet, or the caller had not heard of those that were.
 func (b *books) bySilence(f fault, _ *life) (explanation, bool) {
@@ -275,6 +290,15 @@ func isCut(c record.Class) bool {
 	switch c {
 	case record.ResetBeforeByte, record.ResetMidBody, record.EOF, record.Truncated,
 		record.TimeoutFirstByte, record.TimeoutBody, record.Cancelled:
+		return true
+	}
+	return false
+}
+
+// isLate: something took longer than its caller would wait.
+func isLate(c record.Class) bool {
+	switch c {
+	case record.TimeoutConnect, record.TimeoutFirstByte, record.TimeoutBody, record.Cancelled:
 		return true
 	}
 	return false

@@ -86,6 +86,12 @@ func (s *sim) tell(l *simLife, at record.Micros, kind record.Kind) {
 	s.event(record.Event{At: at, Kind: kind, Instance: l.inst, Service: l.svc, Workload: l.workload, Tag: l.tag})
 }
 
+// stall is what an instance tells after it was not let run for d from at on.
+func (s *sim) stall(pod string, at record.Micros, d time.Duration) {
+	l := s.lives[pod]
+	s.event(record.Event{At: at.Add(d), Since: at, N: d.Microseconds(), Kind: record.Stalled, Instance: l.inst, Workload: l.workload})
+}
+
 func (s *sim) live(pod string, at record.Micros, addr string) *simLife {
 	name := pod[:len(pod)-2]
 	i := slices.IndexFunc(s.in.Plan.Workloads, func(w plan.Workload) bool { return w.Name == name })

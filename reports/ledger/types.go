@@ -41,12 +41,13 @@ const (
 	RegistryLag Window = "registry-lag"
 	Crash       Window = "crash"
 	Overloaded  Window = "overload"
+	Stalled     Window = "stalled" // caller or callee was not let run: nothing that a release did
 	NoWindow    Window = "unexplained"
 )
 
 // Windows in the order in which reports show them.
 func Windows() []Window {
-	return []Window{StaleRoute, DrainCut, ClosedEarly, ColdStart, RegistryLag, Crash, Overloaded, NoWindow}
+	return []Window{StaleRoute, DrainCut, ClosedEarly, ColdStart, RegistryLag, Crash, Overloaded, Stalled, NoWindow}
 }
 
 // Ledger is the closed account.

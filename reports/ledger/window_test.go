@@ -83,6 +83,29 @@ func TestWindows(t *testing.T) {
 		"out of ports": {
 			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.NoLocalPort) }, Overloaded, "a-1/1 had run out",
 		},
+		"its callee was not let run": {
+			func(s *sim) { s.stall("b-1", sec(1.9), 400*time.Millisecond) }, 2,
+			lateCut(record.TimeoutFirstByte, 800*time.Millisecond), Stalled, "its machine did not let b-1/1 run for 400 ms meanwhile",
+		},
+		"its caller was not let run": {
+			func(s *sim) { s.stall("a-1", sec(2.01), 310*time.Millisecond) }, 2,
+			lateCut(record.TimeoutConnect, 300*time.Millisecond), Stalled, "did not let a-1/1 run for 310 ms",
+		},
+		"a stall at another time": {
+			func(s *sim) { s.stall("b-1", sec(1.5), 400*time.Millisecond) }, 2,
+			lateCut(record.TimeoutFirstByte, 800*time.Millisecond), NoWindow, "nothing that is known",
+		},
+		"a stall explains no refusal": {
+			func(s *sim) { s.stall("b-1", sec(1.9), 400*time.Millisecond) }, 2,
+			func(r *record.Request) { breakAt(r, 1, record.Refused) }, NoWindow, "nothing that is known",
+		},
+		"a release is one, however busy the machine": {
+			func(s *sim) {
+				s.deregisterFirst("b-1", sec(2.05), push)
+				s.stall("b-1", sec(1.9), 400*time.Millisecond)
+			}, 2,
+			lateCut(record.TimeoutFirstByte, 100*time.Millisecond), DrainCut, "before it closed its listener",
+		},
 		"no reason is known": {
 			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.ResetMidBody) }, NoWindow, "b-1/1 was serving",
 		},

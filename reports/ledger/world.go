@@ -288,6 +288,20 @@ func (l *life) up(t record.Micros) bool {
 	return in != 0 && in <= t && (out == 0 || t < out)
 }
 
+// stalled is the longest stretch for which l was not let run that touches from
+// to to; 0 if there is none, or it is nobody's.
+func (l *life) stalled(from, to record.Micros) (longest time.Duration) {
+	if l == nil {
+		return 0
+	}
+	for _, e := range l.events {
+		if e.Kind == record.Stalled && e.Since <= to && e.At >= from {
+			longest = max(longest, e.At.Sub(e.Since))
+		}
+	}
+	return longest
+}
+
 // near reports whether t is within d of at, which has happened.
 func near(t, at record.Micros, d time.Duration) bool {
 	return at != 0 && t >= at.Add(-d) && t <= at.Add(d)

@@ -84,6 +84,7 @@ func Windows() []Colour {
 		{"registry-lag", "#8a6d3b", "#c0a26b"},
 		{"crash", "#8c2f39", "#e07a85"},
 		{"overload", "#5c6b2e", "#a6b96a"},
+		{"stalled", "#7a5c3e", "#c7a582"},
 		{"unexplained", "#3c434b", "#aab2bb"},
 	}
 }

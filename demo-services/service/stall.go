@@ -1,0 +1,46 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+const (
+	// stallTick is how often a service looks whether it is let run.
+	stallTick = 50 * time.Millisecond
+	// stallLeast is what counts: a third of the time that a dial may take.
+	stallLeast = 100 * time.Millisecond
+)
+
+// watchStalls writes down when this process was not let run though it had
+// something to do: its machine was busy, or its share of it used up. Whoever
+// timed out then was not lost by anything that a release did.
+func (s *Service) watchStalls(ctx context.Context) {
+	t := time.NewTimer(stallTick)
+	defer t.Stop()
+	for due := time.Now().Add(stallTick); ; due = time.Now().Add(stallTick) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.gone:
+			return
+		case <-t.C:
+		}
+		if e, ok := stall(due, time.Now()); ok {
+			s.journal.note(e)
+		}
+		t.Reset(stallTick)
+	}
+}
+
+// stall is the event of a process that was due to run at due and did so at
+// now, if it is worth one.
+func stall(due, now time.Time) (record.Event, bool) {
+	late := now.Sub(due)
+	if late < stallLeast {
+		return record.Event{}, false
+	}
+	return record.Event{Kind: record.Stalled, Since: record.At(due), N: late.Microseconds()}, true
+}
