@@ -26,6 +26,7 @@ type Entry struct {
 	Title    string
 	Teach    string        // its leading comment
 	Duration time.Duration // of all its cycles at speed 1
+	Runtimes []string      // that can run it; none: all
 }
 
 // Names lists the catalogue.
@@ -55,6 +56,7 @@ func List() ([]Entry, error) {
 		entries = append(entries, Entry{
 			Name: name, Title: s.Metadata.Title, Teach: s.Teach,
 			Duration: time.Duration(s.Spec.Time.Duration) * time.Duration(s.Spec.Time.Cycles),
+			Runtimes: s.Spec.Runtimes,
 		})
 	}
 	return entries, nil

@@ -36,6 +36,7 @@ func Compile(s *spec.Scenario, m *manifests.Set, o Options) (*Plan, error) {
 	c.p = &Plan{
 		Schema: Schema, Scenario: s.Metadata.Name, Title: s.Metadata.Title, Teach: s.Teach,
 		Seed: o.Seed, Speed: c.speed, Duration: c.scaled(time.Duration(sp.Time.Duration)), Cycles: sp.Time.Cycles,
+		Runtimes:  sp.Runtimes,
 		PushDelay: time.Duration(sp.Registry.PushDelay), PushTick: pushTick,
 	}
 	c.findings()

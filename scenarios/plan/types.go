@@ -27,6 +27,7 @@ type Plan struct {
 	Speed    float64       `json:"speed"`    // durations are divided by it already, but for the sleeps inside of hooks' commands, which the shell divides
 	Duration time.Duration `json:"duration"` // of one cycle, from time zero, already divided by speed
 	Cycles   int           `json:"cycles"`
+	Runtimes []string      `json:"runtimes,omitempty"` // that can carry it out; empty: all
 
 	PushDelay time.Duration `json:"pushDelay"` // of the registry
 	PushTick  time.Duration `json:"pushTick"`

@@ -43,6 +43,7 @@ func (c *checker) problem(path, text, hint string) {
 // all runs every check; order does not matter, positions sort them.
 func (c *checker) all() input.Problems {
 	c.head()
+	c.runtimes()
 	c.time()
 	c.unsupported()
 	c.governance()

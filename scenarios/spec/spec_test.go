@@ -125,6 +125,8 @@ func TestDecodeBadInput(t *testing.T) {
 		{"a rule in a step", "restart: b}", "rule: {online: c, curve: 6}}", "s.yaml:22: curve is 6, and the exponent of power is 1 to 5 (the nearest is 5)"},
 		{"begins", "offline: kill", "begins: hot", `s.yaml:15: unknown begins "hot" (known: warm, cold)`},
 		{"skew", "offline: kill", "clockSkew: -30", `s.yaml:15: clockSkew: duration "30" has no unit (write 30s or 30ms)`},
+		{"a runtime", "  set:", "  runtimes: [kuba]\n  set:", `s.yaml:13: unknown runtime "kuba" (did you mean kube?)`},
+		{"a runtime twice", "  set:", "  runtimes:\n    - kube\n    - kube\n  set:", `s.yaml:15: runtime "kube" is there twice`},
 		{"not yet interleaved", "  set:", "  arms: interleaved\n  set:", "s.yaml:13: arms: interleaved is not supported yet (run the arms concurrently)"},
 		{"metric", "metric: lost, is: 0", "metric: lots, is: 0", `s.yaml:25: unknown metric "lots" (did you mean lost?)`},
 		{"role", "role: contrast", "role: contrats", `s.yaml:26: unknown role "contrats" (did you mean contrast?)`},

@@ -44,6 +44,7 @@ type Metadata struct {
 // Spec says what is run.
 type Spec struct {
 	Manifests  []string              `yaml:"manifests" doc:"Kubernetes YAML: of the catalogue, or paths beside this file"`
+	Runtimes   Words                 `yaml:"runtimes,omitempty" doc:"where it can be run, of local and kube; all by default"`
 	Registry   Registry              `yaml:"registry,omitempty" doc:"the embedded registry"`
 	Time       Time                  `yaml:"time,omitempty"`
 	Arms       string                `yaml:"arms,omitempty" enum:"concurrent,interleaved" doc:"at the same moment (default), or one after the other"`

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,8 @@ type listed struct {
 	Name    string  `json:"name"`
 	Seconds float64 `json:"seconds"` // from time zero to the end
 	Title   string  `json:"title"`
+	// Runtimes are those that can run it; none: all.
+	Runtimes []string `json:"runtimes,omitempty"`
 }
 
 func newList(Env) *cobra.Command {
@@ -28,14 +31,18 @@ func newList(Env) *cobra.Command {
 			}
 			var rows []listed
 			for _, e := range entries {
-				rows = append(rows, listed{e.Name, e.Duration.Seconds(), e.Title})
+				rows = append(rows, listed{e.Name, e.Duration.Seconds(), e.Title, e.Runtimes})
 			}
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(rows)
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, r := range rows {
-				fmt.Fprintf(w, "%s\t%.0f s\t%s\n", r.Name, r.Seconds, r.Title)
+				where := ""
+				if len(r.Runtimes) > 0 {
+					where = " (" + strings.Join(r.Runtimes, ", ") + " only)"
+				}
+				fmt.Fprintf(w, "%s\t%.0f s\t%s%s\n", r.Name, r.Seconds, r.Title, where)
 			}
 			return w.Flush()
 		},

@@ -1,0 +1,15 @@
+package plan
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCheckRuntime(t *testing.T) {
+	all := &Plan{Scenario: "offline"}
+	require.NoError(t, all.CheckRuntime("local"))
+	one := &Plan{Scenario: "drain", Runtimes: []string{"kube"}}
+	require.NoError(t, one.CheckRuntime("kube"))
+	require.EqualError(t, one.CheckRuntime("local"), "drain runs on kube only: what it shows, local cannot\n  add --runtime kube")
+}
