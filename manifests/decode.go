@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/yaml"
@@ -20,6 +21,7 @@ func codec() runtime.Decoder {
 	scheme := runtime.NewScheme()
 	scheme.AddKnownTypes(appsv1.SchemeGroupVersion, &appsv1.Deployment{})
 	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Service{})
+	scheme.AddKnownTypes(policyv1.SchemeGroupVersion, &policyv1.PodDisruptionBudget{})
 	addCron(scheme)
 	return serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
 }
@@ -29,9 +31,10 @@ const (
 	deployment = "Deployment"
 	service    = "Service"
 	cronKind   = "CronHorizontalPodAutoscaler"
+	budget     = "PodDisruptionBudget"
 )
 
-func understood() []string { return []string{deployment, service, cronKind} }
+func understood() []string { return []string{deployment, service, cronKind, budget} }
 
 // document reads one object.
 func (l *loader) document(d input.Document) {
@@ -51,6 +54,8 @@ func (l *loader) document(d input.Document) {
 		l.fields(d.Root, &corev1.Service{})
 	case cronKind:
 		l.fields(d.Root, &cronHPA{})
+	case budget:
+		l.fields(d.Root, &policyv1.PodDisruptionBudget{})
 	}
 	l.identity(kind, d.Root)
 	if len(l.problems) > problems {
@@ -68,6 +73,8 @@ func (l *loader) document(d input.Document) {
 		l.service(o, d.Root)
 	case *cronHPA:
 		l.cron(o, d.Root)
+	case *policyv1.PodDisruptionBudget:
+		l.budget(o, d.Root)
 	}
 }
 
@@ -88,7 +95,8 @@ func (l *loader) identify(root input.Node) (kind, api string, ok bool) {
 	}
 	group := strings.Split(api, "/")[0]
 	switch {
-	case kind == deployment && api == "apps/v1", kind == service && api == "v1", kind == cronKind && api == cronGroup+"/v1beta1":
+	case kind == deployment && api == "apps/v1", kind == service && api == "v1", kind == cronKind && api == cronGroup+"/v1beta1",
+		kind == budget && api == budgetAPI:
 		return kind, api, true
 	case kind == deployment && (group == "apps" || group == "extensions" || api == ""):
 		l.repair(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q of a Deployment is no longer served; read as apps/v1", api), "write apiVersion: apps/v1")
@@ -96,6 +104,9 @@ func (l *loader) identify(root input.Node) (kind, api string, ok bool) {
 	case kind == service && api == "":
 		l.repair(root, "the Service has no apiVersion; read as v1", "add apiVersion: v1")
 		return kind, "v1", true
+	case kind == budget:
+		l.problem(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q of a %s is not served", api, budget), "write apiVersion: "+budgetAPI)
+		return "", "", false
 	case kind == cronKind:
 		l.problem(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q has no %s", api, cronKind), "write apiVersion: "+cronGroup+"/v1beta1")
 		return "", "", false

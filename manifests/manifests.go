@@ -52,6 +52,7 @@ type Set struct {
 	Registry    *Registry  // nil: no manifest has one
 	Services    []Service
 	Autoscalers []Autoscaler
+	Budgets     []Budget
 
 	Repairs  []Finding // what was changed, and why
 	Warnings []Finding // what will not be as written

@@ -1,8 +1,11 @@
 package manifests
 
 import (
+	"fmt"
 	"path"
 	"strings"
+
+	"zeroloss/manifests/input"
 )
 
 // Role is the demo service that an image stands for.
@@ -68,13 +71,27 @@ func imageName(image string) string {
 	return name
 }
 
-// role finds what an image stands for: a stand-in first, then its name.
-func (l *loader) role(image string) (Role, bool) {
+// role finds what an image stands for.
+func (l *loader) role(image string) (Role, bool) { return RoleOf(image, l.standIns) }
+
+// RoleOf finds what an image stands for: a stand-in first, as [Options] has
+// them, then its name.
+func RoleOf(image string, standIns map[string]string) (Role, bool) {
 	untagged := strings.TrimSuffix(image, image[strings.LastIndexByte(image, '/')+1:]) + imageName(image)
 	for _, key := range []string{image, untagged, imageName(image)} {
-		if command, ok := l.standIns[key]; ok {
+		if command, ok := standIns[key]; ok {
 			return roleOf(command)
 		}
 	}
 	return imageRole(imageName(image))
+}
+
+// UnknownImage is what is wrong with an image that stands for nothing, and a
+// hint.
+func UnknownImage(image string) (text, hint string) {
+	hint = input.Nearest(imageName(image), knownImages())
+	if hint != "" {
+		hint = "did you mean …/" + hint + "? "
+	}
+	return fmt.Sprintf("unknown image %q: no demo service stands for it", image), hint + "or map it by standIns: {" + imageName(image) + ": a}"
 }

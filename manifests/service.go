@@ -41,6 +41,7 @@ func (l *loader) service(s *corev1.Service, root input.Node) {
 // join holds the objects against each other once all are read.
 func (l *loader) join() {
 	l.joinServices()
+	l.joinBudgets()
 	for _, a := range l.set.Autoscalers {
 		if _, ok := l.set.Workload(a.Target); ok {
 			continue

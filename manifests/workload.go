@@ -153,12 +153,8 @@ func (l *loader) container(d *appsv1.Deployment, pod input.Node) (index int, rol
 		}
 	}
 	if index < 0 {
-		image := d.Spec.Template.Spec.Containers[0].Image
-		hint := input.Nearest(imageName(image), knownImages())
-		if hint != "" {
-			hint = "did you mean …/" + hint + "? "
-		}
-		l.problem(nodes[0].Find("image"), fmt.Sprintf("unknown image %q: no demo service stands for it", image), hint+"or map it by standIns: {"+imageName(image)+": a}")
+		text, hint := UnknownImage(d.Spec.Template.Spec.Containers[0].Image)
+		l.problem(nodes[0].Find("image"), text, hint)
 		return 0, "", false
 	}
 	return index, role, true

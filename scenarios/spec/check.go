@@ -222,61 +222,6 @@ func (c *checker) stream(path string, s *Stream) {
 	}
 }
 
-func (c *checker) steps() {
-	for i := range c.s.Spec.Steps {
-		path := fmt.Sprintf("spec.steps[%d]", i)
-		st := &c.s.Spec.Steps[i]
-		if c.bad[path] {
-			continue // it has been answered already
-		}
-		if (st.At == nil) == (st.After == After{}) {
-			c.problem(path, "the step wants one of at and after", "as at: 10s")
-		}
-		if st.At != nil && *st.At >= c.s.Spec.Time.Duration {
-			c.problem(path+".at", fmt.Sprintf("the step comes at %s, after the end of the run (%s)", time.Duration(*st.At), time.Duration(c.s.Spec.Time.Duration)), "")
-		}
-		c.verb(path, st)
-	}
-}
-
-// verb wants exactly one, with what belongs to it and nothing else.
-func (c *checker) verb(path string, st *Step) {
-	later := map[string]*Later{"image": st.Image, "fault": st.Fault, "apply": st.Apply, "delete": st.Delete, "check": st.Check, "pause": st.Pause}
-	verbs := 0
-	for _, name := range sortedKeys(later) {
-		if later[name] != nil {
-			verbs++
-			c.problem(path+"."+name, fmt.Sprintf("step %s is not supported yet", name), "scale, restart, kill and rule are")
-		}
-	}
-	for _, workload := range []string{st.Scale, st.Restart, st.Kill} {
-		if workload != "" {
-			verbs++
-		}
-	}
-	if st.Rule != nil {
-		verbs++
-		c.rule(path+".rule", st.Rule)
-	}
-	if verbs != 1 {
-		c.problem(path, fmt.Sprintf("the step has %d verbs, and wants one", verbs), "as restart: spring-cloud-b")
-	}
-	switch {
-	case st.Scale != "" && st.To == nil:
-		c.problem(path+".scale", "scale does not say to how many", "add to: 1")
-	case st.Scale == "" && st.To != nil:
-		c.problem(path+".to", "to belongs to scale", "")
-	case st.To != nil && *st.To < 0:
-		c.problem(path+".to", fmt.Sprintf("to is %d", *st.To), "at least 0")
-	}
-	switch {
-	case st.Kill == "" && st.Pods != nil:
-		c.problem(path+".pods", "pods belongs to kill", "")
-	case st.Pods != nil && *st.Pods < 1:
-		c.problem(path+".pods", fmt.Sprintf("pods is %d", *st.Pods), "at least 1")
-	}
-}
-
 // expectations go through their own grammar; what they say of this plan is
 // checked when it is compiled.
 func (c *checker) expectations() {

@@ -153,18 +153,21 @@ type Step struct {
 	Scale   string `yaml:"scale,omitempty" doc:"a workload; to says how many"`
 	To      *int   `yaml:"to,omitempty" doc:"replicas"`
 	Restart string `yaml:"restart,omitempty" doc:"a workload: rollout restart"`
+	Image   string `yaml:"image,omitempty" doc:"a workload: its pods get another image, by its strategy; ref says which"`
+	Ref     string `yaml:"ref,omitempty" doc:"the image, as example.com/spring-cloud-b:2"`
+	Pause   string `yaml:"pause,omitempty" doc:"a workload: rollout pause; what changes its pods waits for resume"`
+	Resume  string `yaml:"resume,omitempty" doc:"a workload: rollout resume"`
 	Kill    string `yaml:"kill,omitempty" doc:"a workload: its pods are killed and gone"`
 	Pods    *int   `yaml:"pods,omitempty" doc:"how many are killed; 1 by default"`
+	Drain   string `yaml:"drain,omitempty" doc:"a workload: the node that carries its pods is cordoned, and they are evicted; on kube only"`
 
 	Rule *Rule `yaml:"rule,omitempty" doc:"a rule of governance, in force from then on instead of the one of that service and version"`
 
 	// Verbs to come; named so that they are refused in clear words.
-	Image  *Later `yaml:"image,omitempty" doc:"not supported yet"`
 	Fault  *Later `yaml:"fault,omitempty" doc:"not supported yet"`
 	Apply  *Later `yaml:"apply,omitempty" doc:"not supported yet"`
 	Delete *Later `yaml:"delete,omitempty" doc:"not supported yet"`
 	Check  *Later `yaml:"check,omitempty" doc:"not supported yet"`
-	Pause  *Later `yaml:"pause,omitempty" doc:"not supported yet"`
 }
 
 // Later is a field whose content is not read yet.

@@ -1,0 +1,58 @@
+package manifests
+
+import (
+	"fmt"
+
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"zeroloss/manifests/input"
+)
+
+const budgetAPI = "policy/v1"
+
+// Budget is a PodDisruptionBudget: how many pods an eviction has to leave. Only
+// a cluster evicts; deletions, rollouts and scale-ins ask no budget.
+type Budget struct {
+	Name      string
+	Workloads []string // whose pods it selects
+
+	selector labels.Selector
+	at       input.Problem
+}
+
+// budget reads a PodDisruptionBudget.
+func (l *loader) budget(b *policyv1.PodDisruptionBudget, root input.Node) {
+	spec := root.Get("spec")
+	if (b.Spec.MinAvailable == nil) == (b.Spec.MaxUnavailable == nil) {
+		l.problem(root.Find("spec"), fmt.Sprintf("PodDisruptionBudget %q wants one of minAvailable and maxUnavailable", b.Name), "as minAvailable: 1")
+	}
+	var least Amount // read for what is wrong with it
+	l.amount(&least, b.Spec.MinAvailable, spec.Get("minAvailable"))
+	l.amount(&least, b.Spec.MaxUnavailable, spec.Get("maxUnavailable"))
+	selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
+	if err != nil {
+		l.problem(root.Find("spec.selector"), fmt.Sprintf("PodDisruptionBudget %q: %v", b.Name, err), "")
+		return
+	}
+	name := root.Find("metadata.name")
+	l.set.Budgets = append(l.set.Budgets, Budget{Name: b.Name, selector: selector, at: name.Problem("", "")})
+	l.warn(name, fmt.Sprintf("PodDisruptionBudget %q holds in a cluster only: on local nothing is evicted", b.Name), "")
+}
+
+// joinBudgets finds whose pods each budget is about.
+func (l *loader) joinBudgets() {
+	for i := range l.set.Budgets {
+		b := &l.set.Budgets[i]
+		for _, w := range l.set.Workloads {
+			if b.selector.Matches(labels.Set(w.Labels)) {
+				b.Workloads = append(b.Workloads, w.Name)
+			}
+		}
+		if len(b.Workloads) == 0 {
+			l.set.Warnings = append(l.set.Warnings, Finding{File: b.at.File, Line: b.at.Line,
+				Text: fmt.Sprintf("PodDisruptionBudget %q selects the pods of no workload: it protects nobody", b.Name)})
+		}
+	}
+}
