@@ -88,7 +88,11 @@ const (
 	ContainerExit   Kind = "container-exited" // N = exit code, Text
 	ProbeFailed     Kind = "probe-failed"
 	Fault           Kind = "fault"
-	RuleFailed      Kind = "rule-failed" // changed rules did not reach it; N = version, Text = why
+	RuleFailed      Kind = "rule-failed"      // changed rules did not reach it; N = version, Text = why
+	NodeCordoned    Kind = "node-cordoned"    // Peer = node, N = pods of the run on it
+	Evicted         Kind = "evicted"          // its eviction was accepted; N = how often a budget had refused, Text = over how long
+	EvictionRefused Kind = "eviction-refused" // by a budget, for the Nth time; Text = its words
+	NodeDrained     Kind = "node-drained"     // Peer = node, which carries no pod of the run any more; N = evicted
 )
 
 // What the registry and the run tell.

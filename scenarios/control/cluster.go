@@ -20,7 +20,8 @@ import (
 type Cluster struct {
 	workloads []Workload
 	cron      *autoscaler
-	pods      []*sighted     // by first sight
+	pods      []*sighted // by first sight
+	drains    []*drain
 	rules     map[string]int // version in force, by workload; 0 is the plan's own
 
 	now  time.Duration
@@ -33,6 +34,7 @@ type Cluster struct {
 type sighted struct {
 	PodState
 	order    int
+	node     string // "" until it has one
 	endpoint bool
 	evicted  bool // taken by a kill: gone, whatever the cluster still says
 	exited   bool // its present incarnation has ended
@@ -63,18 +65,22 @@ func (c *Cluster) Step(now time.Duration, e Event) []Action {
 		}
 		c.now = max(c.now, d)
 		c.cron.expire(c, c.now)
+		c.proceed()
 	}
 	c.now = max(c.now, now)
 	c.handle(e)
+	c.proceed()
 	out := c.out
 	c.out = nil
 	return out
 }
 
-// Next is the earliest deadline: CronHPA's.
+// Next is the earliest deadline: CronHPA's, or that of an eviction which is
+// asked for again.
 func (c *Cluster) Next() (time.Duration, bool) {
 	var d deadline
 	c.cron.next(&d)
+	c.nextEviction(&d)
 	return d.when, d.set
 }
 
@@ -106,8 +112,12 @@ func (c *Cluster) handle(e Event) {
 		if !c.down {
 			c.cron.restart(c.now)
 		}
-	case SetScale, Restart, KillPod, SetRule:
+	case SetScale, Restart, SetImage, Pause, Resume, KillPod, Drain, SetRule:
 		c.command(e)
+	case Cordoned:
+		c.onCordoned(e)
+	case Evicted:
+		c.onEvicted(e)
 	case Shutdown:
 		c.shutdown()
 	case Ruled:
@@ -132,6 +142,12 @@ func (c *Cluster) command(e Event) {
 		c.rescale(e.Workload, e.N)
 	case Restart:
 		c.act(Action{Kind: Rollout, Workload: e.Workload})
+	case SetImage:
+		c.act(Action{Kind: Reimage, Workload: e.Workload, Image: e.Image})
+	case Pause, Resume:
+		c.act(Action{Kind: Hold, Workload: e.Workload, On: e.Kind == Pause})
+	case Drain:
+		c.drain(e.Workload)
 	case KillPod:
 		c.kill(e.Workload, e.N == 1)
 	case SetRule:
@@ -252,10 +268,14 @@ func (c *Cluster) toggle(p *sighted, state *bool, on bool, yes, no record.Kind) 
 }
 
 func (c *Cluster) appear(e Event) {
-	if c.workload(e.Workload) == nil || c.byName(e.Pod.Pod) != nil {
+	if p := c.byName(e.Pod.Pod); p != nil {
+		p.node = cmp.Or(e.Node, p.node)
 		return
 	}
-	p := &sighted{order: len(c.pods), PodState: PodState{Instance: e.Pod, Workload: e.Workload}}
+	if c.workload(e.Workload) == nil {
+		return
+	}
+	p := &sighted{order: len(c.pods), node: e.Node, PodState: PodState{Instance: e.Pod, Workload: e.Workload}}
 	for _, other := range c.pods {
 		p.order = max(p.order, other.order+1)
 	}
@@ -313,10 +333,11 @@ func (c *Cluster) byName(pod string) *sighted {
 	return c.pods[i]
 }
 
-func (c *Cluster) act(a Action) {
+func (c *Cluster) act(a Action) Op {
 	c.ops++
 	a.Op = c.ops
 	c.out = append(c.out, a)
+	return a.Op
 }
 
 func (c *Cluster) tell(p *sighted, kind record.Kind, text string, n int64) {

@@ -40,7 +40,7 @@ func New(cfg Config) (*Plane, error) {
 		if p.workload(w.Name) != nil {
 			return nil, fmt.Errorf("reading workload %q: the name is given twice", w.Name)
 		}
-		p.workloads = append(p.workloads, &workload{spec: w, replicas: w.Replicas})
+		p.workloads = append(p.workloads, newWorkload(w))
 	}
 	var err error
 	p.cron, err = newAutoscaler(cfg)
@@ -90,7 +90,7 @@ func (p *Plane) handle(e Event) {
 		if !p.down {
 			p.cron.restart(p.now)
 		}
-	case SetScale, Restart, KillPod, SetRule:
+	case SetScale, Restart, SetImage, Pause, Resume, KillPod, SetRule:
 		p.command(e)
 	case Shutdown:
 		p.shutdown()
@@ -111,7 +111,13 @@ func (p *Plane) command(e Event) {
 	case SetScale:
 		w.scale(p, e.N)
 	case Restart:
-		w.revision++
+		w.wanted.restarts++
+	case SetImage:
+		w.wanted.image = e.Image
+	case Pause:
+		w.pause()
+	case Resume:
+		w.resume()
 	case KillPod:
 		w.kill(p, e.N == 1)
 	case SetRule:

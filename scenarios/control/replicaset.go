@@ -9,11 +9,35 @@ import (
 
 // workload is a Deployment: its replica sets are the pods of each revision.
 type workload struct {
-	spec     Workload
-	replicas int
-	revision int
-	rule     int    // version of the rules in force
-	pods     []*pod // by age; those that are going among them
+	spec      Workload
+	replicas  int
+	wanted    template
+	revisions []template // by the time when each was first rolled out
+	revision  int        // the one that is rolled out, of revisions
+	paused    bool
+	held      held   // while paused
+	rule      int    // version of the rules in force
+	pods      []*pod // by age; those that are going among them
+}
+
+// template is what pods are made of, as far as a change of it is a rollout. One
+// that comes again is the revision that it was: what is left of it stays.
+type template struct {
+	image    string
+	restarts int
+}
+
+func newWorkload(w Workload) *workload {
+	t := template{image: w.Image}
+	return &workload{spec: w, replicas: w.Replicas, wanted: t, revisions: []template{t}}
+}
+
+// revise makes the wanted template the revision that is rolled out.
+func (w *workload) revise() {
+	if w.revision = slices.Index(w.revisions, w.wanted); w.revision < 0 {
+		w.revision = len(w.revisions)
+		w.revisions = append(w.revisions, w.wanted)
+	}
 }
 
 // scale sets the wanted number of pods.
@@ -30,8 +54,10 @@ func (w *workload) setRule(p *Plane, version int) {
 	}
 }
 
-func (w *workload) create(p *Plane) {
-	d := &pod{w: w, createdAt: p.now, revision: w.revision}
+func (w *workload) create(p *Plane) { w.createOf(p, w.revision) }
+
+func (w *workload) createOf(p *Plane, revision int) {
+	d := &pod{w: w, createdAt: p.now, revision: revision}
 	d.name = p.name(w.spec.Name)
 	d.uid = d.name
 	if p.witness != nil {
@@ -66,6 +92,11 @@ func (w *workload) split() (now, old []*pod) {
 // reconcile takes one look at the pods and orders what is missing to the
 // wanted state.
 func (w *workload) reconcile(p *Plane) {
+	if w.paused {
+		w.keep(p)
+		return
+	}
+	w.revise()
 	now, old := w.split()
 	if len(old) > 0 || w.recreating() {
 		w.roll(p, now, old)

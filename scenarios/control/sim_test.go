@@ -204,9 +204,10 @@ func chaos(t *testing.T, seed uint64) *world {
 	w.lose = func(control.Action) bool { return r.IntN(20) == 0 }
 	w.at(0, control.Event{Kind: control.Begin})
 	w.at(sec(1), control.Event{Kind: control.Zero})
-	commands := []control.EventKind{control.SetScale, control.Restart, control.KillPod, control.SetBack}
-	for range r.IntN(8) {
-		w.at(sec(r.Float64()*60), control.Event{Kind: commands[r.IntN(len(commands))], Workload: "b", N: r.IntN(4)})
+	commands := []control.EventKind{control.SetScale, control.Restart, control.SetImage, control.Pause, control.Resume, control.KillPod, control.SetBack}
+	images := []string{"b:1", "b:2", "b:3"}
+	for range r.IntN(12) {
+		w.at(sec(r.Float64()*60), control.Event{Kind: commands[r.IntN(len(commands))], Workload: "b", N: r.IntN(4), Image: images[r.IntN(len(images))]})
 	}
 	return w
 }

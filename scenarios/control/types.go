@@ -38,6 +38,7 @@ type Config struct {
 // are already divided by the speed.
 type Workload struct {
 	Name           string
+	Image          string // of its container; what a step changes
 	Replicas       int
 	Recreate       bool          // strategy
 	MaxSurge       int           // pods, resolved
@@ -102,6 +103,10 @@ const (
 	Tick     EventKind = "tick"      // a deadline of Next has come
 	SetScale EventKind = "set-scale" // a step: Workload, N
 	Restart  EventKind = "restart"   // a step: rollout restart of Workload
+	SetImage EventKind = "set-image" // a step: the pods of Workload are to run Image
+	Pause    EventKind = "pause"     // a step: rollout pause of Workload; scaling goes on
+	Resume   EventKind = "resume"    // a step: rollout resume
+	Drain    EventKind = "drain"     // a step, of a [Cluster]: empty the node that carries Workload
 	KillPod  EventKind = "kill-pod"  // a step: KILL one pod of Workload (N = 1: and it is gone, no restart)
 	SetRule  EventKind = "set-rule"  // a step: the rules of version N are those of Workload from now on
 	SetBack  EventKind = "set-back"  // next cycle: the cron clock starts again
@@ -119,12 +124,15 @@ const (
 // Events that a runtime reports to a [Cluster]: what it sees of pods that a
 // real control plane decides on. Beside them come Started and Exited.
 const (
-	PodSeen      EventKind = "pod-seen"      // Pod of Workload exists
+	PodSeen      EventKind = "pod-seen"      // Pod of Workload exists, on Node once it has one
 	ReadySeen    EventKind = "ready-seen"    // OK: Pod's readiness
 	EndpointSeen EventKind = "endpoint-seen" // OK: Pod is among its Services' endpoints
 	DeletionSeen EventKind = "deletion-seen" // Pod is being deleted
 	PodGone      EventKind = "pod-gone"      // Pod exists no more
 	Remark       EventKind = "remark"        // the cluster's own event about Pod: Note
+
+	Cordoned EventKind = "cordoned" // outcome of Cordon
+	Evicted  EventKind = "evicted"  // outcome of Evict: OK, or refused by a budget as Err says
 )
 
 // Event is an input of the plane.
@@ -136,6 +144,7 @@ type Event struct {
 	N        int             `json:"n,omitempty"`
 	OK       bool            `json:"ok,omitempty"`
 	Err      string          `json:"err,omitempty"`
+	Image    string          `json:"image,omitempty"`
 	Note     record.Kind     `json:"note,omitempty"` // of a Remark: what it is for the record; Err is its text
 	UID      string          `json:"uid,omitempty"`  // of PodSeen: by which Kubernetes breaks ties
 	Node     string          `json:"node,omitempty"` // of PodSeen: where the pod is; "": no node has taken it yet
@@ -163,6 +172,10 @@ const (
 	Apply   ActionKind = "apply"   // Workload's manifest
 	Scale   ActionKind = "scale"   // Workload to N replicas
 	Rollout ActionKind = "rollout" // restart Workload's pods by its strategy
+	Reimage ActionKind = "reimage" // Workload's pods are to run Image
+	Hold    ActionKind = "hold"    // On: pause Workload's rollouts; else resume them
+	Cordon  ActionKind = "cordon"  // nothing more is placed on Node
+	Evict   ActionKind = "evict"   // Pod, from Node, if its budgets let it
 )
 
 // Action is an order to the runtime. done is called exactly once for each,
@@ -178,6 +191,8 @@ type Action struct {
 	Sig      string          `json:"sig,omitempty"` // TERM, KILL, or INT: go at once, the run is over
 	On       bool            `json:"on,omitempty"`
 	First    bool            `json:"first,omitempty"` // Start: the pod is one of those that the run begins with
-	N        int             `json:"n,omitempty"`     // Start, Rule: version of the rules; 0 is the plan's own
-	Note     *record.Event   `json:"note,omitempty"`  // At is filled in by the runtime
+	Image    string          `json:"image,omitempty"`
+	Node     string          `json:"node,omitempty"`
+	N        int             `json:"n,omitempty"`    // Start, Rule: version of the rules; 0 is the plan's own
+	Note     *record.Event   `json:"note,omitempty"` // At is filled in by the runtime
 }
