@@ -499,6 +499,10 @@ func TestCompileBadInput(t *testing.T) {
 		{"an unknown switch", "", "  set: {spring-cloud-b: {switches: {mse.lossless.warmupTme: \"3\"}}}\n", `s.yaml:9: unknown switch "mse.lossless.warmupTme" (did you mean mse.lossless.warmupTime?)`},
 		{"a switch's value", "", "  set: {spring-cloud-b: {switches: {mse.lossless.funcType: \"9\"}}}\n", `s.yaml:9: mse.lossless.funcType: "9" is no exponent between 1 and 5 (exponent of the warm-up curve)`},
 		{"another workload by switch", "", "  set: {spring-cloud-b: {switches: {alicloud.service.tag: blue}}}\n", `s.yaml:9: alicloud.service.tag makes another workload of it (change the manifest)`},
+		{"an image of nobody", "", "  steps: [{at: 3s, image: spring-cloud-b, ref: example.com/sprin-cloud-b:2}]\n", `s.yaml:9: unknown image "example.com/sprin-cloud-b:2": no demo service stands for it (did you mean …/spring-cloud-b? or map it by standIns: {sprin-cloud-b: a})`},
+		{"an image of another", "", "  steps:\n    - {at: 3s, image: spring-cloud-b, ref: spring-cloud-c:2}\n", `s.yaml:10: image "spring-cloud-c:2" is one of the demo service c, and spring-cloud-b runs b (as registry.cn-shanghai.aliyuncs.com/yizhan/spring-cloud-b:0.1-SNAPSHOT)`},
+		{"a pause of nobody", "", "  steps: [{at: 3s, pause: spring-cloud-bb}]\n", `s.yaml:9: step pause names workload "spring-cloud-bb", which is in no manifest (did you mean spring-cloud-b?)`},
+		{"a drain of nobody", "", "  runtimes: [kube]\n  steps:\n    - {at: 3s, drain: spring-cloud-bb}\n", `s.yaml:11: step drain names workload "spring-cloud-bb", which is in no manifest (did you mean spring-cloud-b?)`},
 		{"an unknown hop", "is: 0", `is: 0, hop: b->a`, `s.yaml:7: unknown hop "b->a" (did you mean b->c?)`},
 	}
 	for _, c := range cases {

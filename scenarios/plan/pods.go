@@ -89,7 +89,7 @@ func readiness(r spec.Probe) *manifests.Probe {
 func (c *compiler) pods(w manifests.Workload) control.Workload {
 	out := control.Workload{
 		NoService: !slices.ContainsFunc(c.m.Services, func(s manifests.Service) bool { return manifests.Selects(s.Selector, w.Labels) }),
-		Name:      w.Name, Replicas: w.Replicas, Recreate: w.Recreate,
+		Name:      w.Name, Image: w.Image, Replicas: w.Replicas, Recreate: w.Recreate,
 		MaxSurge: w.MaxSurge.Of(w.Replicas, true), MaxUnavailable: w.MaxUnavailable.Of(w.Replicas, false),
 		MinReady: c.scaled(w.MinReady), Grace: c.scaled(w.Grace), DeletionCost: w.DeletionCost,
 		PreStop: c.hook(w.PreStop),

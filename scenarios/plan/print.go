@@ -165,14 +165,7 @@ func (pr printer) timeline() {
 	}
 	var after []string
 	for _, s := range pr.p.Steps {
-		what := s.Name
-		if s.Kind == "scale" {
-			what = fmt.Sprintf("%s to %d", s.Name, s.N)
-		} else if s.Kind == "rule" {
-			what = s.Name + ", " + pr.ruled(s.N)
-		} else if s.Kind == "kill" && s.N > 1 {
-			what = fmt.Sprintf("%s, %d pods", s.Name, s.N)
-		}
+		what := pr.step(s)
 		if s.After == nil {
 			lines = append(lines, line{s.At, "step: " + what})
 			continue
@@ -187,6 +180,25 @@ func (pr printer) timeline() {
 	}
 	pr.f("\ntime line\n")
 	pr.table(append(rows, after...)...)
+}
+
+// step is a step with what its name does not say.
+func (pr printer) step(s Step) string {
+	switch s.Kind {
+	case "scale":
+		return fmt.Sprintf("%s to %d", s.Name, s.N)
+	case "rule":
+		return s.Name + ", " + pr.ruled(s.N)
+	case "image":
+		return s.Name + " to " + s.Image
+	case "kill":
+		if s.N > 1 {
+			return fmt.Sprintf("%s, %d pods", s.Name, s.N)
+		}
+	case "drain":
+		return fmt.Sprintf("%s: the node that carries %s is cordoned, and they are evicted", s.Name, strings.Join(pr.p.Drained(), ", "))
+	}
+	return s.Name
 }
 
 // ruled tells what the rules of a version say.

@@ -63,20 +63,17 @@ func (c *compiler) release(workload string) {
 
 // steps resolves the scenario's own steps.
 func (c *compiler) steps() {
+	var deeds []deed
 	for i, st := range c.s.Spec.Steps {
 		path := fmt.Sprintf("spec.steps[%d]", i)
-		step := Step{Name: st.Name, Line: c.s.Line(path)}
 		if st.Rule != nil {
 			c.ruleStep(path, st)
 			continue
 		}
-		switch {
-		case st.Scale != "":
-			step.Kind, step.Workload, step.N = "scale", st.Scale, *st.To
-		case st.Restart != "":
-			step.Kind, step.Workload = "restart", st.Restart
-		default:
-			step.Kind, step.Workload, step.N = "kill", st.Kill, number(st.Pods, 1)
+		step := Step{Name: st.Name, Line: c.s.Line(path), N: number(st.To, 0), Image: st.Ref}
+		step.Kind, step.Workload = st.Verb()
+		if step.Kind == "kill" {
+			step.N = number(st.Pods, 1)
 		}
 		if step.Name == "" {
 			step.Name = step.Kind + " " + step.Workload
@@ -87,11 +84,10 @@ func (c *compiler) steps() {
 			c.problem(path+"."+step.Kind, fmt.Sprintf("step %s names workload %q, which is in no manifest", step.Kind, step.Workload), input.DidYouMean(step.Workload, c.m.WorkloadNames()))
 			continue
 		}
-		if step.Kind != "scale" || step.N < w.Replicas {
-			c.release(step.Workload)
-		}
+		deeds = append(deeds, deed{path, step, w})
 		c.p.Steps = append(c.p.Steps, step)
 	}
+	rollouts{}.follow(c, deeds)
 	if len(c.released) == 0 && len(c.problems) == 0 {
 		c.warn("spec.steps", "nothing takes an instance out: no step does, and no CronHPA job shrinks anything between the start and the end", "choose another time.start, or add a step such as {at: 10s, restart: spring-cloud-b}")
 	}

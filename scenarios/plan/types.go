@@ -6,6 +6,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"zeroloss/demo-services/settings"
@@ -101,10 +102,37 @@ type Step struct {
 	Name     string        `json:"name"`
 	At       time.Duration `json:"at"` // offset from zero, when After is nil
 	After    *After        `json:"after,omitempty"`
-	Kind     string        `json:"kind"` // scale, restart, kill, rule
+	Kind     string        `json:"kind"` // scale, restart, image, pause, resume, kill, drain, rule
 	Workload string        `json:"workload"`
 	N        int           `json:"n"` // scale: replicas; kill: how many pods; rule: version
+	Image    string        `json:"image,omitempty"`
 	Line     int           `json:"line,omitempty"`
+}
+
+// Drains says that a step takes a node out of service.
+func (p *Plan) Drains() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Kind == "drain" })
+}
+
+// Drained lists the workloads that a drain means to move: all versions of the
+// services that its steps name. A runtime puts them together on one node, and
+// everything else elsewhere.
+func (p *Plan) Drained() []string {
+	services := map[string]bool{}
+	for _, w := range p.Workloads {
+		for _, s := range p.Steps {
+			if s.Kind == "drain" && s.Workload == w.Name {
+				services[w.Service] = true
+			}
+		}
+	}
+	var out []string
+	for _, w := range p.Workloads {
+		if services[w.Service] {
+			out = append(out, w.Name)
+		}
+	}
+	return out
 }
 
 // Rules are what a step changes, under the version by which instances know

@@ -163,7 +163,8 @@ func headline(e record.Event) string {
 	switch e.Kind {
 	case record.Scaled:
 		return fmt.Sprintf("%s scaled to %d", e.Workload, e.N)
-	case record.PodDeleted, record.HookAbandoned, record.HookFailed, record.TermSent, record.KillSent, record.Step:
+	case record.PodDeleted, record.HookAbandoned, record.HookFailed, record.TermSent, record.KillSent, record.Step,
+		record.NodeCordoned, record.Evicted, record.EvictionRefused, record.NodeDrained:
 		return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", e.Kind, cmp.Or(e.Instance.Pod, e.Workload), e.Text)), " ")
 	}
 	return ""

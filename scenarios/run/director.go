@@ -113,8 +113,8 @@ func NewDirector(p *plan.Plan) (*Director, error) { return NewDirectorOn(p, Term
 
 // NewDirectorOn directs p on the given terms.
 func NewDirectorOn(p *plan.Plan, t Terms) (*Director, error) {
-	if len(p.Rules) > 0 && t.Plane != nil {
-		return nil, fmt.Errorf("directing %q: this runtime cannot change rules while a run is on; put them under governance", p.Scenario)
+	if t.Plane == nil && p.Drains() {
+		return nil, fmt.Errorf("directing %q: it drains a node, and a machine's own processes have none", p.Scenario)
 	}
 	t.Up, t.Lead = cmp.Or(t.Up, upTimeout), cmp.Or(t.Lead, zeroLead)
 	t.Up += p.BringUp(t.Plane != nil)

@@ -249,8 +249,7 @@ func TestStepAfterAnEvent(t *testing.T) {
 	}
 }
 
-// TestRuleStep: the pods that the rules are for are told, and no others. A
-// cluster's plane cannot.
+// TestRuleStep: the pods that the rules are for are told, and no others.
 func TestRuleStep(t *testing.T) {
 	p := chain(plan.Step{Name: "rule b", At: time.Second, Kind: "rule", N: 2})
 	p.Rules = []plan.Rules{{Version: 2, Online: map[string]settings.Online{"b": {}}}}
@@ -262,11 +261,32 @@ func TestRuleStep(t *testing.T) {
 	for _, a := range h.rules {
 		require.Equal(t, []any{"b", 2}, []any{a.Workload, a.N})
 	}
+}
 
+// TestTemplateSteps: what a new image, a pause and a resume make of the pods is
+// the control plane's to decide; the steps reach it.
+func TestTemplateSteps(t *testing.T) {
+	h := newTheatre(t, chain(
+		plan.Step{Name: "pause b", At: time.Second, Kind: "pause", Workload: "b"},
+		plan.Step{Name: "image b", At: 2 * time.Second, Kind: "image", Workload: "b", Image: "b:2"},
+		plan.Step{Name: "resume b", At: 4 * time.Second, Kind: "resume", Workload: "b"},
+	))
+	h.play(time.Hour)
+	require.NoError(t, h.d.Err())
+	require.Equal(t, ms(zero+1000, zero+2000, zero+4000), h.of(record.Step))
+	require.Equal(t, time.Duration(zero+4000)*time.Millisecond, h.of(record.PodDeleted)[0], "nothing is rolled out before")
+}
+
+// TestADrainNeedsNodes: a machine's own processes have none, and a cluster's
+// plane is told.
+func TestADrainNeedsNodes(t *testing.T) {
+	p := chain(plan.Step{Name: "drain b", At: time.Second, Kind: "drain", Workload: "b"})
+	_, err := run.NewDirector(p)
+	require.ErrorContains(t, err, "it drains a node, and a machine's own processes have none")
 	plane, err := control.NewCluster(p.Control)
 	require.NoError(t, err)
 	_, err = run.NewDirectorOn(p, run.Terms{Plane: plane})
-	require.ErrorContains(t, err, "this runtime cannot change rules while a run is on")
+	require.NoError(t, err)
 }
 
 // TestTimeZeroWaitsForADelay that the plan itself asks for.

@@ -103,8 +103,10 @@ func events(p *plan.Plan, st plan.Step) ([]control.Event, error) {
 		return out, nil
 	case "scale":
 		return []control.Event{{Kind: control.SetScale, Workload: st.Workload, N: st.N}}, nil
-	case "restart":
-		return []control.Event{{Kind: control.Restart, Workload: st.Workload}}, nil
+	case "restart", "pause", "resume", "drain": // as the control plane calls them
+		return []control.Event{{Kind: control.EventKind(st.Kind), Workload: st.Workload}}, nil
+	case "image":
+		return []control.Event{{Kind: control.SetImage, Workload: st.Workload, Image: st.Image}}, nil
 	case "kill":
 		// Killed and gone: no container comes back at its address.
 		return slices.Repeat([]control.Event{{Kind: control.KillPod, Workload: st.Workload, N: 1}}, max(1, st.N)), nil

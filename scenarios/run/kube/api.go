@@ -40,6 +40,7 @@ var (
 	k8sEvents   = schema.GroupVersionResource{Version: "v1", Resource: "events"}
 	jobs        = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
 	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	budgets     = schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}
 	slices1     = schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}
 )
 
@@ -47,6 +48,7 @@ var (
 func resourceOf(o Object) (schema.GroupVersionResource, error) {
 	for kind, r := range map[string]schema.GroupVersionResource{
 		"Namespace": namespaces, "Pod": pods, "Service": services, "ConfigMap": configMaps, "Secret": secrets, "Deployment": deployments, "Job": jobs,
+		"PodDisruptionBudget": budgets,
 	} {
 		if o.text("kind") == kind {
 			return r, nil
@@ -114,14 +116,40 @@ func (a *api) scale(ctx context.Context, namespace, name string, n int) error {
 // restart is what kubectl rollout restart does: the template changes, and the
 // Deployment's strategy does the rest.
 func (a *api) restart(ctx context.Context, namespace, name string, now time.Time) error {
-	patch, err := json.Marshal(Object{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
-		"annotations": map[string]any{"kubectl.kubernetes.io/restartedAt": now.Format(time.RFC3339Nano)},
-	}}}})
+	return a.annotatePods(ctx, namespace, name, "restarting "+name, "kubectl.kubernetes.io/restartedAt", now.Format(time.RFC3339Nano))
+}
+
+// imageMark is the annotation of a pod template that names the image which its
+// pods are to have: the container's own is ours whatever its version.
+const imageMark = "zeroloss/image"
+
+// reimage changes the template as kubectl set image would.
+func (a *api) reimage(ctx context.Context, namespace, name, image string) error {
+	return a.annotatePods(ctx, namespace, name, "changing the image of "+name, imageMark, image)
+}
+
+func (a *api) annotatePods(ctx context.Context, namespace, name, doing, key, value string) error {
+	return a.patchDeployment(ctx, namespace, name, doing, map[string]any{"template": map[string]any{"metadata": map[string]any{
+		"annotations": map[string]any{key: value},
+	}}})
+}
+
+// hold is kubectl rollout pause, and resume.
+func (a *api) hold(ctx context.Context, namespace, name string, on bool) error {
+	doing := "resuming " + name
+	if on {
+		doing = "pausing " + name
+	}
+	return a.patchDeployment(ctx, namespace, name, doing, map[string]any{"paused": on})
+}
+
+func (a *api) patchDeployment(ctx context.Context, namespace, name, doing string, spec map[string]any) error {
+	patch, err := json.Marshal(map[string]any{"spec": spec})
 	if err != nil {
-		return fmt.Errorf("restarting %s: %w", name, err)
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 	_, err = a.in(deployments, namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
-	return a.explain("restarting "+name, err)
+	return a.explain(doing, err)
 }
 
 // forget removes a pod from the API at once.

@@ -91,8 +91,8 @@ type CleanOptions struct {
 }
 
 // Clean removes the clusters that runs of this user have made, and the
-// namespaces that runs have left in a cluster, where their harness is gone.
-// It touches nothing else.
+// namespaces that runs have left in a cluster, and uncordons the nodes that they
+// have drained, where their harness is gone. It touches nothing else.
 func Clean(ctx context.Context, o CleanOptions) error {
 	m, err := userMarks()
 	if err != nil {
@@ -107,7 +107,8 @@ func Clean(ctx context.Context, o CleanOptions) error {
 	if aerr != nil {
 		return errors.Join(err, aerr)
 	}
-	return errors.Join(err, a.cleanNamespaces(ctx, o))
+	host, _, _ := strings.Cut(thisHarness(), "/")
+	return errors.Join(err, a.cleanNodes(ctx, o, host), a.cleanNamespaces(ctx, o, host))
 }
 
 // find is the cluster to look into; nil if there is none.
@@ -153,8 +154,7 @@ func cleanClusters(m marks, o CleanOptions) error {
 	return err
 }
 
-func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions) error {
-	host, _, _ := strings.Cut(thisHarness(), "/")
+func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, host string) error {
 	all, err := a.Resource(namespaces).List(ctx, metav1.ListOptions{LabelSelector: managedBy + "=" + owner})
 	if err != nil {
 		return a.explain("listing namespaces", err)

@@ -67,6 +67,7 @@ type kindCluster struct {
 	name     string
 	provider *kind.Provider
 	marks    marks
+	workers  int // of one that is made, beside its control plane; 0: none
 }
 
 func newKind(name string, m marks) (*kindCluster, error) {
@@ -125,6 +126,9 @@ func (k *kindCluster) create(ctx context.Context, nodeImage, kubeconfig string) 
 	if nodeImage != "" {
 		options = append(options, kind.CreateWithNodeImage(nodeImage))
 	}
+	if k.workers > 0 {
+		options = append(options, kind.CreateWithRawConfig([]byte(kindConfig(k.workers))))
+	}
 	done := make(chan error, 1)
 	go func() { done <- k.provider.Create(k.name, options...) }()
 	select {
@@ -139,6 +143,10 @@ func (k *kindCluster) create(ctx context.Context, nodeImage, kubeconfig string) 
 		<-done // it fails, as it must
 		return errors.Join(fmt.Errorf("%w: while cluster %q was created", run.ErrInterrupted, k.name), err)
 	}
+}
+
+func kindConfig(workers int) string {
+	return "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n- role: control-plane\n" + strings.Repeat("- role: worker\n", workers)
 }
 
 // delete removes the cluster, and then the mark.

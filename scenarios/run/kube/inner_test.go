@@ -174,7 +174,7 @@ func TestCleanTouchesNothingElse(t *testing.T) {
 		}, world...)
 		var said []string
 		a := &api{Interface: client}
-		require.NoError(t, a.cleanNamespaces(t.Context(), CleanOptions{All: all, Say: func(s string) { said = append(said, s) }}))
+		require.NoError(t, a.cleanNamespaces(t.Context(), CleanOptions{All: all, Say: func(s string) { said = append(said, s) }}, host))
 		left, err := client.Resource(namespaces).List(t.Context(), metav1.ListOptions{})
 		require.NoError(t, err)
 		there := map[string]bool{}

@@ -89,7 +89,7 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 		out.Progress(run.Progress{Phase: "starting", Note: fmt.Sprintf(format, args...)})
 	}
 	built := r.build()
-	where, err := r.reach(ctx, tell)
+	where, err := r.reach(ctx, p, tell)
 	if err != nil {
 		return r.interrupted(ctx, err)
 	}
@@ -125,7 +125,7 @@ func (r *cluster) interrupted(ctx context.Context, err error) error {
 }
 
 // reach finds or makes the cluster.
-func (r *cluster) reach(ctx context.Context, tell func(string, ...any)) (*reach, error) {
+func (r *cluster) reach(ctx context.Context, p *plan.Plan, tell func(string, ...any)) (*reach, error) {
 	if r.o.Context != "" {
 		return ofContext(r.o.Kubeconfig, r.o.Context)
 	}
@@ -137,6 +137,7 @@ func (r *cluster) reach(ctx context.Context, tell func(string, ...any)) (*reach,
 	if err != nil {
 		return nil, err
 	}
+	k.workers = workers(p)
 	there, err := k.exists()
 	if err != nil {
 		return nil, err
@@ -150,6 +151,15 @@ func (r *cluster) reach(ctx context.Context, tell func(string, ...any)) (*reach,
 	}
 	defer os.RemoveAll(tmp)
 	return k.open(ctx, r.o.NodeImage, tmp)
+}
+
+// workers is how many nodes a cluster that is made has beside its control
+// plane. A drain needs one to empty, and one for what was on it.
+func workers(p *plan.Plan) int {
+	if p.Drains() {
+		return 2
+	}
+	return 0
 }
 
 // leaveCluster deletes what this run has made.

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -48,11 +49,17 @@ func (n *node) Do(ctx context.Context, a control.Action, done func(control.Event
 		answer.Kind = control.Signaled
 	case control.Rule:
 		answer.Kind = control.Ruled
+	case control.Cordon:
+		answer.Kind = control.Cordoned
+	case control.Evict:
+		answer.Kind = control.Evicted
 	}
 	n.busy.Go(func() {
-		if err := n.do(ctx, a); err != nil {
+		err := n.do(ctx, a)
+		answer.OK = err == nil && a.Kind == control.Evict
+		if err != nil {
 			answer.Err = err.Error()
-			if a.Kind != control.Rule { // the ledger judges what that means
+			if a.Kind != control.Rule && !errors.Is(err, errRefused) { // what these mean is judged elsewhere
 				n.fail(err)
 			}
 		}
@@ -74,6 +81,14 @@ func (n *node) do(ctx context.Context, a control.Action) error {
 		return s.api.scale(ctx, s.namespace, a.Workload, a.N)
 	case control.Rollout:
 		return s.api.restart(ctx, s.namespace, a.Workload, time.Now())
+	case control.Reimage:
+		return s.api.reimage(ctx, s.namespace, a.Workload, a.Image)
+	case control.Hold:
+		return s.api.hold(ctx, s.namespace, a.Workload, a.On)
+	case control.Cordon:
+		return s.cordon(ctx, a.Workload, a.Node)
+	case control.Evict:
+		return s.api.evict(ctx, s.namespace, a.Pod.Pod)
 	case control.Signal:
 		return n.signal(ctx, a)
 	case control.Rule:

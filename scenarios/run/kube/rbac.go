@@ -7,8 +7,8 @@ import (
 )
 
 // RBAC is the rights that a run needs, as YAML: a ClusterRole, as it makes a
-// namespace of its own. Without the rule about nodes a run works too; then it
-// does not know how much room there is.
+// namespace of its own. Without the rules about nodes a run works too, unless it
+// drains one; then it does not know how much room there is.
 func RBAC() (string, error) {
 	rule := func(group string, resources, verbs []string) map[string]any {
 		return map[string]any{"apiGroups": []string{group}, "resources": resources, "verbs": verbs}
@@ -18,8 +18,9 @@ func RBAC() (string, error) {
 		"metadata": map[string]any{"name": owner, "labels": map[string]any{managedBy: owner}},
 		"rules": []any{
 			rule("", []string{"namespaces"}, []string{"get", "list", "create", "patch", "delete"}),
-			rule("", []string{"nodes"}, []string{"list"}),
+			rule("", []string{"nodes"}, []string{"get", "list", "patch"}),
 			rule("", []string{"pods"}, []string{"get", "list", "watch", "create", "patch", "delete", "deletecollection"}),
+			rule("", []string{"pods/eviction"}, []string{"create"}),
 			rule("", []string{"pods/log"}, []string{"get"}),
 			rule("", []string{"pods/proxy"}, []string{"get", "create"}),
 			rule("", []string{"services", "configmaps", "secrets"}, []string{"create", "patch"}),
@@ -27,6 +28,7 @@ func RBAC() (string, error) {
 			rule("apps", []string{"deployments"}, []string{"create", "patch", "deletecollection"}),
 			rule("apps", []string{"deployments/scale"}, []string{"patch"}),
 			rule("batch", []string{"jobs"}, []string{"create", "patch", "deletecollection"}),
+			rule("policy", []string{"poddisruptionbudgets"}, []string{"create", "patch"}),
 			rule("discovery.k8s.io", []string{"endpointslices"}, []string{"list", "watch"}),
 		},
 	}

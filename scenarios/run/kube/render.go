@@ -46,6 +46,8 @@ type RenderOptions struct {
 	// Where pods find the registry and the load pod: addresses, or "" for the
 	// names of their Services.
 	RegistryHost, LoadHost string
+	// Drained is the node that the plan's drains empty; "" before it is chosen.
+	Drained string
 }
 
 // Namespace is the one of a run.
@@ -68,7 +70,7 @@ type Repair struct {
 type Rendered struct {
 	Namespace Object
 	Services  []Object // of the manifests, and the load pod's
-	Others    []Object // ConfigMaps and Secrets
+	Others    []Object // ConfigMaps, Secrets and PodDisruptionBudgets
 	Registry  Object   // its Deployment
 	Load      Object   // the load pod, or the Job of several
 	Workloads []Object // Deployments of demo services, in the plan's order
@@ -113,6 +115,7 @@ func Render(p *plan.Plan, manifests []byte, o RenderOptions) (*Rendered, error) 
 	if err := r.complete(); err != nil {
 		return nil, fmt.Errorf("rendering %q: %w", p.Scenario, err)
 	}
+	r.place()
 	r.fit()
 	return r.out, nil
 }
@@ -157,11 +160,11 @@ func (r *renderer) object(obj Object) error {
 		// zeroloss does its work, through the scale subresource, by the
 		// plan's own clock.
 		r.repair(obj, "not applied: its jobs are carried out by this run, through the scale subresource")
-	case "ConfigMap", "Secret":
+	case "ConfigMap", "Secret", "PodDisruptionBudget":
 		r.own(obj)
 		r.out.Others = append(r.out.Others, obj)
 	default:
-		r.repair(obj, "left out: a run applies Deployments, Services, ConfigMaps and Secrets")
+		r.repair(obj, "left out: a run applies Deployments, Services, ConfigMaps, Secrets and PodDisruptionBudgets")
 	}
 	return nil
 }

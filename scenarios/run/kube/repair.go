@@ -95,6 +95,7 @@ func (r *renderer) program(obj, c Object, w *plan.Workload) {
 	if image := c.text("image"); image != r.o.Image {
 		r.repair(obj, "image %s: the demo service in its place", image)
 	}
+	r.markImage(obj, w)
 	c["image"] = r.o.Image
 	if pull := c.text("imagePullPolicy"); pull != "" && pull != "IfNotPresent" {
 		r.repair(obj, "imagePullPolicy %s: IfNotPresent, as the image is loaded into the nodes", pull)
@@ -121,6 +122,19 @@ func (r *renderer) program(obj, c Object, w *plan.Workload) {
 	pod := obj.make("spec", "template", "spec")
 	c["volumeMounts"] = []any{map[string]any{"name": scratch, "mountPath": "/tmp"}}
 	pod["volumes"] = []any{map[string]any{"name": scratch, "emptyDir": map[string]any{}}}
+}
+
+// markImage names the image that the manifest has where a step changes it: only
+// a change of the template is a rollout.
+func (r *renderer) markImage(obj Object, w *plan.Workload) {
+	i := slices.IndexFunc(r.p.Steps, func(s plan.Step) bool { return s.Kind == "image" && s.Workload == w.Name })
+	j := slices.IndexFunc(r.p.Control.Workloads, func(x control.Workload) bool { return x.Name == w.Name })
+	if i < 0 || j < 0 {
+		return
+	}
+	image := r.p.Control.Workloads[j].Image
+	obj.make("spec", "template", "metadata").merge("annotations", map[string]any{imageMark: image})
+	r.repair(obj, "annotation %s of its pods is %s: a step changes the image, and this in its place", imageMark, image)
 }
 
 // life makes grace, hook and probes those of the plan.

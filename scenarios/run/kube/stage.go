@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,7 +30,9 @@ type stage struct {
 	tell      func(format string, args ...any)
 	image     string
 	namespace string
-	made      bool // the namespace is there, and ours
+	made      bool        // the namespace is there, and ours
+	drained   string      // the node that the plan's drains empty; "" if there are none
+	cordoned  atomic.Bool // it is, or may be
 
 	rendered *Rendered
 	target   string // base URL of the entry; "": a pod's address, once there is one
@@ -37,7 +40,13 @@ type stage struct {
 
 // prepare applies all but the demo services, and waits until it is ready.
 func (s *stage) prepare(ctx context.Context) error {
-	o := RenderOptions{Run: s.o.Run, Image: s.image, RegistryImage: s.o.RegistryImage, Room: s.api.room(ctx), LoadPods: s.o.LoadPods}
+	var err error
+	if s.p.Drains() {
+		if s.drained, err = s.api.drainable(ctx); err != nil {
+			return err
+		}
+	}
+	o := RenderOptions{Run: s.o.Run, Image: s.image, RegistryImage: s.o.RegistryImage, Room: s.api.room(ctx), LoadPods: s.o.LoadPods, Drained: s.drained}
 	r, err := Render(s.p, s.o.Manifests, o)
 	if err != nil {
 		return err
@@ -324,6 +333,10 @@ func (s *stage) leave() error {
 	if !s.made {
 		return nil
 	}
+	return errors.Join(s.uncordon(), s.vacate())
+}
+
+func (s *stage) vacate() error {
 	if s.o.Keep {
 		s.tell("kept namespace %s: kubectl delete namespace %s", s.namespace, s.namespace)
 		return s.keep()

@@ -1,0 +1,82 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const newB = "registry.example.com/spring-cloud-b:2"
+
+func TestImageSteps(t *testing.T) {
+	p := compiled(t, minimal(`  steps:
+    - {at: 10s, image: spring-cloud-b, ref: `+newB+`}
+    - {at: 20s, pause: spring-cloud-c}
+    - {at: 30s, resume: spring-cloud-c}
+`), Options{})
+	require.Equal(t, Step{Name: "image spring-cloud-b", At: 10 * time.Second, Kind: "image", Workload: "spring-cloud-b", Image: newB, Line: 10}, p.Steps[0])
+	require.Contains(t, p.String(), "step: image spring-cloud-b to "+newB+"\n")
+	require.Contains(t, p.String(), "step: pause spring-cloud-c\n")
+	require.Equal(t, "registry.cn-shanghai.aliyuncs.com/yizhan/spring-cloud-b:0.1-SNAPSHOT", pods(t, p, "spring-cloud-b").Image)
+}
+
+func TestDrainSteps(t *testing.T) {
+	p := compiled(t, minimal("  runtimes: [kube]\n  steps: [{at: 10s, drain: spring-cloud-b}]\n"), Options{})
+	require.True(t, p.Drains())
+	require.Equal(t, []string{"spring-cloud-b", "spring-cloud-b-gray"}, p.Drained(), "all versions")
+	require.Contains(t, p.String(), "step: drain spring-cloud-b: the node that carries spring-cloud-b, spring-cloud-b-gray is cordoned, and they are evicted\n")
+	require.Contains(t, compiled(t, minimal("  steps: [{at: 10s, restart: spring-cloud-b}]\n"), Options{}).String(), "step: restart")
+}
+
+// What a step cannot mean is told; and only what takes an instance out counts
+// as a release, which an expectation of releases is held against.
+func TestRolloutsAreFollowed(t *testing.T) {
+	for name, c := range map[string]struct {
+		steps, warning string
+		releases       bool
+	}{
+		"an image":          {"[{at: 1s, image: spring-cloud-b, ref: " + newB + "}]", "", true},
+		"the same":          {"[{at: 1s, image: spring-cloud-b, ref: registry.cn-shanghai.aliyuncs.com/yizhan/spring-cloud-b:0.1-SNAPSHOT}]", "spring-cloud-b has this image already: nothing is rolled out", false},
+		"twice the same":    {"[{at: 1s, image: spring-cloud-b, ref: " + newB + "}, {at: 2s, image: spring-cloud-b, ref: " + newB + "}]", "spring-cloud-b has this image already", true},
+		"paused":            {"[{at: 2s, restart: spring-cloud-b}, {at: 1s, pause: spring-cloud-b}]", "spring-cloud-b is paused: the step comes into force when it is resumed", false},
+		"and resumed":       {"[{at: 1s, pause: spring-cloud-b}, {at: 2s, restart: spring-cloud-b}, {at: 3s, resume: spring-cloud-b}]", "", true},
+		"resumed only":      {"[{at: 1s, resume: spring-cloud-b}]", "spring-cloud-b is not paused: the step does nothing", false},
+		"paused some time":  {"[{after: base.ready, restart: spring-cloud-b}, {at: 1s, pause: spring-cloud-b}]", "", true},
+		"out and in again":  {"[{at: 1s, scale: spring-cloud-b, to: 4}, {at: 2s, scale: spring-cloud-b, to: 3}]", "", true},
+		"out":               {"[{at: 1s, scale: spring-cloud-b, to: 4}]", "", false},
+		"a drain":           {"[{at: 1s, drain: spring-cloud-b-gray}]", "", true},
+		"paused and scaled": {"[{at: 1s, pause: spring-cloud-b}, {at: 2s, scale: spring-cloud-b, to: 1}]", "", true},
+	} {
+		text := minimal("  runtimes: [kube]\n  steps: " + c.steps + "\n")
+		text = replaceTime(text)
+		p := compiled(t, text, Options{})
+		if c.warning != "" {
+			require.Contains(t, p.String(), c.warning, name)
+		}
+		require.Equal(t, !c.releases, containsWarning(p, "nothing takes an instance out"), name)
+	}
+}
+
+func TestAnImageIsThereInTheSecondCycle(t *testing.T) {
+	p := compiled(t, minimal("  steps: [{at: 1s, image: spring-cloud-b, ref: "+newB+"}]\n"), Options{})
+	require.NotContains(t, p.String(), "second cycle")
+	text := minimal("  steps: [{at: 1s, image: spring-cloud-b, ref: " + newB + "}]\n")
+	p = compiled(t, cycles(text), Options{})
+	require.Contains(t, p.String(), "from the second cycle on the image is there already")
+}
+
+// replaceTime takes the minimal scenario where no CronHPA job comes.
+func replaceTime(text string) string {
+	return strings.Replace(text, `start: "00:04:50", duration: 70s`, `start: "00:03:00", duration: 50s`, 1)
+}
+
+func cycles(text string) string {
+	return strings.Replace(text, "duration: 70s", "duration: 70s, cycles: 2", 1)
+}
+
+func containsWarning(p *Plan, text string) bool {
+	return slices.ContainsFunc(p.Warnings, func(f Finding) bool { return strings.Contains(f.Text, text) })
+}
