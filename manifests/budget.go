@@ -18,8 +18,10 @@ type Budget struct {
 	Name      string
 	Workloads []string // whose pods it selects
 
+	File string
+	Line int // of its name
+
 	selector labels.Selector
-	at       input.Problem
 }
 
 // budget reads a PodDisruptionBudget.
@@ -37,8 +39,7 @@ func (l *loader) budget(b *policyv1.PodDisruptionBudget, root input.Node) {
 		return
 	}
 	name := root.Find("metadata.name")
-	l.set.Budgets = append(l.set.Budgets, Budget{Name: b.Name, selector: selector, at: name.Problem("", "")})
-	l.warn(name, fmt.Sprintf("PodDisruptionBudget %q holds in a cluster only: on local nothing is evicted", b.Name), "")
+	l.set.Budgets = append(l.set.Budgets, Budget{Name: b.Name, File: root.File(), Line: name.Line(), selector: selector})
 }
 
 // joinBudgets finds whose pods each budget is about.
@@ -51,7 +52,7 @@ func (l *loader) joinBudgets() {
 			}
 		}
 		if len(b.Workloads) == 0 {
-			l.set.Warnings = append(l.set.Warnings, Finding{File: b.at.File, Line: b.at.Line,
+			l.set.Warnings = append(l.set.Warnings, Finding{File: b.File, Line: b.Line,
 				Text: fmt.Sprintf("PodDisruptionBudget %q selects the pods of no workload: it protects nobody", b.Name)})
 		}
 	}

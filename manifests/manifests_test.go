@@ -74,10 +74,16 @@ func TestLoadNamesWhatItDoesNotUnderstand(t *testing.T) {
 }
 
 func TestTheCataloguesOwnManifestIsCorrect(t *testing.T) {
+	demo, ok := Open("mse-demo.yaml")
+	require.True(t, ok)
 	for _, name := range Names() {
 		src, ok := Open(name)
 		require.True(t, ok)
-		s, err := Load([]input.Source{src}, Options{})
+		sources := []input.Source{demo}
+		if name != demo.Name { // it is a complement
+			sources = append(sources, src)
+		}
+		s, err := Load(sources, Options{})
 		require.NoError(t, err)
 		require.Empty(t, s.Repairs, name)
 		require.Empty(t, s.Warnings, name)
@@ -86,7 +92,7 @@ func TestTheCataloguesOwnManifestIsCorrect(t *testing.T) {
 			require.Greater(t, w.Grace, w.PreStop.Slept()+30*time.Second, w.Name)
 		}
 	}
-	_, ok := Open("none.yaml")
+	_, ok = Open("none.yaml")
 	require.False(t, ok)
 }
 

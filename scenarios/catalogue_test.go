@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,9 @@ import (
 	"zeroloss/manifests/input"
 	"zeroloss/reports/expect"
 )
+
+// teaches is what a scenario is about, and warned of.
+var teaches = map[string]string{"grace": "spring-cloud-b "}
 
 // TestTheCatalogue: every file is a scenario that compiles, is called like
 // its file, teaches, and has a gate and a contrast.
@@ -29,7 +33,9 @@ func TestTheCatalogue(t *testing.T) {
 			require.Greater(t, len(e.Teach), 200, "its comment teaches")
 			require.Equal(t, e.Duration, p.Plan.Duration)
 			require.Empty(t, p.Plan.Repairs)
-			require.Empty(t, p.Plan.Warnings)
+			for _, w := range p.Plan.Warnings {
+				require.Contains(t, w.Text, cmp.Or(teaches[e.Name], "nothing"), "what a scenario is warned of it is about")
+			}
 			roles := map[expect.Role]int{}
 			for _, x := range p.Plan.Expect {
 				roles[x.Role]++

@@ -8,7 +8,6 @@ import (
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/demo-services/warmup"
-	"zeroloss/manifests"
 )
 
 // Coming is the arithmetic of one new instance of a workload beside others that
@@ -50,21 +49,21 @@ func (p *Plan) Comings() []Coming {
 			continue
 		}
 		c := Coming{Workload: w.Name, Among: w.Replicas, Warmup: warm, Work: work}
-		c.flow(rate, patience(w.Role))
+		c.flow(rate, p.patience(w.Service))
 		out = append(out, c)
 	}
 	return out
 }
 
-// patience is how long those wait who call a role.
-func patience(role string) time.Duration {
-	chain := manifests.Chain()
-	for i, r := range chain[1:] {
-		if string(r) == role {
-			return callTimeout(chain[i])
+// patience is how long those wait who call a service: the least of them.
+func (p *Plan) patience(service string) time.Duration {
+	least := time.Duration(math.MaxInt64)
+	for _, w := range p.Workloads {
+		if w.Settings.Next == service {
+			least = min(least, w.Settings.Call.Timeout)
 		}
 	}
-	return math.MaxInt64
+	return least
 }
 
 // share is what the new one is sent of its service's requests at an age.

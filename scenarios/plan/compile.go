@@ -102,6 +102,11 @@ func (c *compiler) findings() {
 		return out
 	}
 	c.p.Repairs, c.p.Warnings = take(c.m.Repairs), take(c.m.Warnings)
+	for _, b := range c.m.Budgets {
+		if c.p.CheckRuntime("local") == nil {
+			c.warnAt(b.File, b.Line, fmt.Sprintf("PodDisruptionBudget %q holds in a cluster only: on local nothing is evicted", b.Name), "")
+		}
+	}
 }
 
 func (c *compiler) registry() {

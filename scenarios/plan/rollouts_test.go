@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"zeroloss/manifests"
+	"zeroloss/manifests/input"
+	"zeroloss/scenarios/spec"
 )
 
 const newB = "registry.example.com/spring-cloud-b:2"
@@ -79,4 +83,29 @@ func cycles(text string) string {
 
 func containsWarning(p *Plan, text string) bool {
 	return slices.ContainsFunc(p.Warnings, func(f Finding) bool { return strings.Contains(f.Text, text) })
+}
+
+// What a budget means nothing to is told of it; where only a cluster can run
+// the scenario, nobody needs to be.
+func TestABudgetIsNothingToLocal(t *testing.T) {
+	demo, ok := manifests.Open("mse-demo.yaml")
+	require.True(t, ok)
+	budget, ok := manifests.Open("b-gray-budget.yaml")
+	require.True(t, ok)
+	m, err := manifests.Load([]input.Source{demo, budget}, manifests.Options{})
+	require.NoError(t, err)
+	require.Equal(t, []string{"spring-cloud-b-gray"}, m.Budgets[0].Workloads)
+	for lines, told := range map[string]bool{"": true, "  runtimes: [kube]\n": false} {
+		s, err := spec.Decode(input.Source{Name: "s.yaml", Data: []byte(minimal(lines))})
+		require.NoError(t, err)
+		p, err := Compile(s, m, Options{})
+		require.NoError(t, err)
+		require.Equal(t, told, containsWarning(p, `PodDisruptionBudget "spring-cloud-b-gray" holds in a cluster only`))
+	}
+}
+
+func TestCallTimeout(t *testing.T) {
+	p := compiled(t, minimal("  set: {spring-cloud-a: {callTimeout: 5s}}\n"), Options{Speed: 10})
+	require.Equal(t, 5*time.Second, workload(t, p, "spring-cloud-a").Settings.Call.Timeout, "what is measured is not divided")
+	require.Equal(t, 1200*time.Millisecond, workload(t, p, "spring-cloud-a-gray").Settings.Call.Timeout)
 }

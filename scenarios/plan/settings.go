@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"time"
 
 	"zeroloss/demo-services/settings"
@@ -45,7 +46,7 @@ func (c *compiler) settings(w manifests.Workload, d spec.Difference) settings.Do
 		Role: string(w.Role), Workload: w.Name, Service: w.Service, Tag: w.Tag,
 		Port: w.Role.Port(), AdminPort: ownAdmin, Next: c.next(w.Role), Seed: c.seed,
 		Registry: settings.Registry{Port: c.p.Registry.Port, PushDelay: c.p.PushDelay},
-		Call:     settings.Call{Timeout: callTimeout(w.Role), Dial: dialTimeout, NewConnections: d.Connections == "new"},
+		Call:     settings.Call{Timeout: cmp.Or(time.Duration(d.CallTimeout), callTimeout(w.Role)), Dial: dialTimeout, NewConnections: d.Connections == "new"},
 		Lane:     settings.Lane{TraceTag: manifests.On(w.Switches.TraceTag, false), Strict: yes(d.Strict, false)},
 	}
 	c.families(&doc, w)

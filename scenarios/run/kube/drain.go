@@ -188,28 +188,34 @@ func (a *api) evict(ctx context.Context, namespace, pod string) error {
 	if err != nil {
 		return fmt.Errorf("evicting %s: %w", pod, err)
 	}
-	err = a.core.Post().Namespace(namespace).Resource("pods").Name(pod).SubResource("eviction").MaxRetries(0).
-		SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Error()
+	said, err := a.core.Post().Namespace(namespace).Resource("pods").Name(pod).SubResource("eviction").MaxRetries(0).
+		SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Raw()
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil // it has gone by itself
 	case apierrors.IsTooManyRequests(err):
-		return fmt.Errorf("%w: %s", errRefused, refusal(err))
+		return fmt.Errorf("%w: %s", errRefused, refusal(said, err))
 	}
 	return a.explain("evicting "+pod, err)
 }
 
-// refusal is the budget's own words, where it gives any.
-func refusal(err error) string {
-	var status apierrors.APIStatus
-	if errors.As(err, &status) && status.Status().Details != nil {
-		for _, c := range status.Status().Details.Causes {
-			if c.Type == "DisruptionBudget" {
+// budgetCause is how the API server says that a budget refuses.
+const budgetCause metav1.CauseType = "DisruptionBudget"
+
+// refusal is the budget's own words, where the answer has any.
+func refusal(answer []byte, err error) string {
+	var status metav1.Status
+	if json.Unmarshal(answer, &status) != nil {
+		return err.Error()
+	}
+	if status.Details != nil {
+		for _, c := range status.Details.Causes {
+			if c.Type == budgetCause {
 				return c.Message
 			}
 		}
 	}
-	return err.Error()
+	return cmp.Or(status.Message, err.Error())
 }
 
 // cordon is the step's, on the node that was chosen before anything was placed.

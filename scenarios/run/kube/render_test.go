@@ -137,6 +137,57 @@ func TestRenderFollowsThePlan(t *testing.T) {
 	require.Contains(t, texts, "Deployment/spring-cloud-b-gray: preStop as the scenario has it")
 }
 
+// A drain's pods are put where they can be drained, and everything else where
+// nothing drains it; budgets are the run's own.
+func TestRenderPlacesForADrain(t *testing.T) {
+	p := prepared(t, scenarios.Request{Scenario: "drain"})
+	r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", Drained: "n1"})
+	require.NoError(t, err)
+	affinity := func(pod any) any { return at(t, pod, "affinity", "nodeAffinity") }
+	away := func(pod any) {
+		t.Helper()
+		field := at(t, affinity(pod), "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms", "matchFields", "operator")
+		require.Equal(t, "NotIn", field)
+	}
+	away(at(t, r.Load, "spec"))
+	away(at(t, r.Registry, "spec", "template", "spec"))
+	for i, w := range p.Plan.Workloads {
+		pod := at(t, r.Workloads[i], "spec", "template", "spec")
+		if w.Service != "spring-cloud-b" {
+			away(pod)
+			continue
+		}
+		first := at(t, affinity(pod), "preferredDuringSchedulingIgnoredDuringExecution", "preference", "matchFields").([]any)[0].(map[string]any)
+		require.Equal(t, map[string]any{"key": "metadata.name", "operator": "In", "values": []any{"n1"}}, first, "and elsewhere once it takes none")
+	}
+	require.Equal(t, "PodDisruptionBudget", at(t, r.Others[0], "kind"))
+	require.Equal(t, "zeroloss-r1", at(t, r.Others[0], "metadata", "namespace"))
+
+	p = prepared(t, scenarios.Request{Scenario: "offline"})
+	r, err = kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", Drained: "n1"})
+	require.NoError(t, err)
+	require.NotContains(t, at(t, r.Load, "spec"), "affinity", "where nothing is drained nobody is put anywhere")
+}
+
+// The image of a demo service is ours whatever its version: what a step changes
+// is an annotation, so that the template changes.
+func TestRenderMarksTheImage(t *testing.T) {
+	p := prepared(t, scenarios.Request{Scenario: "testdata/image.yaml"})
+	r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1"})
+	require.NoError(t, err)
+	for i, w := range p.Plan.Workloads {
+		notes := at(t, r.Workloads[i], "spec", "template", "metadata", "annotations")
+		if w.Name == "spring-cloud-b" {
+			require.Contains(t, notes, "zeroloss/image")
+		} else {
+			require.NotContains(t, notes, "zeroloss/image")
+		}
+	}
+	text, err := r.YAML()
+	require.NoError(t, err)
+	require.Contains(t, text, "# Deployment/spring-cloud-b: annotation zeroloss/image of its pods is registry.cn-shanghai.aliyuncs.com/yizhan/spring-cloud-b:0.1-SNAPSHOT: a step changes the image")
+}
+
 func TestRenderRefusesSpeed(t *testing.T) {
 	p := prepared(t, scenarios.Request{Scenario: "offline"})
 	p.Plan.Speed = 2
@@ -184,7 +235,9 @@ func TestYAMLCanBeReadAgain(t *testing.T) {
 func TestRBAC(t *testing.T) {
 	text, err := kube.RBAC()
 	require.NoError(t, err)
-	require.Contains(t, text, "deployments/scale")
+	for _, right := range []string{"deployments/scale", "pods/eviction", "poddisruptionbudgets"} {
+		require.Contains(t, text, right)
+	}
 	require.NotContains(t, text, `"*"`, "nothing is asked for that is not needed")
 }
 
