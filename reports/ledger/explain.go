@@ -89,6 +89,11 @@ func (b *books) byRelease(f fault, callee *life) (explanation, bool) {
 		x.window, x.why = Crash, b.whyCrash(f, r)
 	case f.class == record.Rejected:
 		x.window, x.why = b.staleness(f, r, r.dereg)
+	case f.taken != 0 && f.at >= r.begin && r.closed != 0 && f.taken < r.closed.Add(-stampSlack):
+		// What became of the repetition is not why it was lost. A cluster tells
+		// of a container's end only after it, so that it may seem to be alive.
+		x.window, x.why = DrainCut, fmt.Sprintf("%s took it %s before it closed, and cut it unanswered; it was sent again, in vain",
+			r.instance, ms(r.closed.Sub(f.taken)))
 	case isDial(f.class):
 		if r.closed == 0 || f.at < r.closed.Add(-dialSlack-wide) {
 			return x, false

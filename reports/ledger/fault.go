@@ -14,7 +14,8 @@ type fault struct {
 	caller, callee record.Instance
 	service        string        // registry name of the callee's service
 	wanted         string        // version that was wanted there
-	at             record.Micros // when the callee was addressed
+	at             record.Micros // when the callee was addressed (last)
+	taken          record.Micros // when it first was, if that delivery was cut and sent again; else 0
 	done           record.Micros // when the client gave up or had its answer
 }
 
@@ -79,6 +80,9 @@ func (b *books) faultAt(s *streamBook, r *record.Request, i int, class record.Cl
 	}
 	if f.at == 0 {
 		f.at = r.Sent
+	}
+	if m := c.Masked; len(m) > 0 && m[0].Addr == c.Addr && isCut(m[0].Class) {
+		f.taken = m[0].At
 	}
 	return f
 }

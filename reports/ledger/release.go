@@ -14,6 +14,7 @@ import (
 const (
 	scaleIn = "scale-in"
 	rollout = "rollout"
+	drained = "drain" // of its node
 	killed  = "kill"
 	crashed = "crash"
 )
@@ -127,6 +128,9 @@ func (w *world) whyDeleted(p *plan.Plan, workload string, at record.Micros) stri
 		if e.At > at {
 			break
 		}
+		if e.Kind == record.NodeCordoned && slices.Contains(p.Drained(), workload) {
+			why = drained
+		}
 		if e.Workload != workload {
 			continue
 		}
@@ -134,12 +138,17 @@ func (w *world) whyDeleted(p *plan.Plan, workload string, at record.Micros) stri
 		case e.Kind == record.Scaled:
 			why = scaleIn
 		case e.Kind == record.Step && slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-			return s.Name == e.Text && s.Kind == "restart"
+			return s.Name == e.Text && rollsOut(s.Kind)
 		}):
 			why = rollout
 		}
 	}
 	return why
+}
+
+// rollsOut: what a step of the kind deletes it replaces, by the strategy.
+func rollsOut(kind string) bool {
+	return kind == "restart" || kind == "image" || kind == "resume"
 }
 
 // hear finds when each consumer dropped r: when its list first lacked it, or

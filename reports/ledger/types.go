@@ -118,7 +118,7 @@ type Release struct {
 	Arms                                                     []string       // those whose requests can reach it
 	At                                                       time.Duration  // offset of its deletion (or death) from zero
 	Planned                                                  bool           // false: it crashed
-	Why                                                      string         // scale-in, rollout, kill, crash
+	Why                                                      string         // scale-in, rollout, drain, kill, crash
 	Offline, Deregistered, LastHeard, ListenerClosed, Exited *time.Duration // offsets; nil: did not happen
 	LastAttempt                                              *time.Duration // last attempt addressed to it
 	StaleRoute                                               time.Duration  // Deregistered to LastAttempt; 0 if none came later

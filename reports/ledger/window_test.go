@@ -53,6 +53,17 @@ func TestWindows(t *testing.T) {
 			func(s *sim) { s.deregisterFirst("b-1", sec(2.05), push) }, 2,
 			lateCut(record.EOF, 100*time.Millisecond), DrainCut, "before it closed its listener",
 		},
+		"accepted, cut, and sent again in vain": {
+			func(s *sim) { s.deregisterFirst("b-1", sec(2.05), push) }, 2, func(r *record.Request) {
+				breakAt(r, 1, record.Refused)
+				c := r.Trail[1].Call
+				c.Masked = []record.Attempt{{At: c.At, Addr: c.Addr, Class: record.ResetBeforeByte}}
+				c.At = sec(2.06)
+				c.Attempts = 2
+				r.Done = c.At.Add(time.Millisecond)
+				r.FirstByte = r.Done
+			}, DrainCut, "it was sent again, in vain",
+		},
 		"rejected while the caller had not heard": {
 			func(s *sim) { s.lossless("b-1", sec(1.99), push) }, 2.01,
 			func(r *record.Request) { breakAt(r, 1, record.Rejected) }, StaleRoute, "b-1/1 had deregistered",
