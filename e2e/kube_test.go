@@ -75,12 +75,14 @@ func kindProvider(t *testing.T) *cluster.Provider {
 	return cluster.NewProvider(option)
 }
 
-func newTown(t *testing.T) *town {
+func newTown(t *testing.T) *town { return newTownOf(t, kindNodes) }
+
+func newTownOf(t *testing.T, nodes string) *town {
 	image := nodeImage(t)
 	p := kindProvider(t)
 	w := &town{name: fmt.Sprintf("zl-e2e-%d", os.Getpid()), kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
 	t.Cleanup(func() { require.NoError(t, p.Delete(w.name, w.kubeconfig)) })
-	require.NoError(t, p.Create(w.name, cluster.CreateWithRawConfig([]byte(kindNodes)), cluster.CreateWithNodeImage(image),
+	require.NoError(t, p.Create(w.name, cluster.CreateWithRawConfig([]byte(nodes)), cluster.CreateWithNodeImage(image),
 		cluster.CreateWithKubeconfigPath(w.kubeconfig), cluster.CreateWithWaitForReady(2*time.Minute)))
 	cfg := envconf.NewWithKubeConfig(w.kubeconfig)
 	w.client, w.env = cfg.Client(), env.NewWithConfig(cfg)

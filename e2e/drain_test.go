@@ -1,0 +1,121 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/rundir"
+)
+
+// drainNodes: one to drain, and one for what was on it, whether the control plane
+// takes pods or not.
+const drainNodes = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{role: control-plane}, {role: worker}, {role: worker}]\n"
+
+// TestDrain: what only a cluster's nodes and kubelets show, and that a node is
+// given back however a run ends. It has a cluster of its own.
+func TestDrain(t *testing.T) {
+	w := newTownOf(t, drainNodes)
+	t.Run("drain", func(t *testing.T) { drainsANode(t, w) })
+	t.Run("grace", func(t *testing.T) { loseNothing(t, w, "grace") })
+	t.Run("Ctrl-C while it drains", func(t *testing.T) {
+		r := w.run(t, "drain")
+		w.drains(t, r)
+		r.signal(syscall.SIGINT)
+		require.Equal(t, 130, r.code(cleanWithin), r.stderr.String())
+		require.Empty(t, w.cordoned(t))
+	})
+	t.Run("kill -9 while it drains", func(t *testing.T) {
+		r := w.run(t, "drain")
+		w.drains(t, r)
+		r.signal(syscall.SIGKILL)
+		r.code(time.Second)
+		require.Len(t, w.cordoned(t), 1)
+		w.cleaned(t)
+		require.Empty(t, w.cordoned(t))
+	})
+	t.Run("with one node", func(t *testing.T) { drainsNothing(t, w) })
+	w.onlyDecoys(t)
+}
+
+// cordoned lists the nodes that take no pods.
+func (w *town) cordoned(t *testing.T) []string {
+	t.Helper()
+	var all corev1.NodeList
+	require.NoError(t, w.client.Resources().List(t.Context(), &all))
+	var out []string
+	for _, n := range all.Items {
+		if n.Spec.Unschedulable {
+			out = append(out, n.Name)
+		}
+	}
+	return out
+}
+
+// drains waits until a node is cordoned.
+func (w *town) drains(t *testing.T, r *running) {
+	t.Helper()
+	there := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.NodeCordoned) }
+	require.True(t, r.until(4*time.Minute, "the cordon", there), r.stderr.String())
+	require.Len(t, w.cordoned(t), 1)
+}
+
+// drainsANode: base has nobody for as long as a new pod takes to come, gray's
+// budget had one of its two pods refused, and all four went.
+func drainsANode(t *testing.T, w *town) {
+	r := w.run(t, "drain", "--json")
+	code := r.code(6 * time.Minute)
+	require.Empty(t, w.cordoned(t))
+	var s losses
+	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
+	replaysInTown(t, r.dir)
+	if code == 3 && unfit(s.Reasons) {
+		t.Logf("drain: this machine is too busy to measure: %s", s.Reasons)
+		return
+	}
+	require.Zero(t, code, "%s\n%s", r.stdout.String(), r.stderr.String())
+	require.Zero(t, s.Arms["gray"].Lost)
+	require.GreaterOrEqual(t, s.Arms["base"].Lost, 300)
+	count := map[record.Kind]int{}
+	for _, e := range readStreams(t, r.dir)[rundir.Harness] {
+		count[e.Kind]++
+		if e.Kind == record.EvictionRefused {
+			require.Equal(t, "spring-cloud-b-gray", e.Workload, "base has no budget")
+			require.Contains(t, e.Text, "disruption budget")
+		}
+	}
+	require.Equal(t, 1, count[record.NodeCordoned])
+	require.Equal(t, 4, count[record.Evicted])
+	require.Positive(t, count[record.EvictionRefused])
+	require.Equal(t, 1, count[record.NodeDrained])
+}
+
+// drainsNothing: nodes that the user has cordoned are not touched, and with the
+// one that is left alone nothing is begun.
+func drainsNothing(t *testing.T, w *town) {
+	var all corev1.NodeList
+	require.NoError(t, w.client.Resources().List(t.Context(), &all))
+	var users []string
+	for i := range all.Items {
+		if n := &all.Items[i]; n.Name != w.name+"-worker" {
+			users = append(users, n.Name)
+			n.Spec.Unschedulable = true
+			require.NoError(t, w.client.Resources().Update(t.Context(), n))
+		}
+	}
+	r := w.run(t, "drain")
+	require.Equal(t, 4, r.code(time.Minute), r.stderr.String())
+	require.Contains(t, r.stderr.String(), "1 of 3 nodes take pods")
+	require.Contains(t, r.stderr.String(), "use a cluster with two such nodes")
+	code, _, errs := call(t, "", zeroloss, "clean", "--cluster", w.name, "--all")
+	require.Equal(t, 0, code, errs)
+	require.ElementsMatch(t, users, w.cordoned(t), "they are the user's")
+}
