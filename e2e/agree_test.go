@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/e2e-framework/pkg/envconf"
 
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios"
@@ -24,24 +23,8 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// clusterEnv names a kind cluster that is up, for tests that leave nothing in
-// it; without it they make one.
-const clusterEnv = "ZEROLOSS_E2E_CLUSTER"
-
-// anyTown is that cluster, or one of its own.
-func anyTown(t *testing.T) *town {
-	name := os.Getenv(clusterEnv)
-	if name == "" {
-		return newTown(t)
-	}
-	w := &town{name: name, kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
-	require.NoError(t, kindProvider(t).ExportKubeConfig(name, w.kubeconfig, false))
-	w.client = envconf.NewWithKubeConfig(w.kubeconfig).Client()
-	return w
-}
-
-// account is the part of summary.json by which two runtimes are compared.
-type account struct {
+// agreement is the part of summary.json by which two runtimes are compared.
+type agreement struct {
 	Verdict string
 	Reasons []string
 	Arms    map[string]struct {
@@ -64,25 +47,13 @@ const (
 	agreeTries = 3
 )
 
-// A cluster is a runtime as this machine is, and says the same.
-func TestKubeIsARuntime(t *testing.T) {
-	w := anyTown(t)
-	t.Run("contract", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("skipped: -short leaves five runs out; make e2e has them")
-		}
-		keepsTheContract(t, w)
-	})
-	t.Run("agrees with local", func(t *testing.T) { agrees(t, w) })
-}
-
 // agrees: the same scenario says the same, on processes with the embedded
 // registry and on Kubernetes with a real Nacos.
 func agrees(t *testing.T, w *town) {
 	local := measured(t, "local", func() *running { return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), "offline", "--json") })
 	cluster := measured(t, "kube", func() *running { return w.run(t, "offline", "--json") })
 	require.Equal(t, local.Verdict, cluster.Verdict)
-	for name, a := range map[string]account{"local": local, "kube": cluster} {
+	for name, a := range map[string]agreement{"local": local, "kube": cluster} {
 		require.Equal(t, "pass", a.Verdict, "%s: %v", name, a.Reasons)
 		require.Zero(t, a.Arms["gray"].Lost, name)
 		base := a.Arms["base"]
@@ -94,12 +65,12 @@ func agrees(t *testing.T, w *town) {
 	require.Less(t, math.Abs(one-other)/min(one, other), medianWithin, "local %.0f ms, kube %.0f ms", one, other)
 }
 
-func measured(t *testing.T, name string, begin func() *running) account {
+func measured(t *testing.T, name string, begin func() *running) agreement {
 	t.Helper()
 	for try := 1; ; try++ {
 		r := begin()
 		code := r.code(5 * time.Minute)
-		var a account
+		var a agreement
 		require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &a), r.stderr.String())
 		base := a.Arms["base"]
 		t.Logf("%s, try %d: exit %d, base lost %d of %v predicted, gray %d, heard in %.0f ms (%d)",

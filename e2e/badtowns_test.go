@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	authv1 "k8s.io/api/authentication/v1"
@@ -25,29 +26,54 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// harderTowns are those that take some preparation. Each prepares itself, and
-// returns what the run is told.
-func harderTowns(w *town) []badTown {
-	here := []string{"--runtime", "kube", "--cluster", w.name}
-	by := func(kubeconfig string) []string {
-		return []string{"--runtime", "kube", "--kubeconfig", kubeconfig, "--context", "here", "--image", "zeroloss.invalid/x:1"}
+// badTown is an environment that cannot carry a run.
+type badTown struct {
+	name  string
+	long  bool
+	args  func(t *testing.T, w *town) []string // what the run is told; it may prepare the cluster
+	cause string                               // of the error
+	hint  string
+}
+
+func badTowns() []badTown {
+	here := func(more ...string) func(*testing.T, *town) []string {
+		return func(_ *testing.T, w *town) []string { return append([]string{"--cluster", w.name}, more...) }
+	}
+	by := func(kubeconfig, context string) []string {
+		return []string{"--kubeconfig", kubeconfig, "--context", context, "--image", "zeroloss.invalid/x:1"}
 	}
 	return []badTown{
-		{name: "a cluster that cannot be reached", prepare: func(t *testing.T) []string { return by(closedTown(t)) },
-			cause: "creating namespace zeroloss-", hint: "cannot be reached; is it up, and is this the right context?"},
-		{name: "somebody without any rights", prepare: func(t *testing.T) []string { return by(w.as(t, "nobody", nil)) },
-			cause: "is forbidden", hint: "the rights are missing; zeroloss render --rbac prints those that a run needs"},
-		{name: "somebody who may not proxy", prepare: func(t *testing.T) []string {
-			return append(by(w.as(t, "halfway", withoutProxy(t))), "--image", w.ownImage(t))
-		}, cause: "reaching the load pod", hint: "the rights are missing"},
-		{name: "a namespace in use", prepare: func(*testing.T) []string { return append(here, "--run-id", "decoy") },
-			cause: `namespace "zeroloss-decoy" exists already`, hint: "choose another --run-id"},
-		{name: "a registry that never answers", prepare: func(t *testing.T) []string {
-			return append(here, "--registry-image", w.pauseImage(t))
-		}, cause: "does not come up: it runs, and is not ready after 1m30s; Readiness probe failed", hint: "run again with --keep"},
-		{name: "nodes without room", prepare: func(t *testing.T) []string { w.cordon(t); return here },
-			cause: "no node takes it", hint: "unschedulable"},
+		{"a context that is not there", false, func(_ *testing.T, w *town) []string { return by(w.kubeconfig, "nope") },
+			`no context "nope"`, "kind-zl-e2e"},
+		{"a cluster that cannot be reached", false, func(t *testing.T, _ *town) []string { return by(closedTown(t), "here") },
+			"creating namespace zeroloss-", "cannot be reached; is it up, and is this the right context?"},
+		{"somebody without any rights", false, func(t *testing.T, w *town) []string { return by(w.as(t, "nobody", nil), "here") },
+			"is forbidden", "the rights are missing; zeroloss render --rbac prints those that a run needs"},
+		{"a namespace in use", false, here("--run-id", "decoy"), `namespace "zeroloss-decoy" exists already`, "choose another --run-id"},
+		{"an image that cannot be pulled", true, func(_ *testing.T, w *town) []string { return by(w.kubeconfig, "kind-"+w.name) },
+			"pod zeroloss-load does not come up: its image cannot be pulled", "zeroloss.invalid/x:1"},
+		{"a registry that cannot be pulled", true, here("--registry-image", "nacos.invalid/nacos:1"), "its image cannot be pulled", "nacos.invalid"},
+		{"nodes that cannot be pulled", true, func(_ *testing.T, w *town) []string {
+			return []string{"--cluster", w.name + "-bad", "--node-image", "kindest.invalid/node:v0"}
+		}, "creating cluster", "try it by hand"},
+		{"somebody who may not proxy", true, func(t *testing.T, w *town) []string {
+			return append(by(w.as(t, "halfway", withoutProxy(t)), "here"), "--image", w.ownImage(t))
+		}, "reaching the load pod", "the rights are missing"},
+		{"a registry that never answers", true, func(t *testing.T, w *town) []string {
+			return []string{"--cluster", w.name, "--registry-image", w.pauseImage(t)}
+		}, "does not come up: it runs, and is not ready after", "Readiness probe failed"},
+		{"nodes without room", true, func(t *testing.T, w *town) []string { w.cordon(t); return here()(t, w) },
+			"no node takes it", "unschedulable"},
 	}
+}
+
+func refused(t *testing.T, w *town, bad badTown) {
+	args := append([]string{"offline", "--runtime", "kube"}, bad.args(t, w)...)
+	r := start(t, zeroloss, filepath.Join(t.TempDir(), "run"), args...)
+	require.Equal(t, 4, r.code(3*time.Minute), r.stderr.String())
+	require.Contains(t, r.stderr.String(), bad.cause)
+	require.Contains(t, r.stderr.String(), bad.hint)
+	require.Empty(t, r.stdout.String(), "there is nothing to report of a run that never was")
 }
 
 // closedTown is the kubeconfig of a cluster at a port that nobody listens on.

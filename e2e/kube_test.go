@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -21,7 +20,6 @@ import (
 	"sigs.k8s.io/e2e-framework/klient"
 	"sigs.k8s.io/e2e-framework/pkg/env"
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
-	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/kind/pkg/cluster"
 
 	"zeroloss/loadgen/record"
@@ -29,12 +27,20 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// A cluster of two nodes, and what a run in it must show. `make e2e` runs it;
-// it needs a container engine and an image of kind's nodes, and takes about
-// ten minutes.
+// A cluster of two nodes, and what a run in it must show (shows_test.go).
 
-// kindNodes is a control plane and a worker.
-const kindNodes = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{role: control-plane}, {role: worker}]\n"
+// nodePort is a port of the nodes that this machine has, too, on loopback.
+const nodePort = 30480
+
+// kindNodes is a control plane that takes pods as well, and a worker.
+var kindNodes = fmt.Sprintf(`kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+nodes:
+- role: control-plane
+  extraPortMappings: [{containerPort: %d, listenAddress: 127.0.0.1}]
+  kubeadmConfigPatches: ["{kind: InitConfiguration, nodeRegistration: {taints: []}}"]
+- role: worker
+`, nodePort)
 
 const cleanWithin = 30 * time.Second
 
@@ -75,14 +81,12 @@ func kindProvider(t *testing.T) *cluster.Provider {
 	return cluster.NewProvider(option)
 }
 
-func newTown(t *testing.T) *town { return newTownOf(t, kindNodes) }
-
-func newTownOf(t *testing.T, nodes string) *town {
+func newTown(t *testing.T) *town {
 	image := nodeImage(t)
 	p := kindProvider(t)
 	w := &town{name: fmt.Sprintf("zl-e2e-%d", os.Getpid()), kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
 	t.Cleanup(func() { require.NoError(t, p.Delete(w.name, w.kubeconfig)) })
-	require.NoError(t, p.Create(w.name, cluster.CreateWithRawConfig([]byte(nodes)), cluster.CreateWithNodeImage(image),
+	require.NoError(t, p.Create(w.name, cluster.CreateWithRawConfig([]byte(kindNodes)), cluster.CreateWithNodeImage(image),
 		cluster.CreateWithKubeconfigPath(w.kubeconfig), cluster.CreateWithWaitForReady(2*time.Minute)))
 	cfg := envconf.NewWithKubeConfig(w.kubeconfig)
 	w.client, w.env = cfg.Client(), env.NewWithConfig(cfg)
@@ -112,31 +116,6 @@ func (w *town) run(t *testing.T, args ...string) *running {
 	return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), append(args, "--runtime", "kube", "--cluster", w.name)...)
 }
 
-func TestKube(t *testing.T) {
-	w := newTown(t)
-	shows := func(name string, f func(t *testing.T)) {
-		w.env.Test(t, features.New(name).Assess("holds", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
-			f(t)
-			w.onlyDecoys(t)
-			return ctx
-		}).Feature())
-	}
-	for _, s := range []string{"offline", "rolling"} {
-		shows(s, func(t *testing.T) { loseNothing(t, w, s) })
-	}
-	shows("offline from three load pods", func(t *testing.T) { shardedInTown(t, w) })
-	for _, at := range []time.Duration{2 * time.Second, 10 * time.Second, 20 * time.Second} {
-		shows("Ctrl-C after "+at.String(), func(t *testing.T) { interruptedInTown(t, w, at) })
-	}
-	shows("Ctrl-C under load", func(t *testing.T) { interruptedInTown(t, w, 0) })
-	shows("kill -9 while it comes up", func(t *testing.T) { killedInTown(t, w, 15*time.Second) })
-	shows("kill -9 under load", func(t *testing.T) { killedInTown(t, w, 0) })
-	shows("kill -9 while it cleans up", func(t *testing.T) { killedCleaning(t, w) })
-	for _, bad := range append(badTowns(w), harderTowns(w)...) {
-		shows(bad.name, func(t *testing.T) { refused(t, bad) })
-	}
-}
-
 // loseNothing is the experiment itself. A machine that is too busy to measure
 // makes it invalid, which is told apart from a loss.
 func loseNothing(t *testing.T, w *town, scenario string) {
@@ -151,9 +130,17 @@ func loseNothing(t *testing.T, w *town, scenario string) {
 		t.Logf("%s: this machine is too busy to measure: %s", scenario, s.Reasons)
 		return
 	}
-	require.Zero(t, code, "%s\n%s", r.stdout.String(), r.stderr.String())
+	require.Zero(t, code, "%s\n%s", account(t, r.dir), r.stderr.String())
 	require.Zero(t, s.Arms["gray"].Lost, "lossless offline is on")
 	require.GreaterOrEqual(t, s.Arms["base"].Lost, 10, "and off")
+}
+
+// account is what a run has to say of its losses, for the message of a test
+// that has failed: its directory is gone afterwards.
+func account(t *testing.T, dir string) string {
+	t.Helper()
+	_, out, _ := call(t, "", zeroloss, "judge", dir)
+	return out
 }
 
 // losses is the part of summary.json that these tests read.
@@ -232,41 +219,6 @@ func (w *town) cleaned(t *testing.T) {
 	code, _, errs := call(t, "", zeroloss, "clean", "--cluster", w.name)
 	require.Equal(t, 0, code, errs)
 	require.Less(t, time.Since(began), cleanWithin)
-}
-
-// badTown is an environment that cannot carry a run.
-type badTown struct {
-	name  string
-	args  []string
-	cause string // of the error
-	hint  string
-	// prepare returns more of the arguments; nil: there are none.
-	prepare func(t *testing.T) []string
-}
-
-func badTowns(w *town) []badTown {
-	here := []string{"--runtime", "kube", "--cluster", w.name}
-	elsewhere := func(context, kubeconfig string) []string {
-		return []string{"--runtime", "kube", "--kubeconfig", kubeconfig, "--context", context, "--image", "zeroloss.invalid/x:1"}
-	}
-	return []badTown{
-		{name: "a context that is not there", args: elsewhere("nope", w.kubeconfig), cause: `no context "nope"`, hint: "kind-" + w.name},
-		{name: "an image that cannot be pulled", args: elsewhere("kind-"+w.name, w.kubeconfig), cause: "pod zeroloss-load does not come up: its image cannot be pulled", hint: "zeroloss.invalid/x:1"},
-		{name: "a registry that cannot be pulled", args: append(here, "--registry-image", "nacos.invalid/nacos:1"), cause: "its image cannot be pulled", hint: "nacos.invalid"},
-		{name: "nodes that cannot be pulled", args: []string{"--runtime", "kube", "--cluster", w.name + "-bad", "--node-image", "kindest.invalid/node:v0"}, cause: "creating cluster", hint: "try it by hand"},
-	}
-}
-
-func refused(t *testing.T, bad badTown) {
-	args := append([]string{"offline"}, bad.args...)
-	if bad.prepare != nil {
-		args = append(args, bad.prepare(t)...)
-	}
-	r := start(t, zeroloss, filepath.Join(t.TempDir(), "run"), args...)
-	require.Equal(t, 4, r.code(3*time.Minute), r.stderr.String())
-	require.Contains(t, r.stderr.String(), bad.cause)
-	require.Contains(t, r.stderr.String(), bad.hint)
-	require.Empty(t, r.stdout.String(), "there is nothing to report of a run that never was")
 }
 
 // From no cluster to a verdict, and back to none.

@@ -40,7 +40,7 @@ func shardedInTown(t *testing.T, w *town) {
 		t.Logf("this machine is too busy to measure: %s", s.Reasons)
 		return
 	}
-	require.Zero(t, code, "%s\n%s", r.stdout.String(), r.stderr.String())
+	require.Zero(t, code, "%s\n%s", account(t, r.dir), r.stderr.String())
 	require.Zero(t, s.Arms["gray"].Lost, "lossless offline is on")
 	base := s.Arms["base"]
 	require.GreaterOrEqual(t, base.Lost, max(10, base.PredictedLost[0]))
