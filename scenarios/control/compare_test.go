@@ -21,7 +21,7 @@ func watched(w *world) control.Observed {
 	o := control.Observed{Began: began}
 	for _, in := range w.inputs {
 		switch in.Event.Kind {
-		case control.Begin, control.Zero, control.SetScale, control.Restart, control.KillPod, control.SetBack:
+		case control.Begin, control.Evicted, control.Zero, control.SetScale, control.Restart, control.KillPod, control.SetBack:
 			o.Inputs = append(o.Inputs, in)
 		}
 	}
@@ -254,4 +254,32 @@ func killedEarly(i record.Instance) func(*control.Observed) {
 			}
 		}
 	}
+}
+
+// An eviction is a deletion that nobody who makes pods has decided: whoever
+// replaces it does as the model does.
+func TestCompareLivesThroughEvictions(t *testing.T) {
+	cfg := one(control.Workload{Replicas: 3, MaxSurge: 1, Grace: sec(10)})
+	w := newWorld(t, cfg)
+	w.exitAfter = sec(1)
+	w.at(0, control.Event{Kind: control.Begin})
+	w.at(sec(1), control.Event{Kind: control.Zero})
+	w.run(sec(19))
+	pods := w.plane.Pods()
+	w.at(sec(20), control.Event{Kind: control.Evicted, Pod: pods[1].Instance, OK: true})
+	w.at(sec(20), control.Event{Kind: control.Evicted, Pod: pods[0].Instance, Err: "its budget forbids it"})
+	w.run(sec(60))
+	require.Len(t, w.notesOf(record.PodDeleted), 1)
+	require.Equal(t, pods[1].Instance, w.notesOf(record.PodDeleted)[0].Instance)
+	require.Len(t, w.notesOf(record.PodCreated), 4, "another in its place")
+
+	o := watched(w)
+	found, err := control.Compare(cfg, o)
+	require.NoError(t, err)
+	require.Empty(t, found)
+
+	o.Inputs = slices.DeleteFunc(o.Inputs, func(in control.TimedEvent) bool { return in.Event.Kind == control.Evicted })
+	found, err = control.Compare(cfg, o)
+	require.NoError(t, err)
+	require.NotEmpty(t, found, "a deletion that nobody asked for")
 }

@@ -94,6 +94,10 @@ func (p *Plane) handle(e Event) {
 		p.command(e)
 	case Shutdown:
 		p.shutdown()
+	case Evicted: // from a node of a cluster's, which decided that it may be
+		if pod := p.find(e.Pod); pod != nil && e.OK && !p.down {
+			pod.delete(p)
+		}
 	case Started, HookDone, Probed, Ruled, Exited:
 		if pod := p.find(e.Pod); pod != nil {
 			pod.handle(p, e)

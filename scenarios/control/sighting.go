@@ -48,7 +48,7 @@ func newSighting(cfg Config, o Observed) (*sighting, error) {
 			}
 		case PodSeen:
 			s.pods[in.Event.Pod.Pod] = in.Event
-		case Restart:
+		case Restart, SetImage, Resume:
 			s.rollouts[in.Event.Workload] = append(s.rollouts[in.Event.Workload], in.At)
 		}
 		for _, a := range c.Step(in.At, in.Event) {
