@@ -13,6 +13,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,14 +130,15 @@ func (c Config) stream(s traffic.Stream) (traffic.Stream, error) {
 	if s.Connections == "" {
 		s.Connections = traffic.KeepAlive
 	}
-	req, err := http.NewRequest(s.Method, c.Target+s.Path, nil)
+	s.Target = strings.TrimRight(cmp.Or(s.Target, c.Target), "/")
+	req, err := http.NewRequest(s.Method, s.Target+s.Path, nil)
 	switch {
 	case s.Name == "":
 		return s, errors.New("it has no name")
 	case err != nil:
 		return s, err
 	case req.URL.Host == "" || req.URL.Scheme != "http" && req.URL.Scheme != "https":
-		return s, fmt.Errorf("target %q is no base URL such as http://127.0.0.1:20000", c.Target)
+		return s, fmt.Errorf("target %q is no base URL such as http://127.0.0.1:20000", s.Target)
 	case !(s.Rate > 0) || math.IsInf(s.Rate, 1):
 		return s, fmt.Errorf("rate %v/s is not above 0", s.Rate)
 	case s.Duration <= 0:
@@ -145,6 +147,9 @@ func (c Config) stream(s traffic.Stream) (traffic.Stream, error) {
 		return s, fmt.Errorf("timeout %v is below 0", s.Timeout)
 	case s.Connections != traffic.KeepAlive && s.Connections != traffic.New:
 		return s, fmt.Errorf("connections %q: want %q or %q", s.Connections, traffic.KeepAlive, traffic.New)
+	}
+	if _, err := s.Answer.Compile(); err != nil {
+		return s, err
 	}
 	return s, nil
 }

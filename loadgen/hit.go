@@ -31,6 +31,7 @@ type gun struct {
 	tally    *tally // the sink's
 	divert   func(stream string, seq uint64) string
 	wire     *http.Transport
+	rule     *traffic.Rule // of the body; nil: any
 	inFlight atomic.Int64
 }
 
@@ -38,6 +39,7 @@ func newGun(base context.Context, c Config, s traffic.Stream, k *sink, t *tally)
 	_, most := c.workers(s)
 	g := &gun{stream: s, base: base, late: c.Late, sink: k, tally: t, divert: c.Divert}
 	g.pacer = newPacer(newSchedule(s, c.Shard, c.Late), c.Zero, g.unsent)
+	g.rule, _ = s.Answer.Compile() // withDefaults has read it
 	g.wire = &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := c.Dial(ctx, network, addr)
@@ -89,7 +91,9 @@ type hit struct {
 	cancel context.CancelFunc
 	answer io.ReadCloser
 	head   []byte // of the body, up to record.MaxBody
+	whole  []byte // the body, up to mostJudged, where a rule wants it
 	trail  string // header as it came
+	who    string // of the stream's instance header
 	done   bool
 	req    record.Request
 }
@@ -121,6 +125,9 @@ func (h *hit) send(r *http.Request) (*http.Response, error) {
 	if v := resp.Header[record.TrailHeader]; len(v) > 0 {
 		h.trail = v[0]
 	}
+	if name := g.stream.InstanceHeader; name != "" {
+		h.who = resp.Header.Get(name)
+	}
 	h.answer, resp.Body = resp.Body, h
 	return resp, nil
 }
@@ -141,6 +148,9 @@ func (h *hit) Read(b []byte) (int, error) {
 	h.req.Bytes += int64(n)
 	if room := record.MaxBody - len(h.head); n > 0 && room > 0 {
 		h.head = append(h.head, b[:min(n, room)]...)
+	}
+	if h.gun.rule != nil && n > 0 && len(h.whole) <= mostJudged {
+		h.whole = append(h.whole, b[:n]...)
 	}
 	switch {
 	case errors.Is(err, io.EOF): // as opposed to io.ErrUnexpectedEOF
@@ -170,6 +180,9 @@ func (h *hit) finish(err error) {
 	r.FirstByte = seen.FirstByte
 	r.Body = string(h.head)
 	r.Class = classify(err, seen, r.Status)
+	if s := h.gun.stream; s.Foreign() && err == nil {
+		r.Class, err = h.foreign(r.Status)
+	}
 	if err != nil {
 		r.Error = cut(err.Error(), record.MaxBody)
 	}

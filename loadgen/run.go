@@ -93,7 +93,7 @@ func (g *gun) shoot(ctx context.Context, c Config) {
 	defer g.wire.CloseIdleConnections()
 	initial, most := c.workers(g.stream)
 	next := func(n uint64) bool { return g.pacer.pace(ctx, timer, n) }
-	fire(ctx, g.stream, c.Target+g.stream.Path, initial, most, next, g)
+	fire(ctx, g.stream, g.stream.Target+g.stream.Path, initial, most, next, g)
 	g.pacer.finish(time.Now())
 }
 

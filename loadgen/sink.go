@@ -102,6 +102,9 @@ func (k *sink) drain() error {
 // parseTrail reads the header here, where no request waits for it.
 func (h *hit) parseTrail() {
 	switch {
+	case h.gun.stream.Foreign():
+		h.req.Trail = named(h.gun.stream.Workload, h.who)
+		return
 	case h.trail == "":
 		return
 	case len(h.trail) > mostTrail:

@@ -34,7 +34,26 @@ type Stream struct {
 	Expect map[string]string `json:"expect,omitempty"`
 	// Chain lists the services a complete trail has, in order.
 	Chain []string `json:"chain,omitempty"`
+
+	// Of a service that is none of ours:
+
+	// Workload is the Deployment that answers; "" is the plan's chain.
+	Workload string `json:"workload,omitempty"`
+	// Service is the Kubernetes Service that it goes to, which the runtime
+	// resolves into a Target.
+	Service string `json:"service,omitempty"`
+	// Target is the base URL; "" is that of the load as a whole.
+	Target string `json:"target,omitempty"`
+	// Answer is what a good answer is; nil is 2xx.
+	Answer *Answer `json:"answer,omitempty"`
+	// InstanceHeader is the header in which an answer names who gave it, a
+	// pod or its address; "" if none does.
+	InstanceHeader string `json:"instanceHeader,omitempty"`
 }
+
+// Foreign reports whether the service that answers is none of ours: it tells
+// no trail, and what it calls in its turn cannot be seen.
+func (s Stream) Foreign() bool { return s.Workload != "" }
 
 // Count is how many requests are due in all.
 func (s Stream) Count() uint64 {

@@ -1,0 +1,142 @@
+package traffic
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/theory/jsonpath"
+)
+
+// Answer is what a good answer is, where the service is none of ours and tells
+// no trail. nil, and the zero Answer, is: 2xx.
+//
+// The status is judged by the ledger, from the record. The body is not in the
+// record: the generator holds it against the rule as it comes, and writes the
+// class wrong-body down as a fact, which no later judging can change.
+type Answer struct {
+	Status []Statuses `json:"status,omitempty"` // any of them; none: 2xx
+	// JSONPath (RFC 9535) selects something of the body, and not only null or
+	// false; Equals, if it is not "", is the text of each value that it selects.
+	JSONPath string `json:"jsonPath,omitempty"`
+	Equals   string `json:"equals,omitempty"`
+	Match    string `json:"match,omitempty"` // regular expression (RE2) that the body matches
+}
+
+// Statuses is a range of status codes, both ends in it.
+type Statuses struct {
+	From int `json:"from"`
+	To   int `json:"to"`
+}
+
+// ParseStatuses reads 204, 2xx or 200-204.
+func ParseStatuses(s string) (Statuses, error) {
+	bad := fmt.Errorf("status %q is neither a code nor a range", s)
+	var r Statuses
+	if from, to, ok := strings.Cut(s, "-"); ok {
+		a, errA := strconv.Atoi(strings.TrimSpace(from))
+		b, errB := strconv.Atoi(strings.TrimSpace(to))
+		if errA != nil || errB != nil {
+			return r, bad
+		}
+		r = Statuses{a, b}
+	} else if class, ok := strings.CutSuffix(s, "xx"); ok {
+		n, err := strconv.Atoi(class)
+		if err != nil {
+			return r, bad
+		}
+		r = Statuses{n * 100, n*100 + 99}
+	} else {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err != nil {
+			return r, bad
+		}
+		r = Statuses{n, n}
+	}
+	if r.From < 100 || r.To > 599 || r.From > r.To {
+		return Statuses{}, bad
+	}
+	return r, nil
+}
+
+// Accepts reports whether a status is a good one.
+func (a *Answer) Accepts(status int) bool {
+	if a == nil || len(a.Status) == 0 {
+		return status >= 200 && status <= 299
+	}
+	for _, r := range a.Status {
+		if status >= r.From && status <= r.To {
+			return true
+		}
+	}
+	return false
+}
+
+// Rule holds bodies against an [Answer]. The nil Rule takes any.
+type Rule struct {
+	path   *jsonpath.Path
+	equals string
+	match  *regexp.Regexp
+}
+
+// Compile reads what a says of the body; nil if it says nothing.
+func (a *Answer) Compile() (*Rule, error) {
+	if a == nil || a.JSONPath == "" && a.Match == "" && a.Equals == "" {
+		return nil, nil
+	}
+	r := &Rule{equals: a.Equals}
+	var err error
+	if a.JSONPath != "" {
+		if r.path, err = jsonpath.Parse(a.JSONPath); err != nil {
+			return nil, fmt.Errorf("reading the JSON path %q: %w", a.JSONPath, err)
+		}
+	} else if a.Equals != "" {
+		return nil, errors.New("equals belongs to a JSON path")
+	}
+	if a.Match != "" {
+		if r.match, err = regexp.Compile(a.Match); err != nil {
+			return nil, fmt.Errorf("reading the expression %q: %w", a.Match, err)
+		}
+	}
+	return r, nil
+}
+
+// Check says why a body is not the one that was due; nil if it is.
+func (r *Rule) Check(body []byte) error {
+	if r == nil {
+		return nil
+	}
+	if r.match != nil && !r.match.Match(body) {
+		return fmt.Errorf("the body does not match %q", r.match)
+	}
+	if r.path == nil {
+		return nil
+	}
+	var value any
+	if err := json.Unmarshal(body, &value); err != nil {
+		return fmt.Errorf("the body is not JSON: %w", err)
+	}
+	found := r.path.Select(value)
+	good := false
+	for _, v := range found {
+		text, simple := v.(string)
+		if !simple {
+			b, err := json.Marshal(v)
+			if err != nil {
+				return fmt.Errorf("reading what %s selects: %w", r.path, err)
+			}
+			text = string(b)
+		}
+		if r.equals != "" && text != r.equals {
+			return fmt.Errorf("%s is %.80q, not %q", r.path, text, r.equals)
+		}
+		good = good || v != nil && v != false
+	}
+	if !good && (r.equals == "" || len(found) == 0) {
+		return fmt.Errorf("%s selects nothing of the body", r.path)
+	}
+	return nil
+}
