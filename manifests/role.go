@@ -18,13 +18,21 @@ const (
 	B            Role = "b"
 	C            Role = "c"
 	RegistryRole Role = "registry"
+	// Plain is a service that is none of ours, run as it is written, in a
+	// cluster: it has no place in the chain.
+	Plain Role = "plain"
+	// Target is one that is there already, in a cluster; no manifest has it.
+	Target Role = "target"
 )
+
+// Foreign reports whether a service of this role is none of ours.
+func (r Role) Foreign() bool { return r == Plain || r == Target }
 
 // Chain lists the roles of the chain, the outermost first.
 func Chain() []Role { return []Role{Gateway, A, B, C} }
 
 // RoleNames lists all roles.
-func RoleNames() []string { return []string{"gateway", "a", "b", "c", "registry"} }
+func RoleNames() []string { return []string{"gateway", "a", "b", "c", "registry", "plain"} }
 
 // Port is the one a demo service listens on, whatever containerPort says.
 func (r Role) Port() int {
@@ -37,6 +45,8 @@ func (r Role) Port() int {
 		return 20002
 	case C:
 		return 20003
+	case Plain:
+		return 8080
 	}
 	return 8848 // the registry's; its gRPC port is 1000 above
 }
@@ -54,13 +64,15 @@ func imageRole(name string) (Role, bool) {
 		return C, true
 	case "nacos-server":
 		return RegistryRole, true
+	case "plain-server":
+		return Plain, true
 	}
 	return "", false
 }
 
 // knownImages is for hints.
 func knownImages() []string {
-	return []string{"spring-cloud-zuul", "spring-cloud-gateway", "spring-cloud-a", "spring-cloud-b", "spring-cloud-c", "nacos-server"}
+	return []string{"spring-cloud-zuul", "spring-cloud-gateway", "spring-cloud-a", "spring-cloud-b", "spring-cloud-c", "nacos-server", "plain-server"}
 }
 
 // imageName is the last part of an image's name, without tag and digest.

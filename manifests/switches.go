@@ -37,6 +37,9 @@ func (l *loader) switches(w *Workload, root, container input.Node) {
 	if w.Service == "" {
 		w.Service = defaultService(w.Role)
 	}
+	if w.Role.Foreign() {
+		w.Service = w.Name // it is in no registry
+	}
 	l.halfSaid(w, pod)
 }
 

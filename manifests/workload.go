@@ -114,7 +114,9 @@ func (l *loader) deployment(d *appsv1.Deployment, root input.Node) {
 	l.ports(c, node, role)
 	l.cost(&w, pod)
 	l.switches(&w, root, node)
-	l.ignored(d, root, pod, i)
+	if !role.Foreign() { // what is, is run as it is written
+		l.ignored(d, root, pod, i)
+	}
 	l.set.Workloads = append(l.set.Workloads, w)
 }
 
@@ -219,6 +221,9 @@ func (l *loader) env(w *Workload, c corev1.Container, node input.Node) {
 
 // ports: a demo service listens on its own port whatever is declared.
 func (l *loader) ports(c corev1.Container, node input.Node, role Role) {
+	if role.Foreign() {
+		return // it listens on what it likes
+	}
 	nodes := node.Get("ports").Items()
 	if len(c.Ports) == 0 || slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return int(p.ContainerPort) == role.Port() }) {
 		return

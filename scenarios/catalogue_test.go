@@ -45,7 +45,7 @@ func TestTheCatalogue(t *testing.T) {
 			require.NotZero(t, roles[expect.Contrast], "without a power check a pass proves nothing")
 			require.LessOrEqual(t, p.Plan.Duration, 150*time.Second, "one can wait for it")
 			require.Contains(t, string(p.Scenario), "kind: Scenario")
-			require.Contains(t, string(p.Manifests), "# mse-demo.yaml\n")
+			require.Regexp(t, `(?m)^# (mse|plain)-demo\.yaml$`, string(p.Manifests))
 		})
 	}
 }

@@ -52,6 +52,9 @@ func Prepare(r Request) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Spec.Target != nil {
+		return attached(s, src.Data, r)
+	}
 	if sources == nil {
 		if sources, err = manifestsOf(s, r); err != nil {
 			return nil, err
@@ -66,6 +69,15 @@ func Prepare(r Request) (*Prepared, error) {
 		return nil, err
 	}
 	return &Prepared{Plan: p, Scenario: src.Data, Manifests: joined(sources)}, nil
+}
+
+// attached is a plan for what is there already: there are no manifests.
+func attached(s *spec.Scenario, text []byte, r Request) (*Prepared, error) {
+	p, err := plan.Compile(s, &manifests.Set{}, plan.Options{Seed: r.Seed, Speed: r.Speed})
+	if err != nil {
+		return nil, err
+	}
+	return &Prepared{Plan: p, Scenario: text, Manifests: []byte("# none: the target was there already\n")}, nil
 }
 
 // read finds the scenario, or makes the one of bare manifests, whose sources

@@ -22,6 +22,8 @@ type Scope struct {
 	Rejects map[string]bool
 	// Releases: something takes instances of the arm out.
 	Releases map[string]bool
+	// Blind: of an arm whose callees are none of ours, and tell nothing.
+	Blind map[string]bool
 	// Warms: an instance that the arm reaches warms up when it comes.
 	Warms map[string]bool
 }
@@ -39,6 +41,9 @@ func (s Scope) Check(e Expectation) []Error {
 		return errs
 	}
 	if err := s.classes(e); err != nil {
+		errs = append(errs, *err)
+	}
+	if err := s.blind(e); err != nil {
 		errs = append(errs, *err)
 	}
 	if err := s.holds(e); err != nil {
@@ -77,6 +82,21 @@ func (s Scope) names(e Expectation) []Error {
 	return errs
 }
 
+// blind refuses what nobody measures where the service is none of ours.
+func (s Scope) blind(e Expectation) *Error {
+	if !s.Blind[e.Arm] {
+		return nil
+	}
+	if e.Is.Predicted {
+		return &Error{Field: "is", Text: "the loss of a service that is none of ours is not predicted: who calls it, and when they hear of a release, cannot be seen", Hint: "say a number"}
+	}
+	switch e.Metric {
+	case Masked, StaleRoute, Early, ReadyEarly, Exponent, WarmupFit, WarmSpread, Governed:
+		return &Error{Field: "metric", Text: fmt.Sprintf("%s of a service that is none of ours is not measured", e.Metric), Hint: "lost, releases, p99 and maxSuccessGap are"}
+	}
+	return nil
+}
+
 // classes refuses a filter that nothing in this plan can pass: the chain
 // speaks plain HTTP to addresses, so neither names nor certificates fail, and
 // only mode reject rejects.
@@ -87,6 +107,7 @@ func (s Scope) classes(e Expectation) *Error {
 	var cannot []string
 	for _, c := range e.Filter.Classes {
 		switch class := record.Class(c); {
+		case s.Blind[e.Arm]: // its URL may fail in any way
 		case class == record.DNS, class == record.TLS, class == record.Rejected && !s.Rejects[e.Arm]:
 			cannot = append(cannot, c)
 		}

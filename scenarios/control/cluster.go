@@ -202,6 +202,9 @@ func (c *Cluster) shutdown() {
 	c.down = true
 	c.cron.stop()
 	for _, p := range c.pods {
+		if w := c.workload(p.Workload); w != nil && w.Foreign {
+			p.exited = true // it has nothing to tell, and is not ours to end
+		}
 		if !p.exited {
 			c.act(Action{Kind: Signal, Sig: "INT", Pod: p.Instance, Workload: p.Workload})
 		}

@@ -37,6 +37,9 @@ type Config struct {
 // Workload is a Deployment, as far as its pods' lives depend on it. Durations
 // are already divided by the speed.
 type Workload struct {
+	// Foreign: nothing of ours is in its pods; nobody tells them that a run
+	// is over.
+	Foreign        bool `json:",omitempty"`
 	Name           string
 	Image          string // of its container; what a step changes
 	Replicas       int

@@ -9,21 +9,24 @@ import (
 	"zeroloss/loadgen/traffic"
 	"zeroloss/manifests"
 	"zeroloss/reports/expect"
+	"zeroloss/scenarios/spec"
 )
 
 // arms makes an arm of each that the load names, and the streams.
 func (c *compiler) arms() {
 	for i, s := range c.s.Spec.Load {
 		path := fmt.Sprintf("spec.load[%d]", i)
-		if !slices.ContainsFunc(c.p.Arms, func(a Arm) bool { return a.Name == s.Arm }) {
-			c.p.Arms = append(c.p.Arms, Arm{Name: s.Arm, Tag: s.Tag, Workloads: c.reached(s.Tag)})
-		}
+		c.arm(s)
 		if s.Tag != "" && !c.declares(s.Tag) {
 			c.problem(path+".tag", fmt.Sprintf("no workload has the tag %q: the stream would test the base version", s.Tag), "known tags: "+fmt.Sprint(c.tags()))
 		}
 		start, length := c.scaled(time.Duration(s.Start)), c.scaled(time.Duration(s.Duration))
 		if length == 0 {
 			length = c.p.Duration*time.Duration(c.p.Cycles) - start
+		}
+		if s.Workload != "" {
+			c.foreignStream(path, s, start, length)
+			continue
 		}
 		c.p.Streams = append(c.p.Streams, traffic.Stream{
 			Name: s.Name, Arm: s.Arm, Tag: s.Tag, Rate: float64(s.Rate),
@@ -32,6 +35,24 @@ func (c *compiler) arms() {
 			Start: start, Duration: length,
 			Expect: c.expected(s.Tag), Chain: c.chain(),
 		})
+	}
+}
+
+// arm makes the one that a stream belongs to, or adds what the stream reaches.
+func (c *compiler) arm(s spec.Stream) {
+	reached := c.reached(s.Tag)
+	if s.Workload != "" {
+		reached = []string{s.Workload}
+	}
+	i := slices.IndexFunc(c.p.Arms, func(a Arm) bool { return a.Name == s.Arm })
+	if i < 0 {
+		c.p.Arms = append(c.p.Arms, Arm{Name: s.Arm, Tag: s.Tag, Workloads: reached})
+		return
+	}
+	for _, name := range reached {
+		if !slices.Contains(c.p.Arms[i].Workloads, name) {
+			c.p.Arms[i].Workloads = append(c.p.Arms[i].Workloads, name)
+		}
 	}
 }
 
@@ -109,7 +130,7 @@ func (c *compiler) expectations() {
 	}
 	if has := func(r expect.Role) bool {
 		return slices.ContainsFunc(c.p.Expect, func(e expect.Expectation) bool { return e.Role == r })
-	}; has(expect.Gate) && !has(expect.Contrast) {
+	}; has(expect.Gate) && !has(expect.Contrast) && c.s.Spec.Target == nil {
 		c.warn("spec.expect", "no expectation is a contrast: a run in which nothing could have been lost would pass",
 			`add one, as {arm: base, metric: releases, is: ">= 1", role: contrast}`)
 	}
@@ -136,6 +157,7 @@ func (c *compiler) scope() expect.Scope {
 			}
 		}
 	}
+	s.Blind = c.blindArms()
 	for _, st := range c.p.Streams {
 		s.Streams[st.Name] = expect.Arm{Name: st.Arm, Due: int(st.Count())}
 		s.Due[st.Arm] += int(st.Count())
@@ -145,7 +167,7 @@ func (c *compiler) scope() expect.Scope {
 
 // hops are the edges of the chain, by roles.
 func (c *compiler) hops() []string {
-	from, out := "client", []string(nil)
+	from, out := "client", c.foreignHops()
 	for _, role := range manifests.Chain() {
 		if c.serviceOf(role) == "" {
 			break

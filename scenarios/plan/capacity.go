@@ -39,7 +39,7 @@ func (p *Plan) Capacities() []Capacity {
 	var out []Capacity
 	for _, w := range p.Workloads {
 		k := Capacity{Workload: w.Name, Rate: p.rate(w.Name), Most: w.Replicas, Fewest: p.fewest(w), Work: w.Settings.Work.Duration}
-		if k.Rate == 0 {
+		if k.Rate == 0 || w.Foreign { // what it can do, nobody tells
 			continue
 		}
 		if k.Most > 0 {

@@ -25,6 +25,9 @@ type Options struct {
 // that is wrong with them together; what is wrong with each alone, their
 // decoders have said.
 func Compile(s *spec.Scenario, m *manifests.Set, o Options) (*Plan, error) {
+	if s.Spec.Target != nil {
+		m = targetSet(s)
+	}
 	c := compiler{s: s, m: m, seed: o.Seed, speed: o.Speed}
 	if c.speed == 0 {
 		c.speed = s.Spec.Time.Speed
@@ -40,6 +43,7 @@ func Compile(s *spec.Scenario, m *manifests.Set, o Options) (*Plan, error) {
 		PushDelay: time.Duration(sp.Registry.PushDelay), PushTick: pushTick,
 	}
 	c.findings()
+	c.target()
 	c.registry()
 	c.workloads()
 	c.services()
@@ -110,6 +114,9 @@ func (c *compiler) findings() {
 }
 
 func (c *compiler) registry() {
+	if c.foreignOnly() {
+		return // nobody is there who would register
+	}
 	c.p.Registry = Registry{Workload: "nacos-server", Port: manifests.RegistryRole.Port(), Implied: true}
 	if r := c.m.Registry; r != nil {
 		c.p.Registry = Registry{Workload: r.Name, Port: manifests.RegistryRole.Port()}
@@ -131,6 +138,10 @@ func (c *compiler) workloads() {
 		c.switches(w.Name)
 		w = c.with(w, d)
 		c.hookFits(w, d)
+		if w.Role.Foreign() {
+			c.foreign(w, d)
+			continue
+		}
 		c.p.Workloads = append(c.p.Workloads, Workload{
 			Name: w.Name, Role: string(w.Role), Service: w.Service, Tag: w.Tag, Replicas: w.Replicas, Cold: d.Begins == "cold",
 			Settings: c.settings(w, d), Env: w.Env, Labels: w.Labels, File: w.File, Line: w.Line,
@@ -146,6 +157,9 @@ func (c *compiler) workloads() {
 func (c *compiler) oneServiceARole() {
 	first := map[string]Workload{}
 	for _, w := range c.p.Workloads {
+		if w.Foreign {
+			continue
+		}
 		before, ok := first[w.Role]
 		if !ok {
 			first[w.Role] = w
@@ -176,6 +190,9 @@ func (c *compiler) services() {
 // entry finds where the load goes: the gateway, or the first of the chain
 // that there is.
 func (c *compiler) entry() bool {
+	if c.foreignOnly() {
+		return c.foreignEntry()
+	}
 	for _, role := range manifests.Chain() {
 		i := slices.IndexFunc(c.m.Workloads, func(w manifests.Workload) bool { return w.Role == role })
 		if i < 0 {

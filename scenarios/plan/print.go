@@ -68,6 +68,9 @@ func (pr printer) head() {
 		pr.f(", %d cycles (%s in all)", p.Cycles, rounded(p.Duration*time.Duration(p.Cycles)))
 	}
 	pr.f(", speed %v, seed %d; CronHPA's clock starts at %s\n", p.Speed, p.Seed, p.Control.ClockStart.Format("15:04:05"))
+	if p.Registry.Workload == "" {
+		return
+	}
 	pr.f("registry pushes %s to %s after a change\n", rounded(p.PushDelay), rounded(p.PushDelay+p.PushTick))
 }
 
@@ -77,9 +80,15 @@ func (pr printer) topology() {
 	if pr.p.Registry.Implied {
 		name += " (implied)"
 	}
-	rows := []string{"workload\tversion\tpods\tgoes offline\thook\tgrace\tready when",
-		fmt.Sprintf("%s\t-\t1\t-\t-\t-\tit answers", name)}
+	rows := []string{"workload\tversion\tpods\tgoes offline\thook\tgrace\tready when"}
+	if pr.p.Registry.Workload != "" {
+		rows = append(rows, fmt.Sprintf("%s\t-\t1\t-\t-\t-\tit answers", name))
+	}
 	for i, w := range pr.p.Workloads {
+		if w.Foreign {
+			rows = append(rows, pr.foreign(w, pr.p.Control.Workloads[i]))
+			continue
+		}
 		c := pr.p.Control.Workloads[i]
 		rows = append(rows, strings.Join([]string{
 			w.Name, version(w.Tag), fmt.Sprint(w.Replicas), mode(w.Settings.Offline), pr.hook(c.PreStop), rounded(c.Grace), ready(c.Readiness),
@@ -213,6 +222,9 @@ func (pr printer) ruled(version int) string {
 }
 
 func (pr printer) load() {
+	if pr.foreignLoad() {
+		return
+	}
 	pr.f("\nload on %s", pr.p.Entry.Workload)
 	if pr.p.Entry.Service != "" {
 		pr.f(" (Service %s)", pr.p.Entry.Service)
@@ -239,6 +251,9 @@ func versions(s traffic.Stream) string {
 
 func (pr printer) arithmetic() {
 	p := pr.p
+	if len(p.Capacities()) == 0 {
+		return
+	}
 	pr.f("\narithmetic\n")
 	var rows []string
 	for _, k := range p.Capacities() {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"zeroloss/demo-services/settings"
+	"zeroloss/manifests"
 	"zeroloss/manifests/input"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/spec"
@@ -84,6 +85,10 @@ func (c *compiler) steps() {
 			c.problem(path+"."+step.Kind, fmt.Sprintf("step %s names workload %q, which is in no manifest", step.Kind, step.Workload), input.DidYouMean(step.Workload, c.m.WorkloadNames()))
 			continue
 		}
+		if w.Role == manifests.Target {
+			c.release(step.Workload)
+		}
+		c.foreignStep(path, step, w)
 		deeds = append(deeds, deed{path, step, w})
 		c.p.Steps = append(c.p.Steps, step)
 	}

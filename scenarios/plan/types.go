@@ -44,6 +44,7 @@ type Plan struct {
 	Streams   []traffic.Stream     `json:"streams"`
 	Entry     Entry                `json:"entry"` // where the load goes
 	Expect    []expect.Expectation `json:"expect"`
+	Target    *Target              `json:"target,omitempty"` // a service that is there already; nil: the plan makes its own
 
 	Repairs  []Finding `json:"repairs"`  // what was changed in a manifest, and why
 	Warnings []Finding `json:"warnings"` // what will not be as written
@@ -61,13 +62,16 @@ type Arm struct {
 // Workload is a Deployment of a demo service.
 type Workload struct {
 	Name     string `json:"name"`
-	Role     string `json:"role"`    // gateway, a, b, c
+	Role     string `json:"role"`    // gateway, a, b, c; plain, target
 	Service  string `json:"service"` // registry name
 	Tag      string `json:"tag"`
 	Replicas int    `json:"replicas"`
 	// Cold: the pods that the run begins with are as new as later ones;
 	// otherwise they have been in service for long.
-	Cold     bool              `json:"cold,omitempty"`
+	Cold bool `json:"cold,omitempty"`
+	// Foreign: it is none of ours. It tells nothing of itself, is in no
+	// registry that the run knows, and Settings are empty.
+	Foreign  bool              `json:"foreign,omitempty"`
 	Settings settings.Document `json:"settings"`      // a template: the runtime fills in who, where and events
 	Env      map[string]string `json:"env,omitempty"` // for hooks
 	Labels   map[string]string `json:"labels,omitempty"`

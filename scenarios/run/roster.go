@@ -70,7 +70,9 @@ func (r *roster) missingPods(w plan.Workload, pods []control.PodState) []string 
 		switch {
 		case !p.Running:
 			out = append(out, p.Instance.Pod+" does not run")
-		case !r.registered[p.Instance]:
+		case w.Foreign && !p.Ready:
+			out = append(out, p.Instance.Pod+" is not ready")
+		case !w.Foreign && !r.registered[p.Instance]:
 			out = append(out, p.Instance.Pod+" is not registered")
 		}
 	}

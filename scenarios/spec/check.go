@@ -49,6 +49,7 @@ func (c *checker) all() input.Problems {
 	c.governance()
 	c.set()
 	c.load()
+	c.target()
 	c.steps()
 	c.expectations()
 	return c.problems
@@ -68,7 +69,7 @@ func (c *checker) head() {
 	case strings.ContainsAny(name, "/\\ \t\n") || name[0] == '.' || name[0] == '-':
 		c.problem("metadata.name", fmt.Sprintf("name %q cannot name a directory", name), "use letters, digits and dashes")
 	}
-	if len(s.Spec.Manifests) == 0 {
+	if len(s.Spec.Manifests) == 0 && s.Spec.Target == nil && !c.bad["spec.target"] {
 		c.missing("spec", "manifests", "spec.manifests is empty", "name at least one, such as mse-demo.yaml")
 	}
 }
@@ -205,6 +206,9 @@ func (c *checker) stream(path string, s *Stream) {
 	}
 	if s.Request == (Request{}) {
 		s.Request = Request{Method: "GET", Path: "/A/a"}
+		if s.Workload != "" || c.s.Spec.Target != nil {
+			s.Request.Path = "/"
+		}
 	}
 	if s.Body != "" && s.Request.Method != "POST" && !c.bad[path+".request"] {
 		c.problem(path+".body", "a GET takes no body", "write request: POST "+s.Request.Path)
@@ -212,6 +216,7 @@ func (c *checker) stream(path string, s *Stream) {
 	if s.Connections == "" {
 		s.Connections = "keep-alive"
 	}
+	c.foreign(path, s)
 	orDefault(&s.Timeout, defaultTimeout)
 	end := time.Duration(s.Start) + time.Duration(s.Duration)
 	if c.bad["spec.time.duration"] || c.bad[path] {

@@ -53,6 +53,8 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return text(`^[0-9.]+ */ *[smh]$`, "100/s")
 	case reflect.TypeFor[Request]():
 		return text(`^((GET|POST) +)?/\S*$`, "GET /A/a")
+	case reflect.TypeFor[BaseURL]():
+		return text(`^https?://`, "http://orders.example:8080")
 	case reflect.TypeFor[After]():
 		return text(afterForm.String(), "gray.deregistered + 200ms")
 	case reflect.TypeFor[Text]():

@@ -43,7 +43,7 @@ type Metadata struct {
 
 // Spec says what is run.
 type Spec struct {
-	Manifests  []string              `yaml:"manifests" doc:"Kubernetes YAML: of the catalogue, or paths beside this file"`
+	Manifests  []string              `yaml:"manifests,omitempty" doc:"Kubernetes YAML: of the catalogue, or paths beside this file"`
 	Runtimes   Words                 `yaml:"runtimes,omitempty" doc:"where it can be run, of local and kube; all by default"`
 	Registry   Registry              `yaml:"registry,omitempty" doc:"the embedded registry"`
 	Time       Time                  `yaml:"time,omitempty"`
@@ -51,6 +51,7 @@ type Spec struct {
 	Governance []Rule                `yaml:"governance,omitempty" doc:"warm-up, tag routes, lanes: the console's rules"`
 	Set        map[string]Difference `yaml:"set,omitempty" doc:"small differences to the manifests, by workload"`
 	StandIns   map[string]string     `yaml:"standIns,omitempty" doc:"image to demo service (gateway, a, b, c, registry), for images of other names"`
+	Target     *Target               `yaml:"target,omitempty" doc:"a service that is there already, instead of manifests; run by: zeroloss attach FILE"`
 	Load       []Stream              `yaml:"load" doc:"open-loop streams of requests"`
 	Steps      []Step                `yaml:"steps,omitempty" doc:"what happens beside CronHPA"`
 	Expect     []Expectation         `yaml:"expect,omitempty" doc:"every line is one JUnit case"`
@@ -142,6 +143,11 @@ type Stream struct {
 	Spread      string            `yaml:"spread,omitempty" enum:"even" doc:"how the due times lie"`
 	Start       Duration          `yaml:"start,omitempty" doc:"after time zero"`
 	Duration    Duration          `yaml:"duration,omitempty" doc:"to the end of the run by default"`
+
+	Workload       string  `yaml:"workload,omitempty" doc:"a Deployment that is none of ours (role plain), reached through its Service"`
+	URL            BaseURL `yaml:"url,omitempty" doc:"with a target: the base URL, if it is not the target's"`
+	OK             *Answer `yaml:"ok,omitempty" doc:"what a good answer is, of a service that is none of ours; 2xx by default"`
+	InstanceHeader string  `yaml:"instanceHeader,omitempty" doc:"the header in which an answer names the pod that gave it, or its address"`
 }
 
 // Step is something that happens, at a time or after an event. Exactly one of

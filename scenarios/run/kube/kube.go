@@ -94,7 +94,7 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 		return r.interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, r.leaveCluster(where, tell)) }()
-	img, err := r.images(ctx, where, built, tell)
+	img, err := r.images(ctx, where, built, p.Registers(), tell)
 	if err != nil {
 		return r.interrupted(ctx, err)
 	}
@@ -193,7 +193,7 @@ type built struct {
 }
 
 // images brings the images to the nodes and returns the name of our own.
-func (r *cluster) images(ctx context.Context, where *reach, own <-chan built, tell func(string, ...any)) (string, error) {
+func (r *cluster) images(ctx context.Context, where *reach, own <-chan built, registers bool, tell func(string, ...any)) (string, error) {
 	if where.kind == nil {
 		if r.o.Image == "" {
 			return "", fmt.Errorf("%w: nothing can be loaded into the nodes of context %q\n  put the image where they can pull it: zeroloss image --push REF; then run with --image REF", run.ErrEnvironment, r.o.Context)
@@ -202,7 +202,7 @@ func (r *cluster) images(ctx context.Context, where *reach, own <-chan built, te
 	}
 	tell("loading images into the nodes")
 	reg := cmp.Or(r.o.RegistryImage, RegistryImage)
-	if archive, ok := fromEngine(ctx, reg); ok {
+	if archive, ok := fromEngine(ctx, reg); ok && registers {
 		if err := where.kind.load(ctx, reg, archive); err != nil {
 			return "", err
 		}

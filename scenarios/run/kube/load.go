@@ -21,6 +21,7 @@ type load struct {
 	plan   *plan.Plan
 	shards []*shard
 	target func() (string, error)
+	urls   map[string]string // of Services that streams name
 
 	mu   sync.Mutex
 	last map[uint64]collect.State // by shard
@@ -65,6 +66,10 @@ func (l *load) start(ctx context.Context, s *shard, zero time.Time) error {
 	if err != nil {
 		return err
 	}
+	streams, err := directed(l.plan.Streams, l.urls)
+	if err != nil {
+		return err
+	}
 	at := record.At(zero)
 	if clock := l.shards[0].clock; clock.Significant() {
 		at += clock.Ahead
@@ -72,7 +77,7 @@ func (l *load) start(ctx context.Context, s *shard, zero time.Time) error {
 	ctx, stop := context.WithTimeout(ctx, silence)
 	defer stop()
 	return s.client.Load(ctx, loadgen.Job{
-		Schema: loadgen.JobSchema, Target: target, Zero: at, Streams: l.plan.Streams, Shard: s.Shard, Ahead: s.ahead(),
+		Schema: loadgen.JobSchema, Target: target, Zero: at, Streams: streams, Shard: s.Shard, Ahead: s.ahead(),
 		Instance: record.Instance{Pod: s.name(), Incarnation: 1},
 	})
 }

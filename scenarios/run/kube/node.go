@@ -18,6 +18,7 @@ import (
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/collect"
 	"zeroloss/loadgen/record"
+	"zeroloss/loadgen/traffic"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
@@ -315,7 +316,7 @@ func (n *node) seeEvent(u *unstructured.Unstructured) {
 // oldest pod where it has none.
 func (n *node) entry() (string, error) {
 	n.up.Store(true)
-	if n.stage.target != "" {
+	if n.stage.target != "" || !slices.ContainsFunc(n.stage.p.Streams, func(s traffic.Stream) bool { return !s.Foreign() }) {
 		return n.stage.target, nil
 	}
 	n.mu.Lock()

@@ -82,8 +82,17 @@ type Rendered struct {
 // Objects lists all in the order of application.
 func (r *Rendered) Objects() []Object {
 	out := append([]Object{r.Namespace}, r.Services...)
-	out = append(out, r.Others...)
-	return append(append(out, r.Registry, r.Load), r.Workloads...)
+	out = append(append(out, r.Others...), r.base()...)
+	return append(out, r.Workloads...)
+}
+
+// base is what is there before the demo services: the registry, if anybody
+// registers, and the load pod.
+func (r *Rendered) base() []Object {
+	if r.Registry == nil {
+		return []Object{r.Load}
+	}
+	return []Object{r.Registry, r.Load}
 }
 
 // ErrSpeed refuses a plan whose clock is not the cluster's.
@@ -213,6 +222,9 @@ func (r *renderer) deployment(obj Object) error {
 	}
 	r.own(obj)
 	r.out.Workloads = append(r.out.Workloads, obj)
+	if w := &r.p.Workloads[i]; w.Foreign {
+		return r.plain(obj, w)
+	}
 	return r.workload(obj, &r.p.Workloads[i])
 }
 
@@ -222,12 +234,17 @@ func (r *renderer) complete() error {
 		"apiVersion": "v1", "kind": "Namespace",
 		"metadata": map[string]any{"name": r.o.Namespace(), "labels": r.labels()},
 	}
-	if r.out.Registry == nil {
-		r.addRegistry()
+	if r.p.Registers() {
+		if r.out.Registry == nil {
+			r.addRegistry()
+		}
+		r.exposeRegistry()
 	}
-	r.exposeRegistry()
 	if err := r.addLoad(); err != nil {
 		return err
+	}
+	if r.p.Target != nil {
+		return nil // its workload is there already
 	}
 	order := map[string]int{}
 	for i, w := range r.p.Workloads {

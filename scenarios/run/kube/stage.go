@@ -35,7 +35,8 @@ type stage struct {
 	cordoned  atomic.Bool // it is, or may be
 
 	rendered *Rendered
-	target   string // base URL of the entry; "": a pod's address, once there is one
+	urls     map[string]string // of Services that streams go to by themselves
+	target   string            // base URL of the entry; "": a pod's address, once there is one
 }
 
 // prepare applies all but the demo services, and waits until it is ready.
@@ -68,8 +69,8 @@ func (s *stage) prepare(ctx context.Context) error {
 	if s.rendered, err = Render(s.p, s.o.Manifests, o); err != nil {
 		return err
 	}
-	s.target = entryURL(s.p, address)
-	for _, x := range append(slices.Clone(s.rendered.Others), s.rendered.Registry, s.rendered.Load) {
+	s.target, s.urls = entryURL(s.p, address), serviceURLs(s.p, address)
+	for _, x := range append(slices.Clone(s.rendered.Others), s.rendered.base()...) {
 		if err := s.applyPatiently(ctx, x); err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ func (s *stage) prepare(ctx context.Context) error {
 	if err := s.tellRepairs(); err != nil {
 		return err
 	}
-	s.tell("waiting for the registry and the load pod in namespace %s", s.namespace)
+	s.tell("waiting for the load pod, and the registry if there is one, in namespace %s", s.namespace)
 	return s.await(ctx)
 }
 
@@ -175,7 +176,7 @@ func pauseFor(ctx context.Context, d time.Duration) error {
 func (s *stage) await(ctx context.Context) error {
 	w := waiting{began: time.Now(), running: map[string]time.Time{}}
 	_, want := podsOf(s.rendered.Load)
-	want++ // the registry's
+	want += len(s.rendered.base()) - 1 // the registry, if anybody registers
 	for {
 		all, err := s.api.in(pods, s.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
@@ -284,7 +285,7 @@ func (s *stage) play(ctx context.Context) error {
 	failed := make(chan error, 1)
 	c := newCopiers(s.o.Dir, shards)
 	n := &node{stage: s, client: shards[0].client, failed: failed, over: over, offered: map[string]map[string]bool{}}
-	l := &load{plan: s.p, shards: shards, target: n.entry}
+	l := &load{plan: s.p, shards: shards, target: n.entry, urls: s.urls}
 	err = run.DirectOn(ctx, s.p, run.Terms{Plane: plane, Up: upFor, Lead: lead}, func(in run.Inbox) (run.Cast, error) {
 		if err := s.tellClocks(shards); err != nil {
 			return run.Cast{}, err

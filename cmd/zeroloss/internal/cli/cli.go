@@ -127,6 +127,6 @@ func unknownVerb(root *cobra.Command, args []string) error {
 var verbs = []func(Env) *cobra.Command{
 	newRun, newPlan, newValidate, newList, newSchema,
 	newReport, newJudge, newReplay,
-	newRegistry, newService, newLoad, newCollect,
+	newRegistry, newService, newLoad, newCollect, newPlainServer,
 	newImage, newRender, newClean, newVersion,
 }

@@ -1,0 +1,72 @@
+package kube
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+
+	"zeroloss/loadgen/traffic"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+)
+
+// plain makes a Deployment of a service that is none of ours one of this run:
+// as it is written, but for its image, which is the plain server's, and for
+// what refers to things that the run's namespace has not.
+func (r *renderer) plain(obj Object, w *plan.Workload) error {
+	spec := obj.make("spec")
+	if n, ok := number(spec["replicas"]); w.Replicas != n && (ok || w.Replicas != 1) {
+		r.repair(obj, "replicas %d, as the scenario has it", w.Replicas)
+	}
+	spec["replicas"] = w.Replicas
+	r.selector(obj)
+	template := spec.make("template")
+	labels := r.labels()
+	labels[workloadLabel] = w.Name
+	template.make("metadata").merge("labels", labels)
+	pod := template.make("spec")
+	c, err := r.container(obj, pod)
+	if err != nil {
+		return err
+	}
+	r.foreign(obj, pod)
+	r.repair(obj, "image %s: %s, which has the plain server in it", cmp.Or(c.text("image"), "(none)"), r.o.Image)
+	c["image"], c["imagePullPolicy"] = r.o.Image, "IfNotPresent"
+	delete(c, "command")
+	args, _ := c["args"].([]any) // none is as good
+	c["args"] = append([]any{"plain-server"}, args...)
+	i := slices.IndexFunc(r.p.Control.Workloads, func(x control.Workload) bool { return x.Name == w.Name })
+	if i >= 0 {
+		r.life(obj, pod, c, r.p.Control.Workloads[i])
+	}
+	return nil
+}
+
+// serviceURLs are those of the plan's Services that have an address, by name.
+func serviceURLs(p *plan.Plan, address map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, s := range p.Services {
+		if ip := known(address[s.Name]); ip != "" && out[s.Name] == "" {
+			out[s.Name] = "http://" + net.JoinHostPort(ip, strconv.Itoa(s.Port))
+		}
+	}
+	return out
+}
+
+// directed is streams with the URLs of the Services that they name.
+func directed(streams []traffic.Stream, urls map[string]string) ([]traffic.Stream, error) {
+	out := slices.Clone(streams)
+	for i, s := range out {
+		if s.Service == "" || s.Target != "" {
+			continue
+		}
+		if urls[s.Service] == "" {
+			return nil, fmt.Errorf("%w: Service %q of stream %q has no address of its own", run.ErrEnvironment, s.Service, s.Name)
+		}
+		out[i].Target = urls[s.Service]
+	}
+	return out, nil
+}
