@@ -62,8 +62,9 @@ type SummaryArm struct {
 	Masked             *int                  `json:"masked"` // null: not measured
 	Releases           int                   `json:"releases"`
 	PredictedLost      [2]int                `json:"predictedLost"`
-	ByClass            map[record.Class]int  `json:"byClass"`       // root cause at the failing hop
-	ByClientClass      map[record.Class]int  `json:"byClientClass"` // what the client saw
+	Unpredicted        bool                  `json:"unpredicted,omitempty"` // predictedLost says nothing
+	ByClass            map[record.Class]int  `json:"byClass"`               // root cause at the failing hop
+	ByClientClass      map[record.Class]int  `json:"byClientClass"`         // what the client saw
 	ByHop              map[string]int        `json:"byHop"`
 	ByWindow           map[ledger.Window]int `json:"byWindow"`
 	MaskedByHop        map[string]int        `json:"maskedByHop"`
@@ -188,6 +189,7 @@ func summarizeArm(l *ledger.Ledger, a ledger.Arm) SummaryArm {
 	out := SummaryArm{
 		Due: a.Due, Unsent: a.Unsent, Sent: a.Sent, OK: a.OK, Lost: a.Lost, Masked: a.Masked, Releases: a.Releases,
 		PredictedLost: [2]int{a.PredictedLow, a.PredictedHigh},
+		Unpredicted:   a.Unpredicted,
 		ByClass:       orNone(a.ByClass), ByClientClass: orNone(a.ByClientClass), ByHop: orNone(a.ByHop),
 		ByWindow: orNone(a.ByWindow), MaskedByHop: orNone(a.MaskedByHop), Received: orNone(a.Received),
 		Unexplained: a.Unexplained, LossUpper95: significant(a.LossUpper95), ReleaseLossUpper95: significant(a.ReleaseLossUpper95),

@@ -141,7 +141,12 @@ func armRows(l *ledger.Ledger) []row {
 	add("ok", number(func(a ledger.Arm) int { return a.OK }))
 	add("lost", number(func(a ledger.Arm) int { return a.Lost }))
 	rows = append(rows, breakdown(l)...)
-	add("predicted", func(a ledger.Arm) string { return predicted(a.PredictedLow, a.PredictedHigh) })
+	add("predicted", func(a ledger.Arm) string {
+		if a.Unpredicted {
+			return "not predicted"
+		}
+		return predicted(a.PredictedLow, a.PredictedHigh)
+	})
 	add("unexplained", number(func(a ledger.Arm) int { return a.Unexplained }))
 	add("masked", func(a ledger.Arm) string { return maskedText(a.Masked) })
 	add("releases", number(func(a ledger.Arm) int { return a.Releases }))

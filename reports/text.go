@@ -127,7 +127,7 @@ func (p *printer) losses(l *ledger.Ledger) {
 		p.line("  and %s, in the page", counted(n, "more burst"))
 	}
 	for _, a := range l.Arms {
-		if a.Releases > 0 && a.PredictionWhy != "" {
+		if a.Releases > 0 && a.PredictionWhy != "" && !a.Unpredicted {
 			p.line("  %s predicted %s: %s", a.Name, predicted(a.PredictedLow, a.PredictedHigh), a.PredictionWhy)
 		}
 	}

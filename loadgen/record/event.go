@@ -93,6 +93,9 @@ const (
 	Evicted         Kind = "evicted"          // its eviction was accepted; N = how often a budget had refused, Text = over how long
 	EvictionRefused Kind = "eviction-refused" // by a budget, for the Nth time; Text = its words
 	NodeDrained     Kind = "node-drained"     // Peer = node, which carries no pod of the run any more; N = evicted
+	// What a cluster tells of a workload that is none of ours.
+	PodAddress  Kind = "pod-address"  // Text = its IP
+	RolloutSeen Kind = "rollout-seen" // Workload: its template has changed, whoever did it
 )
 
 // What the registry and the run tell.

@@ -71,7 +71,7 @@ func lossFinding(l *ledger.Ledger) string {
 		if a.Sent == 0 {
 			return face.Headline(l)
 		}
-		parts = append(parts, fmt.Sprintf("%s lost %s, predicted %s", a.Name, face.Int(a.Lost), face.Predicted(a)))
+		parts = append(parts, fmt.Sprintf("%s lost %s, %s", a.Name, face.Int(a.Lost), face.Prediction(a)))
 	}
 	if len(parts) == 0 {
 		return face.Headline(l)

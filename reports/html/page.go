@@ -165,13 +165,13 @@ func cards(r *reports.Report) []card {
 
 func cardDetail(a ledger.Arm) string {
 	if a.Lost == 0 {
-		return "predicted " + face.Predicted(a)
+		return face.Prediction(a)
 	}
 	explained := "all explained"
 	if a.Unexplained > 0 {
 		explained = face.Int(a.Unexplained) + " unexplained"
 	}
-	return "predicted " + face.Predicted(a) + " · " + explained
+	return face.Prediction(a) + " · " + explained
 }
 
 func thinned(all []series) string {

@@ -165,7 +165,7 @@ func releaseRows(l *ledger.Ledger) []releaseRow {
 			Name: face.ShortPod(r.Instance), Why: why, Arms: join(r.Arms), At: face.At(r.At),
 			Offline: after(r.Offline), Deregistered: after(r.Deregistered), Heard: after(r.LastHeard), Closed: after(r.ListenerClosed), Exit: after(r.Exited),
 			Stale: face.Ms(r.StaleRoute), Lost: face.Int(r.Lost),
-			Predicted: face.Predicted(ledger.Arm{PredictedLow: r.PredictedLow, PredictedHigh: r.PredictedHigh}),
+			Predicted: face.Predicted(ledger.Arm{PredictedLow: r.PredictedLow, PredictedHigh: r.PredictedHigh, Unpredicted: r.Unpredicted}),
 		})
 	}
 	return out

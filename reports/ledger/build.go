@@ -96,6 +96,7 @@ func newBooks(in Input) *books {
 		if i := slices.IndexFunc(b.arms, func(a *armBook) bool { return a.Name == s.Arm }); i >= 0 {
 			sb.arm = b.arms[i]
 			sb.arm.blind = sb.arm.blind || len(s.Chain) == 0
+			sb.arm.Unpredicted = sb.arm.Unpredicted || s.Foreign()
 		}
 		b.streams[s.Name] = sb
 		b.order = append(b.order, sb)
@@ -108,6 +109,9 @@ func newBooks(in Input) *books {
 func (b *books) entryRole(s traffic.Stream) string {
 	if len(s.Chain) > 0 {
 		return b.role(s.Chain[0])
+	}
+	if s.Foreign() {
+		return b.role(s.Workload)
 	}
 	for _, w := range b.p.Workloads {
 		if w.Name == b.p.Entry.Workload {
@@ -129,6 +133,9 @@ func (b *books) enter(r *record.Request) {
 	if s == nil {
 		b.unknown[r.Stream]++
 		return
+	}
+	if s.spec.Foreign() {
+		r = b.named(r)
 	}
 	s.seqs.add(r.Seq)
 	s.Due++

@@ -133,7 +133,7 @@ func (b *books) release(r *release) Release {
 		At: b.offset(r.begin), Planned: r.planned, Why: r.why,
 		Offline: b.ptr(r.offline), Deregistered: b.ptr(r.dereg), LastHeard: b.ptr(r.lastHeard()),
 		ListenerClosed: b.ptr(r.closed), Exited: b.ptr(r.exited), LastAttempt: b.ptr(r.lastAttempt),
-		LostByArm: r.lost,
+		LostByArm: r.lost, Unpredicted: r.foreign,
 	}
 	if r.dereg != 0 && r.lastAttempt > r.dereg {
 		out.StaleRoute = r.lastAttempt.Sub(r.dereg)

@@ -112,7 +112,11 @@ func (b *books) neverUp() []string {
 	var out []string
 	for _, l := range b.w.order {
 		started := l.since(record.ContainerStart, record.Starting)
-		if !l.known || started == 0 || l.when[record.Registered] != 0 {
+		there := l.when[record.Registered]
+		if l.foreign {
+			there = l.when[record.PodReady]
+		}
+		if !l.known || started == 0 || there != 0 {
 			continue
 		}
 		until := b.w.end

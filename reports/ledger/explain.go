@@ -46,9 +46,13 @@ func (b *books) explain(f fault) explanation {
 		x.why = head + ": a failure of no known class is never explained"
 		return x
 	}
-	for _, try := range []func(fault, *life) (explanation, bool){
+	tries := []func(fault, *life) (explanation, bool){
 		b.bySilence, b.byRelease, b.byCaller, b.byStart, b.byLoad, b.byStall,
-	} {
+	}
+	if f.foreign != "" {
+		tries = []func(fault, *life) (explanation, bool){b.byLoad, b.byGoing, b.byComing, b.byStall}
+	}
+	for _, try := range tries {
 		if got, ok := try(f, callee); ok {
 			x.window, x.release, x.unsure = got.window, got.release, got.unsure
 			x.why = head + ": " + got.why

@@ -14,6 +14,8 @@ type fault struct {
 	caller, callee record.Instance
 	service        string        // registry name of the callee's service
 	wanted         string        // version that was wanted there
+	foreign        string        // workload that is none of ours, and was called; "" is the chain
+	status         int           // of the client's answer; 0: none
 	at             record.Micros // when the callee was addressed (last)
 	taken          record.Micros // when it first was, if that delivery was cut and sent again; else 0
 	done           record.Micros // when the client gave up or had its answer
@@ -26,6 +28,9 @@ func (f fault) hop() string { return f.from + "->" + f.to }
 // ok when its answer is 2xx, complete, from the version that was wanted at
 // each hop, with the trail and the body that are due.
 func (b *books) examine(s *streamBook, r *record.Request) (fault, bool) {
+	if s.spec.Foreign() {
+		return b.examineForeign(s, r)
+	}
 	client := r.Class
 	if client == "" && (r.Status < 200 || r.Status > 299) {
 		client = record.ClassifyStatus(r.Status)

@@ -41,6 +41,9 @@ type prediction struct {
 // predict computes r's loss of one arm.
 func (b *books) predict(r *release, arm int) prediction {
 	var p prediction
+	if r.foreign {
+		return p // who calls it, and when they hear, cannot be seen
+	}
 	tx := r.gone()
 	if tx == 0 {
 		return p // it never stopped to serve
@@ -223,6 +226,9 @@ func (p prediction) bounds() (low, high int) {
 
 // why is the arithmetic, in words.
 func (p prediction) why(r *release) string {
+	if r.foreign {
+		return r.instance.String() + ": not predicted, as its callers cannot be seen"
+	}
 	if len(p.terms) == 0 {
 		if r.gone() == 0 {
 			return r.instance.String() + ": it never stopped to serve"

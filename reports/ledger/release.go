@@ -135,6 +135,8 @@ func (w *world) whyDeleted(p *plan.Plan, workload string, at record.Micros) stri
 			continue
 		}
 		switch {
+		case e.Kind == record.RolloutSeen:
+			why = rollout
 		case e.Kind == record.Scaled:
 			why = scaleIn
 		case e.Kind == record.Step && slices.ContainsFunc(p.Steps, func(s plan.Step) bool {

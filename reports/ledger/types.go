@@ -82,6 +82,7 @@ type Arm struct {
 	MaskedByHop                 map[string]int
 	Releases                    int
 	PredictedLow, PredictedHigh int
+	Unpredicted                 bool   // nothing can be predicted: its callees are none of ours
 	PredictionWhy               string // the arithmetic, in words
 	ByClass, ByClientClass      map[record.Class]int
 	ByHop                       map[string]int // "client->gateway", "a->b"
@@ -125,6 +126,7 @@ type Release struct {
 	Lost                                                     int
 	LostByArm                                                map[string]int
 	PredictedLow, PredictedHigh                              int
+	Unpredicted                                              bool    // as Arm's
 	Rate                                                     float64 // its own, requests a second, before it went
 }
 

@@ -18,7 +18,8 @@ type world struct {
 	lives     map[record.Instance]*life
 	order     []*life // by first appearance
 	byAddr    map[string][]*life
-	releases  []*release // by time
+	byName    map[string][]*life // by pod, and by a foreign pod's IP
+	releases  []*release         // by time
 	pushes    []record.Event
 	events    []record.Event
 	unsentAt  []record.Micros // due times
@@ -31,6 +32,7 @@ type world struct {
 type life struct {
 	instance               record.Instance
 	workload, service, tag string
+	foreign                bool                          // nothing of ours is in it
 	known                  bool                          // its workload is one of the plan's
 	own                    bool                          // it told events of itself
 	first, last            record.Micros                 // of all its events
@@ -58,7 +60,7 @@ type view struct {
 func newWorld(in Input) *world {
 	w := &world{
 		zero: in.Zero, end: in.End, lives: map[record.Instance]*life{},
-		byAddr: map[string][]*life{}, events: in.Events, workloads: in.Plan.Workloads,
+		byAddr: map[string][]*life{}, byName: map[string][]*life{}, events: in.Events, workloads: in.Plan.Workloads,
 	}
 	for _, e := range in.Events {
 		w.see(e)
@@ -112,6 +114,8 @@ func (w *world) see(e record.Event) {
 	}
 	l.note(e)
 	switch e.Kind {
+	case record.PodAddress:
+		w.byName[e.Text] = append(w.byName[e.Text], l)
 	case record.ListSeen:
 		l.lists = append(l.lists, newView(e))
 	case record.MarkSet:
@@ -185,6 +189,7 @@ func (w *world) life(i record.Instance) *life {
 	if l == nil {
 		l = &life{instance: i, when: map[record.Kind]record.Micros{}}
 		w.lives[i] = l
+		w.byName[i.Pod] = append(w.byName[i.Pod], l)
 		w.order = append(w.order, l)
 		if w.indexed {
 			w.place(l) // an answer names it, no event does
@@ -209,7 +214,7 @@ func (w *world) place(l *life) {
 	}
 	if best >= 0 {
 		wl := w.workloads[best]
-		l.known, l.workload, l.service, l.tag = true, wl.Name, wl.Service, wl.Tag
+		l.known, l.workload, l.service, l.tag, l.foreign = true, wl.Name, wl.Service, wl.Tag, wl.Foreign
 	}
 }
 
@@ -284,6 +289,10 @@ func (l *life) since(kinds ...record.Kind) record.Micros {
 
 // up reports whether l was registered at t.
 func (l *life) up(t record.Micros) bool {
+	if l.foreign { // who registers nowhere serves while it is ready
+		in, out := l.when[record.PodReady], l.since(record.PodDeleted, record.ContainerExit, record.KillSent)
+		return in != 0 && in <= t && (out == 0 || t < out)
+	}
 	in, out := l.when[record.Registered], l.since(record.Deregistered, record.Changed, record.ContainerExit, record.KillSent)
 	return in != 0 && in <= t && (out == 0 || t < out)
 }

@@ -298,7 +298,9 @@ func (c *Cluster) exit(p *sighted, e Event) {
 		c.tell(p, record.KillSent, "by the kubelet, as its exit code says", 0)
 	}
 	c.toggle(p, &p.Ready, false, record.PodReady, record.PodNotReady)
-	c.toggle(p, &p.endpoint, false, record.EndpointAdded, record.EndpointRemoved)
+	if w := c.workload(p.Workload); w == nil || !w.Foreign { // of those it has to be seen
+		c.toggle(p, &p.endpoint, false, record.EndpointAdded, record.EndpointRemoved)
+	}
 	c.tell(p, record.ContainerExit, e.Err, int64(e.N))
 }
 

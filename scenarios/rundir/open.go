@@ -300,7 +300,7 @@ func (r *Run) readLandmarks() {
 
 // ours reports whether workload's instances write events.
 func (r *Run) ours(workload string) bool {
-	return slices.ContainsFunc(r.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload })
+	return slices.ContainsFunc(r.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload && !w.Foreign })
 }
 
 // killed reports whether the harness told why i was killed: its stream has no

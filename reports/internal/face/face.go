@@ -132,8 +132,19 @@ func counts[K ~string](m map[K]int) string {
 // Arrow writes a hop's "a->b" as "a → b".
 func Arrow(s string) string { return strings.ReplaceAll(s, "->", " → ") }
 
+// Prediction is Predicted in a sentence: "predicted 23–31".
+func Prediction(a ledger.Arm) string {
+	if a.Unpredicted {
+		return Predicted(a)
+	}
+	return "predicted " + Predicted(a)
+}
+
 // Predicted is the arm's predicted loss: "0", "23–31".
 func Predicted(a ledger.Arm) string {
+	if a.Unpredicted {
+		return "not predicted"
+	}
 	if a.PredictedLow == a.PredictedHigh {
 		return Int(a.PredictedLow)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"zeroloss/loadgen/record"
 	"zeroloss/loadgen/traffic"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
@@ -69,4 +70,22 @@ func directed(streams []traffic.Stream, urls map[string]string) ([]traffic.Strea
 		out[i].Target = urls[s.Service]
 	}
 	return out, nil
+}
+
+// address tells, once, where a pod that is none of ours stands: an answer may
+// name it so.
+func (n *node) address(p *podView) []control.Event {
+	name, ip := p.Metadata.Name, p.Status.PodIP
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if ip == "" || n.placed[name] || !n.foreign(p.Metadata.Labels[workloadLabel]) {
+		return nil
+	}
+	n.placed[name] = true
+	return []control.Event{{Kind: control.Remark, Pod: p.instance(), Note: record.PodAddress, Err: ip}}
+}
+
+// foreign reports whether a workload of the plan is none of ours.
+func (n *node) foreign(workload string) bool {
+	return slices.ContainsFunc(n.stage.p.Workloads, func(w plan.Workload) bool { return w.Name == workload && w.Foreign })
 }

@@ -37,6 +37,7 @@ type node struct {
 	mu       sync.Mutex
 	offered  map[string]map[string]bool // pods by EndpointSlice
 	unplaced map[string]time.Time       // since when no node takes a pod
+	placed   map[string]bool            // foreign pods whose address was told
 	counted  map[string]int             // Kubernetes Events seen, by name
 	entryIP  string                     // of the oldest pod of the entry that is ready
 	current  map[string]record.Instance // by pod
@@ -164,6 +165,7 @@ func (n *node) fail(err error) {
 
 // watch tells the plane of the cluster until the run is over.
 func (n *node) watch() {
+	n.placed = map[string]bool{}
 	n.unplaced, n.counted, n.current = map[string]time.Time{}, map[string]int{}, map[string]record.Instance{}
 	n.follow(pods, n.seePod, n.losePod)
 	n.follow(slices1, n.seeSlice, n.loseSlice)
@@ -194,7 +196,7 @@ func (n *node) seePod(u *unstructured.Unstructured) {
 		n.entryIP = p.Status.PodIP
 	}
 	n.mu.Unlock()
-	for _, e := range p.sightings() {
+	for _, e := range append(p.sightings(), n.address(&p)...) {
 		n.inbox.Event(e)
 	}
 	if why := p.trouble(n.patience(&p)); why != "" && !n.up.Load() {
