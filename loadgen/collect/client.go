@@ -14,6 +14,7 @@ import (
 
 	"zeroloss/loadgen"
 	"zeroloss/loadgen/record"
+	"zeroloss/loadgen/traffic"
 )
 
 // Client is the harness's side of a load pod.
@@ -71,6 +72,18 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 // State asks how it goes.
 func (c *Client) State(ctx context.Context) (s State, err error) {
 	return s, c.call(ctx, http.MethodGet, "/state", nil, &s)
+}
+
+// Probe has one request of s sent; its error says why the answer is no good one.
+func (c *Client) Probe(ctx context.Context, s traffic.Stream) error {
+	var p Probed
+	if err := c.call(ctx, http.MethodPost, "/probe", s, &p); err != nil {
+		return err
+	}
+	if p.Err != "" {
+		return errors.New(p.Err)
+	}
+	return nil
 }
 
 // Load hands over the job, which begins at once.

@@ -25,6 +25,7 @@ import (
 
 	"zeroloss/loadgen"
 	"zeroloss/loadgen/record"
+	"zeroloss/loadgen/traffic"
 )
 
 // Ports of a load pod.
@@ -60,6 +61,18 @@ type Saying struct {
 type Times struct {
 	T2 record.Micros `json:"t2"` // the question's arrival
 	T3 record.Micros `json:"t3"` // the answer's sending
+}
+
+// Probed is what POST /probe of a stream answers.
+type Probed struct {
+	Err string `json:"err,omitempty"` // why the answer was not a good one
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // LoadName is the name of the generator's own lines among the events.
@@ -133,6 +146,14 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 			err = s.load(ctx, job)
 		}
 		reply(w, err)
+	})
+	mux.HandleFunc("POST /probe", func(w http.ResponseWriter, r *http.Request) {
+		var s traffic.Stream
+		err := json.NewDecoder(r.Body).Decode(&s)
+		if err == nil {
+			err = loadgen.Probe(r.Context(), s)
+		}
+		answer(w, Probed{Err: errorText(err)})
 	})
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) { s.stopLoad(); reply(w, nil) })
 	mux.HandleFunc("POST /say", func(w http.ResponseWriter, r *http.Request) {

@@ -32,6 +32,10 @@ type Nacos struct {
 	Namespace string `json:"namespace,omitempty"`
 }
 
+// Back is the N of a step that scales a target to as many replicas as it had,
+// which is not known before the run has found it.
+const Back = -1
+
 // Writes lists what a plan does to its target, in words; none, if it only
 // looks.
 func (p *Plan) Writes() []string {
@@ -41,7 +45,9 @@ func (p *Plan) Writes() []string {
 	var out []string
 	for _, s := range p.Steps {
 		what := s.Kind
-		if s.Kind == "scale" {
+		if s.Kind == "scale" && s.N == Back {
+			what = "scale back"
+		} else if s.Kind == "scale" {
 			what = fmt.Sprintf("scale to %d replicas", s.N)
 		}
 		out = append(out, what)

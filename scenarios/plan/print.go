@@ -195,6 +195,9 @@ func (pr printer) timeline() {
 func (pr printer) step(s Step) string {
 	switch s.Kind {
 	case "scale":
+		if s.N == Back {
+			return s.Name
+		}
 		return fmt.Sprintf("%s to %d", s.Name, s.N)
 	case "rule":
 		return s.Name + ", " + pr.ruled(s.N)

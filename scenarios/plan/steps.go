@@ -75,6 +75,8 @@ func (c *compiler) steps() {
 		step.Kind, step.Workload = st.Verb()
 		if step.Kind == "kill" {
 			step.N = number(st.Pods, 1)
+		} else if st.Back {
+			step.N = Back
 		}
 		if step.Name == "" {
 			step.Name = step.Kind + " " + step.Workload
@@ -84,6 +86,9 @@ func (c *compiler) steps() {
 		if !ok {
 			c.problem(path+"."+step.Kind, fmt.Sprintf("step %s names workload %q, which is in no manifest", step.Kind, step.Workload), input.DidYouMean(step.Workload, c.m.WorkloadNames()))
 			continue
+		}
+		if step.N == Back && w.Role != manifests.Target {
+			step.N = c.with(w, c.s.Spec.Set[w.Name]).Replicas
 		}
 		if w.Role == manifests.Target {
 			c.release(step.Workload)

@@ -85,7 +85,9 @@ func (c *checker) verb(path string, st *Step) {
 // belongs holds the fields beside a verb against it.
 func (c *checker) belongs(path string, st *Step) {
 	switch {
-	case st.Scale != "" && st.To == nil:
+	case st.Back && (st.Scale == "" || st.To != nil):
+		c.problem(path+".back", "back belongs to scale, instead of to", "as {scale: orders, back: true}")
+	case st.Scale != "" && st.To == nil && !st.Back:
 		c.problem(path+".scale", "scale does not say to how many", "add to: 1")
 	case st.Scale == "" && st.To != nil:
 		c.problem(path+".to", "to belongs to scale", "")

@@ -159,6 +159,7 @@ type Step struct {
 
 	Scale   string `yaml:"scale,omitempty" doc:"a workload; to says how many"`
 	To      *int   `yaml:"to,omitempty" doc:"replicas"`
+	Back    bool   `yaml:"back,omitempty" doc:"instead of to: as many as there were in the beginning"`
 	Restart string `yaml:"restart,omitempty" doc:"a workload: rollout restart"`
 	Image   string `yaml:"image,omitempty" doc:"a workload: its pods get another image, by its strategy; ref says which"`
 	Ref     string `yaml:"ref,omitempty" doc:"the image, as example.com/spring-cloud-b:2"`

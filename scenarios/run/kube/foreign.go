@@ -82,6 +82,7 @@ func (n *node) address(p *podView) []control.Event {
 		return nil
 	}
 	n.placed[name] = true
+	n.byIP[ip] = p.instance()
 	return []control.Event{{Kind: control.Remark, Pod: p.instance(), Note: record.PodAddress, Err: ip}}
 }
 

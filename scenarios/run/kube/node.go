@@ -29,6 +29,7 @@ type node struct {
 	stage  *stage
 	client *collect.Client
 	inbox  run.Inbox
+	theirs *theirs // what a run attaches to; nil: all pods are the run's own
 	failed chan<- error
 	over   context.Context // ends with the run
 	busy   sync.WaitGroup
@@ -37,6 +38,7 @@ type node struct {
 	mu       sync.Mutex
 	offered  map[string]map[string]bool // pods by EndpointSlice
 	unplaced map[string]time.Time       // since when no node takes a pod
+	byIP     map[string]record.Instance // foreign pods, by address
 	placed   map[string]bool            // foreign pods whose address was told
 	counted  map[string]int             // Kubernetes Events seen, by name
 	entryIP  string                     // of the oldest pod of the entry that is ready
@@ -71,6 +73,12 @@ func (n *node) Do(ctx context.Context, a control.Action, done func(control.Event
 
 func (n *node) do(ctx context.Context, a control.Action) error {
 	s := n.stage
+	if n.theirs != nil {
+		if a.Kind == control.Apply {
+			return nil // it is there already
+		}
+		n.theirs.order(a)
+	}
 	switch a.Kind {
 	case control.Apply:
 		i := slices.IndexFunc(s.rendered.Workloads, func(o Object) bool { return o.at("metadata").text("name") == a.Workload })
@@ -80,9 +88,9 @@ func (n *node) do(ctx context.Context, a control.Action) error {
 		_, err := s.api.apply(ctx, s.rendered.Workloads[i])
 		return err
 	case control.Scale:
-		return s.api.scale(ctx, s.namespace, a.Workload, a.N)
+		return s.api.scale(ctx, n.where(), a.Workload, a.N)
 	case control.Rollout:
-		return s.api.restart(ctx, s.namespace, a.Workload, time.Now())
+		return s.api.restart(ctx, n.where(), a.Workload, time.Now())
 	case control.Reimage:
 		return s.api.reimage(ctx, s.namespace, a.Workload, a.Image)
 	case control.Hold:
@@ -165,7 +173,7 @@ func (n *node) fail(err error) {
 
 // watch tells the plane of the cluster until the run is over.
 func (n *node) watch() {
-	n.placed = map[string]bool{}
+	n.placed, n.byIP = map[string]bool{}, map[string]record.Instance{}
 	n.unplaced, n.counted, n.current = map[string]time.Time{}, map[string]int{}, map[string]record.Instance{}
 	n.follow(pods, n.seePod, n.losePod)
 	n.follow(slices1, n.seeSlice, n.loseSlice)
@@ -174,7 +182,7 @@ func (n *node) watch() {
 
 func (n *node) follow(gvr schema.GroupVersionResource, see, gone func(*unstructured.Unstructured)) {
 	n.busy.Go(func() {
-		if err := n.stage.api.follow(n.over, gvr, n.stage.namespace, see, gone); err != nil {
+		if err := n.stage.api.follow(n.over, gvr, n.where(), see, gone); err != nil {
 			n.fail(err)
 		}
 	})
@@ -184,6 +192,9 @@ func (n *node) seePod(u *unstructured.Unstructured) {
 	var p podView
 	if err := decodeInto(u, &p); err != nil {
 		n.fail(err)
+		return
+	}
+	if n.theirs != nil && !n.theirs.claim(&p) {
 		return
 	}
 	if p.Metadata.Labels[workloadLabel] == "" {
@@ -198,6 +209,9 @@ func (n *node) seePod(u *unstructured.Unstructured) {
 	n.mu.Unlock()
 	for _, e := range append(p.sightings(), n.address(&p)...) {
 		n.inbox.Event(e)
+	}
+	if n.theirs != nil {
+		return // how theirs come up is what is measured
 	}
 	if why := p.trouble(n.patience(&p)); why != "" && !n.up.Load() {
 		n.fail(n.stage.failure(n.over, &p, "does not come up: "+why))
@@ -297,7 +311,10 @@ func (n *node) seeEvent(u *unstructured.Unstructured) {
 		n.fail(err)
 		return
 	}
-	if why := e.refusal(); why != "" && !n.up.Load() {
+	if n.theirs != nil && e.before(n.theirs.since) {
+		return // an event of yesterday's
+	}
+	if why := e.refusal(); why != "" && !n.up.Load() && n.theirs == nil {
 		n.fail(fmt.Errorf("%w: %s %s cannot create its pods: %s", run.ErrEnvironment, e.InvolvedObject.Kind, e.InvolvedObject.Name, why))
 		return
 	}

@@ -187,6 +187,14 @@ type eventView struct {
 	Message        string
 	Type           string
 	Count          int
+	LastTimestamp  string
+	EventTime      string
+}
+
+// before reports whether an Event is older than t, as far as it tells.
+func (e *eventView) before(t time.Time) bool {
+	at, err := time.Parse(time.RFC3339, cmp.Or(e.LastTimestamp, e.EventTime))
+	return err == nil && at.Before(t.Truncate(time.Second))
 }
 
 // kind is what an Event is for the record; "" for those that add nothing.

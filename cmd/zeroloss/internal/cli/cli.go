@@ -125,7 +125,7 @@ func unknownVerb(root *cobra.Command, args []string) error {
 
 // verbs lists the commands in the order of the documentation.
 var verbs = []func(Env) *cobra.Command{
-	newRun, newPlan, newValidate, newList, newSchema,
+	newRun, newAttach, newPlan, newValidate, newList, newSchema,
 	newReport, newJudge, newReplay,
 	newRegistry, newService, newLoad, newCollect, newPlainServer,
 	newImage, newRender, newClean, newVersion,

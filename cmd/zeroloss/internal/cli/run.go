@@ -107,15 +107,24 @@ func (f *runFlags) checkRun() error {
 // that did not come to a verdict.
 func (f *runFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, out string) (*reports.Report, error) {
 	r, path, err := f.execute(ctx, env, c, out)
+	format := ""
+	if f.repeat == 1 {
+		format = "text"
+		if f.json {
+			format = "json"
+		}
+	}
+	return told(ctx, env, r, path, format, err)
+}
+
+// told writes the reports of a run, and prints one of them if a format is
+// given.
+func told(ctx context.Context, env Env, r *reports.Report, path, format string, err error) (*reports.Report, error) {
 	if r == nil {
 		return nil, err
 	}
 	werr := writeReports(path, r)
-	if f.repeat == 1 {
-		format := "text"
-		if f.json {
-			format = "json"
-		}
+	if format != "" {
 		werr = errors.Join(werr, printAs(env.Stdout, format, r))
 	}
 	fmt.Fprintf(env.Stderr, "report: %s\n", shown(filepath.Join(path, rundir.PageFile)))
@@ -137,8 +146,16 @@ func (f *runFlags) execute(ctx context.Context, env Env, c *scenarios.Prepared, 
 	if err != nil {
 		return nil, "", environmentError(err)
 	}
+	rt := local.New(local.Options{Dir: dir, Executable: env.Executable})
+	if f.runtime == "kube" {
+		rt = f.kube.runtime(env, c, dir)
+	}
+	return concluded(dir, carryOut(ctx, env, c, dir, rt))
+}
+
+// concluded closes the run directory and reads it back.
+func concluded(dir *rundir.Dir, running error) (*reports.Report, string, error) {
 	path := dir.Path()
-	running := f.carryOut(ctx, env, c, dir)
 	if err := dir.Close(); err != nil {
 		running = errors.Join(running, environmentError(err))
 	}
@@ -152,18 +169,14 @@ func (f *runFlags) execute(ctx context.Context, env Env, c *scenarios.Prepared, 
 	return r, path, running
 }
 
-// carryOut executes the plan, its events going into dir.
-func (f *runFlags) carryOut(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.Dir) (err error) {
+// carryOut executes the plan on rt, its events going into dir.
+func carryOut(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.Dir, rt run.Runtime) (err error) {
 	events, err := dir.CreateEvents(rundir.Harness)
 	if err != nil {
 		return environmentError(err)
 	}
 	watched := newProgress(env.Stderr, env.Terminal)
 	out := &sink{events: record.NewEventWriter(events), watched: watched}
-	rt := local.New(local.Options{Dir: dir, Executable: env.Executable})
-	if f.runtime == "kube" {
-		rt = f.kube.runtime(env, c, dir)
-	}
 	err = rt.Run(ctx, c.Plan, out)
 	watched.done()
 	err = errors.Join(err, events.Close())

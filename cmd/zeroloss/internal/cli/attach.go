@@ -1,0 +1,304 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"zeroloss/scenarios"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run/kube"
+	"zeroloss/scenarios/spec"
+)
+
+// attachFlags are those of attach: what to attach to, what to do to it, and
+// what is allowed.
+type attachFlags struct {
+	clusterFlags
+	in       inputFlags
+	deploy   string // namespace/name, or name
+	ns       string
+	url      string
+	request  string
+	header   []string
+	rate     string
+	conns    string
+	duration time.Duration
+	at       time.Duration
+	restart  bool
+	observe  bool
+	scaleTo  int
+	status   []string
+	jsonPath string
+	equals   string
+	match    string
+	who      string
+	nacos    string
+
+	changes, load, inCluster bool
+	maxRate                  float64
+	abortAfter               int
+	image                    string
+	rbac, show, json         bool
+	out                      string
+	repeat                   bool
+}
+
+func newAttach(env Env) *cobra.Command {
+	f := attachFlags{}
+	cmd := &cobra.Command{
+		Use:   "attach [FILE]",
+		Short: "Watch a service of your own through a release",
+		Long: `Sends load to a service that is there already, watches its pods and endpoints while
+it is released, and says what was lost and why. Nothing of ours is in the service.
+
+  zeroloss attach --deployment shop/orders --url http://orders.example --observe
+  zeroloss attach --deployment shop/orders --url http://orders.example --restart --allow-changes
+
+Without --allow-changes nothing is written to the cluster: --observe waits for a
+release that somebody else makes. FILE is a scenario with a target, for more than
+one stream, or steps of your own.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), env, args) },
+	}
+	p := cmd.Flags()
+	f.clusterFlags.register(p)
+	p.StringVar(&f.deploy, "deployment", "", "the target, as NAMESPACE/NAME")
+	p.StringVar(&f.ns, "namespace", "", "of a target that is named without one")
+	p.StringVar(&f.url, "url", "", "where the load goes, as http://orders.example:8080/path")
+	p.StringVar(&f.request, "request", "", `method and path, as "POST /orders" (default: GET and the path of --url)`)
+	p.StringArrayVar(&f.header, "header", nil, `of each request, as "Host: orders.example"`)
+	p.StringVar(&f.rate, "rate", "20/s", "of requests")
+	p.StringVar(&f.conns, "connections", "new", "new (one for each request, as of many clients) or keep-alive")
+	p.DurationVar(&f.duration, "duration", time.Minute, "of the load")
+	p.DurationVar(&f.at, "at", 10*time.Second, "when the target is restarted or scaled, after the load has begun")
+	p.BoolVar(&f.restart, "restart", false, "restart its pods, as kubectl rollout restart")
+	p.IntVar(&f.scaleTo, "scale-to", -1, "scale it to so many replicas, and back again half-way to the end")
+	p.BoolVar(&f.observe, "observe", false, "do nothing to it: somebody else releases it meanwhile")
+	p.StringArrayVar(&f.status, "ok-status", nil, "a good status, as 204, 2xx or 200-204 (default 2xx)")
+	p.StringVar(&f.jsonPath, "ok-json", "", "a JSON path (RFC 9535) that selects something of a good answer, neither null nor false")
+	p.StringVar(&f.equals, "ok-equals", "", "what --ok-json has to select")
+	p.StringVar(&f.match, "ok-match", "", "a regular expression that the body of a good answer matches")
+	p.StringVar(&f.who, "instance-header", "", "the header in which an answer names its pod, or the pod's address")
+	p.StringVar(&f.nacos, "nacos", "", "a registry that lists it, as HOST:PORT/SERVICE, whose changes are written down")
+	p.BoolVar(&f.changes, "allow-changes", false, "allow writes to the cluster: to the target what --restart or --scale-to say, and a load pod")
+	p.BoolVar(&f.load, "allow-load", false, "allow a load pod, in a namespace of its own, and nothing else")
+	p.BoolVar(&f.inCluster, "in-cluster", false, "send the load from a pod, instead of from this machine")
+	p.StringVar(&f.image, "image", "", "zeroloss' image for the load pod, where the nodes can pull it (default: this program, loaded into kind's nodes)")
+	p.Float64Var(&f.maxRate, "max-rate", 50, "refuse a load of more requests a second")
+	p.IntVar(&f.abortAfter, "abort-after", 0, "stop once so many requests are lost, and give the target its replicas back; 0 is never")
+	p.BoolVar(&f.rbac, "rbac", false, "print the rights that it needs, and do nothing")
+	p.BoolVar(&f.show, "scenario", false, "print the scenario that the flags mean, and do nothing")
+	p.BoolVar(&f.repeat, "repeat", false, "not supported: run it again, and compare the directories")
+	p.StringVar(&f.out, "out", "", "run directory (default runs/<scenario>-<time>; runs/latest points to it)")
+	p.BoolVar(&f.json, "json", false, "print summary.json alone")
+	p.Uint64Var(&f.in.seed, "seed", 0, "0 draws one")
+	p.StringArrayVar(&f.in.set, "set", nil, "change a field of the scenario, as --set time.duration=30s")
+	return cmd
+}
+
+func (f *attachFlags) run(ctx context.Context, env Env, args []string) error {
+	c, text, err := f.compile(env, args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.show:
+		return printed(env.Stdout, text)
+	case f.rbac:
+		text, err := kube.AttachRBAC(c.Plan, f.inCluster)
+		if err != nil {
+			return environmentError(err)
+		}
+		return printed(env.Stdout, text)
+	}
+	if err := errors.Join(kube.CheckRate(c.Plan, f.maxRate), kube.CheckAllowed(c.Plan, f.inCluster, f.changes, f.load)); err != nil {
+		return inputError(err)
+	}
+	if f.inCluster && f.context != "" && f.image == "" {
+		return inputError(errors.New("nothing can be loaded into the nodes of a context\n  put the image where they can pull it (zeroloss image --push REF), then add --image REF"))
+	}
+	remarks(env.Stderr, c.Plan)
+	o := kube.AttachOptions{
+		Options: kube.Options{
+			Run: newRunID(time.Now()), Context: f.context, Kubeconfig: f.kubeconfig, Cluster: f.cluster,
+			Image: f.image, Binary: env.Executable, Manifests: c.Manifests,
+		},
+		InCluster: f.inCluster, AbortAfter: f.abortAfter,
+	}
+	rt := kube.NewAttached(o)
+	if err := rt.Check(ctx, c.Plan); err != nil {
+		if ctx.Err() != nil {
+			return withCode(exitInterrupted, err)
+		}
+		return environmentError(err)
+	}
+	dir, err := prepare(c, f.out, plan.AttachRuntime)
+	if err != nil {
+		return environmentError(err)
+	}
+	rt.Into(dir)
+	r, path, err := concluded(dir, carryOut(ctx, env, c, dir, rt))
+	format := "text"
+	if f.json {
+		format = "json"
+	}
+	if r, err = told(ctx, env, r, path, format, err); err != nil {
+		return err
+	}
+	return ofVerdict(r.Result.Verdict)
+}
+
+// compile makes a plan of a file, or of the scenario that the flags mean.
+func (f *attachFlags) compile(env Env, args []string) (*scenarios.Prepared, string, error) {
+	if f.repeat {
+		return nil, "", inputError(errors.New("--repeat is not supported: repeats would release your service again and again by themselves\n  run it once before and once after the change, and compare: zeroloss compare is not built yet, the summary.json of both can be"))
+	}
+	var text []byte
+	name := "the flags"
+	if len(args) == 1 {
+		if f.deploy != "" || f.url != "" {
+			return nil, "", inputError(fmt.Errorf("a scenario (%s) or --deployment and --url, not both", args[0]))
+		}
+		name = args[0]
+	} else {
+		s, err := f.scenario()
+		if err != nil {
+			return nil, "", inputError(err)
+		}
+		if text, err = yaml.Marshal(s); err != nil {
+			return nil, "", environmentError(err)
+		}
+	}
+	if len(args) == 0 {
+		tmp, err := os.MkdirTemp("", "zeroloss-")
+		if err != nil {
+			return nil, "", environmentError(err)
+		}
+		defer os.RemoveAll(tmp)
+		env.Stdin, args = bytes.NewReader(text), []string{"-"}
+	}
+	c, err := f.in.compile(env, args)
+	if err != nil {
+		return nil, "", err
+	}
+	if c.Plan.Target == nil {
+		return nil, "", inputError(fmt.Errorf("%s has no target: it makes its own services\n  zeroloss run %s", name, name))
+	}
+	return c, string(c.Scenario), nil
+}
+
+// scenario is what the flags mean.
+func (f *attachFlags) scenario() (map[string]any, error) {
+	ns, name, ok := strings.Cut(f.deploy, "/")
+	if !ok {
+		ns, name = f.ns, f.deploy
+	}
+	actions := 0
+	for _, on := range []bool{f.restart, f.observe, f.scaleTo >= 0} {
+		if on {
+			actions++
+		}
+	}
+	switch {
+	case f.deploy == "":
+		return nil, errors.New("which service? --deployment NAMESPACE/NAME and --url, or a FILE with a target\n  see: zeroloss attach --help")
+	case ns == "":
+		return nil, fmt.Errorf("--deployment %s has no namespace\n  write --deployment NAMESPACE/%s", f.deploy, f.deploy)
+	case f.url == "":
+		return nil, errors.New("where does the load go? add --url http://…")
+	case actions != 1:
+		return nil, errors.New("what is to happen to it? one of --restart, --scale-to N and --observe")
+	case f.at >= f.duration && !f.observe:
+		return nil, fmt.Errorf("--at %v is after the end of the load (--duration %v)", f.at, f.duration)
+	}
+	base, path, err := splitURL(f.url)
+	if err != nil {
+		return nil, err
+	}
+	header := map[string]string{}
+	for _, h := range f.header {
+		k, v, ok := strings.Cut(h, ":")
+		if !ok {
+			return nil, fmt.Errorf("--header %q is not \"Name: value\"", h)
+		}
+		header[strings.TrimSpace(k)] = strings.TrimSpace(v)
+	}
+	stream := map[string]any{"name": name, "arm": name, "rate": f.rate, "connections": f.conns, "request": "GET " + path}
+	if f.request != "" {
+		stream["request"] = f.request
+	}
+	if len(header) > 0 {
+		stream["header"] = header
+	}
+	target := map[string]any{"namespace": ns, "deployment": name, "url": base}
+	if ok := f.good(); len(ok) > 0 {
+		target["ok"] = ok
+	}
+	if f.who != "" {
+		target["instanceHeader"] = f.who
+	}
+	if f.nacos != "" {
+		address, service, ok := strings.Cut(f.nacos, "/")
+		if !ok {
+			return nil, fmt.Errorf("--nacos %q is not HOST:PORT/SERVICE", f.nacos)
+		}
+		target["nacos"] = map[string]any{"address": address, "service": service}
+	}
+	s := map[string]any{
+		"target": target, "time": map[string]any{"duration": f.duration.String()}, "load": []any{stream},
+		"expect": []any{
+			map[string]any{"arm": name, "metric": "lost", "is": 0, "role": "gate"},
+			map[string]any{"arm": name, "metric": "releases", "is": ">= 1", "role": "contrast", "why": "without a release there was nothing to lose"},
+		},
+	}
+	what := "watched through a release of somebody else's"
+	switch {
+	case f.restart:
+		what = "restarted under load"
+		s["steps"] = []any{map[string]any{"at": f.at.String(), "restart": name}}
+	case f.scaleTo >= 0:
+		what = fmt.Sprintf("scaled to %d under load", f.scaleTo)
+		back := (f.at + (f.duration-f.at)/2).Round(time.Second)
+		s["steps"] = []any{
+			map[string]any{"at": f.at.String(), "scale": name, "to": f.scaleTo},
+			map[string]any{"at": back.String(), "name": "scale " + name + " back", "scale": name, "back": true},
+		}
+	default:
+		target["observe"] = true
+	}
+	return map[string]any{
+		"apiVersion": spec.APIVersion, "kind": spec.Kind,
+		"metadata": map[string]any{"name": "attach-" + name, "title": ns + "/" + name + " " + what}, "spec": s,
+	}, nil
+}
+
+func (f *attachFlags) good() map[string]any {
+	ok := map[string]any{}
+	if len(f.status) > 0 {
+		ok["status"] = f.status
+	}
+	for k, v := range map[string]string{"jsonPath": f.jsonPath, "equals": f.equals, "match": f.match} {
+		if v != "" {
+			ok[k] = v
+		}
+	}
+	return ok
+}
+
+// splitURL is the base of a URL, and the path of it.
+func splitURL(s string) (base, path string, err error) {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok || rest == "" {
+		return "", "", fmt.Errorf("--url %q is none\n  write http://orders.example:8080/path", s)
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host, "/" + path, nil
+}

@@ -1,0 +1,56 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"zeroloss/loadgen/traffic"
+)
+
+// Probe sends one request of s, whose Target is set, before there is a load.
+// Its error says why the answer is not a good one: status and the beginning of
+// the body, or what kept it from coming.
+func Probe(ctx context.Context, s traffic.Stream) error {
+	if s.Timeout == 0 {
+		s.Timeout = DefaultTimeout
+	}
+	rule, err := s.Answer.Compile()
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(ctx, s.Timeout)
+	defer stop()
+	where := strings.TrimRight(s.Target, "/") + s.Path
+	req, err := http.NewRequestWithContext(ctx, s.Method, where, strings.NewReader(s.Body))
+	if err != nil {
+		return err
+	}
+	req.Header = header(s)
+	if h := req.Header.Get("Host"); h != "" {
+		req.Host = h
+	}
+	client := &http.Client{
+		Transport:     &http.Transport{DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, DisableKeepAlives: true, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, mostJudged))
+	if err = errors.Join(err, resp.Body.Close()); err == nil && s.Answer.Accepts(resp.StatusCode) {
+		err = rule.Check(body)
+	} else if err == nil {
+		err = errors.New("the status is not a good one")
+	}
+	if err != nil {
+		const most = 200
+		return fmt.Errorf("%s %s answered %s: %w; its body begins %q", s.Method, where, resp.Status, err, cut(string(body), most))
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+)
+
+// budgetView is what matters of a PodDisruptionBudget.
+type budgetView struct {
+	Metadata struct{ Name string }
+	Spec     struct {
+		Selector *metav1.LabelSelector
+	}
+	Status struct{ DisruptionsAllowed, CurrentHealthy, DesiredHealthy int }
+}
+
+// selects reports whether a budget is for pods of these labels. One without a
+// selector is for none, an empty selector for all.
+func (b *budgetView) selects(pod map[string]string) bool {
+	s, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
+	return err == nil && s.Matches(labels.Set(pod))
+}
+
+// forbids says why a budget does not allow a step on a workload that has so
+// many replicas; "" if it does. A Deployment's own controller does not ask
+// budgets: that is why a run does.
+func (b *budgetView) forbids(s plan.Step, replicas int) string {
+	left := fmt.Sprintf("%d healthy of %d needed", b.Status.CurrentHealthy, b.Status.DesiredHealthy)
+	switch {
+	case s.Kind == "restart" && b.Status.DisruptionsAllowed < 1:
+		return fmt.Sprintf("a restart takes pods, and PodDisruptionBudget %q allows none to be taken now (%s)", b.Metadata.Name, left)
+	case s.Kind == "scale" && replicas-s.N > b.Status.DisruptionsAllowed:
+		return fmt.Sprintf("to scale from %d to %d takes %d pods, and PodDisruptionBudget %q allows %d (%s)",
+			replicas, s.N, replicas-s.N, b.Metadata.Name, b.Status.DisruptionsAllowed, left)
+	}
+	return ""
+}
+
+// respectBudgets refuses a plan whose steps a budget of the target forbids.
+func (a *api) respectBudgets(ctx context.Context, p *plan.Plan, v *deploymentView) error {
+	if len(p.Steps) == 0 {
+		return nil
+	}
+	all, err := a.in(budgets, p.Target.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return a.explain("listing PodDisruptionBudgets", err)
+	}
+	for i := range all.Items {
+		var b budgetView
+		if err := decodeInto(&all.Items[i], &b); err != nil {
+			return err
+		}
+		if !b.selects(v.Spec.Template.Metadata.Labels) {
+			continue
+		}
+		for _, s := range p.Steps {
+			if why := b.forbids(s, v.replicas()); why != "" {
+				return fmt.Errorf("%w: %s\n  look: kubectl -n %s get poddisruptionbudget %s", run.ErrEnvironment, why, p.Target.Namespace, b.Metadata.Name)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package kube
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"zeroloss/loadgen"
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/rundir"
+)
+
+// generator is where an attached run's load comes from: a pod of ours, or a
+// process of this machine.
+type generator struct {
+	run.Load
+	clock  record.Micros // of the record, ahead of this process's
+	latest func() []run.StreamCount
+	begin  func(over context.Context, in run.Inbox, fail func(error)) (run.Sink, error)
+	finish func(context.Context) error
+}
+
+func (r *Attached) generator(ctx context.Context, s *stage, n *node) (*generator, error) {
+	if !r.o.InCluster {
+		h := &here{plan: s.p, dir: r.o.Dir, executable: r.o.Binary}
+		return &generator{
+			Load: h, latest: h.latest,
+			begin:  func(context.Context, run.Inbox, func(error)) (run.Sink, error) { return s.out, nil },
+			finish: func(context.Context) error { return nil },
+		}, nil
+	}
+	client := s.api.loadClient(s.namespace)
+	n.client = client
+	clock, err := client.Clock(ctx, clockRounds)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w\n  the API server has to reach the pod network to proxy to the load pod", run.ErrEnvironment, err)
+	}
+	c := &copier{dir: r.o.Dir, client: client, clock: clock}
+	l := &load{plan: s.p, client: client, clock: clock, target: n.entry}
+	g := &generator{Load: l, latest: l.latest, finish: c.finish}
+	if clock.Significant() {
+		g.clock = clock.Ahead
+	}
+	g.begin = func(over context.Context, in run.Inbox, fail func(error)) (run.Sink, error) {
+		if err := s.out.Event(clockEvent(clock)); err != nil {
+			return nil, err
+		}
+		c.hear = func(e record.Event) { in.Fact(e) }
+		c.begin(over, fail)
+		return c.sink(s.out), nil
+	}
+	return g, nil
+}
+
+// here is the generator as a process of this machine.
+type here struct {
+	plan       *plan.Plan
+	dir        *rundir.Dir
+	executable string
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	counts []run.StreamCount
+}
+
+// closeFor is what a load that is told to stop has to close its log.
+const closeFor = 1500 * time.Millisecond
+
+// Start implements run.Load.
+func (h *here) Start(_ context.Context, zero time.Time, done func(error)) {
+	go func() { done(h.run(zero)) }()
+}
+
+func (h *here) run(zero time.Time) error {
+	requests, err := filepath.Abs(h.dir.RequestsPath(""))
+	if err != nil {
+		return fmt.Errorf("naming the request log: %w", err)
+	}
+	events, err := h.dir.CreateEvents(rundir.Load)
+	if err != nil {
+		return err
+	}
+	job, err := json.Marshal(loadgen.Job{
+		Schema: loadgen.JobSchema, Target: "", Zero: record.At(zero), Streams: h.plan.Streams,
+		Requests: requests, Events: events.Name(), Instance: record.Instance{Pod: rundir.Load, Incarnation: 1},
+	})
+	if err = errors.Join(err, events.Close()); err != nil {
+		return fmt.Errorf("writing the load's job: %w", err)
+	}
+	exe := h.executable
+	if exe == "" {
+		if exe, err = os.Executable(); err != nil {
+			return fmt.Errorf("finding this program: %w", err)
+		}
+	}
+	var said strings.Builder
+	cmd := exec.Command(exe, "load")
+	cmd.Stderr = &said
+	in, err := cmd.StdinPipe() // held open: its end would be taken for ours
+	if err != nil {
+		return fmt.Errorf("starting the load: %w", err)
+	}
+	defer in.Close()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("starting the load: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting the load: %w", err)
+	}
+	h.mu.Lock()
+	h.cmd = cmd
+	h.mu.Unlock()
+	_, werr := in.Write(job)
+	rerr := h.read(out)
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("the load ended with %w: %s", err, strings.TrimSpace(said.String()))
+	}
+	return errors.Join(werr, rerr)
+}
+
+// read takes the progress lines until the process closes its output.
+func (h *here) read(out io.Reader) error {
+	sc := bufio.NewScanner(out)
+	sc.Buffer(nil, 1<<20)
+	for sc.Scan() {
+		var p loadgen.Progress
+		if err := json.Unmarshal(sc.Bytes(), &p); err != nil {
+			_, derr := io.Copy(io.Discard, out) // it must not block on its output
+			return errors.Join(fmt.Errorf("reading the load's progress: %w", err), derr)
+		}
+		var counts []run.StreamCount
+		for _, s := range p.Streams {
+			counts = append(counts, run.StreamCount{Stream: s.Name, Due: s.Due, Sent: s.Sent, Unsent: s.Unsent, OK: s.OK, Failed: s.Failed})
+		}
+		h.mu.Lock()
+		h.counts = counts
+		h.mu.Unlock()
+	}
+	return sc.Err()
+}
+
+func (h *here) latest() []run.StreamCount {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.counts
+}
+
+// Stop implements run.Load.
+func (h *here) Stop() {
+	h.mu.Lock()
+	cmd := h.cmd
+	h.mu.Unlock()
+	if cmd == nil {
+		return
+	}
+	// That it had to be killed shows in its outcome.
+	_ = cmd.Process.Signal(os.Interrupt)
+	time.AfterFunc(closeFor, func() { _ = cmd.Process.Kill() })
+}

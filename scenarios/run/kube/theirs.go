@@ -1,0 +1,192 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/rundir"
+)
+
+// deploymentView is what matters of a target's Deployment.
+type deploymentView struct {
+	Metadata struct{ Namespace, Name string }
+	Spec     struct {
+		Replicas *int
+		Selector metav1.LabelSelector
+		Template struct {
+			Metadata struct{ Labels map[string]string }
+		}
+	}
+	Status struct{ ReadyReplicas int }
+}
+
+func (v *deploymentView) replicas() int {
+	if v.Spec.Replicas == nil {
+		return 1
+	}
+	return *v.Spec.Replicas
+}
+
+// deployment reads one; the error says that it is not there, and which are.
+func (a *api) deployment(ctx context.Context, namespace, name string) (*deploymentView, error) {
+	u, err := a.in(deployments, namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		var there []string
+		if all, lerr := a.in(deployments, namespace).List(ctx, metav1.ListOptions{Limit: 20}); lerr == nil {
+			for _, d := range all.Items {
+				there = append(there, d.GetName())
+			}
+		}
+		return nil, fmt.Errorf("%w: namespace %q has no Deployment %q\n  it has: %s", run.ErrEnvironment, namespace, name, orNone(there))
+	}
+	if err != nil {
+		return nil, a.explain("reading Deployment "+name, err)
+	}
+	var v deploymentView
+	return &v, decodeInto(u, &v)
+}
+
+// fit says why a target cannot be measured; nil if it can.
+func (v *deploymentView) fit(p *plan.Plan) error {
+	if _, err := metav1.LabelSelectorAsSelector(&v.Spec.Selector); err != nil {
+		return fmt.Errorf("reading the selector of Deployment %s: %w", v.Metadata.Name, err)
+	}
+	if v.Status.ReadyReplicas == 0 {
+		return fmt.Errorf("Deployment %s/%s has no ready pod (%d wanted)\n  look: kubectl -n %s get pods", v.Metadata.Namespace, v.Metadata.Name, v.replicas(), v.Metadata.Namespace)
+	}
+	if v.Status.ReadyReplicas < v.replicas() {
+		return fmt.Errorf("Deployment %s/%s has %d of %d pods ready: what it would lose is not this release's\n  wait until it is whole", v.Metadata.Namespace, v.Metadata.Name, v.Status.ReadyReplicas, v.replicas())
+	}
+	return nil
+}
+
+// theirs is the target while a run goes on: what is seen of it, and what the
+// run has done to it.
+type theirs struct {
+	view     *deploymentView
+	selector labels.Selector
+	since    time.Time
+	ahead    record.Micros // of the record's clock, to this process's
+
+	mu       sync.Mutex
+	file     *os.File
+	events   *record.EventWriter
+	err      error
+	template string // as it was last seen, in JSON
+	replicas int    // as they were last seen
+	ordered  *int   // by this run
+}
+
+func newTheirs(v *deploymentView, dir *rundir.Dir) (*theirs, error) {
+	selector, err := metav1.LabelSelectorAsSelector(&v.Spec.Selector)
+	if err != nil {
+		return nil, fmt.Errorf("reading the selector of Deployment %s: %w", v.Metadata.Name, err)
+	}
+	f, err := dir.CreateEvents("target")
+	if err != nil {
+		return nil, err
+	}
+	return &theirs{view: v, selector: selector, since: time.Now(), file: f, events: record.NewEventWriter(f), replicas: v.replicas()}, nil
+}
+
+// claim marks a pod as the target's, in what is known of it here; false: it is
+// somebody else's.
+func (t *theirs) claim(p *podView) bool {
+	if !t.selector.Matches(labels.Set(p.Metadata.Labels)) {
+		return false
+	}
+	p.Metadata.Labels[workloadLabel] = t.view.Metadata.Name
+	return true
+}
+
+// order keeps what this run does to the target.
+func (t *theirs) order(a control.Action) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a.Kind == control.Scale {
+		n := a.N
+		t.ordered = &n
+	}
+}
+
+// toRestore is how many replicas the target had, if this run has left it with
+// another number.
+func (t *theirs) toRestore() (int, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.view.replicas(), t.ordered != nil && *t.ordered != t.view.replicas()
+}
+
+// write notes what is seen of the target beside its pods.
+func (t *theirs) write(e record.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.put(e)
+}
+
+func (t *theirs) put(e record.Event) {
+	e.At = record.At(time.Now()) + t.ahead
+	if err := t.events.Write(e); err != nil && t.err == nil {
+		t.err = err
+	}
+}
+
+func (t *theirs) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.put(record.Event{Kind: record.End})
+	return errors.Join(t.err, t.file.Close())
+}
+
+// see takes in the Deployment: whoever changes its template begins a rollout,
+// whoever changes its replicas scales it.
+func (t *theirs) see(u *unstructured.Unstructured) {
+	if u.GetName() != t.view.Metadata.Name {
+		return
+	}
+	template, _, _ := unstructured.NestedMap(u.Object, "spec", "template") // it always has one
+	text, err := json.Marshal(template)
+	var v deploymentView
+	if err != nil || decodeInto(u, &v) != nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.template != "" && string(text) != t.template {
+		t.put(record.Event{Kind: record.RolloutSeen, Workload: u.GetName(), Text: "its template has changed"})
+	}
+	if n := v.replicas(); n != t.replicas {
+		if t.ordered == nil || n != *t.ordered { // ours is told already
+			t.put(record.Event{Kind: record.Scaled, Workload: u.GetName(), N: int64(n), Text: "by somebody else"})
+		}
+		t.replicas = n
+	}
+	t.template = string(text)
+}
+
+func (t *theirs) gone(*unstructured.Unstructured) {}
+
+// where is the namespace of the pods that are watched.
+func (n *node) where() string {
+	if n.theirs != nil {
+		return n.theirs.view.Metadata.Namespace
+	}
+	return n.stage.namespace
+}
+
+func join(words []string) string { return strings.Join(words, ", ") }
