@@ -191,7 +191,11 @@ func (b *books) byComing(f fault, callee *life) (explanation, bool) {
 			continue
 		}
 		ready, listed := l.when[record.PodReady], l.since(record.EndpointAdded, record.ContainerStart)
-		if listed == 0 || f.done < listed || ready != 0 && f.at > ready.Add(coldTime) {
+		fresh := coldTime
+		if f.noRoute() { // who has taken connections refuses none for being cold
+			fresh = routeLag
+		}
+		if listed == 0 || f.done < listed || ready != 0 && f.at > ready.Add(fresh) {
 			continue
 		}
 		x := explanation{window: ColdStart, why: fmt.Sprintf("%s had only just come, and was not ready yet", l.instance)}
