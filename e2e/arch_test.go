@@ -27,6 +27,7 @@ var layers = map[string]struct {
 	"demo-services/settings": {0, "what a service is told"},
 	"reports/exact":          {0, "numbers in, numbers out"},
 
+	"demo-services/plain":    {0, "a service that is none of ours"},
 	"demo-services/lossless": {1, "lifecycle decisions"},
 	"demo-services/warmup":   {1, "weight as a function of age"},
 	"demo-services/lane":     {1, "which instances a request may go to"},
@@ -93,6 +94,7 @@ var heavy = map[string][]string{
 	"github.com/google/go-containerregistry": {"scenarios/image"},
 	"github.com/robfig/cron":                 {"scenarios/control"},
 	"github.com/spf13/cobra":                 {"cmd/zeroloss/internal/cli"},
+	"github.com/theory/jsonpath":             {"loadgen/traffic"},
 	"google.golang.org/grpc":                 {"demo-services/registry/embedded"},
 	"github.com/vbauerster/mpb":              {"cmd/zeroloss/internal/cli"},
 	"github.com/stretchr/testify":            nil, // tests only

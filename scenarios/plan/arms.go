@@ -42,7 +42,9 @@ func (c *compiler) arms() {
 func (c *compiler) arm(s spec.Stream) {
 	reached := c.reached(s.Tag)
 	if s.Workload != "" {
-		reached = []string{s.Workload}
+		if reached = nil; slices.Contains(c.m.WorkloadNames(), s.Workload) {
+			reached = []string{s.Workload}
+		}
 	}
 	i := slices.IndexFunc(c.p.Arms, func(a Arm) bool { return a.Name == s.Arm })
 	if i < 0 {

@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/traffic"
+	"zeroloss/manifests"
+	"zeroloss/manifests/input"
+	"zeroloss/scenarios/spec"
+)
+
+func compileText(t *testing.T, text string, names ...string) (*Plan, error) {
+	t.Helper()
+	s, err := spec.Decode(input.Source{Name: "s.yaml", Data: []byte(text)})
+	require.NoError(t, err)
+	set := &manifests.Set{}
+	if len(names) > 0 {
+		var sources []input.Source
+		for _, n := range names {
+			src, ok := manifests.Open(n)
+			require.True(t, ok)
+			sources = append(sources, src)
+		}
+		set, err = manifests.Load(sources, manifests.Options{})
+		require.NoError(t, err)
+	}
+	return Compile(s, set, Options{Seed: 1})
+}
+
+const onTarget = `apiVersion: zeroloss/v1
+kind: Scenario
+metadata: {name: mine, title: Mine}
+spec:
+  target: {namespace: shop, deployment: orders, url: "http://o:80", instanceHeader: X-Pod}
+  time: {duration: 20s}
+  load:
+    - {name: old, arm: old, rate: 10/s}
+    - {name: new, arm: new, rate: 10/s, url: "http://n:80", ok: {status: 204}}
+  steps:
+    - {at: 5s, scale: orders, to: 1}
+    - {at: 10s, scale: orders, back: true}
+  expect:
+    - {arm: old, metric: lost, is: 0}
+    - {arm: old, metric: releases, is: ">= 1", role: contrast}
+`
+
+func TestATargetIsPlanned(t *testing.T) {
+	p, err := compileText(t, onTarget)
+	require.NoError(t, err)
+	require.Equal(t, &Target{Namespace: "shop", Deployment: "orders"}, p.Target)
+	require.Equal(t, []string{AttachRuntime}, p.Runtimes)
+	require.False(t, p.Registers())
+	require.Empty(t, p.Registry.Workload)
+	require.Empty(t, p.Warnings, "two arms, and a contrast")
+	require.Equal(t, 20.0, p.Rate())
+	require.Equal(t, []string{"scale to 1 replicas", "scale back"}, p.Writes())
+	require.Equal(t, []Arm{{Name: "old", Workloads: []string{"orders"}}, {Name: "new", Workloads: []string{"orders"}}}, p.Arms)
+	require.Len(t, p.Workloads, 1)
+	require.True(t, p.Workloads[0].Foreign)
+	require.True(t, p.Control.Workloads[0].Foreign)
+	require.Equal(t, traffic.Stream{
+		Name: "new", Arm: "new", Rate: 10, Method: "GET", Path: "/", Connections: "keep-alive", Timeout: 2500 * time.Millisecond,
+		Duration: 20 * time.Second, Workload: "orders", Target: "http://n:80", InstanceHeader: "X-Pod",
+		Answer: &traffic.Answer{Status: []traffic.Statuses{{From: 204, To: 204}}},
+	}, p.Streams[1])
+	require.EqualError(t, p.CheckRuntime("kube"), "mine has a target, which is there already: nothing is to be run\n  zeroloss attach FILE")
+	text := p.String()
+	require.Contains(t, text, "in namespace shop")
+	require.Contains(t, text, "step: scale orders to 1")
+	require.Contains(t, text, "step: scale orders\n", "how many it had, is not known yet")
+	require.NotContains(t, text, "registry")
+}
+
+func TestATargetAloneIsNoContrast(t *testing.T) {
+	text := strings.Replace(onTarget, "    - {name: new, arm: new, rate: 10/s, url: \"http://n:80\", ok: {status: 204}}\n", "", 1)
+	p, err := compileText(t, text)
+	require.NoError(t, err)
+	require.Len(t, p.Warnings, 1)
+	require.Contains(t, p.Warnings[0].Text, "one arm, and none to hold it against")
+}
+
+func TestATargetThatIsOnlyWatched(t *testing.T) {
+	at := strings.Index(onTarget, "  steps:")
+	end := strings.Index(onTarget, "  expect:")
+	text := strings.Replace(onTarget[:at]+onTarget[end:], "namespace: shop", "namespace: shop, observe: true", 1)
+	p, err := compileText(t, text)
+	require.NoError(t, err, "releases are expected of somebody else")
+	require.Empty(t, p.Writes())
+	require.True(t, p.Target.Observe)
+}
+
+func TestWhatCannotBeHadOfATarget(t *testing.T) {
+	for _, c := range []struct{ name, old, new, want string }{
+		{"kill", "scale: orders, to: 1", "kill: orders", "s.yaml:11: step kill wants something of ours in the pods of orders (restart and scale do not)"},
+		{"another workload", "scale: orders, to: 1", "restart: order", `s.yaml:11: step restart names workload "order", which is in no manifest (did you mean orders?)`},
+		{"a prediction", "is: 0}", "is: predicted}", "s.yaml:14: is: the loss of a service that is none of ours is not predicted: who calls it, and when they hear of a release, cannot be seen (say a number)"},
+		{"masked", "metric: lost", "metric: masked", "s.yaml:14: metric: masked of a service that is none of ours is not measured (lost, releases, p99 and maxSuccessGap are)"},
+		{"speed", "duration: 20s", "duration: 20s, speed: 2", "s.yaml:6: a cluster's own clocks cannot be sped up: the speed has to be 1 (leave it out)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(onTarget, c.old, c.new, 1)
+			require.NotEqual(t, onTarget, text)
+			_, err := compileText(t, text)
+			require.EqualError(t, err, c.want)
+		})
+	}
+}
+
+const onPlain = `apiVersion: zeroloss/v1
+kind: Scenario
+metadata: {name: mine, title: Mine}
+spec:
+  manifests: [plain-demo.yaml]
+  runtimes: [kube]
+  set: {plain-with: {replicas: 2}}
+  load:
+    - {name: without, arm: without, workload: plain-without, rate: 10/s}
+  steps: [{at: 5s, restart: plain-without}]
+  expect: [{arm: without, metric: lost, is: ">= 1", hop: "client->plain", role: contrast}]
+`
+
+func TestAPlainServiceIsPlanned(t *testing.T) {
+	p, err := compileText(t, onPlain, "plain-demo.yaml")
+	require.NoError(t, err)
+	require.Empty(t, p.Repairs)
+	require.Empty(t, p.Warnings)
+	require.Equal(t, "plain-without", p.Streams[0].Service)
+	require.Equal(t, Entry{Workload: "plain-without", Service: "plain-without", Port: 80}, p.Entry)
+	require.Equal(t, 5*time.Second, p.Control.Workloads[1].PreStop.Sleep)
+	require.Equal(t, 2, p.Workloads[1].Replicas)
+	require.False(t, p.Registers())
+}
+
+func TestWhatCannotBeHadOfAPlainService(t *testing.T) {
+	for _, c := range []struct{ name, old, new, want string }{
+		{"everywhere", "  runtimes: [kube]\n", "", "s.yaml:4: plain-with is a plain service: only a cluster routes to it (add runtimes: [kube])\ns.yaml:4: plain-without is a plain service: only a cluster routes to it (add runtimes: [kube])"},
+		{"what only ours heed", "{replicas: 2}", "{offline: kill}", "s.yaml:7: plain-with is none of ours: nobody there would heed that (its preStop, grace, replicas and readiness can be set)"},
+		{"an unknown one", "workload: plain-without", "workload: plain-wihout", `s.yaml:9: the stream names workload "plain-wihout", which is in no manifest (did you mean plain-without?)`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(onPlain, c.old, c.new, 1)
+			require.NotEqual(t, onPlain, text)
+			_, err := compileText(t, text, "plain-demo.yaml")
+			require.EqualError(t, err, c.want)
+		})
+	}
+}
+
+func TestGood(t *testing.T) {
+	require.Equal(t, "2xx", good(nil))
+	require.Equal(t, "2xx, $.status is UP", good(&traffic.Answer{JSONPath: "$.status", Equals: "UP"}))
+	require.Equal(t, "200-299, 404, body matches ^ok", good(&traffic.Answer{Status: []traffic.Statuses{{From: 200, To: 299}, {From: 404, To: 404}}, Match: "^ok"}))
+}
