@@ -98,8 +98,14 @@ func (l *lockedBuffer) String() string {
 // start starts `exe run args… --out dir` in dir's parent.
 func start(t *testing.T, exe, dir string, args ...string) *running {
 	t.Helper()
+	return startVerb(t, "run", exe, dir, args...)
+}
+
+// startVerb is start of another verb that runs.
+func startVerb(t *testing.T, verb, exe, dir string, args ...string) *running {
+	t.Helper()
 	r := &running{t: t, exe: exe, dir: dir, gone: make(chan struct{})}
-	r.cmd = exec.Command(exe, append([]string{"run", "--out", dir}, args...)...)
+	r.cmd = exec.Command(exe, append([]string{verb, "--out", dir}, args...)...)
 	r.cmd.Dir = filepath.Dir(dir)
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	// Whatever the test comes to, nothing of it stays.

@@ -142,7 +142,7 @@ func (r *release) explains(f fault) (x explanation, distance time.Duration, ok b
 		return x, distance, true
 	case isCut(f.class) && ended && f.at <= end:
 		x.window = DrainCut
-		x.why = fmt.Sprintf("%s was deleted %s, and its end was seen %s: it cut what it had in hand", r.instance, when(r.begin, f.done), when(end, f.done))
+		x.why = fmt.Sprintf("the deletion of %s was seen %s, and its end %s: it cut what it had in hand", r.instance, when(r.begin, f.done), when(end, f.done))
 		return x, distance, true
 	case isCut(f.class) && ended:
 		x.window, x.why = r.routed(f, out)
@@ -161,7 +161,7 @@ func (r *release) routed(f fault, out record.Micros) (Window, string) {
 		}
 		return StaleRoute, fmt.Sprintf("%s had left %s %s earlier, and requests were still sent to it", r.instance, where, ms(f.at.Sub(out)))
 	}
-	s := fmt.Sprintf("%s was deleted %s and closed, while it was still among the endpoints", r.instance, when(r.begin, f.at))
+	s := fmt.Sprintf("the deletion of %s was seen %s, and it closed while it was still among the endpoints", r.instance, when(r.begin, f.at))
 	if out != 0 {
 		s += fmt.Sprintf("; it left them %s later", ms(out.Sub(f.at)))
 	}

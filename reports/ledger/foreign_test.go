@@ -75,7 +75,7 @@ func TestByTime(t *testing.T) {
 		window Window
 		says   string
 	}{
-		"cut as it ended":              {5.2, record.EOF, 0, 150 * time.Millisecond, nil, DrainCut, "by time, as nobody tells which pod it was sent to: orders-a/1 was deleted 350 ms earlier, and its end was seen 50 ms later: it cut what it had in hand"},
+		"cut as it ended":              {5.2, record.EOF, 0, 150 * time.Millisecond, nil, DrainCut, "by time, as nobody tells which pod it was sent to: the deletion of orders-a/1 was seen 350 ms earlier, and its end 50 ms later: it cut what it had in hand"},
 		"refused after the endpoints":  {5.3, record.Refused, 0, time.Millisecond, nil, StaleRoute, "orders-a/1 had left the Service's endpoints 250 ms earlier, and requests were still sent to it"},
 		"a dial that timed out":        {5.6, record.TimeoutConnect, 0, 300 * time.Millisecond, nil, StaleRoute, "had left the Service's endpoints 550 ms earlier"},
 		"a proxy says so":              {5.6, record.Status5xx, 503, time.Millisecond, nil, StaleRoute, "had left the Service's endpoints"},
@@ -84,7 +84,7 @@ func TestByTime(t *testing.T) {
 		"slow, while it is cold":       {9.5, record.TimeoutFirstByte, 0, 300 * time.Millisecond, nil, ColdStart, "orders-c/1 had been ready only 5.5 s before"},
 		"refused, nobody had come":     {1, record.Refused, 0, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
 		"refused by one that comes":    {3.5, record.Refused, 0, time.Millisecond, nil, ColdStart, "orders-c/1 had only just come, and was not ready yet"},
-		"refused, still an endpoint":   {5.3, record.Refused, 0, time.Millisecond, late(podA, record.EndpointRemoved, 6), ClosedEarly, "orders-a/1 was deleted 300 ms earlier and closed, while it was still among the endpoints; it left them 700 ms later"},
+		"refused, still an endpoint":   {5.3, record.Refused, 0, time.Millisecond, late(podA, record.EndpointRemoved, 6), ClosedEarly, "the deletion of orders-a/1 was seen 300 ms earlier, and it closed while it was still among the endpoints; it left them 700 ms later"},
 		"refused, always an endpoint":  {5.3, record.Refused, 0, time.Millisecond, without(podA, record.EndpointRemoved), ClosedEarly, "while it was still among the endpoints"},
 		"refused, and it still served": {5.1, record.Refused, 0, time.Millisecond, late(podA, record.ContainerExit, 9), ColdStart, "orders-c/1 had been ready only 1.1 s before"},
 		"it died":                      {5.3, record.EOF, 0, 100 * time.Millisecond, without(podA, record.PodDeleted), Crash, "orders-a/1 ended by itself, which was seen 0.0 ms earlier"},

@@ -145,7 +145,7 @@ func TestWhatCannotBeHadOfAPlainService(t *testing.T) {
 			text := strings.Replace(onPlain, c.old, c.new, 1)
 			require.NotEqual(t, onPlain, text)
 			_, err := compileText(t, text, "plain-demo.yaml")
-			require.EqualError(t, err, c.want)
+			require.ErrorContains(t, err, c.want)
 		})
 	}
 }

@@ -159,7 +159,7 @@ func (f *attachFlags) run(ctx context.Context, env Env, args []string) error {
 // compile makes a plan of a file, or of the scenario that the flags mean.
 func (f *attachFlags) compile(env Env, args []string) (*scenarios.Prepared, string, error) {
 	if f.repeat {
-		return nil, "", inputError(errors.New("--repeat is not supported: repeats would release your service again and again by themselves\n  run it once before and once after the change, and compare: zeroloss compare is not built yet, the summary.json of both can be"))
+		return nil, "", inputError(errors.New("--repeat is not supported: repeats would release your service again and again by themselves\n  run it once before and once after the change, and hold the two summary.json against each other"))
 	}
 	var text []byte
 	name := "the flags"
@@ -188,6 +188,11 @@ func (f *attachFlags) compile(env Env, args []string) (*scenarios.Prepared, stri
 	c, err := f.in.compile(env, args)
 	if err != nil {
 		return nil, "", err
+	}
+	if text != nil {
+		for i := range c.Plan.Warnings { // no file of the user's
+			c.Plan.Warnings[i].File, c.Plan.Warnings[i].Line = name, 0
+		}
 	}
 	if c.Plan.Target == nil {
 		return nil, "", inputError(fmt.Errorf("%s has no target: it makes its own services\n  zeroloss run %s", name, name))

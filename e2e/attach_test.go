@@ -1,0 +1,184 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+	"sigs.k8s.io/e2e-framework/pkg/features"
+
+	"zeroloss/scenarios/rundir"
+)
+
+// A service that is none of ours, in a cluster: the catalogue's own-service, and
+// attach on one that was there before.
+
+// strangerNS is somebody else's namespace.
+const strangerNS = "e2e-strangers"
+
+func TestKubeAttach(t *testing.T) {
+	w := newTown(t)
+	shows := func(name string, f func(t *testing.T)) {
+		w.env.Test(t, features.New(name).Assess("holds", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			f(t)
+			w.onlyDecoys(t)
+			return ctx
+		}).Feature())
+	}
+	shows("own-service", func(t *testing.T) { ownService(t, w) })
+	url := w.stranger(t)
+	shows("restart", func(t *testing.T) { attachedTo(t, w, url, 1, "--restart", "--allow-changes") })
+	shows("restart, from a pod", func(t *testing.T) {
+		attachedTo(t, w, "http://orders."+strangerNS+".svc.cluster.local/", 1, "--restart", "--allow-changes", "--in-cluster")
+	})
+	shows("nothing happens", func(t *testing.T) { attachedTo(t, w, url, 3, "--observe") })
+	shows("scale, and back after Ctrl-C", func(t *testing.T) { scaledBack(t, w, url) })
+	shows("the budget is spent", func(t *testing.T) {
+		r := w.attach(t, url, "--restart", "--allow-changes", "--abort-after", "2")
+		require.Equal(t, 130, r.code(2*time.Minute), r.stderr.String())
+		require.Contains(t, r.stderr.String(), "the budget is 2")
+	})
+	shows("a PodDisruptionBudget", func(t *testing.T) { budgetHeeded(t, w, url) })
+}
+
+// ownService: what a preStop sleep is worth. A machine that is too busy to
+// measure makes it invalid, which is told apart from a loss.
+func ownService(t *testing.T, w *town) {
+	r := w.run(t, "own-service", "--json")
+	code := r.code(4 * time.Minute)
+	var s struct {
+		Verdict string
+		Reasons []string
+		Arms    map[string]struct {
+			Lost, Unexplained, Releases int
+			Masked                      *int
+		}
+	}
+	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
+	without, with := s.Arms["without"], s.Arms["with"]
+	require.Positive(t, without.Lost)
+	require.Nil(t, without.Masked, "nobody can see it")
+	require.Equal(t, 3, with.Releases)
+	if code == 3 && len(s.Reasons) > 0 && strings.HasPrefix(s.Reasons[0], "generator") {
+		t.Skipf("skipped: the machine was too busy to measure: %s", s.Reasons[0])
+	}
+	require.Equal(t, 0, code, r.stderr.String())
+	require.Zero(t, with.Lost)
+}
+
+// stranger puts a service into the cluster by hand, and returns its URL from
+// outside.
+func (w *town) stranger(t *testing.T) string {
+	image := strings.TrimSpace(w.inNode(t, "crictl images -o json | grep -o 'zeroloss.local/zeroloss:[0-9a-f]*' | head -1"))
+	require.NotEmpty(t, image, "own-service has loaded it")
+	labels := map[string]string{"app": "orders"}
+	replicas := int32(3)
+	make := w.client.Resources()
+	require.NoError(t, make.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: strangerNS}}))
+	require.NoError(t, make.Create(t.Context(), &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: strangerNS},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
+				Name: "server", Image: image, ImagePullPolicy: corev1.PullIfNotPresent, Args: []string{"plain-server", "--work", "200ms"},
+				ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080)}}},
+			}}}},
+		},
+	}))
+	require.NoError(t, make.Create(t.Context(), &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: strangerNS},
+		Spec: corev1.ServiceSpec{
+			Type: corev1.ServiceTypeNodePort, Selector: labels,
+			Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080), NodePort: 30480}},
+		},
+	}))
+	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	ip, err := exec.Command("docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", w.name+"-control-plane").Output()
+	require.NoError(t, err)
+	return fmt.Sprintf("http://%s:30480/", strings.TrimSpace(string(ip)))
+}
+
+// inNode runs a command in the control plane's node.
+func (w *town) inNode(t *testing.T, command string) string {
+	t.Helper()
+	out, err := exec.Command("docker", "exec", w.name+"-control-plane", "sh", "-c", "export KUBECONFIG=/etc/kubernetes/admin.conf; "+command).CombinedOutput()
+	require.NoError(t, err, string(out))
+	return string(out)
+}
+
+func (w *town) attach(t *testing.T, url string, args ...string) *running {
+	return startVerb(t, "attach", zeroloss, filepath.Join(t.TempDir(), "run"), append(args,
+		"--cluster", w.name, "--deployment", strangerNS+"/orders", "--url", url, "--instance-header", "X-Pod",
+		"--rate", "45/s", "--at", "4s", "--duration", "25s", "--json")...)
+}
+
+// attachedTo: a naive server loses when it is restarted, which fails the gate;
+// where nothing is released the run proves nothing.
+func attachedTo(t *testing.T, w *town, url string, code int, args ...string) {
+	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	r := w.attach(t, url, args...)
+	got := r.code(3 * time.Minute)
+	var s struct {
+		Reasons []string
+		Arms    map[string]struct{ Sent, Lost, Releases int }
+	}
+	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
+	a := s.Arms["orders"]
+	if code == 1 {
+		require.Positive(t, a.Lost)
+		require.Equal(t, 3, a.Releases)
+	} else {
+		require.Zero(t, a.Releases)
+	}
+	if got == 3 && len(s.Reasons) > 0 && strings.HasPrefix(s.Reasons[0], "generator") {
+		t.Skipf("skipped: the machine was too busy to measure: %s", s.Reasons[0])
+	}
+	require.Equal(t, code, got, r.stderr.String())
+	require.FileExists(t, filepath.Join(r.dir, rundir.PageFile))
+}
+
+// scaledBack: a run that is interrupted while the target is small gives it back
+// what it had.
+func scaledBack(t *testing.T, w *town, url string) {
+	r := w.attach(t, url, "--scale-to", "1", "--allow-changes")
+	replicas := func() string {
+		return w.inNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.replicas}'")
+	}
+	require.Eventually(t, func() bool { return replicas() == "1" }, time.Minute, 200*time.Millisecond)
+	require.NoError(t, r.cmd.Process.Signal(syscall.SIGINT))
+	require.Equal(t, 130, r.code(time.Minute), r.stderr.String())
+	require.Equal(t, "3", replicas())
+}
+
+// budgetHeeded: nothing is done that a budget forbids.
+func budgetHeeded(t *testing.T, w *town, url string) {
+	three := intstr.FromInt32(3)
+	pdb := &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Name: "all-of-them", Namespace: strangerNS},
+		Spec:       policyv1.PodDisruptionBudgetSpec{MinAvailable: &three, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "orders"}}},
+	}
+	require.NoError(t, w.client.Resources().Create(t.Context(), pdb))
+	defer func() { require.NoError(t, w.client.Resources().Delete(context.WithoutCancel(t.Context()), pdb)) }()
+	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s; kubectl -n "+strangerNS+" wait pdb/all-of-them --for=jsonpath='{.status.currentHealthy}'=3 --timeout 30s")
+	for _, action := range [][]string{{"--restart"}, {"--scale-to", "2"}} {
+		r := w.attach(t, url, append(action, "--allow-changes")...)
+		require.Equal(t, 4, r.code(time.Minute))
+		require.Contains(t, r.stderr.String(), `PodDisruptionBudget "all-of-them" allows`)
+		require.NoDirExists(t, r.dir)
+	}
+}
