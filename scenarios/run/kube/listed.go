@@ -22,7 +22,7 @@ func (r *Attached) registry(over context.Context, s *stage, n *node, t *theirs) 
 		return
 	}
 	n.busy.Go(func() {
-		if err := followList(over, o.Address, o.Namespace, o.Group, o.Service, func(was, is []registry.Host) {
+		if err := followList(over, o.Address, o.Namespace, o.Group, o.Service, 0, func(was, is []registry.Host) {
 			for _, e := range listChanges(was, is, n.named) {
 				e.Service = o.Service
 				t.write(e)
@@ -33,7 +33,9 @@ func (r *Attached) registry(over context.Context, s *stage, n *node, t *theirs) 
 	})
 }
 
-func followList(over context.Context, address, namespace, group, service string, changed func(was, is []registry.Host)) error {
+// followList tells of each change of a service's list until over ends. grpc is
+// the port that SDKs speak to; 0 is 1000 above the address'.
+func followList(over context.Context, address, namespace, group, service string, grpc int, changed func(was, is []registry.Host)) error {
 	host, text, err := net.SplitHostPort(address)
 	if err != nil {
 		return err
@@ -47,7 +49,7 @@ func followList(over context.Context, address, namespace, group, service string,
 		return err
 	}
 	defer os.RemoveAll(dir)
-	c, err := nacos.Connect(over, nacos.Options{Host: host, Port: port, Group: group, Namespace: namespace, Identity: "zeroloss-attach", Dir: dir})
+	c, err := nacos.Connect(over, nacos.Options{Host: host, Port: port, GRPCPort: grpc, Group: group, Namespace: namespace, Identity: "zeroloss-attach", Dir: dir})
 	if err != nil {
 		return err
 	}
