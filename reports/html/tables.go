@@ -86,7 +86,12 @@ func timeRows(arms []ledger.Arm) []group {
 		count(arms, "releases", func(a ledger.Arm) int { return a.Releases }),
 		each(arms, "releases that lose, at most", "95 % conf.", func(a ledger.Arm) string { return face.Share(a.ReleaseLossUpper95) }),
 		each(arms, "requests lost, at most", "95 % conf.", func(a ledger.Arm) string { return face.Share(a.LossUpper95) }),
-		each(arms, "stale route", "ms, longest", func(a ledger.Arm) string { return face.Ms(a.StaleRoute) }),
+		each(arms, "stale route", "ms, longest", func(a ledger.Arm) string {
+			if a.Unpredicted && a.StaleRoute == 0 {
+				return notMeasured
+			}
+			return face.Ms(a.StaleRoute)
+		}),
 		took("longest gap between successes", "ms", func(a ledger.Arm) time.Duration { return a.MaxSuccessGap }),
 	}}, {"Latency from due, ms", []row{
 		took("p50", "", func(a ledger.Arm) time.Duration { return a.Response.P50 }),
@@ -151,6 +156,10 @@ type releaseRow struct {
 func releaseRows(l *ledger.Ledger) []releaseRow {
 	var out []releaseRow
 	for _, r := range l.Releases {
+		stale := face.Ms(r.StaleRoute)
+		if r.Deregistered == nil && r.Unpredicted {
+			stale = "—"
+		}
 		after := func(d *time.Duration) string {
 			if d == nil {
 				return "—"
@@ -164,7 +173,7 @@ func releaseRows(l *ledger.Ledger) []releaseRow {
 		out = append(out, releaseRow{
 			Name: face.ShortPod(r.Instance), Why: why, Arms: join(r.Arms), At: face.At(r.At),
 			Offline: after(r.Offline), Deregistered: after(r.Deregistered), Heard: after(r.LastHeard), Closed: after(r.ListenerClosed), Exit: after(r.Exited),
-			Stale: face.Ms(r.StaleRoute), Lost: face.Int(r.Lost),
+			Stale: stale, Lost: face.Int(r.Lost),
 			Predicted: face.Predicted(ledger.Arm{PredictedLow: r.PredictedLow, PredictedHigh: r.PredictedHigh, Unpredicted: r.Unpredicted}),
 		})
 	}

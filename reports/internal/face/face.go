@@ -20,6 +20,7 @@ import (
 	"zeroloss/reports/expect"
 	"zeroloss/reports/gate"
 	"zeroloss/reports/ledger"
+	"zeroloss/scenarios/plan"
 )
 
 // Int writes n with thin groups of three: 7,000.
@@ -174,12 +175,32 @@ func Switch(r *reports.Report, arm string) string {
 	names := released(r, arm)
 	var modes []string
 	for _, w := range r.Plan.Workloads {
-		if mode := switchName(w.Settings.Offline.Mode); names[w.Name] && !slices.Contains(modes, mode) {
+		mode := switchName(w.Settings.Offline.Mode)
+		if w.Foreign {
+			mode = foreignName(r.Plan, w.Name)
+		}
+		if names[w.Name] && !slices.Contains(modes, mode) {
 			modes = append(modes, mode)
 		}
 	}
 	slices.Sort(modes)
 	return strings.Join(modes, " and ")
+}
+
+// foreignName says what of a service's going is known that is none of ours.
+func foreignName(p *plan.Plan, workload string) string {
+	for _, w := range p.Control.Workloads {
+		switch h := w.PreStop; {
+		case w.Name != workload || p.Target != nil:
+		case h == nil:
+			return "no preStop hook"
+		case h.Sleep > 0:
+			return "preStop sleeps " + h.Sleep.String()
+		default:
+			return "a preStop hook"
+		}
+	}
+	return "none of ours"
 }
 
 func switchName(mode string) string {

@@ -13,6 +13,7 @@ import (
 	"zeroloss/reports/expect"
 	"zeroloss/reports/gate"
 	"zeroloss/reports/ledger"
+	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 )
 
@@ -115,4 +116,23 @@ func TestPalette(t *testing.T) {
 			seen[c.Light] = true
 		}
 	}
+}
+
+// TestForeignNames: of a service that is none of ours, only its hook is known,
+// and of one that was there before not even that.
+func TestForeignNames(t *testing.T) {
+	r := &reports.Report{Plan: &plan.Plan{
+		Workloads: []plan.Workload{{Name: "a", Foreign: true}, {Name: "b", Foreign: true}, {Name: "c", Foreign: true}},
+		Control: control.Config{Workloads: []control.Workload{
+			{Name: "a"}, {Name: "b", PreStop: &control.Hook{Sleep: 5 * time.Second}}, {Name: "c", PreStop: &control.Hook{Exec: []string{"x"}}},
+		}},
+	}, Ledger: &ledger.Ledger{}}
+	for workload, want := range map[string]string{"a": "no preStop hook", "b": "preStop sleeps 5s", "c": "a preStop hook"} {
+		r.Ledger.Releases = []ledger.Release{{Workload: workload, Arms: []string{"x"}}}
+		require.Equal(t, want, Switch(r, "x"))
+	}
+	r.Plan.Target = &plan.Target{}
+	require.Equal(t, "none of ours", Switch(r, "x"))
+	require.Equal(t, "not predicted", Prediction(ledger.Arm{Unpredicted: true}))
+	require.Equal(t, "predicted 2–3", Prediction(ledger.Arm{PredictedLow: 2, PredictedHigh: 3}))
 }
