@@ -137,7 +137,7 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 		if err := s.prepare(ctx); err != nil {
 			return c.interrupted(ctx, err)
 		}
-		if err := askAll(ctx, p.Streams, r.api.loadClient(s.namespace).Probe); err != nil {
+		if err := askAll(ctx, p.Streams, r.api.loadClient(s.namespace, loadPod).Probe); err != nil {
 			return c.interrupted(ctx, err)
 		}
 	}

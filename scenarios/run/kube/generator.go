@@ -40,25 +40,23 @@ func (r *Attached) generator(ctx context.Context, s *stage, n *node) (*generator
 			finish: func(context.Context) error { return nil },
 		}, nil
 	}
-	client := s.api.loadClient(s.namespace)
-	n.client = client
-	clock, err := client.Clock(ctx, clockRounds)
+	shards, err := s.shards(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w\n  the API server has to reach the pod network to proxy to the load pod", run.ErrEnvironment, err)
+		return nil, err
 	}
-	c := &copier{dir: r.o.Dir, client: client, clock: clock}
-	l := &load{plan: s.p, client: client, clock: clock, target: n.entry}
+	n.client = shards[0].client
+	c := newCopiers(r.o.Dir, shards)
+	l := &load{plan: s.p, shards: shards, target: n.entry}
 	g := &generator{Load: l, latest: l.latest, finish: c.finish}
-	if clock.Significant() {
+	if clock := shards[0].clock; clock.Significant() {
 		g.clock = clock.Ahead
 	}
 	g.begin = func(over context.Context, in run.Inbox, fail func(error)) (run.Sink, error) {
-		if err := s.out.Event(clockEvent(clock)); err != nil {
+		if err := s.tellClocks(shards); err != nil {
 			return nil, err
 		}
-		c.hear = func(e record.Event) { in.Fact(e) }
-		c.begin(over, fail)
-		return c.sink(s.out), nil
+		c.begin(over, in.Fact, fail)
+		return c[0].sink(s.out), nil
 	}
 	return g, nil
 }
