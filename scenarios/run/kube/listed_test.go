@@ -31,6 +31,11 @@ func TestAListIsFollowed(t *testing.T) {
 		}
 		return record.Instance{}
 	}
+	c, err := nacos.Connect(ctx, nacos.Options{Host: s.Host(), Port: s.Port(), GRPCPort: s.GRPCPort(), Identity: "orders-1/1", Dir: t.TempDir()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close()) }()
+	h := registry.Host{IP: "10.0.0.1", Port: 80, Weight: 1, Healthy: true, Enabled: true, Ephemeral: true}
+	require.NoError(t, c.Register(ctx, "orders", h))
 	over, end := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	address := net.JoinHostPort(s.Host(), strconv.Itoa(s.Port()))
@@ -41,15 +46,13 @@ func TestAListIsFollowed(t *testing.T) {
 			}
 		})
 	}()
-	c, err := nacos.Connect(ctx, nacos.Options{Host: s.Host(), Port: s.Port(), GRPCPort: s.GRPCPort(), Identity: "orders-1/1", Dir: t.TempDir()})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, c.Close()) }()
-	h := registry.Host{IP: "10.0.0.1", Port: 80, Weight: 1, Healthy: true, Enabled: true, Ephemeral: true}
-	require.NoError(t, c.Register(ctx, "orders", h))
 	next := func() record.Event {
 		select {
 		case e := <-told:
 			return e
+		case err := <-done:
+			require.NoError(t, err)
+			return record.Event{}
 		case <-ctx.Done():
 			require.Fail(t, "nothing was told")
 			return record.Event{}
