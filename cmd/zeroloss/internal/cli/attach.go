@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -177,12 +176,7 @@ func (f *attachFlags) compile(env Env, args []string) (*scenarios.Prepared, stri
 			return nil, "", environmentError(err)
 		}
 	}
-	if len(args) == 0 {
-		tmp, err := os.MkdirTemp("", "zeroloss-")
-		if err != nil {
-			return nil, "", environmentError(err)
-		}
-		defer os.RemoveAll(tmp)
+	if text != nil {
 		env.Stdin, args = bytes.NewReader(text), []string{"-"}
 	}
 	c, err := f.in.compile(env, args)
@@ -200,12 +194,17 @@ func (f *attachFlags) compile(env Env, args []string) (*scenarios.Prepared, stri
 	return c, string(c.Scenario), nil
 }
 
-// scenario is what the flags mean.
-func (f *attachFlags) scenario() (map[string]any, error) {
-	ns, name, ok := strings.Cut(f.deploy, "/")
-	if !ok {
-		ns, name = f.ns, f.deploy
+// place is the target's namespace and name.
+func (f *attachFlags) place() (ns, name string) {
+	if ns, name, ok := strings.Cut(f.deploy, "/"); ok {
+		return ns, name
 	}
+	return f.ns, f.deploy
+}
+
+// check refuses flags that mean nothing, or several things.
+func (f *attachFlags) check() error {
+	ns, name := f.place()
 	actions := 0
 	for _, on := range []bool{f.restart, f.observe, f.scaleTo >= 0} {
 		if on {
@@ -213,20 +212,74 @@ func (f *attachFlags) scenario() (map[string]any, error) {
 		}
 	}
 	switch {
-	case f.deploy == "":
-		return nil, errors.New("which service? --deployment NAMESPACE/NAME and --url, or a FILE with a target\n  see: zeroloss attach --help")
+	case name == "":
+		return errors.New("which service? --deployment NAMESPACE/NAME and --url, or a FILE with a target\n  see: zeroloss attach --help")
 	case ns == "":
-		return nil, fmt.Errorf("--deployment %s has no namespace\n  write --deployment NAMESPACE/%s", f.deploy, f.deploy)
+		return fmt.Errorf("--deployment %s has no namespace\n  write --deployment NAMESPACE/%s", f.deploy, f.deploy)
 	case f.url == "":
-		return nil, errors.New("where does the load go? add --url http://…")
+		return errors.New("where does the load go? add --url http://…")
 	case actions != 1:
-		return nil, errors.New("what is to happen to it? one of --restart, --scale-to N and --observe")
+		return errors.New("what is to happen to it? one of --restart, --scale-to N and --observe")
 	case f.at >= f.duration && !f.observe:
-		return nil, fmt.Errorf("--at %v is after the end of the load (--duration %v)", f.at, f.duration)
+		return fmt.Errorf("--at %v is after the end of the load (--duration %v)", f.at, f.duration)
 	}
+	return nil
+}
+
+// scenario is what the flags mean.
+func (f *attachFlags) scenario() (map[string]any, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	ns, name := f.place()
 	base, path, err := splitURL(f.url)
 	if err != nil {
 		return nil, err
+	}
+	stream, err := f.stream(name, path)
+	if err != nil {
+		return nil, err
+	}
+	target, err := f.target(base)
+	if err != nil {
+		return nil, err
+	}
+	s := map[string]any{
+		"target": target, "time": map[string]any{"duration": f.duration.String()}, "load": []any{stream},
+		"expect": []any{
+			map[string]any{"arm": name, "metric": "lost", "is": 0, "role": "gate"},
+			map[string]any{"arm": name, "metric": "releases", "is": ">= 1", "role": "contrast", "why": "without a release there was nothing to lose"},
+		},
+	}
+	what, steps := f.action(name)
+	if len(steps) > 0 {
+		s["steps"] = steps
+	}
+	return map[string]any{
+		"apiVersion": spec.APIVersion, "kind": spec.Kind,
+		"metadata": map[string]any{"name": "attach-" + name, "title": ns + "/" + name + " " + what}, "spec": s,
+	}, nil
+}
+
+// action is what is done to the target, in words and in steps.
+func (f *attachFlags) action(name string) (what string, steps []any) {
+	switch {
+	case f.restart:
+		return "restarted under load", []any{map[string]any{"at": f.at.String(), "restart": name}}
+	case f.scaleTo >= 0:
+		back := (f.at + (f.duration-f.at)/2).Round(time.Second)
+		return fmt.Sprintf("scaled to %d under load", f.scaleTo), []any{
+			map[string]any{"at": f.at.String(), "scale": name, "to": f.scaleTo},
+			map[string]any{"at": back.String(), "name": "scale " + name + " back", "scale": name, "back": true},
+		}
+	}
+	return "watched through a release of somebody else's", nil
+}
+
+func (f *attachFlags) stream(name, path string) (map[string]any, error) {
+	stream := map[string]any{"name": name, "arm": name, "rate": f.rate, "connections": f.conns, "request": "GET " + path}
+	if f.request != "" {
+		stream["request"] = f.request
 	}
 	header := map[string]string{}
 	for _, h := range f.header {
@@ -236,14 +289,18 @@ func (f *attachFlags) scenario() (map[string]any, error) {
 		}
 		header[strings.TrimSpace(k)] = strings.TrimSpace(v)
 	}
-	stream := map[string]any{"name": name, "arm": name, "rate": f.rate, "connections": f.conns, "request": "GET " + path}
-	if f.request != "" {
-		stream["request"] = f.request
-	}
 	if len(header) > 0 {
 		stream["header"] = header
 	}
+	return stream, nil
+}
+
+func (f *attachFlags) target(base string) (map[string]any, error) {
+	ns, name := f.place()
 	target := map[string]any{"namespace": ns, "deployment": name, "url": base}
+	if f.observe {
+		target["observe"] = true
+	}
 	if ok := f.good(); len(ok) > 0 {
 		target["ok"] = ok
 	}
@@ -257,32 +314,7 @@ func (f *attachFlags) scenario() (map[string]any, error) {
 		}
 		target["nacos"] = map[string]any{"address": address, "service": service}
 	}
-	s := map[string]any{
-		"target": target, "time": map[string]any{"duration": f.duration.String()}, "load": []any{stream},
-		"expect": []any{
-			map[string]any{"arm": name, "metric": "lost", "is": 0, "role": "gate"},
-			map[string]any{"arm": name, "metric": "releases", "is": ">= 1", "role": "contrast", "why": "without a release there was nothing to lose"},
-		},
-	}
-	what := "watched through a release of somebody else's"
-	switch {
-	case f.restart:
-		what = "restarted under load"
-		s["steps"] = []any{map[string]any{"at": f.at.String(), "restart": name}}
-	case f.scaleTo >= 0:
-		what = fmt.Sprintf("scaled to %d under load", f.scaleTo)
-		back := (f.at + (f.duration-f.at)/2).Round(time.Second)
-		s["steps"] = []any{
-			map[string]any{"at": f.at.String(), "scale": name, "to": f.scaleTo},
-			map[string]any{"at": back.String(), "name": "scale " + name + " back", "scale": name, "back": true},
-		}
-	default:
-		target["observe"] = true
-	}
-	return map[string]any{
-		"apiVersion": spec.APIVersion, "kind": spec.Kind,
-		"metadata": map[string]any{"name": "attach-" + name, "title": ns + "/" + name + " " + what}, "spec": s,
-	}, nil
+	return target, nil
 }
 
 func (f *attachFlags) good() map[string]any {
