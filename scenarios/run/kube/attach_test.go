@@ -125,9 +125,9 @@ func view(replicas, ready int) *deploymentView {
 
 func TestATargetHasToBeWhole(t *testing.T) {
 	require.NoError(t, view(3, 3).fit(attachedPlan()))
-	require.ErrorContains(t, view(3, 0).fit(attachedPlan()), "Deployment shop/orders has no ready pod (3 wanted)")
-	require.ErrorContains(t, view(0, 0).fit(attachedPlan()), "has no ready pod (0 wanted)")
-	require.ErrorContains(t, view(3, 2).fit(attachedPlan()), "has 2 of 3 pods ready")
+	require.ErrorContains(t, view(3, 0).fit(attachedPlan()), "of Deployment shop/orders no pod is ready (3 wanted)")
+	require.ErrorContains(t, view(0, 0).fit(attachedPlan()), "no pod is ready (0 wanted)")
+	require.ErrorContains(t, view(3, 2).fit(attachedPlan()), "only 2 of 3 pods are ready")
 }
 
 func TestAPlanIsCompletedByItsTarget(t *testing.T) {

@@ -67,10 +67,10 @@ func (v *deploymentView) fit(p *plan.Plan) error {
 		return fmt.Errorf("reading the selector of Deployment %s: %w", v.Metadata.Name, err)
 	}
 	if v.Status.ReadyReplicas == 0 {
-		return fmt.Errorf("Deployment %s/%s has no ready pod (%d wanted)\n  look: kubectl -n %s get pods", v.Metadata.Namespace, v.Metadata.Name, v.replicas(), v.Metadata.Namespace)
+		return fmt.Errorf("of Deployment %s/%s no pod is ready (%d wanted)\n  look: kubectl -n %s get pods", v.Metadata.Namespace, v.Metadata.Name, v.replicas(), v.Metadata.Namespace)
 	}
 	if v.Status.ReadyReplicas < v.replicas() {
-		return fmt.Errorf("Deployment %s/%s has %d of %d pods ready: what it would lose is not this release's\n  wait until it is whole", v.Metadata.Namespace, v.Metadata.Name, v.Status.ReadyReplicas, v.replicas())
+		return fmt.Errorf("of Deployment %s/%s only %d of %d pods are ready: what it would lose is not this release's\n  wait until it is whole", v.Metadata.Namespace, v.Metadata.Name, v.Status.ReadyReplicas, v.replicas())
 	}
 	return nil
 }
