@@ -48,6 +48,7 @@ func TestKubeAttach(t *testing.T) {
 	})
 	shows("nothing happens", func(t *testing.T) { attachedTo(t, w, url, 3, "--observe") })
 	shows("scale, and back after Ctrl-C", func(t *testing.T) { scaledBack(t, w, url) })
+	shows("scale, and back after kill -9 and clean", func(t *testing.T) { scaledBackByClean(t, w, url) })
 	shows("the budget is spent", func(t *testing.T) {
 		r := w.attach(t, url, "--restart", "--allow-changes", "--abort-after", "2")
 		require.Equal(t, 130, r.code(2*time.Minute), r.stderr.String())
@@ -163,6 +164,22 @@ func scaledBack(t *testing.T, w *town, url string) {
 	require.NoError(t, r.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 130, r.code(time.Minute), r.stderr.String())
 	require.Equal(t, "3", replicas())
+}
+
+// scaledBackByClean: what a run that was killed could not give back, clean does.
+func scaledBackByClean(t *testing.T, w *town, url string) {
+	r := w.attach(t, url, "--scale-to", "1", "--allow-changes")
+	replicas := func() string {
+		return w.inNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.replicas}'")
+	}
+	require.Eventually(t, func() bool { return replicas() == "1" }, time.Minute, 200*time.Millisecond)
+	require.NoError(t, r.cmd.Process.Kill())
+	<-r.gone
+	out, err := exec.Command(zeroloss, "clean", "--cluster", w.name).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), "deployment "+strangerNS+"/orders: scaled back to 3")
+	require.Equal(t, "3", replicas())
+	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 }
 
 // budgetHeeded: nothing is done that a budget forbids.

@@ -181,19 +181,15 @@ func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
 	return errors.Join(err, g.finish(context.WithoutCancel(ctx)))
 }
 
-// restore gives the target back the replicas it had, if the run has taken or
-// added some. It has a deadline of its own, and follows an interruption too.
+// restore gives the target back the replicas it had, if the run has scaled it.
+// It has a deadline of its own, and follows an interruption too.
 func (r *Attached) restore(t *theirs) error {
-	n, changed := t.toRestore()
-	if !changed {
+	if !t.scaled() {
 		return nil
 	}
 	ctx, stop := context.WithTimeout(context.Background(), tidyFor)
 	defer stop()
-	if err := r.api.scale(ctx, t.view.Metadata.Namespace, t.view.Metadata.Name, n); err != nil {
-		return fmt.Errorf("%w\n  it had %d: kubectl -n %s scale deployment %s --replicas %d", err, n, t.view.Metadata.Namespace, t.view.Metadata.Name, n)
-	}
-	return nil
+	return r.api.giveBack(ctx, t.view.Metadata.Namespace, t.view.Metadata.Name, t.view.replicas())
 }
 
 // budget is how many requests a run may lose before it stops to try.

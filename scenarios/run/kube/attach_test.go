@@ -172,15 +172,12 @@ func TestWhoChangesATarget(t *testing.T) {
 	see(3, "v1")
 	see(3, "v2") // somebody's pipeline
 	see(5, "v2") // somebody's autoscaler
+	th.order(control.Action{Kind: control.Rollout})
+	require.False(t, th.scaled())
 	th.order(control.Action{Kind: control.Scale, N: 1})
 	see(1, "v2") // ours
 	th.see(&unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "another"}}})
-	n, changed := th.toRestore()
-	require.True(t, changed)
-	require.Equal(t, 3, n)
-	th.order(control.Action{Kind: control.Scale, N: 3})
-	_, changed = th.toRestore()
-	require.False(t, changed)
+	require.True(t, th.scaled())
 
 	var kinds []record.Kind
 	for _, e := range events() {
@@ -252,7 +249,7 @@ func TestRightsFollowWhatIsDone(t *testing.T) {
 	}
 	require.Empty(t, writes(attachedPlan(), false))
 	require.Equal(t, []string{"patch deployments.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "restart"}), false))
-	require.Equal(t, []string{"patch deployments/scale.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "scale"}, plan.Step{Kind: "scale"}), false))
+	require.Equal(t, []string{"patch deployments.apps in namespace shop", "patch deployments/scale.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "scale"}, plan.Step{Kind: "scale"}), false))
 	require.Contains(t, writes(attachedPlan(), true), "create namespaces in the cluster")
 	text, err := AttachRBAC(attachedPlan(), false)
 	require.NoError(t, err)

@@ -77,7 +77,9 @@ func (n *node) do(ctx context.Context, a control.Action) error {
 		if a.Kind == control.Apply {
 			return nil // it is there already
 		}
-		n.theirs.order(a)
+		if err := n.mark(ctx, a); err != nil {
+			return err
+		}
 	}
 	switch a.Kind {
 	case control.Apply:

@@ -25,7 +25,7 @@ func RBAC() (string, error) {
 			rule("", []string{"pods/proxy"}, []string{"get", "create"}),
 			rule("", []string{"services", "configmaps", "secrets"}, []string{"create", "patch"}),
 			rule("", []string{"events"}, []string{"list", "watch"}),
-			rule("apps", []string{"deployments"}, []string{"create", "patch", "deletecollection"}),
+			rule("apps", []string{"deployments"}, []string{"list", "create", "patch", "deletecollection"}),
 			rule("apps", []string{"deployments/scale"}, []string{"patch"}),
 			rule("batch", []string{"jobs"}, []string{"create", "patch", "deletecollection"}),
 			rule("policy", []string{"poddisruptionbudgets"}, []string{"create", "patch"}),

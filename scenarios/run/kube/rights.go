@@ -50,6 +50,7 @@ func attachRights(p *plan.Plan, inCluster bool) []right {
 		case "restart":
 			add(right{"apps", "deployments", "patch", ns})
 		case "scale":
+			add(right{"apps", "deployments", "patch", ns}) // the mark of what it had
 			add(right{"apps", "deployments/scale", "patch", ns})
 		}
 	}

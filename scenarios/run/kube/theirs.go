@@ -124,12 +124,11 @@ func (t *theirs) order(a control.Action) {
 	}
 }
 
-// toRestore is how many replicas the target had, if this run has left it with
-// another number.
-func (t *theirs) toRestore() (int, bool) {
+// scaled reports whether this run has scaled the target.
+func (t *theirs) scaled() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.view.replicas(), t.ordered != nil && *t.ordered != t.view.replicas()
+	return t.ordered != nil
 }
 
 // write notes what is seen of the target beside its pods.
@@ -190,3 +189,15 @@ func (n *node) where() string {
 }
 
 func join(words []string) string { return strings.Join(words, ", ") }
+
+// mark keeps what is done to the target, and writes down there what it has
+// before the first scaling.
+func (n *node) mark(ctx context.Context, a control.Action) error {
+	first := a.Kind == control.Scale && !n.theirs.scaled()
+	n.theirs.order(a)
+	if !first {
+		return nil
+	}
+	had := n.theirs.view.replicas()
+	return n.stage.api.markScaled(ctx, n.where(), a.Workload, &had)
+}
