@@ -99,7 +99,7 @@ func TestPodDisruptionBudgets(t *testing.T) {
 		"restart, one may go":      {pdb(1, 3, 2), restart, ""},
 		"restart, none may go":     {pdb(0, 3, 3), restart, `a restart takes pods, and PodDisruptionBudget "orders" allows none to be taken now (3 healthy of 3 needed)`},
 		"scale within":             {pdb(2, 3, 1), to(1), ""},
-		"scale below minAvailable": {pdb(1, 3, 2), to(1), `to scale from 3 to 1 takes 2 pods, and PodDisruptionBudget "orders" allows 1 (3 healthy of 2 needed)`},
+		"scale below minAvailable": {pdb(1, 3, 2), to(1), `to scale from 3 to 1 takes 2 of its pods, and PodDisruptionBudget "orders" allows 1 (3 healthy of 2 needed)`},
 		"scale out":                {pdb(0, 3, 3), to(5), ""},
 		"scale to what there is":   {pdb(0, 3, 3), to(3), ""},
 	}

@@ -36,7 +36,7 @@ func (b *budgetView) forbids(s plan.Step, replicas int) string {
 	case s.Kind == "restart" && b.Status.DisruptionsAllowed < 1:
 		return fmt.Sprintf("a restart takes pods, and PodDisruptionBudget %q allows none to be taken now (%s)", b.Metadata.Name, left)
 	case s.Kind == "scale" && replicas-s.N > b.Status.DisruptionsAllowed:
-		return fmt.Sprintf("to scale from %d to %d takes %d pods, and PodDisruptionBudget %q allows %d (%s)",
+		return fmt.Sprintf("to scale from %d to %d takes %d of its pods, and PodDisruptionBudget %q allows %d (%s)",
 			replicas, s.N, replicas-s.N, b.Metadata.Name, b.Status.DisruptionsAllowed, left)
 	}
 	return ""
