@@ -270,3 +270,17 @@ func TestStreamsFindTheirServices(t *testing.T) {
 	_, err = directed([]traffic.Stream{{Name: "x", Service: "headless"}}, urls)
 	require.ErrorContains(t, err, `Service "headless" of stream "x" has no address of its own`)
 }
+
+// TestALoadPodAlone is all that a run on a target puts into a cluster.
+func TestALoadPodAlone(t *testing.T) {
+	r, err := Render(attachedPlan(), []byte("# none\n"), RenderOptions{Run: "r1", Image: "zeroloss:1"})
+	require.NoError(t, err)
+	var all []string
+	for _, o := range r.Objects() {
+		all = append(all, id(o))
+		if o.text("kind") != "Namespace" {
+			require.Equal(t, "zeroloss-r1", o.at("metadata").text("namespace"), "never in the target's")
+		}
+	}
+	require.Equal(t, []string{"Namespace/zeroloss-r1", "Service/zeroloss-load", "Pod/zeroloss-load"}, all)
+}

@@ -106,7 +106,11 @@ func Render(p *plan.Plan, manifests []byte, o RenderOptions) (*Rendered, error) 
 		return nil, fmt.Errorf("rendering %q at speed %v: %w", p.Scenario, p.Speed, ErrSpeed)
 	}
 	r := &renderer{p: p, o: o, out: &Rendered{before: map[string]Object{}}}
-	docs, problems := input.Split(input.Source{Name: "manifests.yaml", Data: manifests})
+	var docs []input.Document
+	var problems input.Problems
+	if p.Target == nil { // one that attaches has none
+		docs, problems = input.Split(input.Source{Name: "manifests.yaml", Data: manifests})
+	}
 	if err := problems.Err(); err != nil {
 		return nil, fmt.Errorf("rendering %q: %w", p.Scenario, err)
 	}
