@@ -90,3 +90,12 @@ func (n *node) address(p *podView) []control.Event {
 func (n *node) foreign(workload string) bool {
 	return slices.ContainsFunc(n.stage.p.Workloads, func(w plan.Workload) bool { return w.Name == workload && w.Foreign })
 }
+
+// base is what is there before the demo services: the registry, if anybody
+// registers, and the load pod.
+func (r *Rendered) base() []Object {
+	if r.Registry == nil {
+		return []Object{r.Load}
+	}
+	return []Object{r.Registry, r.Load}
+}

@@ -86,15 +86,6 @@ func (r *Rendered) Objects() []Object {
 	return append(out, r.Workloads...)
 }
 
-// base is what is there before the demo services: the registry, if anybody
-// registers, and the load pod.
-func (r *Rendered) base() []Object {
-	if r.Registry == nil {
-		return []Object{r.Load}
-	}
-	return []Object{r.Registry, r.Load}
-}
-
 // ErrSpeed refuses a plan whose clock is not the cluster's.
 var ErrSpeed = errors.New("a cluster's own clocks cannot be sped up: the speed has to be 1")
 
