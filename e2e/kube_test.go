@@ -66,6 +66,7 @@ type town struct {
 	name, kubeconfig string
 	client           klient.Client
 	env              env.Environment
+	hasStranger      bool // a service that is none of ours, for attach
 }
 
 // decoys are namespaces that look like ours and are not.

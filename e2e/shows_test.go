@@ -49,6 +49,7 @@ func shows() []show {
 		{"offline agrees with local", false, agrees},
 		{"rolling", false, of("rolling")},
 		{"drain", false, drainsANode},
+		{"own-service", false, ownService},
 		{"grace", true, of("grace")},
 		{"offline from three load pods", true, shardedInTown},
 		{"the contract of a runtime", true, keepsTheContract},
@@ -63,6 +64,7 @@ func shows() []show {
 		{"kill -9 while it drains", true, killedDraining},
 		{"drain with one node", false, drainsNothing},
 	}
+	all = append(all, attachShows()...)
 	for _, bad := range badTowns() {
 		all = append(all, show{bad.name, bad.long, func(t *testing.T, w *town) { refused(t, w, bad) }})
 	}

@@ -92,7 +92,7 @@ one stream, or steps of your own.`,
 	p.BoolVar(&f.inCluster, "in-cluster", false, "send the load from a pod, instead of from this machine")
 	p.StringVar(&f.image, "image", "", "zeroloss' image for the load pod, where the nodes can pull it (default: this program, loaded into kind's nodes)")
 	p.Float64Var(&f.maxRate, "max-rate", 50, "refuse a load of more requests a second")
-	p.IntVar(&f.abortAfter, "abort-after", 0, "stop once so many requests are lost, and give the target its replicas back; 0 is never")
+	p.IntVar(&f.abortAfter, "abort-after", 100, "stop once so many requests are lost, and give the target its replicas back; 0 is never")
 	p.BoolVar(&f.rbac, "rbac", false, "print the rights that it needs, and do nothing")
 	p.BoolVar(&f.show, "scenario", false, "print the scenario that the flags mean, and do nothing")
 	p.BoolVar(&f.repeat, "repeat", false, "not supported: run it again, and compare the directories")
