@@ -48,7 +48,7 @@ func shows() []show {
 	all := []show{
 		{"offline agrees with local", false, agrees},
 		{"rolling", false, of("rolling")},
-		{"drain", false, drainsANode},
+		{"drain", true, drainsANode},
 		{"own-service", false, ownService},
 		{"grace", true, of("grace")},
 		{"offline from three load pods", true, shardedInTown},

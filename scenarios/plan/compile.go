@@ -142,9 +142,11 @@ func (c *compiler) workloads() {
 			c.foreign(w, d)
 			continue
 		}
+		doc := c.settings(w, d)
+		c.readinessOpen(w, d, doc)
 		c.p.Workloads = append(c.p.Workloads, Workload{
 			Name: w.Name, Role: string(w.Role), Service: w.Service, Tag: w.Tag, Replicas: w.Replicas, Cold: d.Begins == "cold",
-			Settings: c.settings(w, d), Env: w.Env, Labels: w.Labels, File: w.File, Line: w.Line,
+			Settings: doc, Env: w.Env, Labels: w.Labels, File: w.File, Line: w.Line,
 		})
 		c.p.Control.Workloads = append(c.p.Control.Workloads, c.pods(w))
 	}

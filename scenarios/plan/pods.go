@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"zeroloss/demo-services/settings"
 	"zeroloss/manifests"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/spec"
@@ -66,6 +67,25 @@ func (c *compiler) hookFits(w manifests.Workload, d spec.Difference) {
 		return
 	}
 	c.warnAt(w.File, w.HookLine, text, "terminationGracePeriodSeconds: 90")
+}
+
+// readinessOpen warns of a pod whose readiness is asked at a port that its
+// settings do not open: it is never ready.
+func (c *compiler) readinessOpen(w manifests.Workload, d spec.Difference, doc settings.Document) {
+	if w.Readiness == nil || w.Readiness.HTTPGet == nil {
+		return
+	}
+	port := w.Readiness.HTTPGet.Port
+	open := map[int]int{mseReadiness: doc.MSE.ReadinessPort, polarisAdmin: doc.Polaris.AdminPort}
+	if at, ours := open[port]; !ours || at == port {
+		return
+	}
+	text := fmt.Sprintf("readiness of %s is asked at :%d, which its switches do not open: its pods are never ready, and a rollout of them never ends", w.Name, port)
+	if d.Readiness != nil {
+		c.warn("spec.set."+w.Name+".readiness", text, fmt.Sprintf("set its switches, as {profiler.micro.service.http.server.enable: \"true\"} for :%d", mseReadiness))
+		return
+	}
+	c.warnAt(w.File, w.Line, text, "switch on what opens it, or ask a port of its own")
 }
 
 func readiness(r spec.Probe) *manifests.Probe {
