@@ -3,7 +3,6 @@ package run
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -397,6 +396,3 @@ func (d *Director) end() {
 	d.write(record.Event{Kind: record.End})
 	d.out = append(d.out, Order{Finish: true})
 }
-
-// Interrupted says that err is an interruption, and no failure.
-func Interrupted(err error) bool { return errors.Is(err, ErrInterrupted) }
