@@ -18,22 +18,10 @@ import (
 // as it is written, but for its image, which is the plain server's, and for
 // what refers to things that the run's namespace has not.
 func (r *renderer) plain(obj Object, w *plan.Workload) error {
-	spec := obj.make("spec")
-	if n, ok := number(spec["replicas"]); w.Replicas != n && (ok || w.Replicas != 1) {
-		r.repair(obj, "replicas %d, as the scenario has it", w.Replicas)
-	}
-	spec["replicas"] = w.Replicas
-	r.selector(obj)
-	template := spec.make("template")
-	labels := r.labels()
-	labels[workloadLabel] = w.Name
-	template.make("metadata").merge("labels", labels)
-	pod := template.make("spec")
-	c, err := r.container(obj, pod)
+	pod, c, err := r.podOf(obj, w)
 	if err != nil {
 		return err
 	}
-	r.foreign(obj, pod)
 	r.repair(obj, "image %s: %s, which has the plain server in it", cmp.Or(c.text("image"), "(none)"), r.o.Image)
 	c["image"], c["imagePullPolicy"] = r.o.Image, "IfNotPresent"
 	delete(c, "command")

@@ -1,12 +1,10 @@
 package kube
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +33,7 @@ func (r *Attached) generator(ctx context.Context, s *stage, n *node) (*generator
 	if !r.o.InCluster {
 		h := &here{plan: s.p, dir: r.o.Dir, executable: r.o.Binary}
 		return &generator{
-			Load: h, latest: h.latest,
+			Load: h, latest: h.counts.Latest,
 			begin:  func(context.Context, run.Inbox, func(error)) (run.Sink, error) { return s.out, nil },
 			finish: func(context.Context) error { return nil },
 		}, nil
@@ -69,7 +67,7 @@ type here struct {
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
-	counts []run.StreamCount
+	counts run.Counts
 }
 
 // closeFor is what a load that is told to stop has to close its log.
@@ -121,38 +119,11 @@ func (h *here) run(zero time.Time) error {
 	h.cmd = cmd
 	h.mu.Unlock()
 	_, werr := in.Write(job)
-	rerr := h.read(out)
+	rerr := h.counts.Read(out)
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("the load ended with %w: %s", err, strings.TrimSpace(said.String()))
 	}
 	return errors.Join(werr, rerr)
-}
-
-// read takes the progress lines until the process closes its output.
-func (h *here) read(out io.Reader) error {
-	sc := bufio.NewScanner(out)
-	sc.Buffer(nil, 1<<20)
-	for sc.Scan() {
-		var p loadgen.Progress
-		if err := json.Unmarshal(sc.Bytes(), &p); err != nil {
-			_, derr := io.Copy(io.Discard, out) // it must not block on its output
-			return errors.Join(fmt.Errorf("reading the load's progress: %w", err), derr)
-		}
-		var counts []run.StreamCount
-		for _, s := range p.Streams {
-			counts = append(counts, run.StreamCount{Stream: s.Name, Due: s.Due, Sent: s.Sent, Unsent: s.Unsent, OK: s.OK, Failed: s.Failed})
-		}
-		h.mu.Lock()
-		h.counts = counts
-		h.mu.Unlock()
-	}
-	return sc.Err()
-}
-
-func (h *here) latest() []run.StreamCount {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.counts
 }
 
 // Stop implements run.Load.

@@ -17,6 +17,21 @@ import (
 
 // workload makes a Deployment run the demo service as the plan has it.
 func (r *renderer) workload(obj Object, w *plan.Workload) error {
+	pod, c, err := r.podOf(obj, w)
+	if err != nil {
+		return err
+	}
+	r.program(obj, c, w)
+	i := slices.IndexFunc(r.p.Control.Workloads, func(x control.Workload) bool { return x.Name == w.Name })
+	if i >= 0 {
+		r.life(obj, pod, c, r.p.Control.Workloads[i])
+	}
+	return nil
+}
+
+// podOf makes a Deployment one of this run's, with as many pods as the plan has
+// it, and returns their pod's spec and the container in it.
+func (r *renderer) podOf(obj Object, w *plan.Workload) (pod, c Object, err error) {
 	spec := obj.make("spec")
 	if n, ok := number(spec["replicas"]); w.Replicas != n && (ok || w.Replicas != 1) {
 		r.repair(obj, "replicas %d, as the scenario has it", w.Replicas)
@@ -27,18 +42,12 @@ func (r *renderer) workload(obj Object, w *plan.Workload) error {
 	labels := r.labels()
 	labels[workloadLabel] = w.Name
 	template.make("metadata").merge("labels", labels)
-	pod := template.make("spec")
-	c, err := r.container(obj, pod)
-	if err != nil {
-		return err
+	pod = template.make("spec")
+	if c, err = r.container(obj, pod); err != nil {
+		return nil, nil, err
 	}
 	r.foreign(obj, pod)
-	r.program(obj, c, w)
-	i := slices.IndexFunc(r.p.Control.Workloads, func(x control.Workload) bool { return x.Name == w.Name })
-	if i >= 0 {
-		r.life(obj, pod, c, r.p.Control.Workloads[i])
-	}
-	return nil
+	return pod, c, nil
 }
 
 // selector adds what apps/v1 insists on and older versions did not.

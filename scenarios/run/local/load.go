@@ -1,10 +1,8 @@
 package local
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -30,7 +28,7 @@ type load struct {
 
 	mu     sync.Mutex
 	child  *child
-	counts []run.StreamCount
+	counts run.Counts
 }
 
 // loadPatience is what a load that is told to stop has to close its log.
@@ -85,7 +83,7 @@ func (l *load) start(zero time.Time, done func(error)) error {
 		},
 	}
 	var reading error
-	o.read = func() { reading = l.read(out) }
+	o.read = func() { reading = l.counts.Read(out) }
 	c, err := l.nursery.start(o, func(c *child) { done(l.outcome(c, reading)) })
 	if err != nil {
 		return err
@@ -105,38 +103,6 @@ func (l *load) outcome(c *child, err error) error {
 		return fmt.Errorf("it ended with %s%s", text, lastWords(l.dir, rundir.Load))
 	}
 	return err
-}
-
-// read takes the progress lines until the child closes its output.
-func (l *load) read(out io.Reader) error {
-	sc := bufio.NewScanner(out)
-	sc.Buffer(nil, 1<<20)
-	for sc.Scan() {
-		var p loadgen.Progress
-		if err := json.Unmarshal(sc.Bytes(), &p); err != nil {
-			return errors.Join(fmt.Errorf("reading the load's progress: %w", err), drain(out))
-		}
-		var counts []run.StreamCount
-		for _, s := range p.Streams {
-			counts = append(counts, run.StreamCount{Stream: s.Name, Due: s.Due, Sent: s.Sent, Unsent: s.Unsent, OK: s.OK, Failed: s.Failed})
-		}
-		l.mu.Lock()
-		l.counts = counts
-		l.mu.Unlock()
-	}
-	return sc.Err()
-}
-
-// drain keeps the child from blocking on its output.
-func drain(r io.Reader) error {
-	_, err := io.Copy(io.Discard, r)
-	return err
-}
-
-func (l *load) latest() []run.StreamCount {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.counts
 }
 
 // Stop implements run.Load.

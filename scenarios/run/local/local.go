@@ -117,7 +117,7 @@ func play(ctx context.Context, p *plan.Plan, out run.Sink, s *stage) (err error)
 			}
 		})
 		n.begin(func() { reg.watch(over.Done(), n.fail) })
-		return run.Cast{Node: n, Load: l, Sink: out, Failed: failed, Counts: l.latest, Noise: noiseJSON}, nil
+		return run.Cast{Node: n, Load: l, Sink: out, Failed: failed, Counts: l.counts.Latest, Noise: noiseJSON}, nil
 	})
 }
 
