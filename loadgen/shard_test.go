@@ -72,7 +72,7 @@ func TestShardsWriteOneLog(t *testing.T) {
 	s := traffic.Stream{Name: "s", Arm: "base", Rate: 200, Duration: 505 * time.Millisecond, Path: "/"}
 	few := traffic.Stream{Name: "few", Arm: "base", Rate: 1, Duration: time.Second, Path: "/few"}
 	few.Timeout = time.Second
-	ahead := 5 * time.Second // of the record's clock
+	ahead := 5 * time.Second                                               // of the record's clock
 	zero := record.At(time.Now().Add(100*time.Millisecond + ahead)).Time() // as a job has it: without a monotonic clock
 	logs := make([]bytes.Buffer, 3)
 	events := make([]bytes.Buffer, 3)
