@@ -23,6 +23,7 @@ type Request struct {
 	Set       []string  // key=value, over the scenario's spec
 	Seed      uint64
 	Speed     float64 // 0: the scenario's
+	Arm       string  // of arms that run one after the other: this one alone
 }
 
 // Prepared is a plan and the texts it was made from, as a run directory keeps
@@ -73,7 +74,7 @@ func Prepare(r Request) (*Prepared, error) {
 
 // attached is a plan for what is there already: there are no manifests.
 func attached(s *spec.Scenario, text []byte, r Request) (*Prepared, error) {
-	p, err := plan.Compile(s, &manifests.Set{}, plan.Options{Seed: r.Seed, Speed: r.Speed})
+	p, err := plan.Compile(s, &manifests.Set{}, plan.Options{Seed: r.Seed, Speed: r.Speed, Arm: r.Arm})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package input
 
 import (
+	"fmt"
+
 	"strconv"
 	"strings"
 
@@ -51,6 +53,20 @@ func (d Node) resolved() *yaml.Node {
 		return d.n.Alias
 	}
 	return d.n
+}
+
+// Value is what is written there, in JSON's types: maps by string, lists,
+// strings, numbers, booleans and nil.
+func (d Node) Value() (any, error) {
+	n := d.resolved()
+	if n == nil {
+		return nil, nil
+	}
+	var v any
+	if err := n.Decode(&v); err != nil {
+		return nil, fmt.Errorf("reading line %d of %s: %w", d.Line(), d.file, err)
+	}
+	return v, nil
 }
 
 // File is the source's name.

@@ -14,8 +14,8 @@ import (
 
 // arms makes an arm of each that the load names, and the streams.
 func (c *compiler) arms() {
-	for i, s := range c.s.Spec.Load {
-		path := fmt.Sprintf("spec.load[%d]", i)
+	for _, l := range c.turns() {
+		s, path := l.Stream, l.path
 		c.arm(s)
 		if s.Tag != "" && !c.declares(s.Tag) {
 			c.problem(path+".tag", fmt.Sprintf("no workload has the tag %q: the stream would test the base version", s.Tag), "known tags: "+fmt.Sprint(c.tags()))
@@ -125,6 +125,9 @@ func (c *compiler) expectations() {
 	scope := c.scope()
 	for i, e := range c.s.Spec.Expect {
 		path := fmt.Sprintf("spec.expect[%d]", i)
+		if c.only != "" && e.Arm != c.only {
+			continue // the whole scenario has been checked before
+		}
 		for _, err := range scope.Check(e.Parsed()) {
 			c.problems = append(c.problems, c.s.Expectation(path, err))
 		}

@@ -19,6 +19,9 @@ const pushTick = 100 * time.Millisecond
 type Options struct {
 	Seed  uint64
 	Speed float64 // 0: the scenario's
+	// Arm is the one of this run, where arms run one after the other; "" is
+	// all of them, which no runtime carries out.
+	Arm string
 }
 
 // Compile turns a scenario and its manifests into a plan. The error lists all
@@ -28,7 +31,7 @@ func Compile(s *spec.Scenario, m *manifests.Set, o Options) (*Plan, error) {
 	if s.Spec.Target != nil {
 		m = targetSet(s)
 	}
-	c := compiler{s: s, m: m, seed: o.Seed, speed: o.Speed}
+	c := compiler{s: s, m: m, seed: o.Seed, speed: o.Speed, only: o.Arm}
 	if c.speed == 0 {
 		c.speed = s.Spec.Time.Speed
 	}
@@ -67,6 +70,7 @@ type compiler struct {
 	m        *manifests.Set
 	seed     uint64
 	speed    float64
+	only     string // arm
 	p        *Plan
 	released []string // workloads of which something takes instances out
 	problems input.Problems

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -20,8 +21,12 @@ type Target struct {
 	Namespace  string `json:"namespace"`
 	Deployment string `json:"deployment"`
 	// Observe: nothing is done to it; whatever releases it is somebody else's.
-	Observe bool   `json:"observe,omitempty"`
-	Nacos   *Nacos `json:"nacos,omitempty"`
+	Observe bool `json:"observe,omitempty"`
+	// Change is a strategic merge patch of the Deployment. Arm says whether a
+	// run is made without it or with it; "" is of the whole scenario.
+	Change json.RawMessage `json:"change,omitempty"`
+	Arm    string          `json:"arm,omitempty"`
+	Nacos  *Nacos          `json:"nacos,omitempty"`
 }
 
 // Nacos is a registry in which a target is listed.
@@ -43,6 +48,9 @@ func (p *Plan) Writes() []string {
 		return nil
 	}
 	var out []string
+	if p.Target.Change != nil {
+		out = append(out, "change its pods, and back")
+	}
 	for _, s := range p.Steps {
 		what := s.Kind
 		if s.Kind == "scale" && s.N == Back {
@@ -59,6 +67,9 @@ func (p *Plan) Writes() []string {
 // are on.
 func (p *Plan) Rate() (sum float64) {
 	for _, s := range p.Streams {
+		if p.Target != nil && p.Target.Change != nil && p.Target.Arm == "" && s.Arm == spec.ArmAfter {
+			continue // it takes turns with the arm before
+		}
 		sum += s.Rate
 	}
 	return sum
@@ -83,9 +94,15 @@ func (c *compiler) target() {
 	if t == nil {
 		return
 	}
-	c.p.Target = &Target{Namespace: t.Namespace, Deployment: t.Deployment, Observe: t.Observe}
+	c.p.Target = &Target{Namespace: t.Namespace, Deployment: t.Deployment, Observe: t.Observe, Change: json.RawMessage(t.Change), Arm: c.only}
 	if n := t.Nacos; n != nil {
 		c.p.Target.Nacos = &Nacos{Address: n.Address, Service: n.Service, Group: n.Group, Namespace: n.Namespace}
+	}
+	switch c.only {
+	case spec.ArmBefore:
+		c.p.Title += ", as it is"
+	case spec.ArmAfter:
+		c.p.Title += ", changed"
 	}
 	c.p.Runtimes = []string{AttachRuntime}
 	if c.speed != 1 {
@@ -100,9 +117,37 @@ func (c *compiler) target() {
 			arms = append(arms, l.Arm)
 		}
 	}
-	if len(arms) == 1 {
+	if len(arms) == 1 && t.Change == nil {
 		c.warn("spec.load", "one arm, and none to hold it against: that nothing was lost does not show that this load would have seen a loss", "a second stream, with a url or header of its own, is another arm")
 	}
+}
+
+// turn is a stream of one arm.
+type turn struct {
+	spec.Stream
+	path string
+}
+
+// turns are the streams of the arms that this plan is of. Those of a target with
+// a change are of both arms, which take turns.
+func (c *compiler) turns() []turn {
+	var out []turn
+	changed := c.s.Spec.Target != nil && c.s.Spec.Target.Change != nil
+	for i, s := range c.s.Spec.Load {
+		path := fmt.Sprintf("spec.load[%d]", i)
+		if !changed {
+			out = append(out, turn{s, path})
+			continue
+		}
+		for _, arm := range []string{spec.ArmBefore, spec.ArmAfter} {
+			if c.only == "" || c.only == arm {
+				x := s
+				x.Arm, x.Name = arm, s.Name+"-"+arm
+				out = append(out, turn{x, path})
+			}
+		}
+	}
+	return out
 }
 
 // AttachRuntime is the runtime of a plan with a target.
@@ -212,9 +257,17 @@ func (c *compiler) blindArms() map[string]bool {
 // foreign is the row of a workload that is none of ours.
 func (pr printer) foreign(w Workload, c control.Workload) string {
 	if t := pr.p.Target; t != nil {
-		return strings.Join([]string{w.Name, "-", "as there are", "its own way", "-", "-", "in namespace " + t.Namespace}, "\t")
+		return strings.Join([]string{w.Name, "-", "as there are", "its own way", "-", "-", "in namespace " + t.Namespace}, "\t") + pr.turns(t)
 	}
 	return strings.Join([]string{w.Name, "-", fmt.Sprint(w.Replicas), "its own way", pr.hook(c.PreStop), rounded(c.Grace), ready(c.Readiness)}, "\t")
+}
+
+// turns says what the runs of a target with a change do to it, in turn.
+func (pr printer) turns(t *Target) string {
+	if t.Change == nil {
+		return ""
+	}
+	return "\n  runs take turns: before, as it is; after, with " + string(t.Change)
 }
 
 // foreignLoad prints the load on services that are none of ours; false: it

@@ -155,3 +155,48 @@ func TestGood(t *testing.T) {
 	require.Equal(t, "2xx, $.status is UP", good(&traffic.Answer{JSONPath: "$.status", Equals: "UP"}))
 	require.Equal(t, "200-299, 404, body matches ^ok", good(&traffic.Answer{Status: []traffic.Statuses{{From: 200, To: 299}, {From: 404, To: 404}}, Match: "^ok"}))
 }
+
+// TestAChangeMakesTwoArmsThatTakeTurns: the whole scenario has both, a run one.
+func TestAChangeMakesTwoArmsThatTakeTurns(t *testing.T) {
+	text := `apiVersion: zeroloss/v1
+kind: Scenario
+metadata: {name: mine, title: Mine}
+spec:
+  target: {namespace: shop, deployment: orders, url: "http://o:80", change: {spec: {minReadySeconds: 5}}}
+  time: {duration: 20s}
+  load: [{name: all, rate: 10/s}]
+  steps: [{at: 5s, restart: orders}]
+  expect:
+    - {arm: before, metric: releases, is: ">= 1", role: contrast}
+    - {arm: after, metric: lost, is: 0}
+`
+	s, err := spec.Decode(input.Source{Name: "s.yaml", Data: []byte(text)})
+	require.NoError(t, err)
+	for only, arms := range map[string][]string{"": {spec.ArmBefore, spec.ArmAfter}, spec.ArmBefore: {spec.ArmBefore}, spec.ArmAfter: {spec.ArmAfter}} {
+		p, err := Compile(s, &manifests.Set{}, Options{Arm: only})
+		require.NoError(t, err)
+		require.Equal(t, only, p.Target.Arm)
+		require.JSONEq(t, `{"spec":{"minReadySeconds":5}}`, string(p.Target.Change))
+		require.Empty(t, p.Warnings)
+		require.Equal(t, 10.0, p.Rate(), "they are not on together")
+		require.Equal(t, []string{"change its pods, and back", "restart"}, p.Writes())
+		var names, streams, held []string
+		for _, a := range p.Arms {
+			names = append(names, a.Name)
+			require.Equal(t, []string{"orders"}, a.Workloads)
+		}
+		for _, x := range p.Streams {
+			streams = append(streams, x.Name)
+		}
+		for _, e := range p.Expect {
+			held = append(held, e.Arm)
+		}
+		require.Equal(t, arms, names)
+		require.Equal(t, arms, held)
+		for i, x := range streams {
+			require.Equal(t, "all-"+arms[i], x)
+		}
+	}
+	_, err = compileText(t, strings.Replace(text, "arm: after", "arm: base", 1))
+	require.ErrorContains(t, err, "base")
+}

@@ -45,7 +45,7 @@ func (c *checker) all() input.Problems {
 	c.head()
 	c.runtimes()
 	c.time()
-	c.unsupported()
+	c.order()
 	c.governance()
 	c.set()
 	c.load()
@@ -114,11 +114,14 @@ func orDefault(d *Duration, v time.Duration) {
 	}
 }
 
-// unsupported refuses, in clear words, what the format has and this program
-// cannot do yet: ignoring it would make the run mean something else.
-func (c *checker) unsupported() {
-	if c.s.Spec.Arms == "interleaved" {
-		c.problem("spec.arms", "arms: interleaved is not supported yet", "run the arms concurrently")
+// order says which arms run one after the other.
+func (c *checker) order() {
+	changed := c.s.Spec.Target != nil && c.s.Spec.Target.Change != nil
+	switch arms := c.s.Spec.Arms; {
+	case arms == "interleaved" && !changed:
+		c.problem("spec.arms", "arms: interleaved wants a target with a change: what makes the arms differ", "arms of one topology run concurrently")
+	case arms == "concurrent" && changed:
+		c.problem("spec.arms", "a target is as it is, or changed: these arms cannot be concurrent", "leave arms out")
 	}
 }
 

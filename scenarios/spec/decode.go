@@ -114,6 +114,9 @@ func (d *decoder) value(path string, n input.Node, v reflect.Value) {
 	switch p := v.Addr().Interface().(type) {
 	case *Later:
 		return
+	case *Patch:
+		*p = d.patch(path, n)
+		return
 	case *Words:
 		*p = d.words(path, n)
 		return

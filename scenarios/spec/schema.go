@@ -61,6 +61,8 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}}}
 	case reflect.TypeFor[Words]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, {Type: "array", Items: &jsonschema.Schema{Type: "string"}}}}
+	case reflect.TypeFor[Patch]():
+		return &jsonschema.Schema{Type: "object"}
 	case reflect.TypeFor[Later]():
 		return &jsonschema.Schema{Description: "not supported yet"}
 	}

@@ -133,7 +133,7 @@ func TestDecodeBadInput(t *testing.T) {
 		{"skew", "offline: kill", "clockSkew: -30", `s.yaml:15: clockSkew: duration "30" has no unit (write 30s or 30ms)`},
 		{"a runtime", "  set:", "  runtimes: [kuba]\n  set:", `s.yaml:13: unknown runtime "kuba" (did you mean kube?)`},
 		{"a runtime twice", "  set:", "  runtimes:\n    - kube\n    - kube\n  set:", `s.yaml:15: runtime "kube" is there twice`},
-		{"not yet interleaved", "  set:", "  arms: interleaved\n  set:", "s.yaml:13: arms: interleaved is not supported yet (run the arms concurrently)"},
+		{"interleaved without a change", "  set:", "  arms: interleaved\n  set:", "s.yaml:13: arms: interleaved wants a target with a change: what makes the arms differ (arms of one topology run concurrently)"},
 		{"metric", "metric: lost, is: 0", "metric: lots, is: 0", `s.yaml:25: unknown metric "lots" (did you mean lost?)`},
 		{"role", "role: contrast", "role: contrats", `s.yaml:26: unknown role "contrats" (did you mean contrast?)`},
 		{"percentage", "is: 0", "is: 0.1%", `s.yaml:25: is: "0.1%" is a percentage (rounded percentages hide losses: say a count, such as 0 or "<= 7")`},

@@ -19,6 +19,7 @@ type Target struct {
 	InstanceHeader string  `yaml:"instanceHeader,omitempty" doc:"the header in which an answer names the pod that gave it, or its address"`
 	Observe        bool    `yaml:"observe,omitempty" doc:"nothing is done to it: somebody else releases it meanwhile"`
 	Nacos          *Nacos  `yaml:"nacos,omitempty" doc:"a registry in which it is listed; its changes are written down"`
+	Change         Patch   `yaml:"change,omitempty" doc:"what to try: a strategic merge patch of the Deployment. Runs without it (arm before) and with it (arm after) take turns; it is taken back each time"`
 }
 
 // Nacos is a registry in which a target is listed.
@@ -94,6 +95,7 @@ func (c *checker) target() {
 	if len(c.s.Spec.Set) > 0 {
 		c.problem("spec.set", "set changes manifests: a target is as it is", "")
 	}
+	c.change(t)
 	if t.Observe && len(c.s.Spec.Steps) > 0 {
 		c.problem("spec.steps", "observe does nothing to the target, and these steps would", "leave out one of them")
 	}

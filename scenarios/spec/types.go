@@ -47,7 +47,7 @@ type Spec struct {
 	Runtimes   Words                 `yaml:"runtimes,omitempty" doc:"where it can be run, of local and kube; all by default"`
 	Registry   Registry              `yaml:"registry,omitempty" doc:"the embedded registry"`
 	Time       Time                  `yaml:"time,omitempty"`
-	Arms       string                `yaml:"arms,omitempty" enum:"concurrent,interleaved" doc:"at the same moment (default), or one after the other"`
+	Arms       string                `yaml:"arms,omitempty" enum:"concurrent,interleaved" doc:"at the same moment (default), or one after the other: of a target with a change, which are always"`
 	Governance []Rule                `yaml:"governance,omitempty" doc:"warm-up, tag routes, lanes: the console's rules"`
 	Set        map[string]Difference `yaml:"set,omitempty" doc:"small differences to the manifests, by workload"`
 	StandIns   map[string]string     `yaml:"standIns,omitempty" doc:"image to demo service (gateway, a, b, c, registry), for images of other names"`

@@ -14,6 +14,7 @@ import (
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/rundir"
+	"zeroloss/scenarios/spec"
 )
 
 // AttachOptions is what an [Attached] needs. Of Options, Cluster names one of
@@ -71,6 +72,11 @@ func (r *Attached) Check(ctx context.Context, p *plan.Plan) error {
 	if err := r.api.respectBudgets(ctx, r.view.complete(p), r.view); err != nil {
 		return c.interrupted(ctx, err)
 	}
+	if p.Target.Change != nil {
+		if err := changeOf(r.api, p).check(ctx); err != nil {
+			return c.interrupted(ctx, err)
+		}
+	}
 	if r.o.InCluster {
 		return nil // where the load pod will be, it is asked
 	}
@@ -123,6 +129,13 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 	tell := func(format string, args ...any) {
 		out.Progress(run.Progress{Phase: "starting", Note: fmt.Sprintf(format, args...)})
 	}
+	if p.Target.Change != nil {
+		back, terr := r.turn(ctx, p, tell)
+		defer func() { err = errors.Join(err, back()) }()
+		if terr != nil {
+			return terr
+		}
+	}
 	p = r.view.complete(p)
 	if err := r.o.Dir.WritePlan(p); err != nil {
 		return fmt.Errorf("writing down the target: %w", err)
@@ -147,6 +160,37 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 	}
 	defer func() { err = errors.Join(err, r.restore(t), t.close()) }()
 	return r.play(ctx, s, t)
+}
+
+// turn makes the target what the plan's arm is of: as it is, or changed. back
+// undoes that, whatever has become of the run, and is never nil.
+func (r *Attached) turn(ctx context.Context, p *plan.Plan, tell func(string, ...any)) (back func() error, err error) {
+	c := changeOf(r.api, p)
+	none := func() error { return nil }
+	if err := c.settled(ctx); err != nil {
+		return none, err
+	}
+	if p.Target.Arm != spec.ArmAfter {
+		return none, nil
+	}
+	tell("changing Deployment %s/%s", c.namespace, c.name)
+	if err := c.make(ctx); err != nil {
+		return none, err
+	}
+	back = func() error {
+		fresh, stop := context.WithTimeout(context.WithoutCancel(ctx), tidyFor)
+		defer stop()
+		tell("taking the change of Deployment %s/%s back", c.namespace, c.name)
+		if err := c.takeBack(fresh); err != nil || ctx.Err() != nil {
+			return err
+		}
+		return c.settled(ctx) // whoever comes next finds it as it was
+	}
+	if err := c.settled(ctx); err != nil {
+		return back, err
+	}
+	r.view, err = r.api.deployment(ctx, c.namespace, c.name)
+	return back, err
 }
 
 // play carries the plan out.

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -44,7 +45,11 @@ func (b *budgetView) forbids(s plan.Step, replicas int) string {
 
 // respectBudgets refuses a plan whose steps a budget of the target forbids.
 func (a *api) respectBudgets(ctx context.Context, p *plan.Plan, v *deploymentView) error {
-	if len(p.Steps) == 0 {
+	steps := p.Steps
+	if p.Target.Change != nil { // which replaces all pods, as a restart does
+		steps = append(slices.Clone(steps), plan.Step{Kind: "restart"})
+	}
+	if len(steps) == 0 {
 		return nil
 	}
 	all, err := a.in(budgets, p.Target.Namespace).List(ctx, metav1.ListOptions{})
@@ -59,7 +64,7 @@ func (a *api) respectBudgets(ctx context.Context, p *plan.Plan, v *deploymentVie
 		if !b.selects(v.Spec.Template.Metadata.Labels) {
 			continue
 		}
-		for _, s := range p.Steps {
+		for _, s := range steps {
 			if why := b.forbids(s, v.replicas()); why != "" {
 				return fmt.Errorf("%w: %s\n  look: kubectl -n %s get poddisruptionbudget %s", run.ErrEnvironment, why, p.Target.Namespace, b.Metadata.Name)
 			}

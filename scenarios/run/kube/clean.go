@@ -108,7 +108,7 @@ func Clean(ctx context.Context, o CleanOptions) error {
 		return errors.Join(err, aerr)
 	}
 	host, _, _ := strings.Cut(thisHarness(), "/")
-	return errors.Join(err, a.cleanNodes(ctx, o, host), a.cleanNamespaces(ctx, o, host), a.cleanTargets(ctx, host, o))
+	return errors.Join(err, a.cleanNodes(ctx, o, host), a.cleanNamespaces(ctx, o, host), a.cleanTargets(ctx, host, o), a.cleanChanged(ctx, host, o))
 }
 
 // find is the cluster to look into; nil if there is none.

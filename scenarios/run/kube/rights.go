@@ -44,6 +44,11 @@ func attachRights(p *plan.Plan, inCluster bool) []right {
 			out = append(out, r)
 		}
 	}
+	if p.Target.Change != nil {
+		add(right{"policy", "poddisruptionbudgets", "list", ns})
+		add(right{"apps", "deployments", "patch", ns})
+		add(right{"apps", "deployments", "update", ns})
+	}
 	for _, s := range p.Steps {
 		add(right{"policy", "poddisruptionbudgets", "list", ns})
 		switch s.Kind {

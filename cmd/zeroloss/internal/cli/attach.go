@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	"zeroloss/reports"
 	"zeroloss/scenarios"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run/kube"
@@ -47,7 +48,8 @@ type attachFlags struct {
 	image                    string
 	rbac, show, json         bool
 	out                      string
-	repeat                   bool
+	repeat                   int
+	change                   string
 }
 
 func newAttach(env Env) *cobra.Command {
@@ -95,7 +97,8 @@ one stream, or steps of your own.`,
 	p.IntVar(&f.abortAfter, "abort-after", 100, "stop once so many requests are lost, and give the target its replicas back; 0 is never")
 	p.BoolVar(&f.rbac, "rbac", false, "print the rights that it needs, and do nothing")
 	p.BoolVar(&f.show, "scenario", false, "print the scenario that the flags mean, and do nothing")
-	p.BoolVar(&f.repeat, "repeat", false, "not supported: run it again, and compare the directories")
+	p.StringVar(&f.change, "change", "", "what to try, a file as kubectl patch takes it: runs without it (before) and with it (after) take turns")
+	p.IntVar(&f.repeat, "repeat", 1, "with --change: how many runs of each")
 	p.StringVar(&f.out, "out", "", "run directory (default runs/<scenario>-<time>; runs/latest points to it)")
 	p.BoolVar(&f.json, "json", false, "print summary.json alone")
 	p.Uint64Var(&f.in.seed, "seed", 0, "0 draws one")
@@ -118,13 +121,44 @@ func (f *attachFlags) run(ctx context.Context, env Env, args []string) error {
 		}
 		return printed(env.Stdout, text)
 	}
-	if err := errors.Join(kube.CheckRate(c.Plan, f.maxRate), kube.CheckAllowed(c.Plan, f.inCluster, f.changes, f.load)); err != nil {
+	if err := f.permitted(c.Plan); err != nil {
 		return inputError(err)
 	}
-	if f.inCluster && f.context != "" && f.image == "" {
-		return inputError(errors.New("nothing can be loaded into the nodes of a context\n  put the image where they can pull it (zeroloss image --push REF), then add --image REF"))
-	}
 	remarks(env.Stderr, c.Plan)
+	if c.Plan.Target.Change != nil {
+		return f.inTurn(ctx, env, args)
+	}
+	format := "text"
+	if f.json {
+		format = "json"
+	}
+	r, err := f.once(ctx, env, c, f.out, format)
+	if err != nil {
+		return err
+	}
+	return ofVerdict(r.Result.Verdict)
+}
+
+// permitted refuses what the flags do not allow, and what cannot be.
+func (f *attachFlags) permitted(p *plan.Plan) error {
+	if p.Target.Change == nil && f.repeat != 1 {
+		return errors.New("--repeat wants a --change to repeat with and without: repeats would release your service again and again by themselves\n  run it once before and once after the change, and hold them against each other: zeroloss compare DIR DIR")
+	}
+	if f.repeat < 1 {
+		return fmt.Errorf("--repeat %d is below 1", f.repeat)
+	}
+	if err := errors.Join(kube.CheckRate(p, f.maxRate), kube.CheckAllowed(p, f.inCluster, f.changes, f.load)); err != nil {
+		return err
+	}
+	if f.inCluster && f.context != "" && f.image == "" {
+		return errors.New("nothing can be loaded into the nodes of a context\n  put the image where they can pull it (zeroloss image --push REF), then add --image REF")
+	}
+	return nil
+}
+
+// once runs, judges and reports into out, and prints the result as format, if
+// that is one. Its error carries the exit code of a run without a verdict.
+func (f *attachFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, out, format string) (*reports.Report, error) {
 	o := kube.AttachOptions{
 		Options: kube.Options{
 			Run: newRunID(time.Now()), Context: f.context, Kubeconfig: f.kubeconfig, Cluster: f.cluster,
@@ -135,36 +169,26 @@ func (f *attachFlags) run(ctx context.Context, env Env, args []string) error {
 	rt := kube.NewAttached(o)
 	if err := rt.Check(ctx, c.Plan); err != nil {
 		if ctx.Err() != nil {
-			return withCode(exitInterrupted, err)
+			return nil, withCode(exitInterrupted, err)
 		}
-		return environmentError(err)
+		return nil, environmentError(err)
 	}
-	dir, err := prepare(c, f.out, plan.AttachRuntime)
+	dir, err := prepare(c, out, plan.AttachRuntime)
 	if err != nil {
-		return environmentError(err)
+		return nil, environmentError(err)
 	}
 	rt.Into(dir)
 	r, path, err := concluded(dir, carryOut(ctx, env, c, dir, rt))
-	format := "text"
-	if f.json {
-		format = "json"
-	}
-	if r, err = told(ctx, env, r, path, format, err); err != nil {
-		return err
-	}
-	return ofVerdict(r.Result.Verdict)
+	return told(ctx, env, r, path, format, err)
 }
 
 // compile makes a plan of a file, or of the scenario that the flags mean.
 func (f *attachFlags) compile(env Env, args []string) (*scenarios.Prepared, string, error) {
-	if f.repeat {
-		return nil, "", inputError(errors.New("--repeat is not supported: repeats would release your service again and again by themselves\n  run it once before and once after the change, and hold the two summary.json against each other"))
-	}
 	var text []byte
 	name := "the flags"
 	if len(args) == 1 {
-		if f.deploy != "" || f.url != "" {
-			return nil, "", inputError(fmt.Errorf("a scenario (%s) or --deployment and --url, not both", args[0]))
+		if f.deploy != "" || f.url != "" || f.change != "" {
+			return nil, "", inputError(fmt.Errorf("a scenario (%s) or --deployment, --url and --change, not both", args[0]))
 		}
 		name = args[0]
 	} else {
@@ -246,10 +270,7 @@ func (f *attachFlags) scenario() (map[string]any, error) {
 	}
 	s := map[string]any{
 		"target": target, "time": map[string]any{"duration": f.duration.String()}, "load": []any{stream},
-		"expect": []any{
-			map[string]any{"arm": name, "metric": "lost", "is": 0, "role": "gate"},
-			map[string]any{"arm": name, "metric": "releases", "is": ">= 1", "role": "contrast", "why": "without a release there was nothing to lose"},
-		},
+		"expect": f.expectations(name),
 	}
 	what, steps := f.action(name)
 	if len(steps) > 0 {
@@ -259,6 +280,22 @@ func (f *attachFlags) scenario() (map[string]any, error) {
 		"apiVersion": spec.APIVersion, "kind": spec.Kind,
 		"metadata": map[string]any{"name": "attach-" + name, "title": ns + "/" + name + " " + what}, "spec": s,
 	}, nil
+}
+
+// expectations are that nothing is lost, and that anything could have been. Of
+// a change it is the arm after it that is to lose nothing; what the arm before
+// loses, in all its runs, is the contrast.
+func (f *attachFlags) expectations(name string) []any {
+	lost := func(arm, role string) map[string]any {
+		return map[string]any{"arm": arm, "metric": "lost", "is": 0, "role": role}
+	}
+	released := func(arm string) map[string]any {
+		return map[string]any{"arm": arm, "metric": "releases", "is": ">= 1", "role": "contrast", "why": "without a release there was nothing to lose"}
+	}
+	if f.change == "" {
+		return []any{lost(name, "gate"), released(name)}
+	}
+	return []any{lost(spec.ArmBefore, "info"), released(spec.ArmBefore), lost(spec.ArmAfter, "gate"), released(spec.ArmAfter)}
 }
 
 // action is what is done to the target, in words and in steps.
@@ -277,9 +314,12 @@ func (f *attachFlags) action(name string) (what string, steps []any) {
 }
 
 func (f *attachFlags) stream(name, path string) (map[string]any, error) {
-	stream := map[string]any{"name": name, "arm": name, "rate": f.rate, "connections": f.conns, "request": "GET " + path}
+	stream := map[string]any{"name": name, "rate": f.rate, "connections": f.conns, "request": "GET " + path}
 	if f.request != "" {
 		stream["request"] = f.request
+	}
+	if f.change == "" {
+		stream["arm"] = name
 	}
 	header := map[string]string{}
 	for _, h := range f.header {
@@ -303,6 +343,13 @@ func (f *attachFlags) target(base string) (map[string]any, error) {
 	}
 	if ok := f.good(); len(ok) > 0 {
 		target["ok"] = ok
+	}
+	patch, err := f.changed()
+	if err != nil {
+		return nil, err
+	}
+	if patch != nil {
+		target["change"] = patch
 	}
 	if f.who != "" {
 		target["instanceHeader"] = f.who

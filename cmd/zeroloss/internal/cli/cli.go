@@ -126,7 +126,7 @@ func unknownVerb(root *cobra.Command, args []string) error {
 // verbs lists the commands in the order of the documentation.
 var verbs = []func(Env) *cobra.Command{
 	newRun, newAttach, newPlan, newValidate, newList, newSchema,
-	newReport, newJudge, newReplay,
+	newReport, newJudge, newCompare, newReplay,
 	newRegistry, newService, newLoad, newCollect, newPlainServer,
 	newImage, newRender, newClean, newVersion,
 }

@@ -16,6 +16,7 @@ type inputFlags struct {
 	seed  uint64
 	speed float64
 	set   []string
+	arm   string // of arms that run one after the other: this one
 }
 
 func (f *inputFlags) register(cmd *cobra.Command) {
@@ -35,7 +36,7 @@ func (f *inputFlags) compile(env Env, args []string) (*scenarios.Prepared, error
 	if f.seed == 0 {
 		f.seed = rand.Uint64N(1_000_000) + 1
 	}
-	r := scenarios.Request{Manifests: f.files, Stdin: env.Stdin, Set: f.set, Seed: f.seed, Speed: f.speed}
+	r := scenarios.Request{Manifests: f.files, Stdin: env.Stdin, Set: f.set, Seed: f.seed, Speed: f.speed, Arm: f.arm}
 	if len(args) == 1 {
 		r.Scenario = args[0]
 	}

@@ -54,12 +54,3 @@ func ofVerdict(v gate.Verdict) error {
 		return &exitError{code: exitInvalid}
 	}
 }
-
-// worse is the graver of two verdicts: fail over invalid over pass.
-func worse(a, b gate.Verdict) gate.Verdict {
-	rank := map[gate.Verdict]int{gate.Pass: 0, gate.Invalid: 1, gate.Fail: 2}
-	if rank[b] > rank[a] {
-		return b
-	}
-	return a
-}

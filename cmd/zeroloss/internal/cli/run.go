@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +16,6 @@ import (
 	"zeroloss/loadgen/record"
 	"zeroloss/manifests/input"
 	"zeroloss/reports"
-	"zeroloss/reports/gate"
 	"zeroloss/scenarios"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/local"
@@ -245,9 +243,6 @@ func shown(path string) string {
 	return path
 }
 
-// repeatSchema is the format of what --repeat prints.
-const repeatSchema = "zeroloss.repeat/v1"
-
 // rereadable lets each repetition read standard input again, if it is the
 // scenario or a manifest.
 func (f *runFlags) rereadable(env Env, args []string) (Env, error) {
@@ -266,9 +261,8 @@ func (f *runFlags) rereadable(env Env, args []string) (Env, error) {
 // repeated runs several times, each into a directory of its own and with a
 // seed of its own, counted on from the first; the worst verdict wins.
 func (f *runFlags) repeated(ctx context.Context, env Env, args []string) error {
-	worst := gate.Pass
 	first := f.seed
-	var summaries []json.RawMessage
+	var runs []*reports.Report
 	for i := range f.repeat {
 		fmt.Fprintf(env.Stderr, "run %d of %d\n", i+1, f.repeat)
 		out := ""
@@ -285,33 +279,12 @@ func (f *runFlags) repeated(ctx context.Context, env Env, args []string) error {
 		if err != nil {
 			return err
 		}
-		worst = worse(worst, r.Result.Verdict)
-		b, err := summaryOf(r)
-		if err != nil {
-			return err
-		}
-		summaries = append(summaries, b)
+		runs = append(runs, r)
 		if !f.json {
 			fmt.Fprintln(env.Stdout, line(i+1, r))
 		}
 	}
-	if f.json {
-		enc := json.NewEncoder(env.Stdout)
-		if err := enc.Encode(map[string]any{"schema": repeatSchema, "verdict": worst, "runs": summaries}); err != nil {
-			return environmentError(err)
-		}
-	} else {
-		fmt.Fprintf(env.Stdout, "%s: the worst of %d runs\n", worst, f.repeat)
-	}
-	return ofVerdict(worst)
-}
-
-func summaryOf(r *reports.Report) (json.RawMessage, error) {
-	var b bytes.Buffer
-	if err := reports.JSON(&b, r); err != nil {
-		return nil, environmentError(err)
-	}
-	return b.Bytes(), nil
+	return concludeRepeats(env, reports.Repeated(runs, ""), f.json)
 }
 
 // line is a run in one line.
