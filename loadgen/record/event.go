@@ -107,4 +107,7 @@ const (
 	RunEnd      Kind = "run-end"
 	Noise       Kind = "noise" // the machine: Data = readings
 	Interrupted Kind = "interrupted"
+	// The load was ended before its time, on purpose; Text = why.
+	Concluded Kind = "concluded" // all that was to be seen has been
+	Aborted   Kind = "aborted"   // it has cost all that it may
 )

@@ -25,7 +25,8 @@ func (c Criteria) withDefaults() Criteria {
 
 // Judge holds a ledger against the expectations. The order is: an instrument
 // that was not fit makes the run invalid, whatever it saw; then a failed gate
-// fails it; then what a gate or a contrast could not measure, or an unmet
+// fails it; then one that was aborted is invalid, as nobody knows what would have
+// come; then what a gate or a contrast could not measure, or an unmet
 // contrast, makes it invalid. What is left has passed.
 func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Result {
 	c = c.withDefaults()
@@ -55,10 +56,20 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 		r.Verdict, r.Reasons, r.Unfit = Invalid, unfit, true
 	case len(failed) > 0:
 		r.Verdict, r.Reasons = Fail, failed
+		if l.Aborted != "" {
+			r.Reasons = append(r.Reasons, aborted(l))
+		}
+	case l.Aborted != "":
+		r.Verdict, r.Reasons = Invalid, append([]string{aborted(l)}, unproven...)
 	case len(unproven) > 0:
 		r.Verdict, r.Reasons = Invalid, unproven
 	}
 	return r
+}
+
+// aborted says why a run knows less than it was to.
+func aborted(l *ledger.Ledger) string {
+	return "aborted: " + l.Aborted + "; what would have come after is not known"
 }
 
 // unfit lists why the instrument's word cannot be taken.

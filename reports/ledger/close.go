@@ -15,6 +15,9 @@ func (b *books) close() *Ledger {
 	l := &Ledger{
 		Zero: b.in.Zero, Interrupted: b.in.Interrupted, Losses: b.losses, Seconds: b.seconds,
 	}
+	if kind, why := b.ended(); kind == record.Aborted {
+		l.Aborted = why
+	}
 	if b.last != 0 {
 		l.Duration = max(0, b.offset(b.last))
 	}

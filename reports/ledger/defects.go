@@ -26,7 +26,7 @@ func (b *books) defects(l *Ledger) []string {
 		if s.arm == nil {
 			add("stream %s belongs to arm %q, which the plan does not have", s.Name, s.Arm)
 		}
-		out = append(out, s.seqs.defects(s.Name, s.spec.Count())...)
+		out = append(out, s.seqs.defects(s.Name, b.planned(s))...)
 		if s.Due != s.Sent+s.Unsent || s.Sent != s.OK+s.Lost {
 			add("stream %s: due %d, unsent %d, sent %d, ok %d, lost %d do not add up", s.Name, s.Due, s.Unsent, s.Sent, s.OK, s.Lost)
 		}
@@ -49,6 +49,7 @@ func (b *books) defects(l *Ledger) []string {
 	for _, name := range slices.Sorted(maps.Keys(b.in.Incomplete)) {
 		add("instance %s: %s", name, b.in.Incomplete[name])
 	}
+	out = append(out, b.cutShort()...)
 	out = append(out, b.unmeasured()...)
 	out = append(out, b.neverUp()...)
 	out = append(out, b.neverDone()...)
@@ -140,7 +141,7 @@ const lastJob = time.Second
 // nothing is lost by a release that did not happen. An interrupted run is
 // known to prove nothing.
 func (b *books) neverDone() []string {
-	if b.in.Interrupted || b.in.Zero == 0 {
+	if b.in.Interrupted || b.in.Zero == 0 || b.aborted() {
 		return nil
 	}
 	type deed struct {
@@ -188,7 +189,7 @@ func (b *books) neverDone() []string {
 // neverSeen lists the instances that went while nothing was sent any more: it
 // is when it closes that an instance loses requests.
 func (b *books) neverSeen() []string {
-	if b.in.Interrupted {
+	if b.in.Interrupted || b.aborted() {
 		return nil
 	}
 	var out []string
@@ -258,6 +259,8 @@ func (b *books) notes() []Note {
 			if d := e.At.Sub(e.Since); d >= longStall {
 				text = "its machine did not let it run for " + ms(d)
 			}
+		case record.Concluded:
+			text = "the load was ended before its time: " + e.Text
 		case record.Fault:
 			text = "fault: " + e.Text
 		case record.ContainerStart:

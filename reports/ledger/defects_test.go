@@ -205,3 +205,28 @@ func BenchmarkBuild(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N*len(s.in.Requests))/1000, "µs/request")
 }
+
+// TestALoadThatWasEndedOnPurpose: what it sent is the account, if the generator
+// says the same; what the plan had beyond is nobody's loss.
+func TestALoadThatWasEndedOnPurpose(t *testing.T) {
+	for _, kind := range []record.Kind{record.Concluded, record.Aborted} {
+		s := newSim(2 * time.Second)
+		l := s.run()
+		require.Empty(t, l.Defects)
+		sent := l.Generator.Sent
+		for i := range s.in.Plan.Streams {
+			s.in.Plan.Streams[i].Duration *= 5
+		}
+		require.NotEmpty(t, s.build().Defects, "the plan has more")
+		s.event(record.Event{At: sec(2), Kind: kind, Text: "enough"})
+		s.event(record.Event{At: sec(2.01), Kind: record.LoadEnd, N: int64(sent)})
+		l = s.build()
+		require.Empty(t, l.Defects)
+		require.Equal(t, kind == record.Aborted, l.Aborted == "enough")
+		// Its last frame is lost, and nothing else shows it.
+		last := s.in.Requests[len(s.in.Requests)-1]
+		s.in.Requests = s.in.Requests[:len(s.in.Requests)-1]
+		require.NotZero(t, last.Seq)
+		require.Contains(t, strings.Join(s.build().Defects, "\n"), "the load was ended before its time: the generator says that it sent")
+	}
+}

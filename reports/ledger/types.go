@@ -56,12 +56,16 @@ type Ledger struct {
 	Duration time.Duration // from zero to the last request's end
 	// Interrupted: the run did not end by itself; all below is what there is.
 	Interrupted bool
-	Arms        []Arm // in the plan's order
-	Streams     []Stream
-	Releases    []Release  // by time
-	Instances   []Instance // every one that lived, by workload then time
-	Losses      []Loss     // every lost request, by due time
-	Pushes      []Push
+	// Aborted is why the load was ended before its time, as it had cost all
+	// that it may; "" if it was not. What was lost until then is lost; what
+	// would have come after is not known.
+	Aborted   string
+	Arms      []Arm // in the plan's order
+	Streams   []Stream
+	Releases  []Release  // by time
+	Instances []Instance // every one that lived, by workload then time
+	Losses    []Loss     // every lost request, by due time
+	Pushes    []Push
 	// Propagations are the same as Pushes, as the subscribers themselves have
 	// it: there are some in every runtime.
 	Propagations []Propagation

@@ -22,6 +22,9 @@ type Target struct {
 	Deployment string `json:"deployment"`
 	// Observe: nothing is done to it; whatever releases it is somebody else's.
 	Observe bool `json:"observe,omitempty"`
+	// Settle: of one that is only watched, the load ends once its release has
+	// been over for so long; 0: at the plan's end.
+	Settle time.Duration `json:"settle,omitempty"`
 	// Change is a strategic merge patch of the Deployment. Arm says whether a
 	// run is made without it or with it; "" is of the whole scenario.
 	Change json.RawMessage `json:"change,omitempty"`
@@ -94,7 +97,7 @@ func (c *compiler) target() {
 	if t == nil {
 		return
 	}
-	c.p.Target = &Target{Namespace: t.Namespace, Deployment: t.Deployment, Observe: t.Observe, Change: json.RawMessage(t.Change), Arm: c.only}
+	c.p.Target = &Target{Namespace: t.Namespace, Deployment: t.Deployment, Observe: t.Observe, Settle: time.Duration(t.Settle), Change: json.RawMessage(t.Change), Arm: c.only}
 	if n := t.Nacos; n != nil {
 		c.p.Target.Nacos = &Nacos{Address: n.Address, Service: n.Service, Group: n.Group, Namespace: n.Namespace}
 	}

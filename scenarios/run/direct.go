@@ -34,6 +34,7 @@ type Cast struct {
 type Inbox struct {
 	Fact  func(record.Event)  // a line that a child has written
 	Event func(control.Event) // what answers no action: a container's exit
+	End   func(Ending)        // the load is to end now, on purpose
 }
 
 // progressEvery is how often the sink is told how it goes.
@@ -63,7 +64,7 @@ func DirectOn(ctx context.Context, p *plan.Plan, t Terms, join func(Inbox) (Cast
 
 func direct(ctx context.Context, p *plan.Plan, d *Director, join func(Inbox) (Cast, error)) (err error) {
 	l := &live{director: d, plan: p, zero: time.Now()}
-	if l.cast, err = join(Inbox{Fact: l.hear, Event: l.tell}); err != nil {
+	if l.cast, err = join(Inbox{Fact: l.hear, Event: l.tell, End: l.end}); err != nil {
 		return err
 	}
 	// The loop outlives ctx: it has to see the children go.
@@ -121,6 +122,8 @@ func (l *live) hear(e record.Event) {
 }
 
 func (l *live) tell(e control.Event) { l.inbox.Put(Input{Control: &e}) }
+
+func (l *live) end(e Ending) { l.inbox.Put(Input{Ending: &e}) }
 
 func (l *live) do(ctx context.Context, now time.Duration, o Order) {
 	switch {

@@ -31,6 +31,7 @@ type Input struct {
 	Control *control.Event // an action's outcome, or a container's exit
 	Fact    *Fact          // an instance, the registry or the generator has told of something
 	Load    *LoadOver
+	Ending  *Ending
 	Stop    error // the run is to end now: interrupted, or the environment failed
 }
 
@@ -38,6 +39,13 @@ type Input struct {
 type Fact struct {
 	At    time.Duration // offset from the run's beginning
 	Event record.Event
+}
+
+// Ending asks for the end of the load, before its time and on purpose: what was
+// sent is the whole account.
+type Ending struct {
+	Kind record.Kind // Concluded or Aborted
+	Why  string
 }
 
 // LoadOver is the end of the load generator.
@@ -86,6 +94,7 @@ type Director struct {
 	cycle   int           // from 1 while playing
 	until   time.Duration // of the stage: give up raising, time zero, end of load, last word
 	loading bool          // the generator runs
+	ended   bool          // on purpose, before its time
 	err     error
 	out     []Order
 }
@@ -145,6 +154,8 @@ func (d *Director) Step(now time.Duration, in Input) []Order {
 		d.hear(in.Fact.At, in.Fact.Event)
 	case in.Load != nil:
 		d.onLoadOver(in.Load.Err)
+	case in.Ending != nil:
+		d.conclude(*in.Ending)
 	case in.Stop != nil:
 		d.close(in.Stop)
 	}
@@ -320,13 +331,25 @@ func (d *Director) play() {
 	}
 	switch {
 	case d.stage != playing:
-	case !d.loading && d.now >= d.zero+d.total():
+	case !d.loading && (d.ended || d.now >= d.zero+d.total()):
 		d.close(nil)
 	case !d.loading:
 		d.until = d.zero + d.total()
 	case d.now >= d.until:
 		d.close(fmt.Errorf("%w: the load generator has not ended %v after its last request was due", ErrEnvironment, loadSlack))
 	}
+}
+
+// conclude ends the load, and no step comes any more. Where there is no load
+// yet, or none any more, there is nothing to end.
+func (d *Director) conclude(e Ending) {
+	if d.stage != playing || d.ended || !d.loading {
+		return
+	}
+	d.ended, d.until = true, d.now+loadSlack
+	d.write(record.Event{Kind: e.Kind, Text: e.Why})
+	d.script.stop()
+	d.out = append(d.out, Order{StopLoad: true})
 }
 
 func (d *Director) perform(st plan.Step) {

@@ -413,3 +413,28 @@ func TestReplayFromEvents(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 }
+
+// TestEndsBeforeItsTime: a load that is ended on purpose is the whole account:
+// no step comes after it, and the run has an end of its own.
+func TestEndsBeforeItsTime(t *testing.T) {
+	for _, kind := range []record.Kind{record.Concluded, record.Aborted} {
+		h := newTheatre(t, chain(plan.Step{Name: "late", At: 6 * time.Second, Kind: "restart", Workload: "b"}))
+		for range 2 { // the second one changes nothing
+			h.later((zero+4000)*time.Millisecond, run.Input{Ending: &run.Ending{Kind: kind, Why: "enough"}})
+		}
+		h.play(time.Hour)
+		require.True(t, h.finished)
+		require.NoError(t, h.d.Err())
+		require.Equal(t, ms(zero+4000), h.of(kind))
+		require.Equal(t, ms(zero+4000), h.stopped)
+		require.Empty(t, h.of(record.Step))
+		require.Empty(t, h.of(record.Interrupted))
+		require.Equal(t, ms(zero+4150), h.of(record.RunEnd), "the load has closed its log, and all have gone")
+	}
+	// Before there is a load there is nothing to end.
+	h := newTheatre(t, chain())
+	h.later(100*time.Millisecond, run.Input{Ending: &run.Ending{Kind: record.Concluded}})
+	h.play(time.Hour)
+	require.Equal(t, ms(zero+10_100), h.of(record.RunEnd))
+	require.Empty(t, h.of(record.Concluded))
+}

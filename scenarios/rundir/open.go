@@ -284,6 +284,7 @@ func parseEventsName(name string) (record.Instance, bool) {
 }
 
 func (r *Run) readLandmarks() {
+	ended := slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind == record.Concluded || e.Kind == record.Aborted })
 	r.Zero = record.Micros(r.Meta.ZeroMicros)
 	for _, e := range r.Events {
 		switch e.Kind {
@@ -292,7 +293,8 @@ func (r *Run) readLandmarks() {
 		case record.RunEnd:
 			r.End = e.At
 		case record.Interrupted:
-			r.Interrupted = true
+			// A load that was ended on purpose says so too.
+			r.Interrupted = r.Interrupted || !ended || e.Instance == (record.Instance{})
 		}
 	}
 	r.Interrupted = r.Interrupted || r.End == 0

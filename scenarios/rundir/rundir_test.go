@@ -315,3 +315,27 @@ func TestSeveralRequestLogs(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, r.Requests, 4)
 }
+
+// TestALoadThatWasEndedOnPurposeIsNotInterrupted: the generator says that it was
+// broken off, and the harness that it had asked for that.
+func TestALoadThatWasEndedOnPurposeIsNotInterrupted(t *testing.T) {
+	broken := record.Event{At: 3, Kind: record.Interrupted, Instance: record.Instance{Pod: Load, Incarnation: 1}}
+	end := record.Event{At: 9, Kind: record.RunEnd}
+	for name, c := range map[string]struct {
+		events []record.Event
+		want   bool
+	}{
+		"to its end":                {[]record.Event{end}, false},
+		"broken off":                {[]record.Event{broken, end}, true},
+		"concluded":                 {[]record.Event{{At: 2, Kind: record.Concluded}, broken, end}, false},
+		"aborted, its clock behind": {[]record.Event{broken, {At: 4, Kind: record.Aborted}, end}, false},
+		"and then Ctrl-C":           {[]record.Event{{At: 2, Kind: record.Concluded}, broken, {At: 5, Kind: record.Interrupted}}, true},
+		"and then kill -9":          {[]record.Event{{At: 2, Kind: record.Concluded}, broken}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &Run{Events: c.events}
+			r.readLandmarks()
+			require.Equal(t, c.want, r.Interrupted)
+		})
+	}
+}

@@ -12,14 +12,15 @@ import (
 // Target is a service that is there already: a Deployment, and a URL by which
 // it is reached. Nothing of ours is in it.
 type Target struct {
-	Namespace      string  `yaml:"namespace" doc:"of the Deployment"`
-	Deployment     string  `yaml:"deployment" doc:"its name, by which steps know it"`
-	URL            BaseURL `yaml:"url,omitempty" doc:"where the load goes, as http://orders.example:8080"`
-	OK             *Answer `yaml:"ok,omitempty" doc:"what a good answer is; 2xx by default"`
-	InstanceHeader string  `yaml:"instanceHeader,omitempty" doc:"the header in which an answer names the pod that gave it, or its address"`
-	Observe        bool    `yaml:"observe,omitempty" doc:"nothing is done to it: somebody else releases it meanwhile"`
-	Nacos          *Nacos  `yaml:"nacos,omitempty" doc:"a registry in which it is listed; its changes are written down"`
-	Change         Patch   `yaml:"change,omitempty" doc:"what to try: a strategic merge patch of the Deployment. Runs without it (arm before) and with it (arm after) take turns; it is taken back each time"`
+	Namespace      string   `yaml:"namespace" doc:"of the Deployment"`
+	Deployment     string   `yaml:"deployment" doc:"its name, by which steps know it"`
+	URL            BaseURL  `yaml:"url,omitempty" doc:"where the load goes, as http://orders.example:8080"`
+	OK             *Answer  `yaml:"ok,omitempty" doc:"what a good answer is; 2xx by default"`
+	InstanceHeader string   `yaml:"instanceHeader,omitempty" doc:"the header in which an answer names the pod that gave it, or its address"`
+	Observe        bool     `yaml:"observe,omitempty" doc:"nothing is done to it: somebody else releases it meanwhile"`
+	Settle         Duration `yaml:"settle,omitempty" doc:"with observe: the run ends once the release has been over for so long, at the latest at its duration"`
+	Nacos          *Nacos   `yaml:"nacos,omitempty" doc:"a registry in which it is listed; its changes are written down"`
+	Change         Patch    `yaml:"change,omitempty" doc:"what to try: a strategic merge patch of the Deployment. Runs without it (arm before) and with it (arm after) take turns; it is taken back each time"`
 }
 
 // Nacos is a registry in which a target is listed.
@@ -96,6 +97,9 @@ func (c *checker) target() {
 		c.problem("spec.set", "set changes manifests: a target is as it is", "")
 	}
 	c.change(t)
+	if t.Settle > 0 && !t.Observe {
+		c.problem("spec.target.settle", "settle waits for a release of somebody else's: it belongs to observe", "what steps do is over at the run's duration")
+	}
 	if t.Observe && len(c.s.Spec.Steps) > 0 {
 		c.problem("spec.steps", "observe does nothing to the target, and these steps would", "leave out one of them")
 	}

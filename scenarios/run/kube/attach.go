@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"zeroloss/loadgen"
+	"zeroloss/loadgen/record"
 	"zeroloss/loadgen/traffic"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
@@ -58,29 +59,30 @@ func (r *Attached) Check(ctx context.Context, p *plan.Plan) error {
 	if r.api, err = newAPI(r.where.config); err != nil {
 		return err
 	}
+	outer := ctx // whose end is an interruption, where a cluster that is silent is none
 	ctx, stop := context.WithTimeout(ctx, tidyFor)
 	defer stop()
 	if err := r.api.may(ctx, attachRights(p, r.o.InCluster)); err != nil {
-		return c.interrupted(ctx, err)
+		return c.interrupted(outer, err)
 	}
 	if r.view, err = r.api.deployment(ctx, p.Target.Namespace, p.Target.Deployment); err != nil {
-		return c.interrupted(ctx, err)
+		return c.interrupted(outer, err)
 	}
 	if err := r.view.fit(p); err != nil {
 		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
 	}
 	if err := r.api.respectBudgets(ctx, r.view.complete(p), r.view); err != nil {
-		return c.interrupted(ctx, err)
+		return c.interrupted(outer, err)
 	}
 	if p.Target.Change != nil {
 		if err := changeOf(r.api, p).check(ctx); err != nil {
-			return c.interrupted(ctx, err)
+			return c.interrupted(outer, err)
 		}
 	}
 	if r.o.InCluster {
 		return nil // where the load pod will be, it is asked
 	}
-	return c.interrupted(ctx, askAll(ctx, p.Streams, loadgen.Probe))
+	return c.interrupted(outer, askAll(ctx, p.Streams, loadgen.Probe))
 }
 
 // reachExisting is a context's cluster, or one of kind's that is there.
@@ -216,7 +218,10 @@ func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
 		}
 		n.watch()
 		n.follow(deployments, t.see, t.gone)
-		n.busy.Go(func() { budget{r.o.AbortAfter}.watch(over, g.latest, n.fail) })
+		n.busy.Go(func() { budget{r.o.AbortAfter}.watch(over, g.latest, in.End) })
+		if after := s.p.Target.Settle; after > 0 {
+			n.busy.Go(func() { r.settle(over, changeOf(r.api, s.p), after, in) })
+		}
 		r.registry(over, s, n, t)
 		return run.Cast{Node: n, Load: g, Sink: sink, Failed: failed, Counts: g.latest}, nil
 	})
@@ -251,10 +256,10 @@ func (b budget) spent(counts []run.StreamCount) (lost uint64, over bool) {
 	return lost, b.most > 0 && lost >= uint64(b.most)
 }
 
-func (b budget) watch(ctx context.Context, counts func() []run.StreamCount, fail func(error)) {
+func (b budget) watch(ctx context.Context, counts func() []run.StreamCount, end func(run.Ending)) {
 	for pauseFor(ctx, 100*time.Millisecond) == nil {
 		if lost, over := b.spent(counts()); over {
-			fail(fmt.Errorf("%w: aborted: %d requests are lost, and the budget is %d", run.ErrInterrupted, lost, b.most))
+			end(run.Ending{Kind: record.Aborted, Why: fmt.Sprintf("%d requests are lost, and the budget (--abort-after) is %d", lost, b.most)})
 			return
 		}
 	}

@@ -74,10 +74,9 @@ func TestBudgetOfLosses(t *testing.T) {
 		require.EqualValues(t, 4, lost)
 		require.Equal(t, over, got, most)
 	}
-	var failed error
-	budget{4}.watch(t.Context(), func() []run.StreamCount { return counts }, func(err error) { failed = err })
-	require.ErrorIs(t, failed, run.ErrInterrupted)
-	require.ErrorContains(t, failed, "aborted: 4 requests are lost, and the budget is 4")
+	var ended run.Ending
+	budget{4}.watch(t.Context(), func() []run.StreamCount { return counts }, func(e run.Ending) { ended = e })
+	require.Equal(t, run.Ending{Kind: record.Aborted, Why: "4 requests are lost, and the budget (--abort-after) is 4"}, ended)
 }
 
 func pdb(allowed, healthy, desired int) budgetView {

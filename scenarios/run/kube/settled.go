@@ -75,7 +75,7 @@ func (c *change) settled(ctx context.Context) error {
 		ok, stuck := v.whole()
 		leaving := 0
 		if ok {
-			if leaving, err = c.leaving(ctx, &v); err != nil {
+			if _, leaving, err = c.members(ctx, &v); err != nil {
 				return err
 			}
 		}
@@ -97,20 +97,22 @@ func (c *change) look() string {
 	return fmt.Sprintf("\n  look: kubectl -n %s get pods", c.namespace)
 }
 
-// leaving counts the target's pods that are on their way out.
-func (c *change) leaving(ctx context.Context, v *rolloutView) (n int, err error) {
+// members are the target's pods, by name, and how many of them are on their way
+// out.
+func (c *change) members(ctx context.Context, v *rolloutView) (there []string, leaving int, err error) {
 	selector, err := metav1.LabelSelectorAsSelector(&v.Spec.Selector)
 	if err != nil {
-		return 0, fmt.Errorf("reading the selector of Deployment %s: %w", c.name, err)
+		return nil, 0, fmt.Errorf("reading the selector of Deployment %s: %w", c.name, err)
 	}
 	all, err := c.api.in(pods, c.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
 	if err != nil {
-		return 0, c.api.explain("listing the pods of "+c.name, err)
+		return nil, 0, c.api.explain("listing the pods of "+c.name, err)
 	}
 	for i := range all.Items {
+		there = append(there, all.Items[i].GetName())
 		if all.Items[i].GetDeletionTimestamp() != nil {
-			n++
+			leaving++
 		}
 	}
-	return n, nil
+	return there, leaving, nil
 }

@@ -34,6 +34,7 @@ type attachFlags struct {
 	at       time.Duration
 	restart  bool
 	observe  bool
+	settle   time.Duration
 	scaleTo  int
 	status   []string
 	jsonPath string
@@ -81,6 +82,7 @@ one stream, or steps of your own.`,
 	p.DurationVar(&f.duration, "duration", time.Minute, "of the load")
 	p.DurationVar(&f.at, "at", 10*time.Second, "when the target is restarted or scaled, after the load has begun")
 	p.BoolVar(&f.restart, "restart", false, "restart its pods, as kubectl rollout restart")
+	p.DurationVar(&f.settle, "settle", 0, "with --observe: end once the release has been over for so long, at the latest after --duration; 0 waits for --duration")
 	p.IntVar(&f.scaleTo, "scale-to", -1, "scale it to so many replicas, and back again half-way to the end")
 	p.BoolVar(&f.observe, "observe", false, "do nothing to it: somebody else releases it meanwhile")
 	p.StringArrayVar(&f.status, "ok-status", nil, "a good status, as 204, 2xx or 200-204 (default 2xx)")
@@ -340,6 +342,9 @@ func (f *attachFlags) target(base string) (map[string]any, error) {
 	target := map[string]any{"namespace": ns, "deployment": name, "url": base}
 	if f.observe {
 		target["observe"] = true
+	}
+	if f.settle > 0 {
+		target["settle"] = f.settle.String()
 	}
 	if ok := f.good(); len(ok) > 0 {
 		target["ok"] = ok
