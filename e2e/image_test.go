@@ -89,13 +89,15 @@ func loaded(t *testing.T) string {
 // to /tmp, as a user without rights, and that has no network but its own.
 func TestHooksRunInTheImage(t *testing.T) {
 	ref := loaded(t)
-	start := exec.Command("docker", "run", "--detach", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp",
+	start := exec.Command("docker", "run", "--detach", "--network", "none", "--read-only", "--tmpfs", "/tmp",
 		"--cap-drop", "ALL", "--security-opt", "no-new-privileges", ref, "registry")
 	code, out, errs := ended(t, start)
 	require.Zero(t, code, errs)
 	container := strings.TrimSpace(out)
 	t.Cleanup(func() {
-		code, _, errs := ended(t, exec.Command("docker", "kill", container))
+		// Of one that removes itself, kill is over before it is gone, and its
+		// image cannot be removed yet.
+		code, _, errs := ended(t, exec.Command("docker", "rm", "--force", container))
 		require.Zero(t, code, errs)
 	})
 	const ready = "http://127.0.0.1:8848/nacos/v2/console/health/readiness"
