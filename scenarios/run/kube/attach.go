@@ -74,6 +74,9 @@ func (r *Attached) Check(ctx context.Context, p *plan.Plan) error {
 	if err := r.api.respectBudgets(ctx, r.view.complete(p), r.view); err != nil {
 		return c.interrupted(outer, err)
 	}
+	if err := r.api.unmarked(ctx, p); err != nil {
+		return c.interrupted(outer, err)
+	}
 	if p.Target.Change != nil {
 		if err := changeOf(r.api, p).check(ctx); err != nil {
 			return c.interrupted(outer, err)
@@ -160,7 +163,7 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.restore(t), t.close()) }()
+	defer func() { err = errors.Join(err, r.restore(t, tell), t.close()) }()
 	return r.play(ctx, s, t)
 }
 
@@ -232,13 +235,17 @@ func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
 
 // restore gives the target back the replicas it had, if the run has scaled it.
 // It has a deadline of its own, and follows an interruption too.
-func (r *Attached) restore(t *theirs) error {
+func (r *Attached) restore(t *theirs, tell func(string, ...any)) error {
 	if !t.scaled() {
 		return nil
 	}
 	ctx, stop := context.WithTimeout(context.Background(), tidyFor)
 	defer stop()
-	return r.api.giveBack(ctx, t.view.Metadata.Namespace, t.view.Metadata.Name, t.view.replicas())
+	done, err := r.api.giveBack(ctx, t.view.Metadata.Namespace, t.view.Metadata.Name)
+	if done != "" {
+		tell("Deployment %s/%s: %s", t.view.Metadata.Namespace, t.view.Metadata.Name, done)
+	}
+	return err
 }
 
 // budget is how many requests a run may lose before it stops to try.

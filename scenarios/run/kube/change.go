@@ -236,12 +236,9 @@ func unchange(u *unstructured.Unstructured) error {
 
 // cleanChanged gives back what killed runs have changed.
 func (a *api) cleanChanged(ctx context.Context, host string, o CleanOptions) error {
-	found, err := a.Resource(deployments).List(ctx, metav1.ListOptions{LabelSelector: changedLabel + "=true"})
-	if apierrors.IsForbidden(err) {
-		return nil // cleanTargets has said so
-	}
-	if err != nil {
-		return a.explain("listing Deployments", err)
+	found, err := a.markedTargets(ctx, changedLabel, o)
+	if err != nil || found == nil {
+		return err
 	}
 	for i := range found.Items {
 		u := &found.Items[i]

@@ -9,6 +9,7 @@ import (
 )
 
 const orders = `{
+ "apiVersion": "apps/v1", "kind": "Deployment",
  "metadata": {"name": "orders", "namespace": "shop", "resourceVersion": "7", "labels": {"team": "a"}, "annotations": {"note": "b"}},
  "spec": {"replicas": 3, "strategy": {"type": "RollingUpdate"}, "template": {"metadata": {"labels": {"app": "orders"}}, "spec": {"containers": [{"name": "server"}]}}}
 }`
@@ -16,7 +17,7 @@ const orders = `{
 func deploymentOf(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	var u unstructured.Unstructured
-	require.NoError(t, json.Unmarshal([]byte(text), &u.Object))
+	require.NoError(t, u.UnmarshalJSON([]byte(text)))
 	return &u
 }
 

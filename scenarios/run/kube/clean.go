@@ -83,6 +83,8 @@ func (l left) abandoned(host string) bool {
 type CleanOptions struct {
 	Context, Kubeconfig string // as in Options
 	Cluster             string // kind's, where Context is ""; "" is DefaultCluster
+	// Namespace: only the targets in it are looked at; "" is all there is.
+	Namespace string
 	// All takes what is kept, and what belongs to runs of other hosts, too.
 	// What belongs to a run of this host that goes on is never taken.
 	All bool
@@ -94,6 +96,9 @@ type CleanOptions struct {
 // namespaces that runs have left in a cluster, and uncordons the nodes that they
 // have drained, where their harness is gone. It touches nothing else.
 func Clean(ctx context.Context, o CleanOptions) error {
+	if o.Namespace != "" {
+		return cleanNamespaced(ctx, o)
+	}
 	m, err := userMarks()
 	if err != nil {
 		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
@@ -109,6 +114,21 @@ func Clean(ctx context.Context, o CleanOptions) error {
 	}
 	host, _, _ := strings.Cut(thisHarness(), "/")
 	return errors.Join(err, a.cleanNodes(ctx, o, host), a.cleanNamespaces(ctx, o, host), a.cleanTargets(ctx, host, o), a.cleanChanged(ctx, host, o))
+}
+
+// cleanNamespaced gives back the targets of one namespace, which needs no more
+// rights than attach itself.
+func cleanNamespaced(ctx context.Context, o CleanOptions) error {
+	where, err := find(o, marks{})
+	if err != nil || where == nil {
+		return err
+	}
+	a, err := newAPI(where.config)
+	if err != nil {
+		return err
+	}
+	host, _, _ := strings.Cut(thisHarness(), "/")
+	return errors.Join(a.cleanTargets(ctx, host, o), a.cleanChanged(ctx, host, o))
 }
 
 // find is the cluster to look into; nil if there is none.

@@ -1,86 +1,174 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
 )
 
-// A target that a run scales is marked before, with what it had and whose run it
-// is, so that clean can give it back what a run that was killed could not.
+// A target that a run scales is marked before, with what it had, what the run
+// wants it to have, and whose run it is: so that clean can give it back what a
+// run that was killed could not, and never over what somebody else has done.
 const (
 	scaledLabel  = "zeroloss/scaled"   // of the Deployment, not of its pods: no rollout
 	replicasMark = "zeroloss/replicas" // what it had
+	orderedMark  = "zeroloss/ordered"  // what the run has scaled it to, or was about to: 1,3
 )
 
-// markScaled writes the mark, or takes it away.
-func (a *api) markScaled(ctx context.Context, namespace, name string, replicas *int) error {
-	var had, whose, scaled any // null takes them away
-	if replicas != nil {
-		had, whose, scaled = strconv.Itoa(*replicas), thisHarness(), "true"
+// markScaled writes the mark, over what was read and nothing newer. What it had
+// is kept from the first time on.
+func (a *api) markScaled(ctx context.Context, namespace, name string, to int) error {
+	for {
+		u, err := a.in(deployments, namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return a.explain("reading Deployment "+name, err)
+		}
+		notes := u.GetAnnotations()
+		had, ordered := notes[replicasMark], notes[orderedMark]+","+strconv.Itoa(to)
+		if u.GetLabels()[scaledLabel] == "" {
+			had, ordered = strconv.Itoa(replicasOf(u)), strconv.Itoa(to)
+		}
+		err = a.annotateScaled(ctx, u, map[string]any{replicasMark: had, orderedMark: ordered, harnessMark: thisHarness()}, "true")
+		if !apierrors.IsConflict(err) {
+			return a.explain("marking Deployment "+name+" as scaled", err)
+		}
+		if pauseFor(ctx, 100*time.Millisecond) != nil {
+			return fmt.Errorf("%w: while Deployment %s was to be marked as scaled", run.ErrInterrupted, name)
+		}
 	}
+}
+
+// annotateScaled writes the mark onto u, if nobody has changed u since; nils
+// take it away.
+func (a *api) annotateScaled(ctx context.Context, u *unstructured.Unstructured, notes map[string]any, scaled any) error {
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"labels": map[string]any{scaledLabel: scaled}, "annotations": map[string]any{replicasMark: had, harnessMark: whose},
+		"resourceVersion": u.GetResourceVersion(), "labels": map[string]any{scaledLabel: scaled}, "annotations": notes,
 	}})
 	if err != nil {
-		return fmt.Errorf("marking Deployment %s: %w", name, err)
+		return fmt.Errorf("marking Deployment %s: %w", u.GetName(), err)
 	}
-	_, err = a.in(deployments, namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
-	return a.explain("marking Deployment "+name+" as scaled", err)
+	_, err = a.in(deployments, u.GetNamespace()).Patch(ctx, u.GetName(), types.MergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
+	return err
 }
 
-// giveBack restores a target's replicas, and takes the mark away.
-func (a *api) giveBack(ctx context.Context, namespace, name string, replicas int) error {
-	if err := a.scale(ctx, namespace, name, replicas); err != nil {
-		return fmt.Errorf("%w\n  it had %d: kubectl -n %s scale deployment %s --replicas %d", err, replicas, namespace, name, replicas)
+func replicasOf(u *unstructured.Unstructured) int {
+	n, ok, err := unstructured.NestedInt64(u.Object, "spec", "replicas")
+	if err != nil || !ok {
+		return 1 // the API's own default
 	}
-	return a.markScaled(ctx, namespace, name, nil)
+	return int(n)
 }
 
-// abandonedTarget reads a marked Deployment: what it had, and why it is left
-// alone; "" if it is to be given back.
-func abandonedTarget(u *unstructured.Unstructured, host string, all bool) (replicas int, why string) {
+// owed is what a marked target is to be given back; ok is false where nothing
+// is: it has that already, or somebody else has scaled it since, which why says.
+func owed(u *unstructured.Unstructured) (n int, ok bool, why string, err error) {
 	notes := u.GetAnnotations()
-	n, err := strconv.Atoi(notes[replicasMark])
-	if err != nil || n < 0 {
-		return 0, "its mark cannot be read"
+	had, err := strconv.Atoi(notes[replicasMark])
+	if err != nil || had < 0 {
+		return 0, false, "", fmt.Errorf("its mark cannot be read: %s=%q", replicasMark, notes[replicasMark])
 	}
-	return n, left{harness: notes[harnessMark]}.spare(host, all)
+	ordered := strings.Split(notes[orderedMark], ",")
+	switch now := replicasOf(u); {
+	case now == had:
+		return had, false, "", nil
+	case !slices.Contains(ordered, strconv.Itoa(now)):
+		return had, false, fmt.Sprintf("left as it is: it had %d, the run scaled it to %s, and somebody else has scaled it to %d since", had, strings.Join(ordered, " and "), now), nil
+	}
+	return had, true, "", nil
+}
+
+// giveBack restores a target's replicas, and takes the mark away. done says what
+// was done, or why not.
+func (a *api) giveBack(ctx context.Context, namespace, name string) (done string, err error) {
+	for {
+		u, err := a.in(deployments, namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return "", a.explain("reading Deployment "+name, err)
+		}
+		n, is, why, err := owed(u)
+		if err != nil {
+			return "", fmt.Errorf("%w: giving Deployment %s/%s its replicas back: %w", run.ErrEnvironment, namespace, name, err)
+		}
+		if done == "" {
+			done = why
+		}
+		if is {
+			if err := a.scale(ctx, namespace, name, n); err != nil {
+				return "", fmt.Errorf("%w\n  it had %d: kubectl -n %s scale deployment %s --replicas %d", err, n, namespace, name, n)
+			}
+			done = fmt.Sprintf("scaled back to %d", n)
+			continue // it is another now
+		}
+		err = a.annotateScaled(ctx, u, map[string]any{replicasMark: nil, orderedMark: nil, harnessMark: nil}, nil)
+		if !apierrors.IsConflict(err) {
+			return done, a.explain("taking the mark off Deployment "+name, err)
+		}
+		if pauseFor(ctx, 100*time.Millisecond) != nil {
+			return done, a.explain("taking the mark off Deployment "+name, err)
+		}
+	}
 }
 
 // cleanTargets gives back what runs that were killed have taken.
 func (a *api) cleanTargets(ctx context.Context, host string, o CleanOptions) error {
-	found, err := a.Resource(deployments).List(ctx, metav1.ListOptions{LabelSelector: scaledLabel + "=true"})
-	if apierrors.IsForbidden(err) {
-		o.Say("deployments: not looked at, the right to list them is missing (a target that a killed run has scaled is among them)")
-		return nil
-	}
-	if err != nil {
-		return a.explain("listing Deployments", err)
+	found, err := a.markedTargets(ctx, scaledLabel, o)
+	if err != nil || found == nil {
+		return err
 	}
 	for i := range found.Items {
 		u := &found.Items[i]
 		name := u.GetNamespace() + "/" + u.GetName()
-		n, why := abandonedTarget(u, host, o.All)
-		if why != "" {
+		if why := (left{harness: u.GetAnnotations()[harnessMark]}).spare(host, o.All); why != "" {
 			o.Say(fmt.Sprintf("deployment %s: left alone, %s", name, why))
 			continue
 		}
 		within, stop := context.WithTimeout(ctx, tidyFor)
-		gerr := a.giveBack(within, u.GetNamespace(), u.GetName(), n)
+		done, gerr := a.giveBack(within, u.GetNamespace(), u.GetName())
 		stop()
 		if gerr != nil {
 			err = errors.Join(err, gerr)
 			continue
 		}
-		o.Say(fmt.Sprintf("deployment %s: scaled back to %d", name, n))
+		o.Say(fmt.Sprintf("deployment %s: %s", name, cmp.Or(done, "has what it had")))
 	}
 	return err
+}
+
+// markedTargets are the Deployments that a run has marked, of one namespace if o
+// names it; nil where they may not be listed.
+func (a *api) markedTargets(ctx context.Context, label string, o CleanOptions) (*unstructured.UnstructuredList, error) {
+	found, err := a.in(deployments, o.Namespace).List(ctx, metav1.ListOptions{LabelSelector: label + "=true"})
+	if apierrors.IsForbidden(err) {
+		o.Say(fmt.Sprintf("deployments with the mark %s: not looked at, the right to list them is missing; --namespace looks at one namespace's", label))
+		return nil, nil
+	}
+	return found, a.explain("listing Deployments", err)
+}
+
+// unmarked refuses a target that another run has scaled: what it has now is not
+// what it is to be given back.
+func (a *api) unmarked(ctx context.Context, p *plan.Plan) error {
+	u, err := a.in(deployments, p.Target.Namespace).Get(ctx, p.Target.Deployment, metav1.GetOptions{})
+	if err != nil {
+		return a.explain("reading Deployment "+p.Target.Deployment, err)
+	}
+	if u.GetLabels()[scaledLabel] == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: Deployment %s/%s is scaled by a run already (%s)\n  zeroloss clean gives it back, if that run is gone",
+		run.ErrEnvironment, p.Target.Namespace, p.Target.Deployment, u.GetAnnotations()[harnessMark])
 }

@@ -190,14 +190,12 @@ func (n *node) where() string {
 
 func join(words []string) string { return strings.Join(words, ", ") }
 
-// mark keeps what is done to the target, and writes down there what it has
-// before the first scaling.
+// mark keeps what is done to the target, and writes down there, before each
+// scaling, what it had and what it is to have.
 func (n *node) mark(ctx context.Context, a control.Action) error {
-	first := a.Kind == control.Scale && !n.theirs.scaled()
 	n.theirs.order(a)
-	if !first {
+	if a.Kind != control.Scale {
 		return nil
 	}
-	had := n.theirs.view.replicas()
-	return n.stage.api.markScaled(ctx, n.where(), a.Workload, &had)
+	return n.stage.api.markScaled(ctx, n.where(), a.Workload, a.N)
 }

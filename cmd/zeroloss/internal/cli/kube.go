@@ -142,22 +142,25 @@ func printed(w io.Writer, text string) error {
 func newClean(Env) *cobra.Command {
 	var f clusterFlags
 	var all bool
+	var namespace string
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what runs in a cluster have left after a crash",
 		Long: `Deletes the kind clusters that runs of this user have made, and the namespaces that
 runs have left in a cluster, where the process they belonged to is gone. It goes by
-its own marks and labels, and touches nothing else.`,
+its own marks and labels, and touches nothing else. A Deployment that attach has
+scaled or changed is given back, unless somebody else has scaled or changed it since.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := kube.Clean(cmd.Context(), kube.CleanOptions{
-				Context: f.context, Kubeconfig: f.kubeconfig, Cluster: f.cluster, All: all,
+				Context: f.context, Kubeconfig: f.kubeconfig, Cluster: f.cluster, All: all, Namespace: namespace,
 				Say: func(s string) { fmt.Fprintln(cmd.OutOrStdout(), s) },
 			})
 			return environmentError(err)
 		},
 	}
 	f.register(cmd.Flags())
+	cmd.Flags().StringVar(&namespace, "namespace", "", "look only at the Deployments of this namespace, which needs no right beyond it")
 	cmd.Flags().BoolVar(&all, "all", false, "also what was kept on purpose, and what belongs to runs of other hosts")
 	return cmd
 }
