@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"testing"
@@ -96,14 +97,33 @@ func TestPodDisruptionBudgets(t *testing.T) {
 		want   string
 	}{
 		"restart, one may go":      {pdb(1, 3, 2), restart, ""},
-		"restart, none may go":     {pdb(0, 3, 3), restart, `a restart takes pods, and PodDisruptionBudget "orders" allows none to be taken now (3 healthy of 3 needed)`},
+		"restart, none may go":     {pdb(0, 3, 3), restart, `a restart takes up to 1 of its pods at once, and PodDisruptionBudget "orders" allows 0 to be taken now (3 healthy of 3 needed)`},
 		"scale within":             {pdb(2, 3, 1), to(1), ""},
 		"scale below minAvailable": {pdb(1, 3, 2), to(1), `to scale from 3 to 1 takes 2 of its pods, and PodDisruptionBudget "orders" allows 1 (3 healthy of 2 needed)`},
 		"scale out":                {pdb(0, 3, 3), to(5), ""},
 		"scale to what there is":   {pdb(0, 3, 3), to(3), ""},
 	}
 	for name, c := range cases {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, c.budget.forbids(c.step, 3)) })
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, c.budget.forbids(c.step, view(3, 3))) })
+	}
+	// What a restart takes at once is its strategy's.
+	for strategy, takes := range map[string]int{
+		`{}`:                   1,
+		`{"type": "Recreate"}`: 10,
+		`{"type": "RollingUpdate", "rollingUpdate": {}}`:                        2,
+		`{"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}}`:     1,
+		`{"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 4}}`:     4,
+		`{"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "59%"}}`: 5,
+	} {
+		v := view(10, 10)
+		require.NoError(t, json.Unmarshal([]byte(strategy), &v.Spec.Strategy))
+		if strategy == `{}` {
+			*v.Spec.Replicas = 3
+		}
+		require.Equal(t, takes, v.takes(), strategy)
+		three, one := pdb(takes, 10, 10-takes), pdb(takes-1, 10, 11-takes)
+		require.Empty(t, three.forbids(restart, v))
+		require.Contains(t, one.forbids(restart, v), "a restart takes up to")
 	}
 	b := pdb(0, 1, 1)
 	require.True(t, b.selects(map[string]string{"app": "orders", "x": "y"}))

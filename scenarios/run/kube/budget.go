@@ -28,14 +28,14 @@ func (b *budgetView) selects(pod map[string]string) bool {
 	return err == nil && s.Matches(labels.Set(pod))
 }
 
-// forbids says why a budget does not allow a step on a workload that has so
-// many replicas; "" if it does. A Deployment's own controller does not ask
+// forbids says why a budget does not allow a step on a Deployment; "" if it does. A Deployment's own controller does not ask
 // budgets: that is why a run does.
-func (b *budgetView) forbids(s plan.Step, replicas int) string {
+func (b *budgetView) forbids(s plan.Step, v *deploymentView) string {
+	replicas := v.replicas()
 	left := fmt.Sprintf("%d healthy of %d needed", b.Status.CurrentHealthy, b.Status.DesiredHealthy)
 	switch {
-	case s.Kind == "restart" && b.Status.DisruptionsAllowed < 1:
-		return fmt.Sprintf("a restart takes pods, and PodDisruptionBudget %q allows none to be taken now (%s)", b.Metadata.Name, left)
+	case s.Kind == "restart" && v.takes() > b.Status.DisruptionsAllowed:
+		return fmt.Sprintf("a restart takes up to %d of its pods at once, and PodDisruptionBudget %q allows %d to be taken now (%s)", v.takes(), b.Metadata.Name, b.Status.DisruptionsAllowed, left)
 	case s.Kind == "scale" && replicas-s.N > b.Status.DisruptionsAllowed:
 		return fmt.Sprintf("to scale from %d to %d takes %d of its pods, and PodDisruptionBudget %q allows %d (%s)",
 			replicas, s.N, replicas-s.N, b.Metadata.Name, b.Status.DisruptionsAllowed, left)
@@ -65,7 +65,7 @@ func (a *api) respectBudgets(ctx context.Context, p *plan.Plan, v *deploymentVie
 			continue
 		}
 		for _, s := range steps {
-			if why := b.forbids(s, v.replicas()); why != "" {
+			if why := b.forbids(s, v); why != "" {
 				return fmt.Errorf("%w: %s\n  look: kubectl -n %s get poddisruptionbudget %s", run.ErrEnvironment, why, p.Target.Namespace, b.Metadata.Name)
 			}
 		}

@@ -24,12 +24,13 @@ const keptMark = "zeroloss/kept"
 func (a *api) removeNamespace(ctx context.Context, name string) error {
 	zero := int64(0)
 	background := metav1.DeletePropagationBackground
-	// Deployments and Jobs first, so that nothing makes pods anew.
+	// Deployments and Jobs first, so that nothing makes pods anew. Who may not do
+	// that has the namespace's own deletion do it, in its time.
 	var err error
 	for _, makers := range []schema.GroupVersionResource{deployments, jobs} {
-		err = errors.Join(err, ignoreGone(a.in(makers, name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{})))
+		err = errors.Join(err, ignoreGone(unlessForbidden(a.in(makers, name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{}))))
 	}
-	if err = errors.Join(err, ignoreGone(a.in(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{}))); err != nil {
+	if err = errors.Join(err, ignoreGone(unlessForbidden(a.in(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{})))); err != nil {
 		return a.explain("emptying namespace "+name, err)
 	}
 	if err := ignoreGone(a.Resource(namespaces).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &background})); err != nil {
@@ -46,6 +47,13 @@ func (a *api) removeNamespace(ctx context.Context, name string) error {
 			return fmt.Errorf("%w: namespace %q is being deleted, and is still there\n  look: kubectl get namespace %s -o yaml", run.ErrEnvironment, name, name)
 		}
 	}
+}
+
+func unlessForbidden(err error) error {
+	if apierrors.IsForbidden(err) {
+		return nil
+	}
+	return err
 }
 
 func ignoreGone(err error) error {

@@ -63,7 +63,7 @@ func attachRights(p *plan.Plan, inCluster bool) []right {
 		for _, verb := range []string{"get", "list", "create", "patch", "delete"} {
 			add(right{"", "namespaces", verb, ""})
 		}
-		for _, verb := range []string{"list", "create", "patch", "deletecollection"} {
+		for _, verb := range []string{"list", "create", "patch"} {
 			add(right{"", "pods", verb, ""})
 		}
 		add(right{"", "pods/log", "get", ""})
@@ -72,7 +72,10 @@ func attachRights(p *plan.Plan, inCluster bool) []right {
 		add(right{"", "services", "create", ""})
 		add(right{"", "services", "patch", ""})
 		add(right{"", "events", "list", ""})
-		add(right{"apps", "deployments", "deletecollection", ""})
+		if p.LoadPods() > 1 { // they are those of a Job
+			add(right{"batch", "jobs", "create", ""})
+			add(right{"batch", "jobs", "patch", ""})
+		}
 	}
 	return out
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
@@ -28,6 +29,10 @@ type deploymentView struct {
 	Spec     struct {
 		Replicas *int
 		Selector metav1.LabelSelector
+		Strategy struct {
+			Type          string
+			RollingUpdate *struct{ MaxUnavailable *intstr.IntOrString }
+		}
 		Template struct {
 			Metadata struct{ Labels map[string]string }
 		}
@@ -190,9 +195,49 @@ func (n *node) where() string {
 
 func join(words []string) string { return strings.Join(words, ", ") }
 
+// allowed asks the budgets again, when it is time: what they allowed before the
+// run they may not allow now.
+func (n *node) allowed(ctx context.Context, a control.Action) error {
+	step := plan.Step{Kind: "scale", N: a.N}
+	switch a.Kind {
+	case control.Scale:
+	case control.Rollout:
+		step.Kind = "restart"
+	default:
+		return nil
+	}
+	v, err := n.stage.api.deployment(ctx, n.where(), a.Workload)
+	if err != nil {
+		return err
+	}
+	return n.stage.api.respectBudgets(ctx, &plan.Plan{Target: &plan.Target{Namespace: n.where()}, Steps: []plan.Step{step}}, v)
+}
+
+// takes is how many of its pods a restart of the target takes at once, at most:
+// all where they are recreated, else what its strategy lets be unavailable
+// (25 % of them, rounded down, by default), and one at least, as one goes after
+// the other.
+func (v *deploymentView) takes() int {
+	if v.Spec.Strategy.Type == "Recreate" {
+		return v.replicas()
+	}
+	most := intstr.FromString("25%")
+	if r := v.Spec.Strategy.RollingUpdate; r != nil && r.MaxUnavailable != nil {
+		most = *r.MaxUnavailable
+	}
+	n, err := intstr.GetScaledValueFromIntOrPercent(&most, v.replicas(), false)
+	if err != nil {
+		return v.replicas() // nobody knows
+	}
+	return max(1, n)
+}
+
 // mark keeps what is done to the target, and writes down there, before each
 // scaling, what it had and what it is to have.
 func (n *node) mark(ctx context.Context, a control.Action) error {
+	if err := n.allowed(ctx, a); err != nil {
+		return err
+	}
 	n.theirs.order(a)
 	if a.Kind != control.Scale {
 		return nil
