@@ -223,6 +223,9 @@ func (c *compiler) foreignStream(path string, s spec.Stream, start, length time.
 		c.problem(path+".workload", s.Workload+" is one of the chain, which is called from its entry on", "leave workload out")
 		return
 	}
+	for _, name := range (traffic.Stream{Header: s.Header}).Bare() {
+		c.warn(path+".header", fmt.Sprintf("header %s of stream %s will stand in the run directory and in its report as it is", name, s.Name), `write a variable's name: {`+name+`: "${TOKEN}"}, and set it where zeroloss runs`)
+	}
 	service := ""
 	if w.Role == manifests.Plain {
 		if service, _ = c.serviceOfWorkload(s.Workload); service == "" {

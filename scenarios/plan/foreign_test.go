@@ -200,3 +200,15 @@ spec:
 	_, err = compileText(t, strings.Replace(text, "arm: after", "arm: base", 1))
 	require.ErrorContains(t, err, "base")
 }
+
+func TestASecretIsWarnedOf(t *testing.T) {
+	for header, warned := range map[string]bool{`{Authorization: Bearer x}`: true, `{Authorization: "Bearer ${TOKEN}"}`: false, `{X-Version: "2"}`: false} {
+		p, err := compileText(t, strings.Replace(onTarget, "{name: old, arm: old,", "{name: old, arm: old, header: "+header+",", 1))
+		require.NoError(t, err)
+		require.Len(t, p.Warnings, map[bool]int{true: 1, false: 0}[warned])
+		if warned {
+			require.Equal(t, "header Authorization of stream old will stand in the run directory and in its report as it is", p.Warnings[0].Text)
+			require.Equal(t, 8, p.Warnings[0].Line)
+		}
+	}
+}

@@ -137,7 +137,7 @@ type Stream struct {
 	Rate        Rate              `yaml:"rate" doc:"as 100/s"`
 	Request     Request           `yaml:"request,omitempty" default:"GET /A/a" doc:"method and path"`
 	Connections string            `yaml:"connections,omitempty" enum:"keep-alive,new" doc:"kept (default), or one for each request"`
-	Header      map[string]string `yaml:"header,omitempty"`
+	Header      map[string]string `yaml:"header,omitempty" doc:"${NAME} in a value is an environment variable of the run's, whose value is not written down"`
 	Body        string            `yaml:"body,omitempty" doc:"of a POST"`
 	Timeout     Duration          `yaml:"timeout,omitempty" default:"2.5s"`
 	Spread      string            `yaml:"spread,omitempty" enum:"even" doc:"how the due times lie"`

@@ -108,6 +108,10 @@ func existing(name string) (*reach, error) {
 // askAll asks each place that the load goes to once: what does not answer now
 // cannot be said to be lost later.
 func askAll(ctx context.Context, streams []traffic.Stream, ask func(context.Context, traffic.Stream) error) error {
+	streams, err := run.Sent(streams)
+	if err != nil {
+		return err
+	}
 	for _, s := range streams {
 		if s.Method != "GET" {
 			continue // what it does is not ours to do before the time

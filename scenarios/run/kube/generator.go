@@ -87,8 +87,12 @@ func (h *here) run(zero time.Time) error {
 	if err != nil {
 		return err
 	}
+	streams, err := run.Sent(h.plan.Streams)
+	if err != nil {
+		return err
+	}
 	job, err := json.Marshal(loadgen.Job{
-		Schema: loadgen.JobSchema, Target: "", Zero: record.At(zero), Streams: h.plan.Streams,
+		Schema: loadgen.JobSchema, Target: "", Zero: record.At(zero), Streams: streams,
 		Requests: requests, Events: events.Name(), Instance: record.Instance{Pod: rundir.Load, Incarnation: 1},
 	})
 	if err = errors.Join(err, events.Close()); err != nil {

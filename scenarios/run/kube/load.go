@@ -66,8 +66,11 @@ func (l *load) start(ctx context.Context, s *shard, zero time.Time) error {
 	if err != nil {
 		return err
 	}
-	streams, err := directed(l.plan.Streams, l.urls)
+	streams, err := run.Sent(l.plan.Streams)
 	if err != nil {
+		return err
+	}
+	if streams, err = directed(streams, l.urls); err != nil {
 		return err
 	}
 	at := record.At(zero)

@@ -51,8 +51,12 @@ func (l *load) start(zero time.Time, done func(error)) error {
 	if err != nil {
 		return fmt.Errorf("naming the request log: %w", err)
 	}
+	streams, err := run.Sent(l.plan.Streams)
+	if err != nil {
+		return err
+	}
 	job, err := json.Marshal(loadgen.Job{
-		Schema: loadgen.JobSchema, Target: target, Zero: record.At(zero), Streams: l.plan.Streams,
+		Schema: loadgen.JobSchema, Target: target, Zero: record.At(zero), Streams: streams,
 		Requests: requests, Events: fmt.Sprintf("/dev/fd/%d", eventsFD),
 		Instance: record.Instance{Pod: rundir.Load, Incarnation: 1},
 	})

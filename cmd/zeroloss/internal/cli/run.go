@@ -72,6 +72,9 @@ func (f *runFlags) run(ctx context.Context, env Env, args []string) error {
 	if f.atMost > 0 && takes > f.atMost {
 		return inputError(fmt.Errorf("the plan takes %v, more than --max-duration %v", takes, f.atMost))
 	}
+	if _, err := run.Sent(c.Plan.Streams); err != nil {
+		return inputError(err)
+	}
 	if err := c.Plan.CheckRuntime(f.runtime); err != nil {
 		return inputError(err)
 	}
