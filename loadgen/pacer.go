@@ -2,6 +2,8 @@ package loadgen
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,17 +98,32 @@ func (p *pacer) claim(hit uint64) (seq uint64, ok bool) {
 	return seq, ok
 }
 
-// finish tells of all that was due by now and never claimed. Nothing may be
+// finish tells of all that was due by the end and never claimed. Nothing may be
 // paced or claimed any more.
-func (p *pacer) finish(now time.Time) {
-	for _, seq := range p.pending {
+//
+// Where the end is a stop, what was handed out in the last moment before it may
+// not have been taken any more: that is where the load ends, not what it missed.
+func (p *pacer) finish(end time.Time, stopped bool) {
+	top := p.plan.next
+	by := end.Sub(p.zero)
+	for _, seq := range slices.Backward(slices.Sorted(maps.Values(p.pending))) {
+		if last := p.plan.shard.Seq(top - 1); stopped && seq == last && p.plan.stream.Due(seq) > by-stopSlack {
+			top--
+			continue
+		}
 		p.unsent(seq)
 	}
 	clear(p.pending)
-	for due := p.plan.dueBy(now.Sub(p.zero)); p.plan.next < due; p.plan.next++ {
+	if top < p.plan.next { // the load has ended before these
+		return
+	}
+	for due := p.plan.dueBy(by); p.plan.next < due; p.plan.next++ {
 		p.unsent(p.plan.shard.Seq(p.plan.next))
 	}
 }
+
+// stopSlack is how long a request may be on its way to a worker.
+const stopSlack = 100 * time.Millisecond
 
 // due is the instant of the stream's request seq.
 func (p *pacer) due(seq uint64) record.Micros {

@@ -28,7 +28,7 @@ func TestPacerKeepsToTheClock(t *testing.T) {
 			require.Equal(t, s.Due(seq), time.Since(p.zero), "virtual time: to the nanosecond")
 		}
 		require.Equal(t, s.Count(), hit)
-		p.finish(time.Now())
+		p.finish(time.Now(), false)
 	})
 }
 
@@ -49,7 +49,7 @@ func TestPacerSkipsWhatIsTooLate(t *testing.T) {
 				time.Sleep(300 * time.Millisecond)
 			}
 		}
-		p.finish(time.Now())
+		p.finish(time.Now(), false)
 		var want []uint64
 		for seq := uint64(11); seq < 30; seq++ { // due at 110 to 290 ms
 			want = append(want, seq)
@@ -104,7 +104,7 @@ func TestPacerEndsWithItsContext(t *testing.T) {
 		require.Equal(t, 150*time.Millisecond, time.Since(p.zero), "it does not wait for the next")
 
 		time.Sleep(300 * time.Millisecond)
-		p.finish(time.Now()) // 1 was never claimed; 2, 3 and 4 were due since
+		p.finish(time.Now(), false) // 1 was never claimed; 2, 3 and 4 were due since
 		require.Equal(t, []uint64{1, 2, 3, 4}, unsent)
 	})
 }
@@ -117,4 +117,40 @@ func TestZeroInThePast(t *testing.T) {
 		require.False(t, p.pace(t.Context(), time.NewTimer(time.Hour), 0))
 		require.Equal(t, 10, unsent)
 	})
+}
+
+// A load that is stopped ends there: what was handed out in its last moment and
+// not taken any more is not due, and neither is what would have come while the
+// last answers are waited for. What had waited longer is unsent.
+func TestPacerStopped(t *testing.T) {
+	for name, c := range map[string]struct {
+		claimed uint64 // of the 50 that were handed out by 490 ms
+		unsent  []uint64
+	}{
+		"all were taken":         {50, nil},
+		"the last was not":       {49, nil},
+		"nor was one in between": {48, nil},
+		"and many had waited":    {30, []uint64{39, 38, 37, 36, 35, 34, 33, 32, 31, 30}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, stop := context.WithCancel(t.Context())
+				s := traffic.Stream{Name: "s", Rate: 100, Duration: time.Second}
+				var unsent []uint64
+				p := newPacer(newSchedule(s, traffic.Shard{}, time.Second), time.Now(), func(seq uint64) { unsent = append(unsent, seq) })
+				timer := time.NewTimer(time.Hour)
+				time.AfterFunc(495*time.Millisecond, stop)
+				for hit := uint64(0); p.pace(ctx, timer, hit); hit++ {
+					if hit < c.claimed {
+						_, ok := p.claim(hit)
+						require.True(t, ok)
+					}
+				}
+				stopped := time.Now()
+				time.Sleep(200 * time.Millisecond) // for the last answers
+				p.finish(stopped, true)
+				require.Equal(t, c.unsent, unsent)
+			})
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"zeroloss/loadgen/record"
@@ -93,8 +94,14 @@ func (g *gun) shoot(ctx context.Context, c Config) {
 	defer g.wire.CloseIdleConnections()
 	initial, most := c.workers(g.stream)
 	next := func(n uint64) bool { return g.pacer.pace(ctx, timer, n) }
+	var stopped atomic.Pointer[time.Time] // nothing is due any more from then on
+	defer context.AfterFunc(ctx, func() { now := time.Now(); stopped.Store(&now) })()
 	fire(ctx, g.stream, g.stream.Target+g.stream.Path, initial, most, next, g)
-	g.pacer.finish(time.Now())
+	if at := stopped.Load(); at != nil {
+		g.pacer.finish(*at, true)
+		return
+	}
+	g.pacer.finish(time.Now(), false)
 }
 
 // teller writes the generator's own events, if anybody wants them.

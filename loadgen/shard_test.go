@@ -45,7 +45,7 @@ func TestShardsPaceOneSchedule(t *testing.T) {
 						time.Sleep(300 * time.Millisecond) // this one falls behind
 					}
 				}
-				p.finish(time.Now())
+				p.finish(time.Now(), false)
 			})
 		}
 		wg.Wait()
@@ -97,7 +97,7 @@ func TestShardsWriteOneLog(t *testing.T) {
 		require.False(t, all[i].Interrupted, "its part was all there is")
 		require.Equal(t, all[i].Streams[0].Due+all[i].Streams[1].Due, last[i].Due)
 		due += all[i].Streams[0].Due
-		require.InDelta(t, 0, all[i].Streams[0].RateErrorPercent, 20, "by its own part of the rate")
+		require.InDelta(t, 0, all[i].Streams[0].RateErrorPercent, 50, "by its own part of the rate: of the whole it would be a third")
 		reqs, tail, err := record.ReadRequests(&logs[i])
 		require.NoError(t, err)
 		require.True(t, tail.Complete)

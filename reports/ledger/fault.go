@@ -16,6 +16,7 @@ type fault struct {
 	wanted         string        // version that was wanted there
 	foreign        string        // workload that is none of ours, and was called; "" is the chain
 	status         int           // of the client's answer; 0: none
+	between        bool          // who answered names no pod, though pods name themselves: it is somebody in between
 	at             record.Micros // when the callee was addressed (last)
 	taken          record.Micros // when it first was, if that delivery was cut and sent again; else 0
 	done           record.Micros // when the client gave up or had its answer

@@ -79,6 +79,7 @@ func (b *books) examineForeign(s *streamBook, r *record.Request) (fault, bool) {
 			f.service = w.Service
 		}
 	}
+	f.between = s.spec.InstanceHeader != "" && r.Status != 0 && len(r.Trail) == 0
 	if len(r.Trail) > 0 {
 		f.callee = r.Trail[0].Instance
 	} else if l := b.w.only(s.spec.Workload); l != nil {
@@ -99,7 +100,7 @@ func statusClass(a *traffic.Answer, status int) record.Class {
 
 // noRoute: no connection came about, or somebody in between says so.
 func (f fault) noRoute() bool {
-	return isDial(f.class) || f.class == record.Status5xx && (f.status == 502 || f.status == 503 || f.status == 504)
+	return isDial(f.class) || f.between || f.class == record.Status5xx && (f.status == 502 || f.status == 503 || f.status == 504)
 }
 
 // byGoing explains a loss by a pod that went about then.

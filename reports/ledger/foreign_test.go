@@ -89,6 +89,8 @@ func TestByTime(t *testing.T) {
 		"refused, and it still served": {5.1, record.Refused, 0, time.Millisecond, late(podA, record.ContainerExit, 9), ColdStart, "orders-c/1 had been ready only 1.1 s before"},
 		"it died":                      {5.3, record.EOF, 0, 100 * time.Millisecond, without(podA, record.PodDeleted), Crash, "orders-a/1 ended by itself, which was seen 0.0 ms earlier"},
 		"the registry was first":       {5.3, record.Refused, 0, time.Millisecond, unlisted, StaleRoute, "orders-a/1 had left the registry's list 280 ms earlier"},
+		"who answered is none of them": {5.3, record.StatusOther, 403, time.Millisecond, naming, StaleRoute, "orders-a/1 had left the Service's endpoints 250 ms earlier, and requests were still sent to it"},
+		"they refuse it themselves":    {5.3, record.StatusOther, 403, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
 		"no ports here":                {5.3, record.NoLocalPort, 0, time.Millisecond, nil, Overloaded, "the client had run out of them"},
 		"a wrong body":                 {5.3, record.WrongBody, 200, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
 	}
@@ -125,6 +127,15 @@ func late(i record.Instance, kind record.Kind, at float64) func(*Input) {
 			}
 		}
 	}
+}
+
+// naming: pods name themselves in their answers.
+func naming(in *Input) {
+	in.Plan.Streams[0].InstanceHeader = "X-Pod"
+	for i := range in.Requests {
+		in.Requests[i].Trail = record.Trail{{Service: "orders", Instance: record.Instance{Pod: podB.Pod}}}
+	}
+	in.Requests[53].Trail = nil
 }
 
 func without(i record.Instance, kind record.Kind) func(*Input) {

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,8 +71,19 @@ type here struct {
 	counts run.Counts
 }
 
-// closeFor is what a load that is told to stop has to close its log.
+// closeFor is what a load that is told to stop has to close its log, once what
+// it has in flight is answered.
 const closeFor = 1500 * time.Millisecond
+
+// patience is how long the requests in flight may go on once the load is told to
+// stop: each to its time-out, so that none is lost by the stop.
+func patience(p *plan.Plan) time.Duration {
+	var longest time.Duration
+	for _, s := range p.Streams {
+		longest = max(longest, cmp.Or(s.Timeout, loadgen.DefaultTimeout))
+	}
+	return longest + 100*time.Millisecond
+}
 
 // Start implements run.Load.
 func (h *here) Start(_ context.Context, zero time.Time, done func(error)) {
@@ -92,7 +104,7 @@ func (h *here) run(zero time.Time) error {
 		return err
 	}
 	job, err := json.Marshal(loadgen.Job{
-		Schema: loadgen.JobSchema, Target: "", Zero: record.At(zero), Streams: streams,
+		Schema: loadgen.JobSchema, Target: "", Zero: record.At(zero), Streams: streams, Linger: patience(h.plan),
 		Requests: requests, Events: events.Name(), Instance: record.Instance{Pod: rundir.Load, Incarnation: 1},
 	})
 	if err = errors.Join(err, events.Close()); err != nil {
@@ -140,5 +152,5 @@ func (h *here) Stop() {
 	}
 	// That it had to be killed shows in its outcome.
 	_ = cmd.Process.Signal(os.Interrupt)
-	time.AfterFunc(closeFor, func() { _ = cmd.Process.Kill() })
+	time.AfterFunc(patience(h.plan)+closeFor, func() { _ = cmd.Process.Kill() })
 }

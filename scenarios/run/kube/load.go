@@ -79,8 +79,12 @@ func (l *load) start(ctx context.Context, s *shard, zero time.Time) error {
 	}
 	ctx, stop := context.WithTimeout(ctx, silence)
 	defer stop()
+	var linger time.Duration // the generator's own
+	if l.plan.Target != nil {
+		linger = patience(l.plan)
+	}
 	return s.client.Load(ctx, loadgen.Job{
-		Schema: loadgen.JobSchema, Target: target, Zero: at, Streams: streams, Shard: s.Shard, Ahead: s.ahead(),
+		Schema: loadgen.JobSchema, Target: target, Zero: at, Streams: streams, Shard: s.Shard, Ahead: s.ahead(), Linger: linger,
 		Instance: record.Instance{Pod: s.name(), Incarnation: 1},
 	})
 }
