@@ -61,19 +61,19 @@ func Missing(buckets []Bucket) (n int) {
 	return n
 }
 
-// points is how many ages stand for a bucket in its mean share: at 20 buckets a
-// window and beyond, the mean is exact to 10⁻⁴ for the curves there are.
-const points = 16
+// instants is how many ages stand for a bucket in its mean share: as many as
+// tell where within it a weight makes a step.
+const instants = 64
 
 // Share is the mean over the bucket of the share that is expected of the one
 // that warms up by shape.
 func (b Bucket) Share(shape Shape) float64 {
 	var sum float64
-	step := (b.To - b.From) / points
-	for i := range points {
+	step := (b.To - b.From) / instants
+	for i := range instants {
 		sum += b.at(shape, b.From+(float64(i)+0.5)*step)
 	}
-	return sum / points
+	return sum / instants
 }
 
 // at is the share expected at age x.

@@ -70,18 +70,30 @@ func TestShareBesideOthersThatAreCold(t *testing.T) {
 	require.InDelta(t, 1./3, b.Share(Power(2)), 1e-12, "all as young: nobody is protected")
 	b.Others[0].Ahead, b.Others[1].Ahead = 9, .25
 	require.InDelta(t, .25/(.25+1+.5625), b.at(Power(2), .5), 1e-12)
-	require.InDelta(t, powersOf(b).share(2), b.Share(Power(2)), 1e-12)
+	require.InDelta(t, powersOf(b).share(Powers(), 2), b.Share(Power(2)), 1e-4)
 	zero := Shape{func(float64) float64 { return 0 }}
 	b.Others[0].Ahead = 0
 	require.InDelta(t, 1./3, b.at(zero, 0), 1e-12, "where nobody weighs anything all are called")
 }
 
-func TestPowersAreShares(t *testing.T) {
-	for _, b := range []Bucket{whole(2), whole(7), {From: -.2, To: .1, Others: make([]Other, 2)}, {From: .9, To: 1.2, Others: make([]Other, 1)}} {
-		for _, c := range []float64{.1, 1, 2, 5} {
-			require.InDelta(t, b.Share(Power(c)), powersOf(b).share(c), 1e-12)
+func TestFamiliesAreShares(t *testing.T) {
+	buckets := []Bucket{{From: .3, To: .35, Others: make([]Other, 1)}, {From: .3, To: .35, Others: make([]Other, 6)},
+		{From: -.02, To: .05, Others: make([]Other, 2)}, {From: .9, To: 1.2, Others: make([]Other, 1)},
+		{From: .5, To: .55, Others: []Other{{Cold: true, Ahead: .2}, {}}}, {From: 1, To: 1.05, Others: []Other{{Cold: true, Ahead: -.5}}}}
+	for _, b := range buckets {
+		for _, c := range []float64{.5, 1, 2, 5} {
+			require.InDelta(t, b.Share(Power(c)), powersOf(b).share(Powers(), c), 5e-4, "%v to %v, c=%v", b.From, b.To, c)
+			declared := model(t, settings.Warmup{Model: "power", Curve: c, Window: window})
+			for _, through := range []float64{1, 2} {
+				// Rounded as x or x² is, x^c is rounded as x^c is.
+				of := Through(model(t, settings.Warmup{Model: "power", Curve: through, Window: window}), through)
+				require.InDelta(t, b.Share(declared), powersOf(b).share(of, c), 2e-3, "%v to %v, c=%v through %v", b.From, b.To, c, through)
+			}
 		}
 	}
+	flat := Through(Flat(), 0)
+	require.InDelta(t, Powers().mean(100, 4000), flat.mean(100, 4000), 0, "without an exponent it is the exact power")
+	require.InDelta(t, 1, flat.mean(ages, ages), 0)
 }
 
 func TestCountAndConservation(t *testing.T) {
@@ -159,7 +171,7 @@ func TestGoodness(t *testing.T) {
 func TestGoodnessWhileTheNumberOfInstancesChanges(t *testing.T) {
 	b := append(exactly(3, 200, Power(1))[:10], exactly(2, 200, Power(1))[10:]...)
 	require.True(t, Goodness(b, Power(1)).Agrees(.01))
-	require.True(t, Exponent(b).Contains(1))
+	require.True(t, Exponent(b, Powers()).Contains(1))
 	for i := range b {
 		b[i].Others = make([]Other, 1)
 	}
@@ -196,7 +208,7 @@ func TestBand(t *testing.T) {
 func TestExponent(t *testing.T) {
 	for _, n := range []int{2, 5} {
 		for _, c := range []float64{.5, 1, 2, 3, 5} {
-			e := Exponent(exactly(n, 100_000, Power(c)))
+			e := Exponent(exactly(n, 100_000, Power(c)), Powers())
 			require.InDelta(t, c, e.Value, .02*c)
 			require.Equal(t, m*100_000, e.Requests, "those after the end tell nothing")
 		}
@@ -206,15 +218,15 @@ func TestExponent(t *testing.T) {
 		n, requests int
 		c, sd       float64
 	}{{2, 600, 1, .103}, {2, 600, 2, .177}, {2, 2400, 1, .051}, {2, 2400, 2, .089}, {3, 2400, 1, .066}, {3, 2400, 2, .116}} {
-		e := Exponent(exactly(c.n, c.requests/m, Power(c.c)))
+		e := Exponent(exactly(c.n, c.requests/m, Power(c.c)), Powers())
 		require.InDelta(t, c.sd, (e.High-e.Low)/2/1.96, .1*c.sd, "%+v", c)
 		require.True(t, e.Contains(c.c))
 	}
-	none := Exponent(exactly(2, 100, Flat())[m:])
+	none := Exponent(exactly(2, 100, Flat())[m:], Powers())
 	require.Equal(t, Estimate{Value: 1, Low: MinExponent, High: MaxExponent}, none)
 	require.False(t, none.Contains(1), "nothing seen is no proof")
 
-	flat := Exponent(exactly(2, 120, Flat()))
+	flat := Exponent(exactly(2, 120, Flat()), Powers())
 	require.InDelta(t, MinExponent, flat.Low, 1e-9, "open downwards: it did not warm up")
 	require.Less(t, flat.High, .2)
 }
@@ -227,7 +239,7 @@ func TestNeeded(t *testing.T) {
 	} {
 		c := s.warmup.Curve
 		s.requests = Needed(s.n, c, neighbour(c), .99)
-		told := s.rate(t, 300, func(b []Bucket) bool { return !Exponent(b).Contains(neighbour(c)) })
+		told := s.rate(t, 300, func(b []Bucket) bool { return !Exponent(b, Powers()).Contains(neighbour(c)) })
 		t.Logf("n=%d: %d requests tell %v from %v in %.1f %%", s.n, s.requests, c, neighbour(c), 100*told[0])
 		require.GreaterOrEqual(t, told[0], .95)
 	}

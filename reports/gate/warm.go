@@ -61,7 +61,7 @@ func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 	}
 	switch m {
 	case expect.Exponent:
-		return estimated(curve.Exponent(all))
+		return estimated(curve.Exponent(all, first.Family()))
 	case expect.Governed:
 		return estimated(curve.Governed(all, first.Shape()))
 	case expect.WarmupFit:
@@ -99,7 +99,7 @@ func warmEvidence(l *ledger.Ledger, a *ledger.Arm) []string {
 				sent, got, last = sent+b.Sent, got+b.Got, math.Max(last, b.To)
 			}
 		}
-		e, f := curve.Exponent(w.Buckets), curve.Goodness(w.Buckets, w.Shape())
+		e, f := curve.Exponent(w.Buckets, w.Family()), curve.Goodness(w.Buckets, w.Shape())
 		out = append(out, fmt.Sprintf("%s (%s over %s from %+.3f s): got %d of %d requests up to %.0f %% of its window; exponent %.2f (95 %%: %.2f..%.2f), fit p %.2g (χ² %.1f over %d cells)",
 			w.Instance, curveName(w), w.Window, w.Start.Seconds(), got, sent, 100*last, e.Value, e.Low, e.High, f.Upper, f.ChiSquare, f.DF))
 	}

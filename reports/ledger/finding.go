@@ -104,7 +104,7 @@ func (f *Finding) measure(w Warmup, within []curve.Bucket) {
 	if alpha := curve.Governed(within, shape); alpha.Requests > 0 {
 		f.Governed = &alpha
 	}
-	e := curve.Exponent(within)
+	e := curve.Exponent(within, w.Family())
 	switch {
 	case e.Low <= curve.MinExponent*1.001 && e.High >= curve.MaxExponent*0.999:
 		f.Unmeasured = "no exponent makes a difference: all instances warmed up at once"
@@ -113,7 +113,7 @@ func (f *Finding) measure(w Warmup, within []curve.Bucket) {
 	default:
 		f.Exponent = &e
 	}
-	f.consumers(within, shape)
+	f.consumers(within, w)
 }
 
 // Peers are the buckets by which those that are warm are compared: after the
@@ -128,13 +128,14 @@ func (w Warmup) Peers() []curve.Bucket {
 	return out
 }
 
-func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape) {
+func (f *Finding) consumers(within []curve.Bucket, w Warmup) {
+	shape := w.Shape()
 	by := map[string][]curve.Bucket{}
 	for _, b := range within {
 		by[b.Consumer] = append(by[b.Consumer], b)
 	}
 	for name, buckets := range by {
-		c := WarmupConsumer{Consumer: name, Exponent: curve.Exponent(buckets), Governed: curve.Governed(buckets, shape)}
+		c := WarmupConsumer{Consumer: name, Exponent: curve.Exponent(buckets, w.Family()), Governed: curve.Governed(buckets, shape)}
 		for _, b := range buckets {
 			c.Sent += b.Sent
 			c.Got += b.Got
@@ -157,6 +158,26 @@ func declared(w Warmup) float64 {
 		return w.Curve
 	}
 	return m.Curve
+}
+
+// Family is the declared curve for other exponents than its own, rounded as its
+// model rounds.
+func (w Warmup) Family() curve.Family { return curve.Through(w.Shape(), followed(w)) }
+
+// followed is the exponent that consumers reckon with: Sermant's is a whole
+// number, and takes of another one the part before the point.
+func followed(w Warmup) float64 {
+	c := declared(w)
+	m, err := warmup.Find(w.Model)
+	if err != nil || c <= 0 {
+		return 0
+	}
+	const base = 1_000_000 // no rounding hides a difference
+	half := func(c float64) int { return m.Weight(c, w.Window/2, w.Window, base) }
+	if whole := max(1, math.Trunc(c)); m.Parameter != "" && half(c) == half(whole) {
+		return whole
+	}
+	return c
 }
 
 // Holds tells whether a warm-up came as declared, by its exponent and by its

@@ -164,3 +164,15 @@ func TestAWarmingLifeIsNotYetServing(t *testing.T) {
 	require.Equal(t, []string{"starting", "listening", "registered", "warming", "serving"}, phases(l, fresh.inst))
 	require.Equal(t, []string{"starting", "listening", "registered", "serving"}, phases(l, old.inst))
 }
+
+// TestFollowedExponent: a fraction that Sermant is told does nothing there.
+func TestFollowedExponent(t *testing.T) {
+	for _, c := range []struct {
+		model string
+		curve float64
+		want  float64
+	}{{"linear", 0, 1}, {"dubbo-go-seconds", 0, 1}, {"power", 2.5, 2.5}, {"power", 2.999, 2.999}, {"sermant", 2.5, 2}, {"sermant-skew", 3, 3}, {"sermant", 0.5, 1}, {"envoy", 2, 0}} {
+		require.Equal(t, c.want, followed(Warmup{Model: c.model, Curve: c.curve, Window: time.Minute}), "%s %v", c.model, c.curve)
+	}
+	require.Equal(t, 2.5, declared(Warmup{Model: "sermant", Curve: 2.5}), "what was declared is told as it was")
+}
