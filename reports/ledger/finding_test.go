@@ -2,12 +2,14 @@ package ledger
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/reports/curve"
 )
 
 func TestAWarmUpIsFoundToBeKept(t *testing.T) {
@@ -85,6 +87,20 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 		"its rule was changed while it warmed up": func(s *sim, _ *simLife) {
 			s.retold(func(h map[string]any) { h["warmup"].(map[string]any)["window"] = 20e9 })
 		},
+		"no exponent makes a difference: all instances warmed up at once": func(s *sim, fresh *simLife) {
+			s.listed(func(hosts []map[string]any) { hosts[0]["start"] = hosts[1]["start"] })
+			s.spoil = nil // they take turns
+		},
+		"20 requests came within the window: too few to tell its curve": func(s *sim, _ *simLife) {
+			s.listed(func(hosts []map[string]any) {
+				for _, h := range hosts {
+					h["warmup"] = map[string]any{"model": "envoy", "window": 40e9}
+				}
+			})
+			for i := range s.in.Plan.Streams {
+				s.in.Plan.Streams[i].Rate = 0.25
+			}
+		},
 		"nobody who tells its list called it while it warmed up":         func(s *sim, _ *simLife) { s.spoil = func(r *record.Request) { r.Trail = nil } },
 		"it was alone: beside no other instance, a warm-up does nothing": func(s *sim, _ *simLife) { s.shown(1, 2) },
 		"380 requests came within the window; to tell an exponent of 2 from its neighbours takes 509": func(s *sim, _ *simLife) {
@@ -101,6 +117,7 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 			require.Equal(t, why, w.Unmeasured)
 			_, known := w.Holds()
 			require.False(t, known)
+			require.Equal(t, strings.Contains(why, "alone") || strings.Contains(why, "at once"), w.Idle)
 		})
 	}
 }
@@ -119,6 +136,17 @@ func (s *sim) retold(change func(host map[string]any)) {
 	}
 }
 
+// listed changes the lists of after the start.
+func (s *sim) listed(change func(hosts []map[string]any)) {
+	for i, e := range s.in.Events {
+		var hosts []map[string]any
+		if e.Kind == record.ListSeen && e.At > sec(1) && json.Unmarshal(e.Data, &hosts) == nil {
+			change(hosts)
+			s.in.Events[i].Data, _ = json.Marshal(hosts)
+		}
+	}
+}
+
 // shown makes the lists of after the start show hosts from one to another only.
 func (s *sim) shown(from, to int) {
 	for i, e := range s.in.Events {
@@ -127,6 +155,21 @@ func (s *sim) shown(from, to int) {
 			s.in.Events[i].Data, _ = json.Marshal(hosts[from:to])
 		}
 	}
+}
+
+// TestNeededIsForWhatCanBeDeclared: nobody declares a 6, which takes half as
+// many requests again to tell from 5 as 4 does.
+func TestNeededIsForWhatCanBeDeclared(t *testing.T) {
+	s, _ := cameOnline()
+	s.listed(func(hosts []map[string]any) {
+		for _, h := range hosts {
+			h["warmup"] = map[string]any{"model": "power", "curve": 5, "window": 40e9}
+		}
+	})
+	w := s.run().Warmups[0]
+	require.Equal(t, curve.Needed(2, 5, 4, 0.99), w.Needed)
+	require.Empty(t, w.Unmeasured)
+	require.False(t, w.Exponent.Contains(5), "it came by x²")
 }
 
 func TestDeclaredExponent(t *testing.T) {
@@ -140,7 +183,7 @@ func TestDeclaredExponent(t *testing.T) {
 }
 
 func TestNeighbours(t *testing.T) {
-	for c, want := range map[float64][]float64{1: {2}, 2: {1, 3}, 1.5: {1, 2}, 0.5: {1}, 5: {4, 6}} {
+	for c, want := range map[float64][]float64{1: {2}, 2: {1, 3}, 1.5: {1, 2}, 0.5: {1}, 5: {4}, 4.5: {4, 5}} {
 		require.Equal(t, want, Neighbours(c), c)
 	}
 }
