@@ -85,7 +85,7 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 			}
 		},
 		"its rule was changed while it warmed up": func(s *sim, _ *simLife) {
-			s.retold(func(h map[string]any) { h["warmup"].(map[string]any)["window"] = 20e9 })
+			s.retold(30, func(h map[string]any) { h["warmup"].(map[string]any)["window"] = 20e9 })
 		},
 		"no exponent makes a difference: all instances warmed up at once": func(s *sim, fresh *simLife) {
 			s.listed(func(hosts []map[string]any) { hosts[0]["start"] = hosts[1]["start"] })
@@ -122,15 +122,15 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 	}
 }
 
-// retold adds, at 30 s, lists in which the fresh one is told otherwise.
-func (s *sim) retold(change func(host map[string]any)) {
+// retold adds, at an instant, lists in which the fresh one is told otherwise.
+func (s *sim) retold(at float64, change func(host map[string]any)) {
 	for _, e := range s.in.Events {
 		var hosts []map[string]any
 		if e.Kind != record.ListSeen || json.Unmarshal(e.Data, &hosts) != nil || e.At < sec(1) {
 			continue
 		}
 		change(hosts[1])
-		e.At = sec(30)
+		e.At = sec(at)
 		e.Data, _ = json.Marshal(hosts)
 		s.in.Events = append(s.in.Events, e)
 	}
