@@ -1,8 +1,12 @@
 package ledger
 
 import (
+	"fmt"
 	"slices"
+	"time"
+
 	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/plan"
 )
 
 // begun is how much of its window a warm-up has behind it before one can say
@@ -65,4 +69,77 @@ func (b *books) replaced(l list, was, is host) {
 			w.from = max(w.from, l.at)
 		}
 	}
+}
+
+// An instance may take toObey to acknowledge rules: it puts them into force when
+// the registry has them. A run that goes faster than the clock gives it less, but
+// not less than toObeyLeast.
+const (
+	toObey      = 5 * time.Second
+	toObeyLeast = time.Second
+)
+
+// disobeyed lists the instances that rules which a step changed were not in force
+// in, though they were there to take them: what such a run shows, it does not
+// show of those rules.
+func (b *books) disobeyed() []string {
+	var out []string
+	within := toObey
+	if b.p.Speed > 1 {
+		within = max(toObeyLeast, time.Duration(float64(toObey)/b.p.Speed))
+	}
+	for _, e := range b.ruleSteps() {
+		for _, l := range b.w.order {
+			if _, ok := b.p.Ruled(l.workload, int(e.N)); !ok || !l.own {
+				continue
+			}
+			from, until := max(e.At, l.when[record.Registered]), b.w.end
+			if at := l.leaves(); at != 0 {
+				until = min(until, at)
+			}
+			if l.when[record.Registered] == 0 || l.obeys(e.N) {
+				continue
+			}
+			failed, why := l.ruleFailed(e.At, until)
+			if !failed && until.Sub(from) <= within {
+				continue
+			}
+			out = append(out, fmt.Sprintf("instance %s: the rules of version %d, of step %q, were never in force there: %s", l.instance, e.N, e.Text, why))
+		}
+	}
+	return out
+}
+
+// ruleSteps are the first of each step that changed rules.
+func (b *books) ruleSteps() []record.Event {
+	var out []record.Event
+	for _, e := range b.in.Events {
+		isRule := func(s plan.Step) bool { return s.Kind == "rule" && s.Name == e.Text && int64(s.N) == e.N }
+		known := func(o record.Event) bool { return o.N == e.N }
+		if e.Kind == record.Step && e.At < b.w.end && slices.ContainsFunc(b.p.Steps, isRule) && !slices.ContainsFunc(out, known) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// obeys tells whether l acknowledged rules of a version, or of a later one.
+func (l *life) obeys(version int64) bool {
+	return slices.ContainsFunc(l.events, func(e record.Event) bool { return e.Kind == record.Applied && e.N >= version })
+}
+
+// ruleFailed tells whether rules did not reach l while it was there, and why it
+// did not obey.
+func (l *life) ruleFailed(from, until record.Micros) (failed bool, why string) {
+	for _, e := range l.events {
+		if e.Kind == record.RuleFailed && e.At >= from && e.At < until {
+			return true, e.Text
+		}
+	}
+	return false, "it did not acknowledge them"
+}
+
+// leaves is when l began to go, 0 if it stayed.
+func (l *life) leaves() record.Micros {
+	return l.since(record.PodDeleted, record.Offline, record.Deregistered, record.KillSent, record.ContainerExit)
 }

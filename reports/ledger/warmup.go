@@ -101,8 +101,8 @@ func (b *books) draw(w *warmBook, out *Warmup) {
 	out.Listening, out.Registered, out.Warm = b.ptr(l.when[record.Listening]), b.ptr(l.when[record.Registered]), b.ptr(l.when[record.WarmupEnd])
 	out.Ready = b.ptr(cmp.Or(l.when[record.PodReady], l.when[record.Ready]))
 	until := b.w.end
-	if gone := l.since(record.PodDeleted, record.Offline, record.Deregistered, record.KillSent, record.ContainerExit); gone != 0 {
-		until = min(until, gone)
+	if at := l.leaves(); at != 0 {
+		until = min(until, at)
 	}
 	out.Seen = max(0, until.Sub(w.start).Seconds()/w.window().Seconds())
 
