@@ -122,6 +122,33 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 	}
 }
 
+// TestAModelThatWeighsByWhoElseThereIs is held to what its name says: of two,
+// Polaris's guard lets nobody warm up.
+func TestAModelThatWeighsByWhoElseThereIs(t *testing.T) {
+	for model, kept := range map[string]bool{"polaris-guard": true, "polaris": false} {
+		s, _ := cameOnline()
+		s.listed(func(hosts []map[string]any) {
+			for _, h := range hosts {
+				h["warmup"] = map[string]any{"model": model, "window": 40e9}
+			}
+		})
+		s.spoil = nil // they take turns
+		w := s.run().Warmups[0]
+		holds, known := w.Holds()
+		require.True(t, known, w.Unmeasured)
+		require.Equal(t, kept, holds, model)
+		for _, b := range w.Buckets {
+			require.Equal(t, 1, b.Place, "the other one stands before it")
+		}
+		for _, b := range w.Bins {
+			if kept && b.From >= w.Start+time.Second && b.To <= w.Start+w.Window {
+				require.InDelta(t, 1, b.Weight, 1e-9)
+				require.InDelta(t, float64(b.Sent)/2, b.Expected, 1e-9)
+			}
+		}
+	}
+}
+
 // retold adds, at an instant, lists in which the fresh one is told otherwise.
 func (s *sim) retold(at float64, change func(host map[string]any)) {
 	for _, e := range s.in.Events {

@@ -205,6 +205,9 @@ func (b *books) buckets(w *warmBook, service string, consumer record.Instance, h
 // where one of them warms up by another rule.
 func (w *warmBook) peers(in *curve.Bucket, hosts []host, at record.Micros) bool {
 	for _, h := range hosts {
+		if h.Instance == w.told.Instance {
+			in.Place = len(in.Others)
+		}
 		if h.Instance == w.told.Instance || h.Tag != w.told.Tag {
 			continue
 		}
