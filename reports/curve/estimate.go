@@ -1,6 +1,9 @@
 package curve
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Estimate is a maximum-likelihood estimate with its interval at 95 %: all
 // values whose likelihood is not under the best one's by more than χ² with one
@@ -37,7 +40,7 @@ func Exponent(buckets []Bucket, of Family) Estimate {
 	e := Estimate{Value: 1, Low: MinExponent, High: MaxExponent}
 	for _, b := range buckets {
 		if b.From < 1 && b.To > 0 && b.Sent > 0 {
-			told = append(told, powersOf(b))
+			told = add(told, b)
 			e.Requests += b.Sent
 		}
 	}
@@ -94,6 +97,20 @@ type powers struct {
 	own  edges
 	cold []edges // of the others that warm up
 	warm float64 // how many others do not
+}
+
+// add adds a bucket to those of which the same is expected, another consumer's,
+// or by itself.
+func add(to []powers, b Bucket) []powers {
+	p := powersOf(b)
+	for i, o := range to {
+		if o.From == b.From && o.To == b.To && o.warm == p.warm && slices.Equal(o.cold, p.cold) {
+			to[i].Sent += b.Sent
+			to[i].Got += b.Got
+			return to
+		}
+	}
+	return append(to, p)
 }
 
 // edges are the logarithms of the ages between which a bucket's points lie.

@@ -16,7 +16,7 @@ type Family struct {
 
 // ages is how many steps of age a family knows its weights at: many to each
 // of the hundredths that a weight is rounded to.
-const ages = 1 << 13
+const ages = 1 << 12
 
 // Powers is x^c as it is, but not under 1/100.
 func Powers() Family { return Through(Power(1), 1) }

@@ -108,7 +108,7 @@ func find(w Warmup, changed bool) Finding {
 }
 
 func (f *Finding) measure(w Warmup, within []curve.Bucket) {
-	shape := w.Shape()
+	shape, family := w.Shape(), w.Family()
 	if fit := curve.Goodness(w.Buckets, shape); fit.DF > 0 {
 		f.Fit = &fit
 	}
@@ -121,19 +121,19 @@ func (f *Finding) measure(w Warmup, within []curve.Bucket) {
 	if alpha := curve.Governed(within, shape); alpha.Requests > 0 {
 		f.Governed = &alpha
 	}
-	e := curve.Exponent(within, w.Family())
+	e := curve.Exponent(within, family)
 	switch {
 	case f.Requests < f.Needed:
 		f.Unmeasured = fmt.Sprintf("%d requests came within the window; to tell an exponent of %g from its neighbours takes %d", f.Requests, f.Declared, f.Needed)
 	case f.Fit == nil:
 		f.Unmeasured = fmt.Sprintf("%d requests came within the window: too few to tell its curve", f.Requests)
-	case curve.Exponent(within, curve.Powers()).Open():
+	case e.Open():
 		f.Idle, f.Unmeasured = true, "no exponent makes a difference: all instances warmed up at once"
 		f.Fit, f.Step, f.Governed = nil, nil, nil
 	case f.Declared > 0:
 		f.Exponent = &e
 	}
-	f.consumers(within, w)
+	f.consumers(within, shape, family)
 }
 
 // Peers are the buckets by which those that are warm are compared: after the
@@ -148,8 +148,7 @@ func (w Warmup) Peers() []curve.Bucket {
 	return out
 }
 
-func (f *Finding) consumers(within []curve.Bucket, w Warmup) {
-	shape, family := w.Shape(), w.Family()
+func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape, family curve.Family) {
 	by := map[string][]curve.Bucket{}
 	for _, b := range within {
 		by[b.Consumer] = append(by[b.Consumer], b)

@@ -156,12 +156,7 @@ func (b *books) warmups() []Warmup {
 				}
 			}
 			b.draw(w, &one)
-			for consumer, hits := range w.sketch.byCaller() {
-				one.Buckets = append(one.Buckets, b.buckets(w, service, consumer, hits)...)
-			}
-			slices.SortFunc(one.Buckets, func(x, y curve.Bucket) int {
-				return cmp.Or(cmp.Compare(x.From, y.From), strings.Compare(x.Consumer, y.Consumer))
-			})
+			one.Buckets = b.stretches(w)
 			one.Finding = find(one, w.changed())
 			out = append(out, one)
 		}
@@ -172,13 +167,25 @@ func (b *books) warmups() []Warmup {
 	return out
 }
 
+// stretches are the buckets of all consumers, by time.
+func (b *books) stretches(w *warmBook) []curve.Bucket {
+	var out []curve.Bucket
+	for consumer, hits := range w.sketch.byCaller() {
+		out = append(out, b.buckets(w, consumer, hits)...)
+	}
+	slices.SortFunc(out, func(x, y curve.Bucket) int {
+		return cmp.Or(cmp.Compare(x.From, y.From), strings.Compare(x.Consumer, y.Consumer))
+	})
+	return out
+}
+
 // buckets are those of one consumer in which nothing changed for it.
-func (b *books) buckets(w *warmBook, service string, consumer record.Instance, hits []hit) []curve.Bucket {
+func (b *books) buckets(w *warmBook, consumer record.Instance, hits []hit) []curve.Bucket {
 	var out []curve.Bucket
 	for i := range int(warmBuckets * warmUntil) {
 		from, to := w.at(i), w.at(i+1)
-		hosts := unchanged(b.seen[consumer], service, from, to)
-		if to > b.w.end || !slices.Contains(hosts, w.told) || b.going(service, w.told.Tag, from, to) {
+		hosts := unchanged(b.seen[consumer], w.service, from, to)
+		if to > b.w.end || !slices.Contains(hosts, w.told) || b.going(w.service, w.told.Tag, from, to) {
 			continue
 		}
 		one := curve.Bucket{Consumer: consumer.String(), From: float64(i) / warmBuckets, To: float64(i+1) / warmBuckets}
