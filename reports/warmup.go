@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"zeroloss/reports/curve"
 	"zeroloss/reports/ledger"
 )
 
@@ -38,18 +39,19 @@ func curveName(c float64) string {
 
 // Kept is whether a warm-up was as promised, in one sentence with its number.
 func Kept(w ledger.Warmup) string {
-	e := w.Exponent
-	switch {
-	case w.Declared == 0 && w.Fit != nil && w.Fit.Agrees(ledger.FitAlpha):
-		return "the shares follow the curve that was declared, " + p(w.Fit.Upper)
-	case w.Declared == 0 && w.Fit != nil:
-		return "the shares do not follow the curve that was declared, " + p(w.Fit.Upper)
-	case e == nil:
-		return "not measured: " + w.Unmeasured
+	e, f := w.Exponent, w.Fit
+	if _, known := w.Holds(); !known {
+		return "not measured: " + cmp.Or(w.Unmeasured, "too few requests")
+	}
+	if w.Declared == 0 {
+		return follows(f)
 	}
 	s := fmt.Sprintf("the exponent is %.2f, 95 %% interval %.2f–%.2f", e.Value, e.Low, e.High)
-	if !e.Contains(w.Declared) {
+	switch {
+	case !e.Contains(w.Declared):
 		return s + ": not " + curveName(w.Declared) + ", as was declared"
+	case !f.Agrees(ledger.FitAlpha):
+		return follows(f) + ", though " + s
 	}
 	s += ": " + curveName(w.Declared) + " as declared"
 	var out []string
@@ -62,6 +64,15 @@ func Kept(w ledger.Warmup) string {
 		return s + ", though nothing is excluded"
 	}
 	return s + ", " + strings.Join(out, " and ") + " excluded"
+}
+
+// follows is what a fit says of the shares.
+func follows(f *curve.Fit) string {
+	verb := "follow"
+	if !f.Agrees(ledger.FitAlpha) {
+		verb = "do not follow"
+	}
+	return "the shares " + verb + " the curve that was declared, " + p(f.Upper)
 }
 
 // Evidence is what stands behind [Kept], a sentence each.

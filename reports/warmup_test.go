@@ -34,6 +34,16 @@ func TestKept(t *testing.T) {
 		{"the exponent is 1.97, 95 % interval 1.85–3.10: quadratic as declared, linear excluded", func(w *ledger.Warmup) { w.Exponent.High = 3.1 }},
 		{"the exponent is 1.97, 95 % interval 0.90–3.10: quadratic as declared, though nothing is excluded", func(w *ledger.Warmup) { w.Exponent.Low, w.Exponent.High = 0.9, 3.1 }},
 		{"the exponent is 1.97, 95 % interval 1.85–2.09: not linear, as was declared", func(w *ledger.Warmup) { w.Declared = 1 }},
+		{"the shares do not follow the curve that was declared, p = 1e-05, though the exponent is 1.97, 95 % interval 1.85–2.09", func(w *ledger.Warmup) { w.Fit.Upper = 1e-5 }},
+		{"the exponent is 1.97, 95 % interval 1.85–2.09: not linear, as was declared", func(w *ledger.Warmup) { w.Declared, w.Fit.Upper = 1, 1e-5 }},
+		{"the exponent is 1.97, 95 % interval 1.85–2.09: not exponent 2.5, as was declared", func(w *ledger.Warmup) { w.Model, w.Curve, w.Declared = "sermant", 2.5, 2.5 }},
+		{"the exponent is 4.90, 95 % interval 4.70–5.10: exponent 5 as declared, exponent 4 excluded", func(w *ledger.Warmup) {
+			w.Declared, w.Exponent = 5, &curve.Estimate{Value: 4.9, Low: 4.7, High: 5.1, Requests: 2159}
+		}},
+		{"not measured: 3 requests came", func(w *ledger.Warmup) { w.Declared, w.Fit, w.Unmeasured = 0, nil, "3 requests came" }},
+		{"not measured: too few requests", func(w *ledger.Warmup) { w.Declared, w.Fit = 0, nil }},
+		{"not measured: too few requests", func(w *ledger.Warmup) { w.Fit = nil }},
+		{"not measured: all at once", func(w *ledger.Warmup) { w.Declared, w.Unmeasured = 0, "all at once" }},
 		{"not measured: the load ended", func(w *ledger.Warmup) { w.Exponent, w.Unmeasured = nil, "the load ended" }},
 		{"the shares follow the curve that was declared, p = 0.99", func(w *ledger.Warmup) { w.Declared = 0 }},
 		{"the shares do not follow the curve that was declared, p = 0.0012", func(w *ledger.Warmup) { w.Declared, w.Fit.Upper = 0, 0.0012 }},

@@ -18,7 +18,10 @@
 // Counts in, numbers out; it knows neither requests nor clocks nor hosts.
 package curve
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Bucket is what one consumer sent to a service within one stretch of a
 // warm-up, at a rate that does not change within it.
@@ -27,7 +30,8 @@ type Bucket struct {
 	From, To float64 // age of the one that warms up, in windows: 1 is the end of its warm-up
 	Sent     int     // requests to the service
 	Got      int     // of them received by the one that warms up
-	Others   []Other // who else there was, those without requests too
+	Others   []Other // who else there was, those without requests too, in the list's order
+	Place    int     // of the one that warms up in that list: how many of Others stand before it
 }
 
 // Other is another instance of the service within a bucket.
@@ -61,23 +65,27 @@ func Missing(buckets []Bucket) (n int) {
 	return n
 }
 
-// points is how many ages stand for a bucket in its mean share: at 20 buckets a
-// window and beyond, the mean is exact to 10⁻⁴ for the curves there are.
-const points = 16
+// instants is how many ages stand for a bucket in its mean share: as many as
+// tell where within it a weight makes a step.
+const instants = 64
 
 // Share is the mean over the bucket of the share that is expected of the one
 // that warms up by shape.
 func (b Bucket) Share(shape Shape) float64 {
 	var sum float64
-	step := (b.To - b.From) / points
-	for i := range points {
+	step := (b.To - b.From) / instants
+	for i := range instants {
 		sum += b.at(shape, b.From+(float64(i)+0.5)*step)
 	}
-	return sum / points
+	return sum / instants
 }
 
 // at is the share expected at age x.
 func (b Bucket) at(shape Shape, x float64) float64 {
+	if shape.Grouped() {
+		_, share := shape.Beside(b.ages(x), b.Place)
+		return share
+	}
 	w := shape.At(x)
 	all := w
 	for _, o := range b.Others {
@@ -91,6 +99,20 @@ func (b Bucket) at(shape Shape, x float64) float64 {
 		return 1 / float64(b.n())
 	}
 	return w / all
+}
+
+// ages are those of all, in the list's order, when that of the one that warms up
+// is x.
+func (b Bucket) ages(x float64) []float64 {
+	out := make([]float64, 0, b.n())
+	for _, o := range b.Others {
+		age := math.Inf(1)
+		if o.Cold {
+			age = x + o.Ahead
+		}
+		out = append(out, age)
+	}
+	return slices.Insert(out, b.Place, x)
 }
 
 // cell is a stretch of a warm-up, over all consumers.

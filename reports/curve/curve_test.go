@@ -70,50 +70,41 @@ func TestShareBesideOthersThatAreCold(t *testing.T) {
 	require.InDelta(t, 1./3, b.Share(Power(2)), 1e-12, "all as young: nobody is protected")
 	b.Others[0].Ahead, b.Others[1].Ahead = 9, .25
 	require.InDelta(t, .25/(.25+1+.5625), b.at(Power(2), .5), 1e-12)
-	require.InDelta(t, powersOf(b).share(2), b.Share(Power(2)), 1e-12)
-	zero := Shape{func(float64) float64 { return 0 }}
+	require.InDelta(t, powersOf(b).share(Powers(), 2), b.Share(Power(2)), 1e-4)
+	zero := Shape{weight: func(float64) float64 { return 0 }}
 	b.Others[0].Ahead = 0
 	require.InDelta(t, 1./3, b.at(zero, 0), 1e-12, "where nobody weighs anything all are called")
 }
 
-func TestPowersAreShares(t *testing.T) {
-	for _, b := range []Bucket{whole(2), whole(7), {From: -.2, To: .1, Others: make([]Other, 2)}, {From: .9, To: 1.2, Others: make([]Other, 1)}} {
-		for _, c := range []float64{.1, 1, 2, 5} {
-			require.InDelta(t, b.Share(Power(c)), powersOf(b).share(c), 1e-12)
-		}
-	}
-}
-
-func TestCountAndConservation(t *testing.T) {
-	others := []Other{{Instance: "b", Got: 77}, {Instance: "c"}}
-	hits := []Hit{
-		{"g", "a", -.01}, // before
-		{"g", "a", 0}, {"g", "b", .49}, {"g", "b", .5}, {"h", "c", 1.1}, {"g", "a", 1.19},
-		{"g", "a", 1.2}, // after
-	}
-	got := Count(hits, "a", others, 2, 1.2)
-	require.Equal(t, []string{"g 0 0.5: 1 of 2, 1 0", "g 0.5 1: 0 of 1, 1 0", "g 1 1.2: 1 of 1, 0 0",
-		"h 0 0.5: 0 of 0, 0 0", "h 0.5 1: 0 of 0, 0 0", "h 1 1.2: 0 of 1, 0 1"}, show(got))
-	require.Zero(t, Missing(got))
-	require.Equal(t, 77, others[0].Got, "the caller's are left alone")
-
-	lost := Count(append(hits, Hit{"g", "", .1}, Hit{"g", "z", .2}), "a", others, 2, 1.2)
-	require.Equal(t, 2, Missing(lost))
-	twice := got[0]
-	twice.Got += 3
-	require.Equal(t, -3, twice.Missing())
-	require.Equal(t, 5, Missing(append(lost, twice)), "too many do not make up for too few")
-}
-
-func show(buckets []Bucket) (out []string) {
+func TestFamiliesAreShares(t *testing.T) {
+	buckets := []Bucket{{From: .3, To: .35, Others: make([]Other, 1)}, {From: .3, To: .35, Others: make([]Other, 6)},
+		{From: -.02, To: .05, Others: make([]Other, 2)}, {From: .9, To: 1.2, Others: make([]Other, 1)},
+		{From: .5, To: .55, Others: []Other{{Cold: true, Ahead: .2}, {}}}, {From: 1, To: 1.05, Others: []Other{{Cold: true, Ahead: -.5}}}}
 	for _, b := range buckets {
-		s := fmt.Sprintf("%s %v %v: %d of %d,", b.Consumer, b.From, b.To, b.Got, b.Sent)
-		for _, o := range b.Others {
-			s += fmt.Sprint(" ", o.Got)
+		for _, c := range []float64{.5, 1, 2, 5} {
+			require.InDelta(t, b.Share(Power(c)), powersOf(b).share(Powers(), c), 5e-4, "%v to %v, c=%v", b.From, b.To, c)
+			declared := model(t, settings.Warmup{Model: "power", Curve: c, Window: window})
+			for _, through := range []float64{1, 2} {
+				// Rounded as x or x² is, x^c is rounded as x^c is.
+				of := Through(model(t, settings.Warmup{Model: "power", Curve: through, Window: window}), through)
+				require.InDelta(t, b.Share(declared), powersOf(b).share(of, c), 2e-3, "%v to %v, c=%v through %v", b.From, b.To, c, through)
+			}
 		}
-		out = append(out, s)
 	}
-	return out
+	flat := Through(Flat(), 0)
+	require.InDelta(t, Powers().mean(100, 4000), flat.mean(100, 4000), 0, "without an exponent it is the exact power")
+	require.InDelta(t, 1, flat.mean(ages, ages), 0)
+}
+
+func TestConservation(t *testing.T) {
+	b := Bucket{Sent: 10, Got: 3, Others: []Other{{Got: 4}, {Got: 3}}}
+	require.Zero(t, Missing([]Bucket{b}))
+	lost, twice := b, b
+	lost.Sent += 2
+	twice.Got += 3
+	require.Equal(t, 2, lost.Missing())
+	require.Equal(t, -3, twice.Missing())
+	require.Equal(t, 5, Missing([]Bucket{b, lost, twice}), "too many do not make up for too few")
 }
 
 // exactly is a warm-up whose counts are, rounded, what a shape says.
@@ -159,33 +150,30 @@ func TestGoodness(t *testing.T) {
 func TestGoodnessWhileTheNumberOfInstancesChanges(t *testing.T) {
 	b := append(exactly(3, 200, Power(1))[:10], exactly(2, 200, Power(1))[10:]...)
 	require.True(t, Goodness(b, Power(1)).Agrees(.01))
-	require.True(t, Exponent(b).Contains(1))
+	require.True(t, Exponent(b, Powers()).Contains(1))
 	for i := range b {
 		b[i].Others = make([]Other, 1)
 	}
 	require.False(t, Goodness(b, Power(1)).Agrees(.01))
 }
 
-func TestBand(t *testing.T) {
-	points := Band(exactly(2, 120, Power(2)), Power(2), .95)
-	require.Len(t, points, m+2)
-	for _, p := range points {
-		require.LessOrEqual(t, p.Low, p.Seen())
-		require.GreaterOrEqual(t, p.High, p.Seen())
+func TestWithin(t *testing.T) {
+	low, high := Within(120, .5, .95)
+	require.Equal(t, []int{49, 71}, []int{low, high}, "binomial quantiles of 120 at ½")
+	low, high = Within(0, .5, .95)
+	require.Equal(t, []int{0, 0}, []int{low, high}, "nothing sent, nothing got")
+	for _, b := range exactly(2, 120, Power(2)) {
+		low, high := Within(b.Sent, b.Share(Power(2)), .95)
+		require.LessOrEqual(t, low, b.Got)
+		require.GreaterOrEqual(t, high, b.Got)
 	}
-	last := points[m]
-	require.InDelta(t, .5, last.Expected, 1e-9)
-	require.Equal(t, []float64{49. / 120, 71. / 120}, []float64{last.Low, last.High}, "binomial quantiles of 120 at ½")
-	require.Zero(t, points[0].Low)
-	require.Equal(t, Point{To: 1, High: 1}, Band([]Bucket{whole(2)}, Power(2), .95)[0], "nothing sent: anything goes")
-
 	// Nothing but the band's own share is outside.
 	var out, all float64
 	s := synthetic{n: 2, warmup: power(2), requests: 2400, balancer: settings.Random}
 	for seed := range uint64(100) {
-		for _, p := range Band(s.run(t, seed), model(t, s.warmup), .95) {
+		for _, b := range s.run(t, seed) {
 			all++
-			if p.Seen() < p.Low || p.Seen() > p.High {
+			if low, high := Within(b.Sent, b.Share(model(t, s.warmup)), .95); b.Got < low || b.Got > high {
 				out++
 			}
 		}
@@ -196,7 +184,7 @@ func TestBand(t *testing.T) {
 func TestExponent(t *testing.T) {
 	for _, n := range []int{2, 5} {
 		for _, c := range []float64{.5, 1, 2, 3, 5} {
-			e := Exponent(exactly(n, 100_000, Power(c)))
+			e := Exponent(exactly(n, 100_000, Power(c)), Powers())
 			require.InDelta(t, c, e.Value, .02*c)
 			require.Equal(t, m*100_000, e.Requests, "those after the end tell nothing")
 		}
@@ -206,15 +194,15 @@ func TestExponent(t *testing.T) {
 		n, requests int
 		c, sd       float64
 	}{{2, 600, 1, .103}, {2, 600, 2, .177}, {2, 2400, 1, .051}, {2, 2400, 2, .089}, {3, 2400, 1, .066}, {3, 2400, 2, .116}} {
-		e := Exponent(exactly(c.n, c.requests/m, Power(c.c)))
+		e := Exponent(exactly(c.n, c.requests/m, Power(c.c)), Powers())
 		require.InDelta(t, c.sd, (e.High-e.Low)/2/1.96, .1*c.sd, "%+v", c)
 		require.True(t, e.Contains(c.c))
 	}
-	none := Exponent(exactly(2, 100, Flat())[m:])
+	none := Exponent(exactly(2, 100, Flat())[m:], Powers())
 	require.Equal(t, Estimate{Value: 1, Low: MinExponent, High: MaxExponent}, none)
 	require.False(t, none.Contains(1), "nothing seen is no proof")
 
-	flat := Exponent(exactly(2, 120, Flat()))
+	flat := Exponent(exactly(2, 120, Flat()), Powers())
 	require.InDelta(t, MinExponent, flat.Low, 1e-9, "open downwards: it did not warm up")
 	require.Less(t, flat.High, .2)
 }
@@ -227,7 +215,7 @@ func TestNeeded(t *testing.T) {
 	} {
 		c := s.warmup.Curve
 		s.requests = Needed(s.n, c, neighbour(c), .99)
-		told := s.rate(t, 300, func(b []Bucket) bool { return !Exponent(b).Contains(neighbour(c)) })
+		told := s.rate(t, 300, func(b []Bucket) bool { return !Exponent(b, Powers()).Contains(neighbour(c)) })
 		t.Logf("n=%d: %d requests tell %v from %v in %.1f %%", s.n, s.requests, c, neighbour(c), 100*told[0])
 		require.GreaterOrEqual(t, told[0], .95)
 	}
@@ -330,6 +318,11 @@ func TestDefectsAreSeen(t *testing.T) {
 		{"the guard, of two", synthetic{n: 2, warmup: linear("polaris-guard")}, linear("polaris"), false, true},
 		{"the guard, of three", synthetic{n: 3, warmup: linear("polaris-guard")}, linear("polaris"), true, true},
 		{"the remainder, to itself", synthetic{n: 3, warmup: linear("polaris-remainder")}, linear("polaris"), false, true},
+		{"the guard, of two, as its name says", synthetic{n: 2, warmup: linear("polaris-guard")}, linear("polaris-guard"), true, true},
+		{"the guard, of three, as its name says", synthetic{n: 3, warmup: linear("polaris-guard")}, linear("polaris-guard"), true, true},
+		{"no guard, of two, where one is declared", synthetic{n: 2, warmup: linear("polaris")}, linear("polaris-guard"), false, true},
+		{"the remainder, to itself, as its name says", synthetic{n: 3, warmup: linear("polaris-remainder")}, linear("polaris-remainder"), true, true},
+		{"the remainder, to another, as its name says", synthetic{n: 3, warmup: linear("polaris-remainder"), young: 2}, linear("polaris-remainder"), true, false},
 		{"the staircase", synthetic{n: 3, warmup: linear("polaris")}, linear("polaris"), true, true},
 		{"envoy", synthetic{n: 3, warmup: settings.Warmup{Model: "envoy", Curve: 2, Window: window}},
 			settings.Warmup{Model: "envoy", Curve: 2, Window: window}, true, true},
@@ -349,6 +342,37 @@ func TestDefectsAreSeen(t *testing.T) {
 	}
 	require.True(t, Goodness(synthetic{n: 3, warmup: power(1), requests: requests, skew: 30 * time.Second}.run(t, 1), Power(1).Skewed(.25)).Agrees(alpha),
 		"the shift is predicted")
+}
+
+// What an instance weighs beside others, and the share that is due to it.
+func TestBeside(t *testing.T) {
+	guard, remainder := model(t, linear("polaris-guard")), model(t, linear("polaris-remainder"))
+	warm := math.Inf(1)
+	for what, c := range map[string]struct {
+		shape         Shape
+		ages          []float64
+		who           int
+		weight, share float64
+	}{
+		"rounded":                             {model(t, linear("linear")), []float64{.505, warm}, 0, .5, 1. / 3},
+		"by itself":                           {Power(1), []float64{.5, warm}, 0, .5, 1. / 3},
+		"and who is warm":                     {Power(1), []float64{.5, warm}, 1, 1, 2. / 3},
+		"the guard, of two":                   {guard, []float64{.5, warm}, 0, 1, .5},
+		"the guard, of three":                 {guard, []float64{.5, warm, warm}, 0, .48, .48 / 2.48},
+		"the guard, two of three":             {guard, []float64{.5, .2, warm}, 1, 1, 1. / 3},
+		"the remainder, to itself":            {remainder, []float64{.5, warm}, 0, 1, .5},
+		"the remainder, to another":           {remainder, []float64{warm, .5}, 1, .48, .24},
+		"the other":                           {remainder, []float64{warm, .5}, 0, 1.52, .76},
+		"the guard, of two, by a wrong clock": {guard.Skewed(.9), []float64{1.1, warm}, 0, 1, .5},
+		"the remainder, by a wrong clock":     {remainder.Skewed(.5), []float64{warm, 1}, 1, .48, .24},
+	} {
+		weight, share := c.shape.Beside(c.ages, c.who)
+		require.InDelta(t, c.weight, weight, .01, what)
+		require.InDelta(t, c.share, share, .003, what)
+	}
+	b := Bucket{From: .4, To: .6, Others: []Other{{}, {Cold: true, Ahead: .25}}, Place: 1}
+	require.Equal(t, []float64{warm, .5, .75}, b.ages(.5))
+	require.InDelta(t, 1./3, b.Share(guard), 1e-9)
 }
 
 func linear(model string) settings.Warmup {

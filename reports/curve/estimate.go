@@ -1,6 +1,9 @@
 package curve
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Estimate is a maximum-likelihood estimate with its interval at 95 %: all
 // values whose likelihood is not under the best one's by more than χ² with one
@@ -22,15 +25,22 @@ const (
 	MaxExponent = 20
 )
 
-// Exponent estimates the c of x^c from the buckets of a warm-up. Those after
-// its end say nothing of it and are left out; without any, Requests is 0 and
-// the interval all there is.
-func Exponent(buckets []Bucket) Estimate {
+// Open tells whether the interval of an exponent is all there is: no exponent
+// makes a difference to what was counted, or nothing was.
+func (e Estimate) Open() bool {
+	const edge = 1.001 // what a search leaves of a bound
+	return e.Low <= MinExponent*edge && e.High >= MaxExponent/edge
+}
+
+// Exponent estimates the c of a family of curves from the buckets of a warm-up.
+// Those after its end say nothing of it and are left out; without any, Requests
+// is 0 and the interval all there is.
+func Exponent(buckets []Bucket, of Family) Estimate {
 	var told []powers
 	e := Estimate{Value: 1, Low: MinExponent, High: MaxExponent}
 	for _, b := range buckets {
 		if b.From < 1 && b.To > 0 && b.Sent > 0 {
-			told = append(told, powersOf(b))
+			told = add(told, b)
 			e.Requests += b.Sent
 		}
 	}
@@ -40,7 +50,7 @@ func Exponent(buckets []Bucket) Estimate {
 	// The exponent's logarithm is what the likelihood is smooth in.
 	e.Value, e.Low, e.High = profile(math.Log(MinExponent), math.Log(MaxExponent), func(logC float64) (sum float64) {
 		for _, b := range told {
-			sum += logBinomial(b.Bucket, b.share(math.Exp(logC)))
+			sum += logBinomial(b.Bucket, b.share(of, math.Exp(logC)))
 		}
 		return sum
 	})
@@ -76,14 +86,35 @@ func Governed(buckets []Bucket, shape Shape) Estimate {
 	return e
 }
 
-// powers is a bucket for which the share by [Power] is asked for many
-// exponents: it keeps the logarithms of the ages.
+// points is how many parts of a bucket have a weight of their own in its mean
+// share by a [Family].
+const points = 16
+
+// powers is a bucket for which the share by members of a [Family] is asked for
+// many exponents: it keeps the logarithms of the ages.
 type powers struct {
 	Bucket
-	own  [points]float64
-	cold [][points]float64 // of the others that warm up
-	warm float64           // how many others do not
+	own  edges
+	cold []edges // of the others that warm up
+	warm float64 // how many others do not
 }
+
+// add adds a bucket to those of which the same is expected, another consumer's,
+// or by itself.
+func add(to []powers, b Bucket) []powers {
+	p := powersOf(b)
+	for i, o := range to {
+		if o.From == b.From && o.To == b.To && o.warm == p.warm && slices.Equal(o.cold, p.cold) {
+			to[i].Sent += b.Sent
+			to[i].Got += b.Got
+			return to
+		}
+	}
+	return append(to, p)
+}
+
+// edges are the logarithms of the ages between which a bucket's points lie.
+type edges [points + 1]float64
 
 func powersOf(b Bucket) powers {
 	out := powers{Bucket: b, own: b.logs(0)}
@@ -97,27 +128,39 @@ func powersOf(b Bucket) powers {
 	return out
 }
 
-// logs are the logarithms of the ages at the bucket's points, of an instance
-// that is ahead; of those that are warm 0.
-func (b Bucket) logs(ahead float64) (out [points]float64) {
+// logs are the edges of an instance that is ahead; of one that is warm 0.
+func (b Bucket) logs(ahead float64) (out edges) {
 	step := (b.To - b.From) / points
 	for i := range out {
-		out[i] = math.Log(min(max(b.From+(float64(i)+0.5)*step+ahead, 0), 1))
+		out[i] = math.Log(min(max(b.From+float64(i)*step+ahead, 0), 1))
 	}
 	return out
 }
 
-// share is the bucket's Share(Power(c)).
-func (b powers) share(c float64) (mean float64) {
-	for i, l := range b.own {
-		w := max(math.Exp(c*l), 1./base)
-		all := w + b.warm
-		for _, cold := range b.cold {
-			all += max(math.Exp(c*cold[i]), 1./base)
+// share is the bucket's Share by the member c of a family.
+func (b powers) share(f Family, c float64) (mean float64) {
+	own := f.weights(c, b.own)
+	all := own
+	for _, cold := range b.cold {
+		for i, w := range f.weights(c, cold) {
+			all[i] += w
 		}
-		mean += w / all / points
+	}
+	for i, w := range own {
+		mean += w / (all[i] + b.warm) / points
 	}
 	return mean
+}
+
+// weights are the member c's at a bucket's points.
+func (f Family) weights(c float64, e edges) (out [points]float64) {
+	from := f.age(c, e[0])
+	for i := range out {
+		to := f.age(c, e[i+1])
+		out[i] = f.mean(from, to)
+		from = to
+	}
+	return out
 }
 
 // logBinomial is the logarithm of the probability of a bucket's count, but for

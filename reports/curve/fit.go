@@ -74,35 +74,6 @@ func join(in []cell) []cell {
 	return out
 }
 
-// Point is one stretch of a warm-up, seen and expected.
-type Point struct {
-	From, To  float64 // age, in windows
-	Sent, Got int
-	Expected  float64 // share of Sent
-	Low, High float64 // share: its band, between which it falls with at least the confidence asked for
-}
-
-// Seen is the share seen; NaN where nothing was sent.
-func (p Point) Seen() float64 { return float64(p.Got) / float64(p.Sent) }
-
-// Band is the share of each stretch over all consumers, with what was expected
-// of it and the band around that: exact binomial quantiles at the confidence
-// (0..1), which are wide where few requests were sent. A band that is asked of
-// each stretch at 0.95 is left by one in twenty.
-func Band(buckets []Bucket, shape Shape, confidence float64) []Point {
-	var out []Point
-	for _, c := range cells(buckets, shape) {
-		p := Point{From: c.from, To: c.to, Sent: int(c.sent), Got: int(c.got), High: 1}
-		if c.sent > 0 {
-			p.Expected = c.expected / c.sent
-			low, high := Within(p.Sent, p.Expected, confidence)
-			p.Low, p.High = float64(low)/c.sent, float64(high)/c.sent
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
 // Within is between which counts, of n requests that are each received with a
 // probability, the count falls with at least the confidence (0..1) asked for.
 func Within(n int, p, confidence float64) (low, high int) {

@@ -1,6 +1,7 @@
 package curve
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -81,16 +82,69 @@ func (s synthetic) run(t *testing.T, seed uint64) []Bucket {
 	r := rand.New(rand.NewPCG(seed, 11))
 	hosts, others := s.hosts()
 	views := s.views(r, hosts)
-	hits := make([]Hit, 0, int(until*float64(s.requests)))
+	hits := make([]hit, 0, int(until*float64(s.requests)))
 	each := float64(window) / float64(s.requests)
 	for i := range int(until * float64(s.requests)) {
 		at := time.Duration((float64(i) + r.Float64()) * each)
 		k := r.IntN(len(views))
 		h, _, err := views[k].Pick(at-s.skew, "")
 		require.NoError(t, err)
-		hits = append(hits, Hit{Consumer: names[k], Instance: h.Instance.Pod, Age: float64(at) / float64(window)})
+		hits = append(hits, hit{Consumer: names[k], Instance: h.Instance.Pod, Age: float64(at) / float64(window)})
 	}
-	return Count(hits, hosts[s.young].Instance.Pod, others, m, until)
+	return count(hits, hosts[s.young].Instance.Pod, s.young, others)
+}
+
+// hit is one request as its consumer decided it.
+type hit struct {
+	Consumer string
+	Instance string  // who received it
+	Age      float64 // of the one that warms up, when the consumer chose, in windows
+}
+
+// count makes the buckets of a run in which the instances are the same: who, at
+// a place in the list, and others, whose Got is filled in.
+func count(hits []hit, who string, place int, others []Other) []Bucket {
+	per := map[string][]Bucket{}
+	for _, h := range hits {
+		if h.Age < 0 || h.Age >= until {
+			continue
+		}
+		if per[h.Consumer] == nil {
+			per[h.Consumer] = empty(h.Consumer, place, others)
+		}
+		i := min(int(h.Age*float64(m)), len(per[h.Consumer])-1)
+		per[h.Consumer][i].add(h.Instance, who)
+	}
+	var out []Bucket
+	for _, buckets := range per {
+		out = append(out, buckets...)
+	}
+	slices.SortFunc(out, func(a, b Bucket) int {
+		return cmp.Or(cmp.Compare(a.Consumer, b.Consumer), cmp.Compare(a.From, b.From))
+	})
+	return out
+}
+
+func (b *Bucket) add(instance, who string) {
+	b.Sent++
+	if instance == who {
+		b.Got++
+		return
+	}
+	for i := range b.Others {
+		if b.Others[i].Instance == instance {
+			b.Others[i].Got++
+			return
+		}
+	}
+}
+
+func empty(consumer string, place int, others []Other) (out []Bucket) {
+	for i := 0; float64(i)/float64(m) < until; i++ {
+		b := Bucket{Consumer: consumer, From: float64(i) / float64(m), To: min(float64(i+1)/float64(m), until), Others: slices.Clone(others), Place: place}
+		out = append(out, b)
+	}
+	return out
 }
 
 var names = strings.Split("0123456789", "")

@@ -30,19 +30,19 @@ func online(a *ledger.Arm, m expect.Metric) (figure, string) {
 }
 
 // warmed is a figure of all warm-ups of an arm together, but for those that were
-// cut short. Those of one run are declared alike, or they cannot be told by one
+// cut short, or that any curve would have let come alike. Those of one run are declared alike, or they cannot be told by one
 // figure; and too few requests tell no exponent, however wide its interval.
 func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 	var all, peers []curve.Bucket
 	var first *ledger.Warmup
-	cut, requests, needed := "", 0, 0
+	why, requests, needed := "", 0, 0
 	for i := range l.Warmups {
 		w := &l.Warmups[i]
 		if !slices.Contains(w.Arms, a.Name) || len(w.Buckets) == 0 {
 			continue
 		}
-		if w.Cut {
-			cut = fmt.Sprintf("%s: %s", w.Instance, w.Unmeasured)
+		if w.Cut || w.Idle && m != expect.WarmSpread {
+			why = fmt.Sprintf("%s: %s", w.Instance, w.Unmeasured)
 			continue
 		}
 		requests, needed = requests+w.Requests, max(needed, w.Needed)
@@ -52,16 +52,18 @@ func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 		all, peers = append(all, w.Buckets...), append(peers, w.Peers()...)
 	}
 	switch {
-	case first == nil && cut != "":
-		return figure{}, cut
+	case first == nil && why != "":
+		return figure{}, why
 	case first == nil:
 		return figure{}, "no instance of arm " + a.Name + " was seen to warm up under load"
 	case m == expect.Exponent && requests < needed:
 		return figure{}, fmt.Sprintf("%d requests came while it warmed up; to tell its exponent from those beside it takes %d", requests, needed)
+	case m == expect.Exponent && first.Declared == 0:
+		return figure{}, fmt.Sprintf("the model of %s, %s, has no exponent that counts could show", first.Instance, curveName(*first))
 	}
 	switch m {
 	case expect.Exponent:
-		return estimated(curve.Exponent(all))
+		return exponent(curve.Exponent(all, first.Family()), first.Declared)
 	case expect.Governed:
 		return estimated(curve.Governed(all, first.Shape()))
 	case expect.WarmupFit:
@@ -76,6 +78,15 @@ func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 		return figure{}, "there were never two that were warm, or too few requests"
 	}
 	return figure{value: f.Spread}, ""
+}
+
+// exponent is measured by an interval that excludes something: one that holds
+// all curves beside the declared one proves none.
+func exponent(e curve.Estimate, declared float64) (figure, string) {
+	if !ledger.Tells(e, declared) {
+		return figure{}, fmt.Sprintf("its exponent is between %.2f and %.2f (95 %%): that excludes neither %g nor one beside it", e.Low, e.High, declared)
+	}
+	return estimated(e)
 }
 
 func estimated(e curve.Estimate) (figure, string) {
@@ -99,7 +110,7 @@ func warmEvidence(l *ledger.Ledger, a *ledger.Arm) []string {
 				sent, got, last = sent+b.Sent, got+b.Got, math.Max(last, b.To)
 			}
 		}
-		e, f := curve.Exponent(w.Buckets), curve.Goodness(w.Buckets, w.Shape())
+		e, f := curve.Exponent(w.Buckets, w.Family()), curve.Goodness(w.Buckets, w.Shape())
 		out = append(out, fmt.Sprintf("%s (%s over %s from %+.3f s): got %d of %d requests up to %.0f %% of its window; exponent %.2f (95 %%: %.2f..%.2f), fit p %.2g (χ² %.1f over %d cells)",
 			w.Instance, curveName(w), w.Window, w.Start.Seconds(), got, sent, 100*last, e.Value, e.Low, e.High, f.Upper, f.ChiSquare, f.DF))
 	}

@@ -16,6 +16,7 @@ import (
 // warmUp is one by x^c among three, as regular as can be.
 func warmUp(c float64) ledger.Warmup {
 	w := ledger.Warmup{Instance: record.Instance{Pod: "c-3", Incarnation: 1}, Arms: []string{"gray"}, Model: "power", Curve: 2, Window: time.Minute}
+	w.Declared = 2
 	for i := range 25 {
 		b := curve.Bucket{From: float64(i) / 20, To: float64(i+1) / 20, Sent: 300, Others: []curve.Other{{Instance: "c-1"}, {Instance: "c-2"}}}
 		b.Got = int(math.Round(300 * b.Share(curve.Power(c))))
@@ -35,6 +36,25 @@ func two300(got int) (out []curve.Bucket) {
 	return out
 }
 
+// alone is a restart of the only instance: what its consumers send is all its.
+func alone(l *ledger.Ledger) {
+	for i := range l.Warmups[0].Buckets {
+		b := &l.Warmups[0].Buckets[i]
+		b.Got, b.Others = b.Sent, nil
+	}
+}
+
+// equallyCold is a whole service that comes at once.
+func equallyCold(l *ledger.Ledger) {
+	for i := range l.Warmups[0].Buckets {
+		b := &l.Warmups[0].Buckets[i]
+		b.Got = b.Sent / 3
+		for j := range b.Others {
+			b.Others[j] = curve.Other{Instance: b.Others[j].Instance, Got: b.Sent / 3, Cold: true}
+		}
+	}
+}
+
 func TestComingOnline(t *testing.T) {
 	two, none := 2, 0
 	for what, c := range map[string]struct {
@@ -45,11 +65,11 @@ func TestComingOnline(t *testing.T) {
 		want   Verdict
 		got    string
 	}{
-		"the exponent":                        {metric: expect.Exponent, is: "2", want: Pass, got: "2.00 (95 %: 1.86..2.16)"},
-		"and no other":                        {metric: expect.Exponent, is: "1.5..2.5", want: Pass, got: "2.00 (95 %: 1.86..2.16)"},
-		"another one":                         {metric: expect.Exponent, is: "1", want: Fail, got: "2.00 (95 %: 1.86..2.16)"},
+		"the exponent":                        {metric: expect.Exponent, is: "2", want: Pass, got: "2.00 (95 %: 1.86..2.15)"},
+		"and no other":                        {metric: expect.Exponent, is: "1.5..2.5", want: Pass, got: "2.00 (95 %: 1.86..2.15)"},
+		"another one":                         {metric: expect.Exponent, is: "1", want: Fail, got: "2.00 (95 %: 1.86..2.15)"},
 		"the fit":                             {metric: expect.WarmupFit, is: ">= 0.01", want: Pass, got: "1"},
-		"another fit":                         {metric: expect.WarmupFit, is: ">= 0.01", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups = []ledger.Warmup{warmUp(1)} }, got: "5.2e-108"},
+		"another fit":                         {metric: expect.WarmupFit, is: ">= 0.01", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups = []ledger.Warmup{warmUp(1)} }, got: "1.8e-107"},
 		"fairness":                            {metric: expect.WarmSpread, is: "<= 0.1", want: Pass, got: "0.0046"},
 		"fairness of two, once both are warm": {metric: expect.WarmSpread, is: "<= 0.1", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = two300(100) }, got: "0.67"},
 		"fairness of one that is never warm":  {metric: expect.WarmSpread, is: "<= 0.1", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = two300(100)[:20] }, got: notMeasured},
@@ -60,9 +80,17 @@ func TestComingOnline(t *testing.T) {
 		"one without requests":                {metric: expect.WarmupFit, is: ">= 0", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = []curve.Bucket{{To: 0.1}} }, got: notMeasured},
 		"no exponent of nothing":              {metric: expect.Exponent, is: "1", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = []curve.Bucket{{To: 0.1}} }, got: notMeasured},
 		"too few for one":                     {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Requests, l.Warmups[0].Needed = 500, 509 }, got: notMeasured},
-		"enough for one":                      {metric: expect.Exponent, is: "2", want: Pass, spoil: func(l *ledger.Ledger) { l.Warmups[0].Requests, l.Warmups[0].Needed = 510, 509 }, got: "2.00 (95 %: 1.86..2.16)"},
+		"enough for one":                      {metric: expect.Exponent, is: "2", want: Pass, spoil: func(l *ledger.Ledger) { l.Warmups[0].Requests, l.Warmups[0].Needed = 510, 509 }, got: "2.00 (95 %: 1.86..2.15)"},
 		"a part of one":                       {metric: expect.WarmupFit, is: ">= 0.01", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Cut, l.Warmups[0].Unmeasured = true, "the load ended" }, got: notMeasured},
-		"a part beside a whole":               {metric: expect.Exponent, is: "2", want: Pass, spoil: func(l *ledger.Ledger) { cut := warmUp(1); cut.Cut = true; l.Warmups = append(l.Warmups, cut) }, got: "2.00 (95 %: 1.86..2.16)"},
+		"a part beside a whole":               {metric: expect.Exponent, is: "2", want: Pass, spoil: func(l *ledger.Ledger) { cut := warmUp(1); cut.Cut = true; l.Warmups = append(l.Warmups, cut) }, got: "2.00 (95 %: 1.86..2.15)"},
+		"one alone":                           {metric: expect.Exponent, is: "2", want: Invalid, spoil: alone, got: notMeasured},
+		"one alone, whatever is asked":        {metric: expect.Exponent, is: "1.5..2.5", want: Invalid, spoil: alone, got: notMeasured},
+		"all equally cold":                    {metric: expect.Exponent, is: "2", want: Invalid, spoil: equallyCold, got: notMeasured},
+		"one that says it was idle":           {metric: expect.WarmupFit, is: ">= 0.01", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Idle = true }, got: notMeasured},
+		"an idle one beside one that tells":   {metric: expect.Exponent, is: "2", want: Pass, spoil: func(l *ledger.Ledger) { w := warmUp(5); w.Idle = true; l.Warmups = append(l.Warmups, w) }, got: "2.00 (95 %: 1.86..2.15)"},
+		"an interval that holds all of them":  {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = l.Warmups[0].Buckets[19:] }, got: notMeasured},
+		"one that leaves out the declared":    {metric: expect.Exponent, is: "2", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups = []ledger.Warmup{warmUp(1)} }, got: "1.00 (95 %: 0.92..1.08)"},
+		"a curve that has no exponent":        {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Model, l.Warmups[0].Declared = "polaris", 0 }, got: notMeasured},
 		"two rules":                           {metric: expect.Exponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups = append(l.Warmups, warmUp(2)); l.Warmups[1].Window++ }, got: notMeasured},
 		"early":                               {metric: expect.Early, is: "0", want: Fail, spoil: func(l *ledger.Ledger) { l.Arms[1].EarlyRequests = &two }, got: "2"},
 		"none early":                          {metric: expect.Early, is: "0", want: Pass, spoil: func(l *ledger.Ledger) { l.Arms[1].EarlyRequests = &none }, got: "0"},

@@ -45,9 +45,12 @@ func warmupRows(l *ledger.Ledger) []warmupRow {
 			row.Class, row.Sign = "fail", "✕"
 		}
 		for _, c := range w.By {
+			exponent := "–" // of a curve that has none
+			if w.Declared > 0 {
+				exponent = fmt.Sprintf("%.2f (%.2f–%.2f)", c.Exponent.Value, c.Exponent.Low, c.Exponent.High)
+			}
 			row.Consumers = append(row.Consumers, consumerRow{
-				c.Consumer, face.Int(c.Sent), face.Int(c.Got),
-				fmt.Sprintf("%.2f (%.2f–%.2f)", c.Exponent.Value, c.Exponent.Low, c.Exponent.High),
+				c.Consumer, face.Int(c.Sent), face.Int(c.Got), exponent,
 				fmt.Sprintf("%.0f %% (%.0f–%.0f)", 100*c.Governed.Value, math.Floor(100*c.Governed.Low), math.Ceil(100*c.Governed.High)),
 			})
 		}

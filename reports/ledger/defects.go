@@ -53,6 +53,7 @@ func (b *books) defects(l *Ledger) []string {
 	out = append(out, b.unmeasured()...)
 	out = append(out, b.neverUp()...)
 	out = append(out, b.neverDone()...)
+	out = append(out, b.disobeyed()...)
 	return append(out, b.neverSeen()...)
 }
 

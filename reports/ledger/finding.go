@@ -18,6 +18,9 @@ type Finding struct {
 	Unmeasured string
 	// Cut: not all of it was seen, or its rule was changed meanwhile.
 	Cut bool
+	// Idle: there was nobody warm to take what it did not get, so that any curve
+	// gives the same shares.
+	Idle bool
 	// Declared is the exponent that was asked for; 0 where the model has none,
 	// or rounds so coarsely that it does not show.
 	Declared float64
@@ -46,14 +49,28 @@ type WarmupConsumer struct {
 // keeps to its curve is said not to.
 const FitAlpha = 0.01
 
+// The exponents that can be declared.
+const (
+	leastExponent = 1
+	mostExponent  = 5
+)
+
 // Neighbours are the whole exponents beside c that a measurement should tell
-// it from.
+// it from: of those that can be declared.
 func Neighbours(c float64) []float64 {
-	below, above := math.Ceil(c)-1, math.Floor(c)+1
-	if below < 1 {
-		return []float64{above}
+	var out []float64
+	for _, n := range []float64{math.Ceil(c) - 1, math.Floor(c) + 1} {
+		if leastExponent <= n && n <= mostExponent {
+			out = append(out, n)
+		}
 	}
-	return []float64{below, above}
+	return out
+}
+
+// Tells tells whether an interval excludes anything of what it is to decide
+// between: the exponent declared, and those beside it.
+func Tells(e curve.Estimate, declared float64) bool {
+	return declared > 0 && slices.ContainsFunc(append(Neighbours(declared), declared), func(c float64) bool { return !e.Contains(c) })
 }
 
 // find reads a warm-up's buckets.
@@ -80,7 +97,7 @@ func find(w Warmup, changed bool) Finding {
 	case f.Requests == 0:
 		f.Unmeasured = "nobody who tells its list called it while it warmed up"
 	case alone:
-		f.Unmeasured = "it was alone: beside no other instance, a warm-up does nothing"
+		f.Idle, f.Unmeasured = true, "it was alone: beside no other instance, a warm-up does nothing"
 	case w.Seen < 1:
 		f.Cut, f.Unmeasured = true, fmt.Sprintf("only %.0f %% of its window was seen: the load ended, or the instance went", math.Floor(100*w.Seen))
 	}
@@ -91,7 +108,7 @@ func find(w Warmup, changed bool) Finding {
 }
 
 func (f *Finding) measure(w Warmup, within []curve.Bucket) {
-	shape := w.Shape()
+	shape, family := w.Shape(), w.Family()
 	if fit := curve.Goodness(w.Buckets, shape); fit.DF > 0 {
 		f.Fit = &fit
 	}
@@ -104,16 +121,19 @@ func (f *Finding) measure(w Warmup, within []curve.Bucket) {
 	if alpha := curve.Governed(within, shape); alpha.Requests > 0 {
 		f.Governed = &alpha
 	}
-	e := curve.Exponent(within)
+	e := curve.Exponent(within, family)
 	switch {
-	case e.Low <= curve.MinExponent*1.001 && e.High >= curve.MaxExponent*0.999:
-		f.Unmeasured = "no exponent makes a difference: all instances warmed up at once"
 	case f.Requests < f.Needed:
 		f.Unmeasured = fmt.Sprintf("%d requests came within the window; to tell an exponent of %g from its neighbours takes %d", f.Requests, f.Declared, f.Needed)
-	default:
+	case f.Fit == nil:
+		f.Unmeasured = fmt.Sprintf("%d requests came within the window: too few to tell its curve", f.Requests)
+	case e.Open():
+		f.Idle, f.Unmeasured = true, "no exponent makes a difference: all instances warmed up at once"
+		f.Fit, f.Step, f.Governed = nil, nil, nil
+	case f.Declared > 0:
 		f.Exponent = &e
 	}
-	f.consumers(within, shape)
+	f.consumers(within, shape, family)
 }
 
 // Peers are the buckets by which those that are warm are compared: after the
@@ -128,13 +148,13 @@ func (w Warmup) Peers() []curve.Bucket {
 	return out
 }
 
-func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape) {
+func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape, family curve.Family) {
 	by := map[string][]curve.Bucket{}
 	for _, b := range within {
 		by[b.Consumer] = append(by[b.Consumer], b)
 	}
 	for name, buckets := range by {
-		c := WarmupConsumer{Consumer: name, Exponent: curve.Exponent(buckets), Governed: curve.Governed(buckets, shape)}
+		c := WarmupConsumer{Consumer: name, Exponent: curve.Exponent(buckets, family), Governed: curve.Governed(buckets, shape)}
 		for _, b := range buckets {
 			c.Sent += b.Sent
 			c.Got += b.Got
@@ -159,11 +179,30 @@ func declared(w Warmup) float64 {
 	return m.Curve
 }
 
+// Family is the declared curve for other exponents than its own, rounded as its
+// model rounds.
+func (w Warmup) Family() curve.Family { return curve.Through(w.Shape(), followed(w)) }
+
+// followed is the exponent that consumers reckon with: Sermant's is a whole
+// number, and takes of another one the part before the point.
+func followed(w Warmup) float64 {
+	c := declared(w)
+	m, err := warmup.Find(w.Model)
+	if err != nil || c <= 0 {
+		return 0
+	}
+	const base = 1_000_000 // no rounding hides a difference
+	half := func(c float64) int { return m.Weight(c, w.Window/2, w.Window, base) }
+	if whole := max(leastExponent, math.Trunc(c)); m.Parameter != "" && half(c) == half(whole) {
+		return whole
+	}
+	return c
+}
+
 // Holds tells whether a warm-up came as declared, by its exponent and by its
-// shares; known is false where neither could be measured, or the exponent could
-// not though there is one.
+// shares; known is false where either could not be measured.
 func (f Finding) Holds() (holds, known bool) {
-	if f.Fit == nil || f.Declared > 0 && f.Exponent == nil {
+	if f.Unmeasured != "" || f.Fit == nil || f.Declared > 0 && f.Exponent == nil {
 		return false, false
 	}
 	return f.Fit.Agrees(FitAlpha) && (f.Declared == 0 || f.Exponent.Contains(f.Declared)), true

@@ -2,12 +2,14 @@ package ledger
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/reports/curve"
 )
 
 func TestAWarmUpIsFoundToBeKept(t *testing.T) {
@@ -83,7 +85,21 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 			}
 		},
 		"its rule was changed while it warmed up": func(s *sim, _ *simLife) {
-			s.retold(func(h map[string]any) { h["warmup"].(map[string]any)["window"] = 20e9 })
+			s.retold(30, func(h map[string]any) { h["warmup"].(map[string]any)["window"] = 20e9 })
+		},
+		"no exponent makes a difference: all instances warmed up at once": func(s *sim, fresh *simLife) {
+			s.listed(func(hosts []map[string]any) { hosts[0]["start"] = hosts[1]["start"] })
+			s.spoil = nil // they take turns
+		},
+		"20 requests came within the window: too few to tell its curve": func(s *sim, _ *simLife) {
+			s.listed(func(hosts []map[string]any) {
+				for _, h := range hosts {
+					h["warmup"] = map[string]any{"model": "envoy", "window": 40e9}
+				}
+			})
+			for i := range s.in.Plan.Streams {
+				s.in.Plan.Streams[i].Rate = 0.25
+			}
 		},
 		"nobody who tells its list called it while it warmed up":         func(s *sim, _ *simLife) { s.spoil = func(r *record.Request) { r.Trail = nil } },
 		"it was alone: beside no other instance, a warm-up does nothing": func(s *sim, _ *simLife) { s.shown(1, 2) },
@@ -101,21 +117,60 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 			require.Equal(t, why, w.Unmeasured)
 			_, known := w.Holds()
 			require.False(t, known)
+			require.Equal(t, strings.Contains(why, "alone") || strings.Contains(why, "at once"), w.Idle)
 		})
 	}
 }
 
-// retold adds, at 30 s, lists in which the fresh one is told otherwise.
-func (s *sim) retold(change func(host map[string]any)) {
+// TestAModelThatWeighsByWhoElseThereIs is held to what its name says: of two,
+// Polaris's guard lets nobody warm up.
+func TestAModelThatWeighsByWhoElseThereIs(t *testing.T) {
+	for model, kept := range map[string]bool{"polaris-guard": true, "polaris": false} {
+		s, _ := cameOnline()
+		s.listed(func(hosts []map[string]any) {
+			for _, h := range hosts {
+				h["warmup"] = map[string]any{"model": model, "window": 40e9}
+			}
+		})
+		s.spoil = nil // they take turns
+		w := s.run().Warmups[0]
+		holds, known := w.Holds()
+		require.True(t, known, w.Unmeasured)
+		require.Equal(t, kept, holds, model)
+		for _, b := range w.Buckets {
+			require.Equal(t, 1, b.Place, "the other one stands before it")
+		}
+		for _, b := range w.Bins {
+			if kept && b.From >= w.Start+time.Second && b.To <= w.Start+w.Window {
+				require.InDelta(t, 1, b.Weight, 1e-9)
+				require.InDelta(t, float64(b.Sent)/2, b.Expected, 1e-9)
+			}
+		}
+	}
+}
+
+// retold adds, at an instant, lists in which the fresh one is told otherwise.
+func (s *sim) retold(at float64, change func(host map[string]any)) {
 	for _, e := range s.in.Events {
 		var hosts []map[string]any
 		if e.Kind != record.ListSeen || json.Unmarshal(e.Data, &hosts) != nil || e.At < sec(1) {
 			continue
 		}
 		change(hosts[1])
-		e.At = sec(30)
+		e.At = sec(at)
 		e.Data, _ = json.Marshal(hosts)
 		s.in.Events = append(s.in.Events, e)
+	}
+}
+
+// listed changes the lists of after the start.
+func (s *sim) listed(change func(hosts []map[string]any)) {
+	for i, e := range s.in.Events {
+		var hosts []map[string]any
+		if e.Kind == record.ListSeen && e.At > sec(1) && json.Unmarshal(e.Data, &hosts) == nil {
+			change(hosts)
+			s.in.Events[i].Data, _ = json.Marshal(hosts)
+		}
 	}
 }
 
@@ -129,6 +184,21 @@ func (s *sim) shown(from, to int) {
 	}
 }
 
+// TestNeededIsForWhatCanBeDeclared: nobody declares a 6, which takes half as
+// many requests again to tell from 5 as 4 does.
+func TestNeededIsForWhatCanBeDeclared(t *testing.T) {
+	s, _ := cameOnline()
+	s.listed(func(hosts []map[string]any) {
+		for _, h := range hosts {
+			h["warmup"] = map[string]any{"model": "power", "curve": 5, "window": 40e9}
+		}
+	})
+	w := s.run().Warmups[0]
+	require.Equal(t, curve.Needed(2, 5, 4, 0.99), w.Needed)
+	require.Empty(t, w.Unmeasured)
+	require.False(t, w.Exponent.Contains(5), "it came by x²")
+}
+
 func TestDeclaredExponent(t *testing.T) {
 	for _, c := range []struct {
 		model string
@@ -140,7 +210,7 @@ func TestDeclaredExponent(t *testing.T) {
 }
 
 func TestNeighbours(t *testing.T) {
-	for c, want := range map[float64][]float64{1: {2}, 2: {1, 3}, 1.5: {1, 2}, 0.5: {1}, 5: {4, 6}} {
+	for c, want := range map[float64][]float64{1: {2}, 2: {1, 3}, 1.5: {1, 2}, 0.5: {1}, 5: {4}, 4.5: {4, 5}} {
 		require.Equal(t, want, Neighbours(c), c)
 	}
 }
@@ -163,4 +233,16 @@ func TestAWarmingLifeIsNotYetServing(t *testing.T) {
 	l := s.run()
 	require.Equal(t, []string{"starting", "listening", "registered", "warming", "serving"}, phases(l, fresh.inst))
 	require.Equal(t, []string{"starting", "listening", "registered", "serving"}, phases(l, old.inst))
+}
+
+// TestFollowedExponent: a fraction that Sermant is told does nothing there.
+func TestFollowedExponent(t *testing.T) {
+	for _, c := range []struct {
+		model string
+		curve float64
+		want  float64
+	}{{"linear", 0, 1}, {"dubbo-go-seconds", 0, 1}, {"power", 2.5, 2.5}, {"power", 2.999, 2.999}, {"sermant", 2.5, 2}, {"sermant-skew", 3, 3}, {"sermant", 0.5, 1}, {"envoy", 2, 0}} {
+		require.Equal(t, c.want, followed(Warmup{Model: c.model, Curve: c.curve, Window: time.Minute}), "%s %v", c.model, c.curve)
+	}
+	require.Equal(t, 2.5, declared(Warmup{Model: "sermant", Curve: 2.5}), "what was declared is told as it was")
 }

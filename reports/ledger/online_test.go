@@ -73,7 +73,7 @@ func TestAWarmUpIsMeasured(t *testing.T) {
 	for _, b := range w.Buckets {
 		require.Equal(t, []curve.Other{{Instance: "c-1/1", Got: b.Sent - b.Got}}, b.Others, "it is warm")
 	}
-	e := curve.Exponent(w.Buckets)
+	e := curve.Exponent(w.Buckets, w.Family())
 	require.True(t, e.Contains(2), e)
 	require.False(t, e.Contains(1), e)
 	require.True(t, curve.Goodness(w.Buckets, w.Shape()).Agrees(0.01))

@@ -78,7 +78,8 @@ type warmBook struct {
 	service string
 	told    host
 	start   record.Micros
-	sketch  sketch
+	inForce
+	sketch sketch
 }
 
 func (w *warmBook) window() time.Duration { return w.told.Warmup.Window }
@@ -114,6 +115,7 @@ func (b *books) beginWarmups() {
 			}
 		}
 	}
+	b.retold()
 	for _, all := range b.beside {
 		slices.SortFunc(all, func(x, y *warmBook) int {
 			return cmp.Or(cmp.Compare(x.start, y.start), strings.Compare(x.told.Instance, y.told.Instance), cmp.Compare(x.window(), y.window()))
@@ -140,6 +142,9 @@ func (b *books) warmups() []Warmup {
 	var out []Warmup
 	for service, all := range b.beside {
 		for _, w := range all {
+			if w.never(all) {
+				continue
+			}
 			l := w.life
 			one := Warmup{
 				Instance: l.instance, Workload: l.workload, Service: service, Tag: w.told.Tag,
@@ -151,14 +156,8 @@ func (b *books) warmups() []Warmup {
 				}
 			}
 			b.draw(w, &one)
-			for consumer, hits := range w.sketch.byCaller() {
-				one.Buckets = append(one.Buckets, b.buckets(w, service, consumer, hits)...)
-			}
-			slices.SortFunc(one.Buckets, func(x, y curve.Bucket) int {
-				return cmp.Or(cmp.Compare(x.From, y.From), strings.Compare(x.Consumer, y.Consumer))
-			})
-			changed := slices.ContainsFunc(all, func(o *warmBook) bool { return o != w && o.told.Instance == w.told.Instance })
-			one.Finding = find(one, changed)
+			one.Buckets = b.stretches(w)
+			one.Finding = find(one, w.changed())
 			out = append(out, one)
 		}
 	}
@@ -168,20 +167,30 @@ func (b *books) warmups() []Warmup {
 	return out
 }
 
+// stretches are the buckets of all consumers, by time.
+func (b *books) stretches(w *warmBook) []curve.Bucket {
+	var out []curve.Bucket
+	for consumer, hits := range w.sketch.byCaller() {
+		out = append(out, b.buckets(w, consumer, hits)...)
+	}
+	slices.SortFunc(out, func(x, y curve.Bucket) int {
+		return cmp.Or(cmp.Compare(x.From, y.From), strings.Compare(x.Consumer, y.Consumer))
+	})
+	return out
+}
+
 // buckets are those of one consumer in which nothing changed for it.
-func (b *books) buckets(w *warmBook, service string, consumer record.Instance, hits []hit) []curve.Bucket {
+func (b *books) buckets(w *warmBook, consumer record.Instance, hits []hit) []curve.Bucket {
 	var out []curve.Bucket
 	for i := range int(warmBuckets * warmUntil) {
 		from, to := w.at(i), w.at(i+1)
-		hosts := unchanged(b.seen[consumer], service, from, to)
-		if to > b.w.end || !slices.Contains(hosts, w.told) || b.going(service, w.told.Tag, from, to) {
+		hosts := unchanged(b.seen[consumer], w.service, from, to)
+		if to > b.w.end || !slices.Contains(hosts, w.told) || b.going(w.service, w.told.Tag, from, to) {
 			continue
 		}
 		one := curve.Bucket{Consumer: consumer.String(), From: float64(i) / warmBuckets, To: float64(i+1) / warmBuckets}
-		for _, h := range hosts {
-			if h.Instance != w.told.Instance && h.Tag == w.told.Tag {
-				one.Others = append(one.Others, w.other(h, from))
-			}
+		if !w.peers(&one, hosts, from) {
+			continue
 		}
 		for _, d := range hits {
 			if d.at < from || d.at >= to {
@@ -199,14 +208,27 @@ func (b *books) buckets(w *warmBook, service string, consumer record.Instance, h
 	return out
 }
 
-// other is another instance beside the one that warms up, as of an instant.
-func (w *warmBook) other(h host, at record.Micros) curve.Other {
-	o := curve.Other{Instance: h.Instance}
-	start := record.Micros(h.Start * 1000)
-	if h.Warmup.Window > 0 && at < start.Add(h.Warmup.Window) {
-		o.Cold, o.Ahead = true, float64(w.start.Sub(start))/float64(w.window())
+// peers fills in the other instances of a bucket that begins at an instant; not
+// where one of them warms up by another rule.
+func (w *warmBook) peers(in *curve.Bucket, hosts []host, at record.Micros) bool {
+	for _, h := range hosts {
+		if h.Instance == w.told.Instance {
+			in.Place = len(in.Others)
+		}
+		if h.Instance == w.told.Instance || h.Tag != w.told.Tag {
+			continue
+		}
+		o := curve.Other{Instance: h.Instance}
+		start := record.Micros(h.Start * 1000)
+		if h.Warmup.Window > 0 && at < start.Add(h.Warmup.Window) {
+			if h.Warmup != w.told.Warmup {
+				return false
+			}
+			o.Cold, o.Ahead = true, float64(w.start.Sub(start))/float64(w.window())
+		}
+		in.Others = append(in.Others, o)
 	}
-	return o
+	return true
 }
 
 // unchanged is a consumer's list of a service if it was the same from an

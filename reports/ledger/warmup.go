@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -101,8 +102,8 @@ func (b *books) draw(w *warmBook, out *Warmup) {
 	out.Listening, out.Registered, out.Warm = b.ptr(l.when[record.Listening]), b.ptr(l.when[record.Registered]), b.ptr(l.when[record.WarmupEnd])
 	out.Ready = b.ptr(cmp.Or(l.when[record.PodReady], l.when[record.Ready]))
 	until := b.w.end
-	if gone := l.since(record.PodDeleted, record.Offline, record.Deregistered, record.KillSent, record.ContainerExit); gone != 0 {
-		until = min(until, gone)
+	if at := l.leaves(); at != 0 {
+		until = min(until, at)
 	}
 	out.Seen = max(0, until.Sub(w.start).Seconds()/w.window().Seconds())
 
@@ -145,9 +146,12 @@ func (b *books) bin(w *warmBook, of Warmup, shape curve.Shape, from record.Micro
 		out.Weight = shape.At(x)
 	}
 	var own, others []time.Duration
+	weighed := 0.0
 	for _, h := range hits {
 		out.Sent++
-		out.Expected += b.due(w, shape, h)
+		share, weight := b.due(w, shape, h)
+		out.Expected += share
+		weighed += weight
 		switch i := slices.Index(of.Beside, h.callee); {
 		case h.callee == w.life.instance:
 			out.Got++
@@ -161,6 +165,9 @@ func (b *books) bin(w *warmBook, of Warmup, shape curve.Shape, from record.Micro
 		}
 	}
 	if out.Sent > 0 {
+		if shape.Grouped() { // what it weighs is not told by its age alone
+			out.Weight = weighed / float64(out.Sent)
+		}
 		low, high := curve.Within(out.Sent, out.Expected/float64(out.Sent), confidence)
 		out.Low, out.High = float64(low), float64(high)
 	}
@@ -179,38 +186,43 @@ func (w *warmBook) age(at record.Micros) float64 {
 }
 
 // due is the probability with which a call should have gone to the one that
-// warms up, by what its consumer saw.
-func (b *books) due(w *warmBook, shape curve.Shape, h hit) float64 {
-	own, all, n, shown := 0.0, 0.0, 0, false
+// warms up, by what its consumer saw, and what that one weighed by it.
+func (b *books) due(w *warmBook, shape curve.Shape, h hit) (share, weight float64) {
+	var ages, weights []float64
+	who := -1
 	for _, seen := range b.at(h.caller, w.service, h.at) {
 		if seen.Tag != w.told.Tag || b.avoided(h.caller, seen.Instance, h.at) {
 			continue
 		}
-		n++
-		weight := 1.0
-		if seen.Warmup.Window > 0 {
-			weight = b.weight(w, shape, seen, h.at)
-		}
-		all += weight
 		if seen.Instance == w.told.Instance {
-			own, shown = weight, true
+			who = len(ages)
 		}
+		age := math.Inf(1)
+		if seen.Warmup.Window > 0 {
+			age = float64(h.at.Sub(record.Micros(seen.Start*1000))) / float64(seen.Warmup.Window)
+		}
+		ages = append(ages, age)
+		weights = append(weights, w.shapeOf(seen, shape).At(age))
 	}
 	switch {
-	case !shown:
-		return 0 // not yet, or no more
-	case all == 0:
-		return 1 / float64(n) // nobody weighs anything: all are called alike
+	case who < 0:
+		return 0, 0 // not yet, or no more
+	case shape.Grouped():
+		weight, share = shape.Beside(ages, who)
+		return share, weight
 	}
-	return own / all
+	return curve.Portion(weights, who), weights[who]
 }
 
-// weight is that of a host that has a window, by its own shape.
-func (b *books) weight(w *warmBook, shape curve.Shape, of host, at record.Micros) float64 {
-	if of.Warmup != w.told.Warmup {
-		shape = shapeOf(of.Warmup)
+// shapeOf is a host's own, which is w's where their rule is the same.
+func (w *warmBook) shapeOf(of host, shape curve.Shape) curve.Shape {
+	if of.Warmup.Window == 0 {
+		return curve.Flat()
 	}
-	return shape.At(float64(at.Sub(record.Micros(of.Start*1000))) / float64(of.Warmup.Window))
+	if of.Warmup != w.told.Warmup {
+		return shapeOf(of.Warmup)
+	}
+	return shape
 }
 
 // at is the list of a service that a consumer had at an instant.

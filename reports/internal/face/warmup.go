@@ -17,7 +17,7 @@ func Warmups(l *ledger.Ledger, limit int) []ledger.Warmup {
 	for _, w := range l.Warmups {
 		switch {
 		case len(w.Bins) == 0:
-		case w.Exponent != nil:
+		case w.Unmeasured == "":
 			measured = append(measured, w)
 		default:
 			rest = append(rest, w)
@@ -100,12 +100,11 @@ func WarmupsHeadline(l *ledger.Ledger) string {
 // WarmupShort is the finding of one warm-up in few words.
 func WarmupShort(w ledger.Warmup) string {
 	name := ShortPod(w.Instance)
-	switch e := w.Exponent; {
-	case e == nil || w.Declared == 0:
+	e := w.Exponent
+	if _, known := w.Holds(); !known || w.Declared == 0 || e.Contains(w.Declared) && !w.Fit.Agrees(ledger.FitAlpha) {
 		return name + ": " + reports.Kept(w)
-	default:
-		return fmt.Sprintf("%s: exponent %.2f (%.2f–%.2f), declared %g", name, e.Value, e.Low, e.High, w.Declared)
 	}
+	return fmt.Sprintf("%s: exponent %.2f (%.2f–%.2f), declared %g", name, e.Value, e.Low, e.High, w.Declared)
 }
 
 // WarmupScale is the highest rate (requests a second) and the longest latency

@@ -31,6 +31,8 @@ func warmups() *ledger.Ledger {
 func TestWarmupsHeadlineCountsWhatHolds(t *testing.T) {
 	l := warmups()
 	require.Equal(t, "1 of 4 warm-ups came as declared, 1 not measured", WarmupsHeadline(l))
+	uneven := &ledger.Ledger{Warmups: l.Warmups[3:]}
+	require.Equal(t, "uneven: shares do not follow the curve that was declared, p = 0.001, though the exponent is 2.00, 95 % interval 1.90–2.10", WarmupsHeadline(uneven))
 	l.Warmups = l.Warmups[1:2]
 	require.Equal(t, "kept: exponent is 2.00, 95 % interval 1.90–2.10: quadratic as declared, linear and cubic excluded", WarmupsHeadline(l))
 }
@@ -40,6 +42,7 @@ func TestWarmupsMeasuredComeFirst(t *testing.T) {
 	list := Warmups(l, 2)
 	require.Equal(t, []string{"kept: exponent 2.00 (1.90–2.10), declared 2", "missed: exponent 1.00 (0.90–1.10), declared 2"}, []string{WarmupShort(list[0]), WarmupShort(list[1])})
 	l.Warmups[1].Bins = nil
+	require.Equal(t, "uneven: the shares do not follow the curve that was declared, p = 0.001, though the exponent is 2.00, 95 % interval 1.90–2.10", WarmupShort(l.Warmups[3]))
 	require.NotContains(t, WarmupShort(Warmups(l, 1)[0]), "kept", "there is nothing to draw of it")
 	require.Equal(t, "cut: not measured: too few", WarmupShort(l.Warmups[0]))
 }

@@ -103,7 +103,7 @@ func finding(w ledger.Warmup) ledger.Finding {
 		return f
 	}
 	shape := declared(w)
-	e, g, alpha, step := curve.Exponent(w.Buckets), curve.Goodness(w.Buckets, shape), curve.Governed(w.Buckets[:buckets], shape), curve.Step(w.Buckets, shape)
+	e, g, alpha, step := curve.Exponent(w.Buckets, w.Family()), curve.Goodness(w.Buckets, shape), curve.Governed(w.Buckets[:buckets], shape), curve.Step(w.Buckets, shape)
 	f.Exponent, f.Fit, f.Governed, f.Step = &e, &g, &alpha, &step
 	f.By = []ledger.WarmupConsumer{{Consumer: w.Buckets[0].Consumer, Sent: f.Requests, Got: w.Buckets[0].Got, Exponent: e, Governed: alpha}}
 	return f

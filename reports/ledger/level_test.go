@@ -1,0 +1,131 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/consumer"
+	"zeroloss/demo-services/lossless"
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/plan"
+)
+
+// coming is a run of two real consumers in virtual time, as the ledger gets it:
+// what their lists told, and whom they called. The first of three C comes at
+// 10 s.
+type coming struct {
+	warmup   settings.Warmup
+	balancer string
+	rate     float64 // requests a second
+}
+
+const (
+	comesAt = 10 * time.Second
+	heardIn = 700 * time.Millisecond
+)
+
+// books are the run's account, all calls booked.
+func (c coming) books(t *testing.T, seed uint64) *books {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 5))
+	var hosts []consumer.Host
+	for i := range 3 {
+		h := consumer.Host{
+			Identity: lossless.Identity{Instance: record.Instance{Pod: fmt.Sprint("c-", i), Incarnation: 1}, Start: int64(sec(-1000)) / 1000},
+			Addr:     fmt.Sprintf("c-%d:80", i), Weight: 1, Warmup: c.warmup,
+		}
+		if i == 0 {
+			h.Start = int64(simZero.Add(comesAt)) / 1000
+		}
+		hosts = append(hosts, h)
+	}
+	end := comesAt + c.warmup.Window*5/4
+	in := Input{Plan: &plan.Plan{Duration: end, Speed: 1}, Zero: simZero}
+	type view struct {
+		*consumer.View
+		who record.Instance
+	}
+	var views []view
+	for i := range 2 {
+		v := view{
+			consumer.New(consumer.Config{Epoch: int64(simZero) / 1000, Seed: r.Uint64(), Consumer: settings.Consumer{Balancer: c.balancer}}),
+			record.Instance{Pod: fmt.Sprint("b-", i), Incarnation: 1},
+		}
+		for _, push := range []struct {
+			at    time.Duration
+			hosts []consumer.Host
+		}{{0, hosts[1:]}, {comesAt + heardIn, hosts}} {
+			for _, a := range v.Step(push.at, consumer.Event{Kind: consumer.Pushed, Hosts: push.hosts}) {
+				data, err := json.Marshal(a.Hosts)
+				require.NoError(t, err)
+				in.Events = append(in.Events, record.Event{At: simZero.Add(push.at), Kind: a.Event, Instance: v.who, Service: "c", N: a.N, Data: data})
+			}
+			for range r.IntN(20) {
+				_, _, _ = v.Pick(push.at, "") // whose turn it is depends on what was before
+			}
+		}
+		views = append(views, v)
+	}
+	in.Events = append(in.Events, record.Event{At: simZero.Add(end), Kind: record.LoadEnd})
+	b := &books{in: in, p: in.Plan, w: newWorld(in)}
+	b.beginWarmups()
+	each := float64(time.Second) / c.rate
+	for at := float64(comesAt + heardIn); at < float64(end)-each; at += each {
+		now := time.Duration(at + r.Float64()*each)
+		v := views[r.IntN(len(views))]
+		h, _, err := v.Pick(now, "")
+		require.NoError(t, err)
+		b.decided(record.Trail{{Instance: v.who, Call: &record.Call{Service: "c", At: simZero.Add(now), Callee: h.Instance}}})
+	}
+	return b
+}
+
+// TestLevelOfFindings: of 1,000 runs that keep to their curve, the ledger says
+// of no more than it should that they do not; and of one in twenty that the
+// exponent is another.
+func TestLevelOfFindings(t *testing.T) {
+	const runs = 1000
+	for _, c := range []coming{
+		{settings.Warmup{Model: "power", Curve: 2, Window: 40 * time.Second}, settings.Random, 40},
+		{settings.Warmup{Model: "linear", Window: 40 * time.Second}, settings.Random, 25},
+	} {
+		t.Run(c.warmup.Model, func(t *testing.T) {
+			t.Parallel()
+			var misfit, unfair, step, missed, confused int
+			count := func(n *int, is bool) {
+				if is {
+					*n++
+				}
+			}
+			for seed := range uint64(runs) {
+				b := c.books(t, seed)
+				require.Len(t, b.beside["c"], 1)
+				w := b.beside["c"][0]
+				one := Warmup{Model: c.warmup.Model, Curve: c.warmup.Curve, Window: w.window(), Seen: 1.25, Buckets: b.stretches(w)}
+				f := find(one, w.changed())
+				require.Empty(t, f.Unmeasured)
+				require.Zero(t, f.Missing)
+				require.Len(t, one.Buckets, 2*(25-1), "all but the first, in which it was heard of")
+				count(&misfit, !f.Fit.Agrees(FitAlpha))
+				count(&unfair, !f.Fair.Agrees(FitAlpha))
+				count(&step, f.Step.P < FitAlpha)
+				count(&missed, !f.Exponent.Contains(f.Declared))
+				for _, other := range Neighbours(f.Declared) {
+					count(&confused, f.Exponent.Contains(other))
+				}
+			}
+			t.Logf("of %d runs: misfit %d, unfair %d, step %d, interval without the declared %d, with a neighbour %d", runs, misfit, unfair, step, missed, confused)
+			for what, n := range map[string]int{"misfit": misfit, "unfair": unfair, "step": step} {
+				require.LessOrEqual(t, n, runs*3/200, what)
+			}
+			require.LessOrEqual(t, missed, runs*65/1000)
+			require.LessOrEqual(t, confused, runs/50)
+		})
+	}
+}
