@@ -60,6 +60,13 @@ func (v *View) Pick(now time.Duration, wanted string, tried ...record.Instance) 
 	return s.hosts[i], s.reason, nil
 }
 
+// Candidates are those among whom a pick for a tag chooses, by lanes and marks,
+// whatever they weigh: who weighs nothing yet can be picked where the others
+// were tried, and a moment later weighs something. It moves nothing.
+func (v *View) Candidates(wanted string) []Host {
+	return slices.Clone(v.picks.of(wanted).hosts)
+}
+
 // tag is the tag whose set a request belongs to.
 func (p *picks) tag(wanted string) string {
 	if p.cfg.Consumer.Ungoverned {
