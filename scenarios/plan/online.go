@@ -126,22 +126,27 @@ func (c *compiler) online(w manifests.Workload, d spec.Difference, r rule) setti
 }
 
 // register is when instances register: of delays that several families ask
-// for, the longest counts.
+// for, the longest counts, Polaris' own too, unless a rule that no label goes
+// before says otherwise.
 func (c *compiler) register(o *settings.Online, w manifests.Workload, r rule) {
 	s := w.Switches
-	o.Delay, o.HealthPath = time.Duration(r.Delay), r.HealthPath
-	if manifests.On(s.LosslessOnline, false) && s.DelayTime != nil {
-		c.beaten(r, w, "delay", "mse.lossless.delayTime", r.Delay > 0 || r.HealthPath != "")
-		o.Delay, o.HealthPath = *s.DelayTime, ""
+	mse := manifests.On(s.LosslessOnline, false) && s.DelayTime != nil
+	polaris := manifests.On(s.Polaris, false)
+	labelled := polaris && (s.HealthPath != "" || s.PolarisDelay != nil)
+	ruled := r.Delay > 0 || r.HealthPath != ""
+	if mse {
+		c.beaten(r, w, "delay", "mse.lossless.delayTime", ruled)
+		o.Delay = *s.DelayTime
 	}
-	if manifests.On(s.Polaris, false) {
-		if s.HealthPath != "" || s.PolarisDelay != nil {
-			c.beaten(r, w, "delay", "spring.cloud.polaris.lossless", r.Delay > 0 || r.HealthPath != "")
-			o.Delay, o.HealthPath = 0, s.HealthPath
-		}
-		if o.HealthPath == "" && r.Delay == 0 {
-			o.Delay = max(o.Delay, span(s.PolarisDelay, polarisDelay))
-		}
+	if labelled {
+		c.beaten(r, w, "delay", "spring.cloud.polaris.lossless", ruled)
+		o.HealthPath = s.HealthPath
+	}
+	switch {
+	case !mse && !labelled && ruled:
+		o.Delay, o.HealthPath = time.Duration(r.Delay), r.HealthPath
+	case polaris && o.HealthPath == "":
+		o.Delay = max(o.Delay, span(s.PolarisDelay, polarisDelay))
 	}
 	o.Delay = max(o.Delay, span(s.DubboDelay, 0))
 }
