@@ -153,36 +153,48 @@ func (c *compiler) register(o *settings.Online, w manifests.Workload, r rule) {
 
 // warmup is the curve for a workload's consumers to follow.
 func (c *compiler) warmup(w manifests.Workload, r rule) settings.Warmup {
-	s := w.Switches
-	out := settings.Warmup{}
-	if r.Warms() && r.Model != spec.NoWarmup {
-		out = settings.Warmup{Model: r.Model, Window: time.Duration(r.Window)}
-		if r.Curve != nil {
-			out.Curve = *r.Curve
-		} else if r.Model == mseModel {
-			out.Curve = mseCurve
-		}
-	}
-	switch {
-	case s.LosslessOnline == nil:
-	case !*s.LosslessOnline:
-		c.beaten(r, w, "warm-up", "mse.lossless.enable", r.Warms())
+	out := ruledWarmup(r)
+	if on := w.Switches.LosslessOnline; on != nil && !*on {
+		c.beaten(r, w, "warm-up", "mse.lossless.enable", out.Window > 0)
 		out = settings.Warmup{}
-	default:
-		if !r.Warms() {
-			out = settings.Warmup{Model: mseModel, Curve: mseCurve, Window: mseWarmup}
-		}
-		if s.WarmupTime != nil {
-			c.beaten(r, w, "window", "mse.lossless.warmupTime", r.Warms())
-			out.Window = *s.WarmupTime
-		}
-		if s.WarmupCurve != nil {
-			c.beaten(r, w, "curve", "mse.lossless.funcType", r.Warms())
-			out.Model, out.Curve = mseModel, *s.WarmupCurve
-		}
+	} else if on != nil {
+		out = c.labelledWarmup(w, r, out)
 	}
-	if out.Window == 0 && span(s.DubboWarmup, 0) > 0 {
-		out = settings.Warmup{Model: "linear", Window: *s.DubboWarmup}
+	if own := span(w.Switches.DubboWarmup, 0); out.Window == 0 && own > 0 {
+		c.beaten(r, w, "model none", "dubbo.provider.warmup", r.Model == spec.NoWarmup)
+		out = settings.Warmup{Model: "linear", Window: own}
+	}
+	return out
+}
+
+// ruledWarmup is what a rule says of it.
+func ruledWarmup(r rule) settings.Warmup {
+	if !r.Warms() || r.Model == spec.NoWarmup {
+		return settings.Warmup{}
+	}
+	out := settings.Warmup{Model: r.Model, Window: time.Duration(r.Window)}
+	if r.Curve != nil {
+		out.Curve = *r.Curve
+	} else if r.Model == mseModel {
+		out.Curve = mseCurve
+	}
+	return out
+}
+
+// labelledWarmup is what MSE's labels make of it, its lossless being on. They
+// are of MSE's own model, but a window alone takes the rule's, if that has one.
+func (c *compiler) labelledWarmup(w manifests.Workload, r rule, out settings.Warmup) settings.Warmup {
+	s := w.Switches
+	if !r.Warms() || s.WarmupTime != nil && out.Window == 0 {
+		out = settings.Warmup{Model: mseModel, Curve: mseCurve, Window: mseWarmup}
+	}
+	if s.WarmupTime != nil {
+		c.beaten(r, w, "window", "mse.lossless.warmupTime", r.Warms())
+		out.Window = *s.WarmupTime
+	}
+	if s.WarmupCurve != nil && out.Window > 0 {
+		c.beaten(r, w, "curve", "mse.lossless.funcType", r.Warms())
+		out.Model, out.Curve = mseModel, *s.WarmupCurve
 	}
 	return out
 }

@@ -68,6 +68,43 @@ func TestLabelsAndRules(t *testing.T) {
 	}
 }
 
+// TestWarmupLabelsAndRules: a label's window or curve is of MSE's model, where
+// the rule has none.
+func TestWarmupLabelsAndRules(t *testing.T) {
+	const on, window, curve = `mse.lossless.enable: "true"`, `, mse.lossless.warmupTime: "30"`, `, mse.lossless.funcType: "3"`
+	const dubbo = `dubbo.provider.warmup: "9000"`
+	warm := func(model string, curve float64, window time.Duration) settings.Warmup {
+		return settings.Warmup{Model: model, Curve: curve, Window: window * time.Second}
+	}
+	for _, c := range []struct {
+		labels, rule string
+		want         settings.Warmup
+		beaten       bool
+	}{
+		{on + window, "", warm("power", 2, 30), false},
+		{on + curve, "", warm("power", 3, 120), false},
+		{on + window, "model: none", warm("power", 2, 30), true},
+		{on + window + curve, "model: none", warm("power", 3, 30), true},
+		{on + curve, "model: none", settings.Warmup{}, false}, // a curve of no warm-up
+		{on + window, "model: envoy", warm("envoy", 0, 30), true},
+		{on + curve, "model: envoy, window: 60s", warm("power", 3, 60), true},
+		{on + `, mse.lossless.warmupTime: "0"`, "window: 60s", warm("power", 2, 0), true},
+		{`mse.lossless.enable: "false"`, "window: 60s", settings.Warmup{}, true},
+		{`mse.lossless.enable: "false"`, "model: none", settings.Warmup{}, false},
+		{dubbo, "", warm("linear", 0, 9), false},
+		{dubbo, "window: 60s", warm("power", 2, 60), false},
+		{dubbo, "model: none", warm("linear", 0, 9), true},
+	} {
+		lines := ""
+		if c.rule != "" {
+			lines = fmt.Sprintf("  governance: [{online: spring-cloud-c, %s}]\n", c.rule)
+		}
+		p := compiled(t, labelled(c.labels, lines), Options{})
+		require.Equal(t, c.want, workload(t, p, "spring-cloud-c").Settings.Online.Warmup, "%s with rule %q", c.labels, c.rule)
+		require.Equal(t, c.beaten, told(p, "goes before the rule"), "%s with rule %q", c.labels, c.rule)
+	}
+}
+
 // told tells whether a warning says so.
 func told(p *Plan, text string) bool {
 	for _, w := range p.Warnings {
