@@ -111,14 +111,11 @@ func (c *compiler) aligned(w manifests.Workload, d spec.Difference) manifests.Wo
 func (c *compiler) online(w manifests.Workload, d spec.Difference, r rule) settings.Online {
 	s := w.Switches
 	o := settings.Online{Early: d.Registers == "too-early"}
-	c.register(&o, w, r)
+	c.register(&o, w, d, r)
 	if o.Early && o.HealthPath != "" {
 		c.warn("spec.set."+w.Name+".registers", fmt.Sprintf("%s registers when %s answers, which is when it can serve: too-early does nothing", w.Name, o.HealthPath), "leave the health path out")
 	}
 	o.Warmup = c.warmup(w, r)
-	if d.Delay > 0 {
-		o.Delay = time.Duration(d.Delay)
-	}
 	o.Delay, o.StartUp = c.scaled(o.Delay), c.scaled(time.Duration(d.StartUp))
 	o.HealthEvery = c.scaled(span(s.HealthInterval, cmp.Or(time.Duration(r.HealthEvery), healthEvery)))
 	o.Warmup.Window = c.scaled(o.Warmup.Window)
@@ -128,7 +125,7 @@ func (c *compiler) online(w manifests.Workload, d spec.Difference, r rule) setti
 // register is when instances register: of delays that several families ask
 // for, the longest counts, Polaris' own too, unless a rule that no label goes
 // before says otherwise.
-func (c *compiler) register(o *settings.Online, w manifests.Workload, r rule) {
+func (c *compiler) register(o *settings.Online, w manifests.Workload, d spec.Difference, r rule) {
 	s := w.Switches
 	mse := manifests.On(s.LosslessOnline, false) && s.DelayTime != nil
 	polaris := manifests.On(s.Polaris, false)
@@ -149,6 +146,16 @@ func (c *compiler) register(o *settings.Online, w manifests.Workload, r rule) {
 		o.Delay = max(o.Delay, span(s.PolarisDelay, polarisDelay))
 	}
 	o.Delay = max(o.Delay, span(s.DubboDelay, 0))
+	switch {
+	case d.Delay > 0:
+		if r.HealthPath != "" {
+			c.warn("spec.set."+w.Name+".delay", fmt.Sprintf("%s registers by the delay of set, which goes before the rule: its health path %s is not asked", w.Name, r.HealthPath), "leave out one of them")
+		}
+		o.Delay, o.HealthPath = time.Duration(d.Delay), ""
+	case o.HealthPath != "" && o.Delay > 0:
+		c.warnAt(w.File, w.Line, fmt.Sprintf("%s registers when %s answers: the delay of %s that another of its labels asks for does nothing", w.Name, o.HealthPath, rounded(o.Delay)), "leave out one of them")
+		o.Delay = 0
+	}
 }
 
 // warmup is the curve for a workload's consumers to follow.
@@ -222,30 +229,5 @@ func (p *Plan) BringUp(allNew bool) time.Duration {
 func (c *compiler) beaten(r rule, w manifests.Workload, what, name string, said bool) {
 	if said && r.path != "" {
 		c.warn(r.path, fmt.Sprintf("%s says %s itself, which goes before the rule: the rule's %s does nothing there", w.Name, name, what), "take the label off, or the rule")
-	}
-}
-
-// alone warns of warm-ups that nothing can come of: nobody is there who could
-// take the traffic meanwhile.
-func (c *compiler) alone() {
-	for i, w := range c.p.Workloads {
-		if w.Settings.Online.Warmup.Window == 0 {
-			continue
-		}
-		n := 0
-		for _, o := range c.p.Workloads {
-			if o.Service == w.Service && o.Tag == w.Tag {
-				n += o.Replicas
-			}
-		}
-		if n != 1 {
-			continue
-		}
-		text := fmt.Sprintf("%s has one instance: beside none, a warm-up does nothing, and a new instance has all the traffic from its first second", w.Name)
-		if r := c.ruleFor(c.m.Workloads[i]); r.path != "" {
-			c.warn(r.path, text, "give it two replicas")
-		} else {
-			c.warnAt(w.File, w.Line, text, "give it two replicas")
-		}
 	}
 }

@@ -105,6 +105,54 @@ func TestWarmupLabelsAndRules(t *testing.T) {
 	}
 }
 
+// TestAStepMayLeaveOneAlone: what a step says is looked at as well.
+func TestAStepMayLeaveOneAlone(t *testing.T) {
+	p := compiled(t, minimal("  set: {spring-cloud-c: {replicas: 1}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 20s}}]\n"), Options{})
+	require.Len(t, p.Warnings, 1)
+	require.Contains(t, p.Warnings[0].Text, "spring-cloud-c has one instance")
+	require.Equal(t, 10, p.Warnings[0].Line)
+}
+
+// TestWhatTheRunEndsBefore is told, with what it means.
+func TestWhatTheRunEndsBefore(t *testing.T) {
+	for lines, want := range map[string]string{
+		"  set: {spring-cloud-c: {delay: 1h}}\n":                                                     "registers after 1h0m, and the run ends after 1m10s: none that comes meanwhile is ever registered",
+		"  set: {spring-cloud-c: {startUp: 30s, delay: 40s}}\n":                                      "registers after 1m10s, and",
+		"  governance: [{online: spring-cloud-c, window: 2m}]\n":                                     "is warm after 2m, and the run ends after 1m10s: the end of no warm-up is seen",
+		"  governance: [{online: spring-cloud-c, window: 70s}]\n":                                    "",
+		"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n":                     "is warm after 2m, and the run",
+		"  steps: [{at: 60s, rule: {online: spring-cloud-c, window: 20s}}]\n":                        "is warm after 20s, and the run ends after 10s",
+		"  steps: [{after: spring-cloud-c.ready, rule: {online: spring-cloud-c, delay: 30s}}]\n":     "",
+		"  time: {cycles: 2, duration: 70s}\n  governance: [{online: spring-cloud-c, window: 2m}]\n": "",
+		"  time: {speed: 2, duration: 70s}\n  set: {spring-cloud-c: {delay: 20s, startUp: 51s}}\n":   "registers after 35.5s, and the run ends after 35s",
+	} {
+		text := minimal(lines)
+		if strings.HasPrefix(lines, "  time:") {
+			text = strings.Replace(text, "  time: {start: \"00:04:50\", duration: 70s}\n", "", 1)
+		}
+		p := compiled(t, text, Options{})
+		require.Equal(t, want != "", told(p, "a new instance of spring-cloud-c"), "%s: %+v", lines, p.Warnings)
+		require.True(t, want == "" || told(p, want), "%s: %+v", lines, p.Warnings)
+	}
+}
+
+// TestByTimeAndByHealth: set goes before a health path, another label's delay
+// does not, and either is told.
+func TestByTimeAndByHealth(t *testing.T) {
+	const up = `spring.cloud.polaris.lossless.enabled: "true", spring.cloud.polaris.lossless.health-check-path: "/up"`
+	p := compiled(t, labelled(up+`, dubbo.provider.delay: "5000"`, ""), Options{})
+	require.Equal(t, settings.Online{HealthPath: "/up", HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-c").Settings.Online)
+	require.True(t, told(p, "registers when /up answers: the delay of 5s that another of its labels asks for does nothing"))
+
+	p = compiled(t, minimal("  set: {spring-cloud-c: {delay: 7s, switches: {"+up+"}}}\n"), Options{})
+	require.Equal(t, settings.Online{Delay: 7 * time.Second, HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-c").Settings.Online)
+	require.Empty(t, p.Warnings, "a difference is meant to be one")
+
+	p = compiled(t, minimal("  set: {spring-cloud-c: {delay: 7s}}\n  governance: [{online: spring-cloud-c, healthPath: /up}]\n"), Options{})
+	require.Equal(t, settings.Online{Delay: 7 * time.Second, HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-c").Settings.Online)
+	require.True(t, told(p, "goes before the rule: its health path /up is not asked"))
+}
+
 // told tells whether a warning says so.
 func told(p *Plan, text string) bool {
 	for _, w := range p.Warnings {

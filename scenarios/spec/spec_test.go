@@ -130,6 +130,8 @@ func TestDecodeBadInput(t *testing.T) {
 		{"two rules that meet", "  set:", "  governance:\n    - {online: c, version: gray, window: 3s}\n    - {online: c, version: base, window: 3s}\n    - {online: c, delay: 3s}\n  set:", "s.yaml:16: a second rule for c (the first stands in line 14: make them one)"},
 		{"a rule in a step", "restart: b}", "rule: {online: c, curve: 6}}", "s.yaml:22: curve is 6, and the exponent of power is 1 to 5 (the nearest is 5)"},
 		{"begins", "offline: kill", "begins: hot", `s.yaml:15: unknown begins "hot" (known: warm, cold)`},
+		{"a start-up of two days", "offline: kill", "startUp: 2d", "s.yaml:15: startUp 2d is too long (at most 1h)"},
+		{"a difference of two days", "offline: kill", "delay: 2d", "s.yaml:15: delay 2d is too long (at most 1h)"},
 		{"skew", "offline: kill", "clockSkew: -30", `s.yaml:15: clockSkew: duration "30" has no unit (write 30s or 30ms)`},
 		{"a runtime", "  set:", "  runtimes: [kuba]\n  set:", `s.yaml:13: unknown runtime "kuba" (did you mean kube?)`},
 		{"a runtime twice", "  set:", "  runtimes:\n    - kube\n    - kube\n  set:", `s.yaml:15: runtime "kube" is there twice`},
