@@ -105,6 +105,30 @@ func TestWarmupLabelsAndRules(t *testing.T) {
 	}
 }
 
+// TestTheLastRuleWins: the highest version is the latest, whatever the order of
+// the scenario; where no order can be told, that is a problem.
+func TestTheLastRuleWins(t *testing.T) {
+	const late, soon = "{at: 40s, rule: {online: spring-cloud-c, window: 20s}}", "{at: 20s, rule: {online: spring-cloud-c, window: 10s}}"
+	for _, order := range []string{late + ", " + soon, soon + ", " + late} {
+		p := compiled(t, minimal("  steps: ["+order+"]\n"), Options{})
+		for _, st := range p.Steps {
+			o, ok := p.Ruled("spring-cloud-c", st.N)
+			require.True(t, ok)
+			require.Equal(t, map[int]time.Duration{2: 10 * time.Second, 3: 20 * time.Second}[st.N], o.Warmup.Window)
+			require.Equal(t, map[int]time.Duration{2: 20 * time.Second, 3: 40 * time.Second}[st.N], st.At)
+		}
+		require.Equal(t, []int{2, 3}, []int{p.Rules[0].Version, p.Rules[1].Version})
+	}
+	const event = "{after: spring-cloud-c.ready, rule: {online: spring-cloud-%s, window: 10s}}"
+	_, err := compile(t, minimal("  steps:\n    - "+late+"\n    - "+fmt.Sprintf(event, "c")+"\n"), Options{})
+	require.EqualError(t, err, "s.yaml:11: step rule spring-cloud-c is for spring-cloud-c, and so is step rule spring-cloud-c in line 10: where one waits for an event, nobody can say which of the two comes last (give both an at)")
+	p := compiled(t, minimal("  steps: ["+late+", "+fmt.Sprintf(event, "b")+"]\n"), Options{})
+	require.Empty(t, p.Warnings, "they are for different workloads")
+
+	text := strings.Replace(minimal("  steps: ["+late+"]\n"), "70s}", "70s, cycles: 2}", 1)
+	require.True(t, told(compiled(t, text, Options{}), "the second cycle begins under the rules that the first has ended with"))
+}
+
 // TestAStepMayLeaveOneAlone: what a step says is looked at as well.
 func TestAStepMayLeaveOneAlone(t *testing.T) {
 	p := compiled(t, minimal("  set: {spring-cloud-c: {replicas: 1}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 20s}}]\n"), Options{})
