@@ -25,7 +25,7 @@ func (c *compiler) ways() []way {
 			continue
 		}
 		where := input.Problem{File: w.File, Line: w.Line}
-		if r := c.ruleFor(c.m.Workloads[i]); r.path != "" {
+		if r := c.ruleFor(c.with(c.m.Workloads[i], c.s.Spec.Set[w.Name])); r.path != "" {
 			where = c.s.Problem(r.path, "", "")
 		}
 		out = append(out, way{w, w.Settings.Online, 0, where})

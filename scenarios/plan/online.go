@@ -19,8 +19,12 @@ type rule struct {
 	path string
 }
 
-// ruleFor is the rule of the scenario's governance for a workload.
+// ruleFor is the rule of the scenario's governance for a workload, with its
+// differences. Where nothing governs it, nobody reads rules: there is none.
 func (c *compiler) ruleFor(w manifests.Workload) rule {
+	if !readsRules(w) {
+		return rule{}
+	}
 	for i, r := range c.s.Spec.Governance {
 		if means(r, w) {
 			return rule{r, fmt.Sprintf("spec.governance[%d]", i)}
@@ -34,6 +38,11 @@ func means(r spec.Rule, w manifests.Workload) bool {
 	return r.Online == w.Service && (r.Version == "" || r.Version == version(w.Tag))
 }
 
+// readsRules tells whether an agent is there that reads rules.
+func readsRules(w manifests.Workload) bool {
+	return manifests.On(w.Switches.Governed, false) || manifests.On(w.Switches.Polaris, false)
+}
+
 // governance finds rules that are for nobody.
 func (c *compiler) governance() {
 	for i, r := range c.s.Spec.Governance {
@@ -41,12 +50,12 @@ func (c *compiler) governance() {
 	}
 }
 
-// governed lists the workloads that a rule is for. There is a problem if there
-// are none, and a warning for those that nothing governs: no agent reads rules
-// there.
+// governed lists the workloads that a rule reaches, with their differences.
+// There is a problem if it is for none, and a warning for those that nothing
+// governs, which it does not reach.
 func (c *compiler) governed(path string, r spec.Rule) []manifests.Workload {
 	var services, versions []string
-	var out []manifests.Workload
+	var meant, out []manifests.Workload
 	for _, w := range c.m.Workloads {
 		if !slices.Contains(services, w.Service) {
 			services = append(services, w.Service)
@@ -55,18 +64,19 @@ func (c *compiler) governed(path string, r spec.Rule) []manifests.Workload {
 			versions = append(versions, version(w.Tag))
 		}
 		if means(r, w) {
-			out = append(out, w)
+			meant = append(meant, w)
 		}
 	}
 	switch {
 	case !slices.Contains(services, r.Online):
 		c.problem(path+".online", fmt.Sprintf("no workload is the service %q", r.Online), input.DidYouMean(r.Online, services))
-	case len(out) == 0:
+	case len(meant) == 0:
 		c.problem(path+".version", fmt.Sprintf("%s has no version %q", r.Online, r.Version), input.DidYouMean(r.Version, versions))
 	}
-	for _, w := range out {
-		w = c.with(w, c.s.Spec.Set[w.Name])
-		if s := w.Switches; !manifests.On(s.Governed, false) && !manifests.On(s.Polaris, false) {
+	for _, w := range meant {
+		if w = c.with(w, c.s.Spec.Set[w.Name]); readsRules(w) {
+			out = append(out, w)
+		} else {
 			c.warn(path, w.Name+" is governed by nothing: the rule does not reach it", "give it msePilotAutoEnable")
 		}
 	}

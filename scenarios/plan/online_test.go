@@ -129,6 +129,26 @@ func TestTheLastRuleWins(t *testing.T) {
 	require.True(t, told(compiled(t, text, Options{}), "the second cycle begins under the rules that the first has ended with"))
 }
 
+// TestARuleReachesWhatIsGoverned, and nothing else.
+func TestARuleReachesWhatIsGoverned(t *testing.T) {
+	const alone = `  set: {spring-cloud-b: {switches: {msePilotAutoEnable: "off", profiler.micro.service.http.server.enable: "true"}}}
+  governance: [{online: spring-cloud-b, version: base, window: 20s, delay: 5s, aligned: true}]
+  steps: [{at: 10s, rule: {online: spring-cloud-b, version: base, window: 10s}}]
+`
+	p := compiled(t, minimal(alone), Options{})
+	require.Equal(t, settings.Online{HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-b").Settings.Online)
+	require.Equal(t, 20002, pods(t, p, "spring-cloud-b").Readiness.TCPPort, "at 55199 nobody would answer")
+	require.Empty(t, p.Rules[0].Online)
+	require.True(t, told(p, "spring-cloud-b is governed by nothing: the rule does not reach it"))
+	require.Len(t, p.Warnings, 3, "the rule's, the step's and the manifest's: %+v", p.Warnings)
+
+	p = compiled(t, minimal(strings.Replace(alone, "off", "on", 1)), Options{})
+	require.Equal(t, 5*time.Second, workload(t, p, "spring-cloud-b").Settings.Online.Delay)
+	require.Equal(t, 55199, pods(t, p, "spring-cloud-b").Readiness.HTTPGet.Port)
+	require.Len(t, p.Rules[0].Online, 1)
+	require.Empty(t, p.Warnings)
+}
+
 // TestAStepMayLeaveOneAlone: what a step says is looked at as well.
 func TestAStepMayLeaveOneAlone(t *testing.T) {
 	p := compiled(t, minimal("  set: {spring-cloud-c: {replicas: 1}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 20s}}]\n"), Options{})

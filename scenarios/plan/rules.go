@@ -20,8 +20,7 @@ func (c *compiler) ruleStep(path string, st spec.Step) {
 	}
 	rules := Rules{Version: len(c.p.Rules) + firstRules, Online: map[string]settings.Online{}}
 	for _, w := range c.governed(path+".rule", r) {
-		d := c.s.Spec.Set[w.Name]
-		rules.Online[w.Name] = c.online(c.with(w, d), d, rule{r, path + ".rule"})
+		rules.Online[w.Name] = c.online(w, c.s.Spec.Set[w.Name], rule{r, path + ".rule"})
 	}
 	step := Step{Name: st.Name, Line: c.s.Line(path), Kind: "rule", N: rules.Version}
 	if step.Name == "" {
