@@ -133,7 +133,7 @@ func TestTheLastRuleWins(t *testing.T) {
 func TestARuleReachesWhatIsGoverned(t *testing.T) {
 	const alone = `  set: {spring-cloud-b: {switches: {msePilotAutoEnable: "off", profiler.micro.service.http.server.enable: "true"}}}
   governance: [{online: spring-cloud-b, version: base, window: 20s, delay: 5s, aligned: true}]
-  steps: [{at: 10s, rule: {online: spring-cloud-b, version: base, window: 10s}}]
+  steps: [{at: 10s, rule: {online: spring-cloud-b, version: base, window: 10s, delay: 5s}}]
 `
 	p := compiled(t, minimal(alone), Options{})
 	require.Equal(t, settings.Online{HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-b").Settings.Online)
@@ -147,6 +147,22 @@ func TestARuleReachesWhatIsGoverned(t *testing.T) {
 	require.Equal(t, 55199, pods(t, p, "spring-cloud-b").Readiness.HTTPGet.Port)
 	require.Len(t, p.Rules[0].Online, 1)
 	require.Empty(t, p.Warnings)
+}
+
+// TestWhatARuleChangesOnLocalOnly is told where kube may carry the plan out.
+func TestWhatARuleChangesOnLocalOnly(t *testing.T) {
+	for lines, want := range map[string]bool{
+		"  steps: [{at: 10s, rule: {online: spring-cloud-c, delay: 5s}}]\n":                                                                  true,
+		"  steps: [{at: 10s, rule: {online: spring-cloud-c, healthPath: /up}}]\n":                                                            true,
+		"  governance: [{online: spring-cloud-c, delay: 5s}]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s}}]\n":            true,
+		"  governance: [{online: spring-cloud-c, delay: 5s}]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s, delay: 5s}}]\n": false,
+		"  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s}}]\n":                                                                 false,
+		"  runtimes: [local]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, delay: 5s}}]\n":                                             false,
+		"  set: {spring-cloud-c: {delay: 7s}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, delay: 5s}}]\n":                            false,
+	} {
+		p := compiled(t, minimal(lines), Options{})
+		require.Equal(t, want, told(p, "on kube step rule spring-cloud-c changes the warm-up of spring-cloud-c only"), lines)
+	}
 }
 
 // TestAStepMayLeaveOneAlone: what a step says is looked at as well.

@@ -57,6 +57,27 @@ func (c *compiler) numberRules() {
 		}
 	}
 	c.p.Rules = rules
+	for _, st := range steps {
+		c.keptByKube(*st)
+	}
+}
+
+// keptByKube warns of what a step's rule changes on local alone: the pods of a
+// Deployment begin with what it was made with, and to make it anew would be a
+// rollout; what reaches a pod later, comes too late for its registering.
+func (c *compiler) keptByKube(st Step) {
+	if c.p.CheckRuntime("kube") != nil {
+		return
+	}
+	for _, w := range c.p.Workloads {
+		if o, ok := c.p.Ruled(w.Name, st.N); ok && registersOtherwise(o, w.Settings.Online) {
+			c.warnAt(c.s.File, st.Line, fmt.Sprintf("on kube step %s changes the warm-up of %s only: the pods of a Deployment keep the delay and the health path that they were made with", st.Name, w.Name), "say them under governance, or add runtimes: [local]")
+		}
+	}
+}
+
+func registersOtherwise(a, b settings.Online) bool {
+	return a.Delay != b.Delay || a.HealthPath != b.HealthPath || a.HealthPath != "" && a.HealthEvery != b.HealthEvery
 }
 
 // unordered finds rules for one workload of which it cannot be said which comes
