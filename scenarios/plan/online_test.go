@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -211,6 +212,57 @@ func TestByTimeAndByHealth(t *testing.T) {
 	p = compiled(t, minimal("  set: {spring-cloud-c: {delay: 7s}}\n  governance: [{online: spring-cloud-c, healthPath: /up}]\n"), Options{})
 	require.Equal(t, settings.Online{Delay: 7 * time.Second, HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-c").Settings.Online)
 	require.True(t, told(p, "goes before the rule: its health path /up is not asked"))
+}
+
+// TestARequestThatTakesTooLong times out, though there is a worker for it at once.
+func TestARequestThatTakesTooLong(t *testing.T) {
+	p := compiled(t, minimal("  set: {spring-cloud-c: {coldCost: 1s, coldCount: 100}}\n"), Options{})
+	c := p.Comings()[0]
+	require.Equal(t, "spring-cloud-c", c.Workload)
+	require.InDelta(t, 20, c.TimedOut, 1, "those that cost more than the 800 ms of its callers: %+v", c)
+	require.Contains(t, p.String(), "is flooded: about 20 time out")
+
+	p = compiled(t, minimal("  set: {spring-cloud-c: {coldCost: 1s, coldCount: 100}, spring-cloud-b: {callTimeout: 1100ms}, spring-cloud-b-gray: {callTimeout: 1100ms}}\n"), Options{})
+	require.Contains(t, p.String(), "keeps up", "the first 64 find a worker at once, the others wait for 360 ms at most and cost no more")
+	p = compiled(t, minimal("  set: {spring-cloud-c: {coldCost: 1s, coldCount: 100, workers: 20}, spring-cloud-b: {callTimeout: 1100ms}, spring-cloud-b-gray: {callTimeout: 1100ms}}\n"), Options{})
+	require.Contains(t, p.String(), "is flooded", "they wait for a worker")
+}
+
+// TestComingsOfGroups: what a model makes of all together is what is sent.
+func TestComingsOfGroups(t *testing.T) {
+	shares := func(model string, replicas int) (out [][]float64) {
+		t.Helper()
+		p := compiled(t, minimal(fmt.Sprintf("  set: {spring-cloud-c: {replicas: %d}}\n  governance: [{online: spring-cloud-c, model: %s, window: 60s}]\n", replicas, model)), Options{})
+		for _, c := range p.Comings() {
+			var of []float64
+			for _, a := range c.Ages {
+				of = append(of, math.Round(1000*a.Rate/200)/1000)
+			}
+			out = append(out, of)
+		}
+		return out
+	}
+	half, third := []float64{.5, .5, .5, .5, .5, .5}, []float64{.333, .333, .333, .333, .333, .333}
+	require.Equal(t, [][]float64{{0, .091, .2, .333, .429, .5}}, shares("polaris", 2))
+	require.Equal(t, [][]float64{half}, shares("polaris-guard", 2), "half of them would warm up, and none does")
+	require.Equal(t, [][]float64{{0, .048, .111, .2, .273, .333}}, shares("polaris-guard", 3))
+	require.Equal(t, [][]float64{{0, .05, .125, .25, .375, .5}, half}, shares("polaris-remainder", 2), "as it stands in the list")
+	require.Equal(t, [][]float64{{0, .033, .083, .167, .25, .333}, third}, shares("polaris-remainder", 3))
+}
+
+// TestComingsOfTheCold: those that a run begins with have no warm neighbours.
+func TestComingsOfTheCold(t *testing.T) {
+	p := compiled(t, minimal("  set: {spring-cloud-c: {begins: cold, work: 20ms, coldCost: 500ms, coldCount: 100, workers: 6}}\n  governance: [{online: spring-cloud-c, window: 30s}]\n"), Options{})
+	all := p.Comings()
+	require.Equal(t, []bool{true, false}, []bool{all[0].All, all[1].All})
+	require.InDelta(t, 100, all[0].Ages[0].Rate, 1e-9, "half of 200/s from the first second")
+	require.Greater(t, all[0].TimedOut, 50.0)
+	require.Zero(t, all[1].TimedOut)
+	require.Regexp(t, `power 2 over 30s, all 2 new .* is flooded: about \d+ time out on each\n`, p.String())
+
+	p = compiled(t, minimal("  set: {spring-cloud-c: {begins: cold, replicas: 1, work: 20ms, coldCost: 500ms, coldCount: 100}}\n"), Options{})
+	require.Len(t, p.Comings(), 1)
+	require.Contains(t, p.String(), "no warm-up, alone")
 }
 
 // told tells whether a warning says so.
