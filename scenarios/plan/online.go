@@ -166,6 +166,24 @@ func (c *compiler) register(o *settings.Online, w manifests.Workload, d spec.Dif
 		c.warnAt(w.File, w.Line, fmt.Sprintf("%s registers when %s answers: the delay of %s that another of its labels asks for does nothing", w.Name, o.HealthPath, rounded(o.Delay)), "leave out one of them")
 		o.Delay = 0
 	}
+	c.healthPath(*o, w, r)
+}
+
+// healthPath refuses one at which the service is called: each of its requests
+// would be answered as a probe is.
+func (c *compiler) healthPath(o settings.Online, w manifests.Workload, r rule) {
+	if !w.Role.Answers(o.HealthPath) {
+		return
+	}
+	p := input.Problem{File: w.File, Line: w.Line}
+	if r.HealthPath == o.HealthPath {
+		p = c.s.Problem(r.path+".healthPath", "", "")
+	}
+	p.Text = fmt.Sprintf("health path %s of %s is where its requests come: all of them would be answered UP", o.HealthPath, w.Name)
+	p.Hint = "write one of its own, as /actuator/health"
+	if !slices.Contains(c.problems, p) {
+		c.problems = append(c.problems, p)
+	}
 }
 
 // warmup is the curve for a workload's consumers to follow.

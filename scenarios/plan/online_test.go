@@ -166,6 +166,27 @@ func TestWhatARuleChangesOnLocalOnly(t *testing.T) {
 	}
 }
 
+// TestAHealthPathIsNoneOfTheChain: every request would be answered as a probe.
+func TestAHealthPathIsNoneOfTheChain(t *testing.T) {
+	for lines, want := range map[string]string{
+		"  governance: [{online: spring-cloud-c, healthPath: /c}]\n":                                       "s.yaml:9: health path /c of spring-cloud-c is where its requests come: all of them would be answered UP (write one of its own, as /actuator/health)",
+		"  steps: [{at: 9s, rule: {online: spring-cloud-zuul, healthPath: /A/up}}]\n":                      "s.yaml:9: health path /A/up of spring-cloud-zuul is where its requests come: all of them would be answered UP (write one of its own, as /actuator/health)",
+		"  governance: [{online: spring-cloud-b, version: gray, healthPath: /b2c}]\n":                      "s.yaml:9: health path /b2c of spring-cloud-b-gray is where",
+		"  governance: [{online: spring-cloud-c, healthPath: /b}]\n":                                       "",
+		"  governance: [{online: spring-cloud-c, healthPath: /c}]\n  set: {spring-cloud-c: {delay: 3s}}\n": "",
+	} {
+		_, err := compile(t, minimal(lines), Options{})
+		if want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, want)
+		}
+	}
+	_, err := compile(t, labelled(`spring.cloud.polaris.lossless.enabled: "true", spring.cloud.polaris.lossless.health-check-path: "/c"`, ""), Options{})
+	require.ErrorContains(t, err, "mse-demo.yaml:")
+	require.ErrorContains(t, err, "health path /c of spring-cloud-c")
+}
+
 // TestAStepMayLeaveOneAlone: what a step says is looked at as well.
 func TestAStepMayLeaveOneAlone(t *testing.T) {
 	p := compiled(t, minimal("  set: {spring-cloud-c: {replicas: 1}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 20s}}]\n"), Options{})

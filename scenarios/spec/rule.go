@@ -2,7 +2,6 @@ package spec
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"zeroloss/demo-services/warmup"
@@ -61,8 +60,8 @@ func (c *checker) rule(path string, r *Rule) {
 	if r.Delay > 0 && r.HealthPath != "" {
 		c.problem(path+".healthPath", "the rule has a delay and a health path", "an instance registers by time or by health: leave one out")
 	}
-	if r.HealthPath != "" && !strings.HasPrefix(r.HealthPath, "/") {
-		c.problem(path+".healthPath", fmt.Sprintf("healthPath %q does not begin with a slash", r.HealthPath), "write /"+r.HealthPath)
+	if text, hint := input.CheckPath(r.HealthPath); r.HealthPath != "" && text != "" {
+		c.problem(path+".healthPath", "healthPath "+text, hint)
 	}
 	if r.HealthEvery > 0 && r.HealthPath == "" && !c.bad[path+".healthPath"] {
 		c.problem(path+".healthEvery", "healthEvery belongs to healthPath", "")
