@@ -38,6 +38,8 @@ type Model struct {
 	// Parameter is what Curve is: "exponent" or "aggression"; "" is that the
 	// model has none.
 	Parameter string
+	// Whole: of Curve only the whole number counts.
+	Whole bool
 	// Defect is the defect of the original that the model keeps, in words; ""
 	// is that it is fit for use.
 	Defect string

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"zeroloss/demo-services/warmup"
@@ -118,11 +119,15 @@ func (c *checker) curve(path string, r *Rule, m warmup.Model) {
 	case "aggression":
 		least, most = leastAggression, mostAggression
 	}
-	if v := *r.Curve; !(v >= least && v <= most) {
-		nearest := least
-		if v > most {
-			nearest = most
-		}
-		c.problem(path+".curve", fmt.Sprintf("curve is %v, and the %s of %s is %v to %v", v, m.Parameter, m.Name, least, most), fmt.Sprintf("the nearest is %v", nearest))
+	v, kind := *r.Curve, fmt.Sprintf("%v to %v", least, most)
+	nearest := min(max(v, least), most)
+	if m.Whole {
+		nearest, kind = math.Round(nearest), "a whole number, "+kind
+	}
+	if math.IsNaN(v) {
+		nearest = least
+	}
+	if v != nearest {
+		c.problem(path+".curve", fmt.Sprintf("curve is %v, and the %s of %s is %s", v, m.Parameter, m.Name, kind), fmt.Sprintf("the nearest is %v", nearest))
 	}
 }

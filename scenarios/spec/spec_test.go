@@ -114,6 +114,8 @@ func TestDecodeBadInput(t *testing.T) {
 		{"a rule for nobody", "  set:", "  governance: [{window: 60s}]\n  set:", "s.yaml:13: the rule names no service (as online: spring-cloud-c)"},
 		{"a rule that says nothing", "  set:", "  governance: [{online: c}]\n  set:", "s.yaml:13: the rule for c says nothing (say a delay, a healthPath, a window, a model or aligned)"},
 		{"curve 9", "  set:", "  governance: [{online: c, curve: 9}]\n  set:", "s.yaml:13: curve is 9, and the exponent of power is 1 to 5 (the nearest is 5)"},
+		{"half a curve", "  set:", "  governance: [{online: c, model: sermant, curve: 2.9}]\n  set:", "s.yaml:13: curve is 2.9, and the exponent of sermant is a whole number, 1 to 5 (the nearest is 3)"},
+		{"half a curve beyond", "  set:", "  governance: [{online: c, model: sermant-skew, curve: 5.2}]\n  set:", "s.yaml:13: curve is 5.2, and the exponent of sermant-skew is a whole number, 1 to 5 (the nearest is 5)"},
 		{"no curve", "  set:", "  governance: [{online: c, curve: nan}]\n  set:", "s.yaml:13: curve is NaN, and the exponent of power is 1 to 5 (the nearest is 1)"},
 		{"a curve for none", "  set:", "  governance: [{online: c, model: linear, curve: 2}]\n  set:", "s.yaml:13: model linear has no curve (leave it out, or take model power)"},
 		{"aggression", "  set:", "  governance: [{online: c, model: envoy, curve: 0}]\n  set:", "s.yaml:13: curve is 0, and the aggression of envoy is 0.1 to 10 (the nearest is 0.1)"},
