@@ -46,6 +46,8 @@ type Model struct {
 	// Hold is how long weights are kept once they are computed, for a whole
 	// service; 0 is not at all.
 	Hold time.Duration
+	// Seconds: of an age only its whole seconds count.
+	Seconds bool
 
 	// weight is called with window > 0 and base > 0.
 	weight func(curve float64, age, window time.Duration, base int) int

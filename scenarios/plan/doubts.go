@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"zeroloss/demo-services/settings"
+	"zeroloss/demo-services/warmup"
 	"zeroloss/manifests/input"
 )
 
@@ -45,6 +46,7 @@ func (c *compiler) doubts() {
 	for _, w := range c.ways() {
 		c.alone(w)
 		c.tooLate(w)
+		c.tooFast(w)
 	}
 }
 
@@ -79,4 +81,20 @@ func (c *compiler) tooLate(w way) {
 	case warm > left:
 		c.doubt(w, "a shorter window, or a longer run", "a new instance of %s is warm after %s, and the run ends after %s: the end of no warm-up is seen", w.Name, rounded(warm), rounded(left))
 	}
+}
+
+// fewSeconds is a window in which a model that counts seconds has but few steps.
+const fewSeconds = 30 * time.Second
+
+// tooFast warns of models with seconds of their own, which no speed divides.
+func (c *compiler) tooFast(w way) {
+	m, err := warmup.Find(w.Warmup.Model)
+	if err != nil || !m.Seconds || w.Warmup.Window == 0 || w.Warmup.Window >= fewSeconds {
+		return
+	}
+	steps := "counts in whole seconds"
+	if m.Hold > 0 {
+		steps += ", and keeps a weight for " + rounded(m.Hold)
+	}
+	c.doubt(w, "a window of 30s or more, or a lower speed", "%s warms up by %s, which %s, at any speed: over %s it is a staircase, and no fit tells its curve", w.Name, m.Name, steps, rounded(w.Warmup.Window))
 }

@@ -187,6 +187,27 @@ func TestAHealthPathIsNoneOfTheChain(t *testing.T) {
 	require.ErrorContains(t, err, "health path /c of spring-cloud-c")
 }
 
+// TestSecondsThatNoSpeedDivides are told.
+func TestSecondsThatNoSpeedDivides(t *testing.T) {
+	for _, c := range []struct {
+		model string
+		speed float64
+		want  string
+	}{
+		{"polaris", 1, ""},
+		{"polaris", 2, ""},
+		{"polaris", 3, "spring-cloud-c warms up by polaris, which counts in whole seconds, and keeps a weight for 5s, at any speed: over 20s it is a staircase"},
+		{"polaris-mirror", 10, "over 6s it is a staircase"},
+		{"dubbo-go-seconds", 10, "spring-cloud-c warms up by dubbo-go-seconds, which counts in whole seconds, at any speed: over 6s"},
+		{"dubbo-go", 10, ""},
+		{"power", 10, ""},
+	} {
+		p := compiled(t, minimal("  governance: [{online: spring-cloud-c, window: 60s, model: "+c.model+"}]\n"), Options{Speed: c.speed})
+		require.Equal(t, c.want != "", told(p, "staircase"), "%s at %v: %+v", c.model, c.speed, p.Warnings)
+		require.True(t, c.want == "" || told(p, c.want), "%+v", p.Warnings)
+	}
+}
+
 // TestAStepMayLeaveOneAlone: what a step says is looked at as well.
 func TestAStepMayLeaveOneAlone(t *testing.T) {
 	p := compiled(t, minimal("  set: {spring-cloud-c: {replicas: 1}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 20s}}]\n"), Options{})
