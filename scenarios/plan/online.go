@@ -95,13 +95,20 @@ func (c *compiler) asksReadiness(w manifests.Workload) bool {
 // registered.
 func (c *compiler) aligned(w manifests.Workload, d spec.Difference) manifests.Workload {
 	r := c.ruleFor(w)
-	if !manifests.On(r.Aligned, false) || d.Readiness != nil {
+	if !manifests.On(r.Aligned, false) {
 		return w
 	}
 	port := mseReadiness
 	if manifests.On(w.Switches.Polaris, false) {
 		port = polarisAdmin
-	} else if !c.asksReadiness(w) {
+	}
+	if d.Readiness != nil {
+		if asked, _, err := d.Readiness.Port(); err == nil && (asked != port || d.Readiness.TCPSocket != 0) {
+			c.warn(r.path+".aligned", "set says how readiness of "+w.Name+" is asked, which goes before the rule: aligned does nothing", "take the readiness out of set, or aligned out of the rule")
+		}
+		return w
+	}
+	if port == mseReadiness && !c.asksReadiness(w) {
 		c.warn(r.path+".aligned", w.Name+" has readiness switched off by its own labels, which go before the rule: aligned does nothing", "take profiler.micro.service.http.server.enable off it")
 		return w
 	}

@@ -208,6 +208,28 @@ func TestSecondsThatNoSpeedDivides(t *testing.T) {
 	}
 }
 
+// TestAlignedOfPolaris: switched off, its port answers offline alone, and a pod
+// that is asked there is told of. What set says of readiness goes before a rule.
+func TestAlignedOfPolaris(t *testing.T) {
+	const polaris = `preStop: "curl -X PUT http://localhost:28080/offline && sleep 20", switches: {msePilotAutoEnable: "off", spring.cloud.polaris.lossless.enabled: "true"}`
+	of := func(aligned, readiness string) *Plan {
+		return compiled(t, minimal("  set: {spring-cloud-b: {"+polaris+readiness+"}}\n  governance: [{online: spring-cloud-b, version: base, delay: 1s"+aligned+"}]\n"), Options{})
+	}
+	port := func(p *Plan) settings.Polaris { return workload(t, p, "spring-cloud-b").Settings.Polaris }
+
+	p := of(", aligned: false", "")
+	require.Equal(t, settings.Polaris{On: true, AdminPort: 28080, NoReadiness: true}, port(p))
+	require.Empty(t, p.Warnings)
+	require.Equal(t, settings.Polaris{On: true, AdminPort: 28080}, port(of("", "")))
+	require.True(t, told(of(", aligned: false", ", readiness: {httpGet: 28080/online}"), "asked at :28080, which neither its switches nor its rule open"))
+
+	const over = "set says how readiness of spring-cloud-b is asked, which goes before the rule: aligned does nothing"
+	require.Empty(t, of(", aligned: true", ", readiness: {httpGet: 28080/online}").Warnings, "they say the same")
+	for _, readiness := range []string{"{tcpSocket: 20002}", "{tcpSocket: 28080}", "{httpGet: 55199/readiness}", "none"} {
+		require.True(t, told(of(", aligned: true", ", readiness: "+readiness), over), readiness)
+	}
+}
+
 // TestAStepMayLeaveOneAlone: what a step says is looked at as well.
 func TestAStepMayLeaveOneAlone(t *testing.T) {
 	p := compiled(t, minimal("  set: {spring-cloud-c: {replicas: 1}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 20s}}]\n"), Options{})

@@ -432,7 +432,7 @@ func TestMargin(t *testing.T) {
 
 	p = compiled(t, minimal(`  set: {spring-cloud-b: {offline: lossless, preStop: "wget http://127.0.0.1:54199/offline; sleep 30", readiness: {httpGet: 55199/readiness}}}`+"\n"), Options{})
 	require.Len(t, p.Warnings, 1)
-	require.Contains(t, p.Warnings[0].Text, "readiness of spring-cloud-b is asked at :55199, which its switches do not open: its pods are never ready")
+	require.Contains(t, p.Warnings[0].Text, "readiness of spring-cloud-b is asked at :55199, which neither its switches nor its rule open: its pods are never ready")
 	p = compiled(t, minimal(`  set: {spring-cloud-b: {readiness: {httpGet: 55199/readiness}, switches: {profiler.micro.service.http.server.enable: "true"}}}`+"\n"), Options{})
 	require.Empty(t, p.Warnings)
 
