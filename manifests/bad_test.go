@@ -60,6 +60,7 @@ func TestBadInput(t *testing.T) {
 		name, old, new, want string
 	}{
 		{"a health path without slash", `msePilotAutoEnable: "on"`, `spring.cloud.polaris.lossless.health-check-path: up`, `m.yaml:14: spring.cloud.polaris.lossless.health-check-path: path "up" does not begin with a slash; write /up (register once this answers)`},
+		{"a health path with a query", `msePilotAutoEnable: "on"`, `spring.cloud.polaris.lossless.health-check-path: /up?full`, `m.yaml:14: spring.cloud.polaris.lossless.health-check-path: path "/up?full" is more than a path: no request would ever match it; write /up (register once this answers)`},
 		{"unknown field", "replicas: 2", "replica: 2", `m.yaml:6: unknown field "replica" in spec (did you mean replicas?)`},
 		{"unknown field deep", "image: example.com/spring-cloud-b:1", "imagee: x", `m.yaml:19: unknown field "imagee" in spec.template.spec.containers[0] (did you mean image?)`},
 		{"field twice", "name: b\nspec", "name: b\n  name: c\nspec", `m.yaml:5: field "name" is there twice in metadata`},

@@ -51,6 +51,22 @@ func (r Role) Port() int {
 	return 8848 // the registry's; its gRPC port is 1000 above
 }
 
+// Answers tells whether a path is the demo service's own, which the chain's
+// requests have.
+func (r Role) Answers(path string) bool {
+	switch r {
+	case Gateway:
+		return strings.HasPrefix(path, "/A/")
+	case A:
+		return path == "/a" || path == "/a2bc"
+	case B:
+		return path == "/b" || path == "/b2c"
+	case C:
+		return path == "/c"
+	}
+	return false
+}
+
 // imageRole knows the demo's images by the last part of their name.
 func imageRole(name string) (Role, bool) {
 	switch name {

@@ -163,8 +163,8 @@ func word(field func(*Switches) *string) func(*Switches, string) error {
 
 func rooted(field func(*Switches) *string) func(*Switches, string) error {
 	return func(s *Switches, value string) error {
-		if value != "" && !strings.HasPrefix(value, "/") {
-			return fmt.Errorf("path %q does not begin with a slash; write /%s", value, value)
+		if text, hint := input.CheckPath(value); value != "" && text != "" {
+			return fmt.Errorf("path %s; %s", text, hint)
 		}
 		return word(field)(s, value)
 	}

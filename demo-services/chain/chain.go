@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -26,16 +27,32 @@ import (
 type role struct {
 	name   string
 	handle service.Handler
+	paths  []string
 }
 
 // roles of the chain, outermost first.
 func roles() []role {
 	return []role{
-		{"gateway", gateway},
-		{"a", link("A", map[string]string{"/a": "/b", "/a2bc": "/b2c"})},
-		{"b", link("B", map[string]string{"/b": "/c", "/b2c": "/c"})},
-		{"c", link("C", map[string]string{"/c": ""})},
+		{"gateway", gateway, []string{prefix}},
+		linked("a", "A", map[string]string{"/a": "/b", "/a2bc": "/b2c"}),
+		linked("b", "B", map[string]string{"/b": "/c", "/b2c": "/c"}),
+		linked("c", "C", map[string]string{"/c": ""}),
 	}
+}
+
+func linked(name, letter string, paths map[string]string) role {
+	return role{name, link(letter, paths), slices.Sorted(maps.Keys(paths))}
+}
+
+// Paths are those that the service of a role answers; one with a slash at its
+// end stands for all below it.
+func Paths(name string) []string {
+	for _, r := range roles() {
+		if r.name == name {
+			return r.paths
+		}
+	}
+	return nil
 }
 
 // Handler is what the service of a role does with a request; roles are
@@ -68,10 +85,13 @@ func Connect(ctx context.Context, d settings.Document) (service.Registry, error)
 	})
 }
 
+// prefix is the gateway's own.
+const prefix = "/A/"
+
 // gateway routes /A/… to A, as zuul does: the prefix is its own, path and
 // query go on, and A's answer is the answer.
 func gateway(x *service.Exchange) {
-	path, ok := strings.CutPrefix(x.Path(), "/A/")
+	path, ok := strings.CutPrefix(x.Path(), prefix)
 	if !ok {
 		x.Refuse(http.StatusNotFound, "the gateway knows /A/ only")
 		return

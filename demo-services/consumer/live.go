@@ -54,14 +54,26 @@ func (l *Live) Next() (time.Duration, bool) {
 // Pick is [View.Pick].
 func (l *Live) Pick(now time.Duration, wanted string, tried ...record.Instance) (Host, Reason, error) {
 	if len(tried) == 0 {
-		if s := (*l.runs.Load())[l.view.picks.tag(wanted)]; s != nil {
-			r := s.run.Load()
-			if h, ok := r.take(now); ok {
-				return h, r.reason, nil
-			}
+		if h, reason, ok := l.Ready(now, wanted); ok {
+			return h, reason, nil
 		}
 	}
 	return l.pick(now, wanted, tried)
+}
+
+// Ready is the pick of a request that tried nobody yet, where one was made in
+// advance. It takes no lock, and steps nothing.
+func (l *Live) Ready(now time.Duration, wanted string) (Host, Reason, bool) {
+	s := (*l.runs.Load())[l.view.picks.tag(wanted)]
+	if s == nil {
+		return Host{}, Reason{}, false
+	}
+	r := s.run.Load()
+	h, ok := r.take(now)
+	if !ok {
+		return Host{}, Reason{}, false
+	}
+	return h, r.reason, true
 }
 
 // pick is a pick for which there is no run.

@@ -129,6 +129,37 @@ func warmingHosts(n, warming int) (list []Host) {
 	return list
 }
 
+// Tags beyond those that a set is kept for take turns, too: they come from
+// requests, and one of many is no reason to flood one instance.
+func TestManyTagsTakeTurns(t *testing.T) {
+	v := New(Config{Epoch: epoch})
+	list := hosts("a b c@t70 d@t70")
+	list[0].Weight = 3
+	v.Step(0, Event{Kind: Pushed, Hosts: list})
+	live := NewLive(v.cfg)
+	live.Step(0, Event{Kind: Pushed, Hosts: list})
+	for i := range maxSets {
+		_, _, err := v.Pick(0, fmt.Sprint("t", i))
+		require.NoError(t, err)
+		_, _, err = live.Pick(0, fmt.Sprint("t", i))
+		require.NoError(t, err)
+	}
+	got := map[string]int{}
+	for i := range 400 {
+		for _, tag := range []string{"t70", fmt.Sprint("t", 100+i)} {
+			h, _, err := v.Pick(0, tag)
+			require.NoError(t, err)
+			got[h.Instance.Pod]++
+			same, _, err := live.Pick(0, tag)
+			require.NoError(t, err)
+			require.Equal(t, h, same)
+		}
+	}
+	require.Equal(t, map[string]int{"a": 300, "b": 100, "c": 200, "d": 200}, got)
+	v.Step(0, pushed("a"))
+	require.Len(t, v.picks.rest, 1, "what is gone is forgotten: %v", v.picks.rest)
+}
+
 // BenchmarkPick is the cost of a pick while requests come from 8 goroutines;
 // time goes on by 1 µs a pick.
 func BenchmarkPick(b *testing.B) {

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -11,8 +12,8 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// maxSets bounds the tags for which a set of their own is kept; the rest
-// shares one. Tags come from requests.
+// maxSets bounds the tags for which a set of their own is kept. Tags come from
+// requests: what is beyond has a set made for each pick, and shares its turns.
 const maxSets = 64
 
 // picks is the balancer's state: one set for each wanted tag, each with a turn
@@ -22,11 +23,20 @@ type picks struct {
 	hosts []Host
 	marks map[lossless.Identity]mark
 	sets  map[string]*set
+	rest  map[seat]int64 // turns, for tags beyond maxSets
 	rand  *rand.Rand
 }
 
+// seat is whose turn it is.
+type seat struct {
+	lossless.Identity
+	addr string
+}
+
+func (h Host) seat() seat { return seat{h.Identity, h.Addr} }
+
 func newPicks(cfg Config) picks {
-	return picks{cfg: cfg, sets: map[string]*set{}, rand: rand.New(rand.NewPCG(cfg.Seed, 0x6c6f7373))}
+	return picks{cfg: cfg, sets: map[string]*set{}, rest: map[seat]int64{}, rand: rand.New(rand.NewPCG(cfg.Seed, 0x6c6f7373))}
 }
 
 // set is whom requests that want one tag may go to, with what they weigh and
@@ -45,6 +55,9 @@ func (p *picks) changed(hosts []Host, marks map[lossless.Identity]mark) {
 	for _, s := range p.sets {
 		s.current = false
 	}
+	maps.DeleteFunc(p.rest, func(of seat, _ int64) bool {
+		return !slices.ContainsFunc(hosts, func(h Host) bool { return h.seat() == of })
+	})
 }
 
 // Pick chooses whom to call for a request that wants a tag, leaving out those
@@ -54,10 +67,22 @@ func (v *View) Pick(now time.Duration, wanted string, tried ...record.Instance) 
 	s := v.picks.of(wanted)
 	s.weigh(now)
 	i := v.picks.one(s, tried)
+	if !v.picks.kept(wanted) {
+		for j, h := range s.hosts {
+			v.picks.rest[h.seat()] = s.turns[j]
+		}
+	}
 	if i < 0 {
 		return Host{}, s.reason, ErrNoInstance
 	}
 	return s.hosts[i], s.reason, nil
+}
+
+// Candidates are those among whom a pick for a tag chooses, by lanes and marks,
+// whatever they weigh: who weighs nothing yet can be picked where the others
+// were tried, and a moment later weighs something. It moves nothing.
+func (v *View) Candidates(wanted string) []Host {
+	return slices.Clone(v.picks.of(wanted).hosts)
 }
 
 // tag is the tag whose set a request belongs to.
@@ -74,7 +99,11 @@ func (p *picks) of(wanted string) *set {
 	s := p.sets[wanted]
 	if s == nil {
 		if len(p.sets) >= maxSets {
-			return p.build(&set{}, wanted)
+			s = p.build(&set{}, wanted)
+			for i, h := range s.hosts {
+				s.turns[i] = p.rest[h.seat()]
+			}
+			return s
 		}
 		s = &set{}
 		p.sets[wanted] = s
@@ -84,6 +113,9 @@ func (p *picks) of(wanted string) *set {
 	}
 	return s
 }
+
+// kept tells whether a set of its own is kept for a tag.
+func (p *picks) kept(wanted string) bool { return p.sets[p.tag(wanted)] != nil }
 
 // build chooses the candidates, in this order: lanes, then marks, then weights.
 // Marks never leave nothing: where all of the version are marked, one of them
@@ -104,7 +136,7 @@ func (p *picks) build(s *set, wanted string) *set {
 	s.hosts = eligible
 	s.turns = make([]int64, len(eligible))
 	for i, h := range eligible {
-		if j := slices.IndexFunc(before, func(b Host) bool { return b.Identity == h.Identity && b.Addr == h.Addr }); j >= 0 {
+		if j := slices.IndexFunc(before, func(b Host) bool { return b.seat() == h.seat() }); j >= 0 {
 			s.turns[i] = turns[j]
 		}
 	}

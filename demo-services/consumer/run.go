@@ -45,7 +45,7 @@ func (r *run) take(now time.Duration) (Host, bool) {
 // pick, or no set is kept for the tag.
 func (v *View) run(now time.Duration, wanted string) *run {
 	s := v.picks.of(wanted)
-	if len(s.hosts) == 0 || v.picks.sets[v.picks.tag(wanted)] != s {
+	if len(s.hosts) == 0 || !v.picks.kept(wanted) {
 		return nil
 	}
 	s.weigh(now)

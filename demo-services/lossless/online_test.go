@@ -107,6 +107,21 @@ func TestRules(t *testing.T) {
 5.01s publish 30s
 5.02s note settings-applied 3
 30s note warmup-end`},
+		{"the same while it is told", nil, false, []timed{listening(0), rules(5*sec, 2, 20*sec), rules(5*sec+5*time.Millisecond, 3, 20*sec)}, `
+5s publish 20s
+5.005s answer 3 warming
+5.01s note settings-applied 3
+20s note warmup-end`},
+		{"the same while it registers", nil, false, []timed{listening(0), rules(5*time.Millisecond, 2, 10*sec)}, `
+5ms answer 2 starting
+10ms note registered
+10ms note settings-applied 2
+10s note warmup-end`},
+		{"the registry refuses, and it is the same again", nil, true, []timed{listening(0), rules(5*sec, 2, 20*sec), rules(5100*time.Millisecond, 3, 20*sec)}, `
+5s publish 20s
+5.01s note register-failed (no)
+5.1s answer 3 warming
+5.21s publish 20s`},
 		{"the registry refuses", nil, true, []timed{listening(0), rules(5*sec, 2, 20*sec)}, `
 5s publish 20s
 5s answer 2 warming
@@ -131,7 +146,9 @@ func TestRules(t *testing.T) {
 			for line := range strings.Lines(strings.TrimSpace(c.want)) {
 				require.Contains(t, got+"\n", strings.TrimSpace(line)+"\n")
 			}
-			if !c.fails {
+			if c.fails {
+				require.NotContains(t, got, "settings-applied")
+			} else {
 				require.Equal(t, strings.Count(c.want, "warmup-end"), w.count("note warmup-end"))
 				require.Equal(t, strings.Count(c.want, " publish"), strings.Count(got, " publish"))
 			}

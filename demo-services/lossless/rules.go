@@ -20,15 +20,19 @@ func (m *Machine) onRules(now time.Duration, e Event) {
 	m.act(Action{Kind: Answer, Ref: e.Ref, State: &s})
 }
 
-// obey puts the rules into force: at once, unless the registry has been told
-// otherwise.
+// obey puts the rules into force: at once where the registry has nothing to be
+// told, else when it has agreed.
 func (m *Machine) obey(now time.Duration) {
 	switch {
-	case m.offline || m.registerTries == 0 || m.told == m.cfg.Online.Warmup:
+	case m.offline || m.registerTries == 0:
 		m.inForce()
-	case m.phase != Starting:
+	case m.phase == Starting || m.awaits(awaitPublish):
+		// The attempt that is under way, or the one after it, ends with it.
+	case m.told != m.cfg.Online.Warmup:
 		m.publish(now)
-	default: // the attempt to register that is under way, or the next one, ends with it
+	case m.awaits(timePublish): // told already, and refused: it will be told again
+	default:
+		m.inForce()
 	}
 }
 

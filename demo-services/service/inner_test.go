@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/demo-services/consumer"
+	"zeroloss/demo-services/lossless"
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
 )
@@ -39,6 +42,27 @@ func TestAddresses(t *testing.T) {
 	require.Equal(t, []string{"127.9.0.5"}, addresses("127.9.0.5"))
 	require.Equal(t, []string{"127.0.0.1"}, addresses("127.0.0.1"))
 	require.Equal(t, []string{"10.0.0.7", "127.0.0.1"}, addresses("10.0.0.7"))
+}
+
+// Requests take picks that were made in advance without the lock that keeps the
+// journal's lines in order, of whatever kind the cache is.
+func TestPicksTakeNoLock(t *testing.T) {
+	for _, cache := range []string{settings.CachePush, settings.CachePoll30, settings.CacheTTL35} {
+		d := settings.Document{Next: "spring-cloud-b", Consumer: settings.Consumer{Cache: cache}}
+		v := newView(d, newJournal(d, io.Discard), time.Now().Add(-time.Minute))
+		host := consumer.Host{Identity: lossless.Identity{Instance: record.Instance{Pod: "b", Incarnation: 1}}, Addr: "127.0.0.2:20002", Weight: 1}
+		v.Step(time.Minute, consumer.Event{Kind: consumer.Pushed, Hosts: []consumer.Host{host}})
+		v.Step(2*time.Minute, consumer.Event{}) // a poll's time
+		got, err := v.pick("")
+		require.NoError(t, err, cache)
+		require.Equal(t, "b", got.instance.Pod)
+
+		v.mu.Lock() // a step is being written down
+		got, err = v.pick("")
+		v.mu.Unlock()
+		require.NoError(t, err, cache)
+		require.Equal(t, "b", got.instance.Pod)
+	}
 }
 
 func TestWorkFor(t *testing.T) {

@@ -47,8 +47,10 @@ func (s *Service) doors() []door {
 	if p := s.doc.Polaris; p.On && p.AdminPort != 0 {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/offline", s.takeOffline())
-		mux.HandleFunc("/readiness", s.tellReadiness(http.StatusServiceUnavailable))
-		mux.HandleFunc("/online", s.tellReadiness(http.StatusServiceUnavailable))
+		if !p.NoReadiness {
+			mux.HandleFunc("/readiness", s.tellReadiness(http.StatusServiceUnavailable))
+			mux.HandleFunc("/online", s.tellReadiness(http.StatusServiceUnavailable))
+		}
 		d = append(d, door{"Polaris' admin port", p.AdminPort, mux})
 	}
 	return d

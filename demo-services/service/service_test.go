@@ -201,6 +201,14 @@ func TestReadiness(t *testing.T) {
 	require.Equal(t, 200, get(t, "http://"+d2.IP+":28080/readiness").StatusCode)
 	require.Equal(t, 200, offline(t, d2, "GET", ":54199").StatusCode)
 	require.Equal(t, 500, get(t, "http://"+d2.IP+":55199/readiness").StatusCode, "going means not ready, as soon as /offline has answered")
+
+	d3 := w.settings("b")
+	d3.Pod, d3.Polaris = "b-3", settings.Polaris{On: true, AdminPort: 28080, NoReadiness: true}
+	r3 := w.start(d3, hello)
+	r3.log.await(t, record.Ready)
+	require.Equal(t, 404, get(t, "http://"+d3.IP+":28080/readiness").StatusCode, "a rule has switched it off")
+	require.Equal(t, 404, get(t, "http://"+d3.IP+":28080/online").StatusCode)
+	require.Equal(t, 200, offline(t, d3, "GET", ":28080").StatusCode)
 }
 
 // eventually asks again until it is so: for what no event tells.

@@ -154,13 +154,21 @@ func (v *view) mark(value, by string) error {
 
 // pick chooses whom to call, leaving out those that were tried.
 func (v *view) pick(wanted string, tried ...record.Instance) (target, error) {
-	if v.lazy {
+	now := time.Since(v.zero)
+	if len(tried) == 0 {
+		if h, _, ok := v.live.Ready(now, wanted); ok {
+			return targetOf(h), nil
+		}
+	}
+	if v.lazy { // this one may find the cache stale, and fill it
 		v.mu.Lock()
 		defer v.mu.Unlock()
 	}
-	h, _, err := v.live.Pick(time.Since(v.zero), wanted, tried...)
-	return target{instance: h.Instance, addr: h.Addr, tag: h.Tag}, err
+	h, _, err := v.live.Pick(now, wanted, tried...)
+	return targetOf(h), err
 }
+
+func targetOf(h consumer.Host) target { return target{instance: h.Instance, addr: h.Addr, tag: h.Tag} }
 
 // encode never fails on plain data.
 func encode(v any) json.RawMessage {

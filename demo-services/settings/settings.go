@@ -67,6 +67,8 @@ type MSE struct {
 type Polaris struct {
 	On        bool `json:"on"`
 	AdminPort int  `json:"adminPort"` // 28080; 0 is closed
+	// NoReadiness: a rule has switched readiness off; it answers 404.
+	NoReadiness bool `json:"noReadiness,omitempty"`
 }
 
 // Registry is where the Nacos server is.

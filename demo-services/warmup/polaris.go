@@ -15,7 +15,7 @@ const polarisHold = 5 * time.Second
 // nothing. A start in the future is as a start just now; what it does with one
 // is [polarisMirror]. Its overload protection is off unless asked for, as
 // there: [polarisGuard].
-var polaris = Model{Name: "polaris", Curve: 1, Parameter: "exponent", Hold: polarisHold, weight: polarisWeight}
+var polaris = Model{Name: "polaris", Curve: 1, Parameter: "exponent", Hold: polarisHold, Seconds: true, weight: polarisWeight}
 
 func polarisWeight(curve float64, age, window time.Duration, base int) int {
 	up := max(0, age.Truncate(time.Second)).Seconds()

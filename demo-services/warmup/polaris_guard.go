@@ -12,7 +12,7 @@ const polarisThreshold = 50
 // instance beside one old is not protected at all. (Rules by metadata compare
 // with >, and there it would be.)
 var polarisGuard = Model{
-	Name: "polaris-guard", Curve: 1, Parameter: "exponent", Hold: polarisHold,
+	Name: "polaris-guard", Curve: 1, Parameter: "exponent", Hold: polarisHold, Seconds: true,
 	Defect: "nobody warms up while half of the instances would: of two, one new is not protected",
 	weight: polarisWeight, group: guarded,
 }

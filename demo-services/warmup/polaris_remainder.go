@@ -7,7 +7,7 @@ package warmup
 // first where all weigh the same. If that is the one that warms up, it gets its
 // full share from the start.
 var polarisRemainder = Model{
-	Name: "polaris-remainder", Curve: 1, Parameter: "exponent", Hold: polarisHold,
+	Name: "polaris-remainder", Curve: 1, Parameter: "exponent", Hold: polarisHold, Seconds: true,
 	Defect: "the share that a warming instance does not get goes to one instance alone, even to itself",
 	weight: polarisWeight, group: remaindered,
 }

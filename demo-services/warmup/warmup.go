@@ -38,12 +38,16 @@ type Model struct {
 	// Parameter is what Curve is: "exponent" or "aggression"; "" is that the
 	// model has none.
 	Parameter string
+	// Whole: of Curve only the whole number counts.
+	Whole bool
 	// Defect is the defect of the original that the model keeps, in words; ""
 	// is that it is fit for use.
 	Defect string
 	// Hold is how long weights are kept once they are computed, for a whole
 	// service; 0 is not at all.
 	Hold time.Duration
+	// Seconds: of an age only its whole seconds count.
+	Seconds bool
 
 	// weight is called with window > 0 and base > 0.
 	weight func(curve float64, age, window time.Duration, base int) int

@@ -57,13 +57,17 @@ func TestGolden(t *testing.T) {
 		{"sermant", 2.9, 100, []int{1, 1, 1, 1, 6, 25, 56, 98, 100, 100}}, // a whole number there
 		{"sermant", 2, 1, []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
 		{"sermant-skew", 0, 100, []int{100, 100, 100, 1, 6, 25, 56, 98, 100, 100}},
+		{"sermant-skew", 0, 1, []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
 		{"polaris", 0, 100, []int{0, 0, 0, 10, 25, 50, 75, 99, 100, 100}},
 		// .1² is 0.010000000000000002 in floating point, and that is rounded up.
 		{"polaris", 2, 100, []int{0, 0, 0, 2, 7, 25, 57, 97, 100, 100}},
 		{"polaris", 1, 1, []int{0, 0, 0, 1, 1, 1, 1, 1, 1, 1}},
 		{"polaris-mirror", 0, 100, []int{100, 50, 0, 10, 25, 50, 75, 99, 100, 100}},
+		{"polaris-mirror", 0, 1, []int{1, 1, 0, 1, 1, 1, 1, 1, 1, 1}},
 		{"polaris-guard", 0, 100, []int{0, 0, 0, 10, 25, 50, 75, 99, 100, 100}},
+		{"polaris-guard", 0, 1, []int{0, 0, 0, 1, 1, 1, 1, 1, 1, 1}},
 		{"polaris-remainder", 0, 100, []int{0, 0, 0, 10, 25, 50, 75, 99, 100, 100}},
+		{"polaris-remainder", 0, 1, []int{0, 0, 0, 1, 1, 1, 1, 1, 1, 1}},
 	} {
 		m, err := Find(c.model)
 		require.NoError(t, err)
@@ -105,6 +109,7 @@ func TestFirstMillisecondAndSecond(t *testing.T) {
 
 func TestGroups(t *testing.T) {
 	young := func(x float64) Member { return Member{Age: at(x), Window: window, Base: 100} }
+	light := func(x float64) Member { return Member{Age: at(x), Window: window, Base: 1} }
 	old, other := young(5), Member{Age: at(.25), Base: 100} // other does not warm up
 	for _, c := range []struct {
 		model   string
@@ -119,11 +124,16 @@ func TestGroups(t *testing.T) {
 		{"polaris-guard", []Member{young(.1), young(.25), old, old}, []int{100, 100, 100, 100}},
 		{"polaris-guard", []Member{old, other}, []int{100, 100}},
 		{"polaris-guard", nil, []int{}},
+		{"polaris-guard", []Member{light(0), light(5)}, []int{1, 1}}, // W = 1
+		{"polaris-guard", []Member{light(0), light(5), light(5)}, []int{0, 1, 1}},
+		{"polaris-guard", []Member{light(.1), light(5), light(5)}, []int{1, 1, 1}},
 		{"polaris-remainder", []Member{young(.25)}, []int{100}},
 		{"polaris-remainder", []Member{young(.25), old, old}, []int{100, 100, 100}},     // first of all: not protected
 		{"polaris-remainder", []Member{old, young(.1), old}, []int{190, 10, 100}},       // 63 % of the requests, 3 %, 33 %
 		{"polaris-remainder", []Member{{Base: 50}, old, young(.1)}, []int{50, 190, 10}}, // 250 mod 3
 		{"polaris-remainder", nil, []int{}},
+		{"polaris-remainder", []Member{light(0), light(5), light(5)}, []int{1, 1, 1}},
+		{"polaris-remainder", []Member{light(5), light(0), light(5)}, []int{2, 0, 1}},
 	} {
 		m, err := Find(c.model)
 		require.NoError(t, err)
@@ -145,6 +155,8 @@ func TestEveryModel(t *testing.T) {
 			require.Equal(t, 100, m.Weight(0, 0, 0, 100), "no window")
 			require.Equal(t, 0, m.Weight(0, time.Second, time.Minute, 0), "nothing to weigh")
 			require.Equal(t, m.Parameter == "", m.Curve == 0)
+			require.Equal(t, m.Seconds, m.Weight(0, 30*time.Second, time.Minute, 1000) == m.Weight(0, 30900*time.Millisecond, time.Minute, 1000))
+			require.Equal(t, m.Parameter == "" || m.Whole, m.Weight(2, 30*time.Second, time.Minute, 100) == m.Weight(2.9, 30*time.Second, time.Minute, 100))
 			last, low := 0, 1
 			if m.Hold > 0 { // Polaris's
 				low = 0

@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"zeroloss/demo-services/settings"
-	"zeroloss/demo-services/warmup"
 )
 
-// Coming is the arithmetic of one new instance of a workload beside others that
-// are warm: what it is sent while it warms up, and what it can do while it is
-// cold. It is a fluid's: no request is whole, none comes early or late.
+// Coming is the arithmetic of one new instance of a workload: what it is sent
+// while it warms up, and what it can do while it is cold. Its requests come at
+// even distances.
 type Coming struct {
 	Workload string          `json:"workload"`
-	Among    int             `json:"among"` // instances, the new one too
+	Among    int             `json:"among"`           // instances, the new one too
+	All      bool            `json:"all,omitempty"`   // the others are as new; otherwise they are warm
+	First    bool            `json:"first,omitempty"` // it is the first of the service's list, to a model for which that matters
 	Warmup   settings.Warmup `json:"warmup"`
 	Work     settings.Work   `json:"work"`
 	Ages     []ComingAge     `json:"ages"`
-	TimedOut float64         `json:"timedOut"` // requests that wait longer than their caller does
+	TimedOut float64         `json:"timedOut"` // requests of its own that take longer than their caller waits
 }
 
 // ComingAge is one moment of a Coming.
@@ -38,19 +39,42 @@ func comingAges() []float64 { return []float64{0, 0.1, 0.25, 0.5, 0.75, 1} }
 const noWindow = 10 * time.Second
 
 // Comings does the arithmetic for every workload that warms up or is slow when
-// it is new, and has a neighbour.
+// it is new: of one that comes beside neighbours, and of those that a run begins
+// with where they are new.
 func (p *Plan) Comings() []Coming {
 	var out []Coming
 	for _, w := range p.Workloads {
 		work, warm := w.Settings.Work, w.Settings.Online.Warmup
 		slow := work.ColdCost > 0 && work.ColdCount > 0
 		rate := p.rate(w.Name)
-		if !slow && warm.Window == 0 || rate == 0 || w.Replicas < 2 {
+		if !slow && warm.Window == 0 || rate == 0 {
 			continue
 		}
-		c := Coming{Workload: w.Name, Among: w.Replicas, Warmup: warm, Work: work}
-		c.flow(rate, p.patience(w.Service))
-		out = append(out, c)
+		one := Coming{Workload: w.Name, Among: w.Replicas, Warmup: warm, Work: work}
+		for _, c := range one.cases(w.Cold) {
+			c.flow(rate, p.patience(w.Service))
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// cases are the ways in which a new instance comes.
+func (c Coming) cases(cold bool) []Coming {
+	var out []Coming
+	if cold {
+		all := c
+		all.All = true
+		out = append(out, all)
+	}
+	if c.Among < 2 {
+		return out
+	}
+	out = append(out, c)
+	first := c
+	first.First = true
+	if half := c.Warmup.Window / 2; first.shares()(half) != c.shares()(half) {
+		out = append(out, first)
 	}
 	return out
 }
@@ -64,63 +88,6 @@ func (p *Plan) patience(service string) time.Duration {
 		}
 	}
 	return least
-}
-
-// share is what the new one is sent of its service's requests at an age.
-func (c Coming) share(m warmup.Model, age time.Duration) float64 {
-	const base = 100
-	own := base
-	if c.Warmup.Window > 0 {
-		own = m.Weight(c.Warmup.Curve, age, c.Warmup.Window, base)
-	}
-	return float64(own) / float64(own+base*(c.Among-1))
-}
-
-// cost is what a request costs after so many others.
-func (c Coming) cost(served float64) float64 {
-	d := c.Work.Duration.Seconds()
-	if n := float64(c.Work.ColdCount); served < n {
-		d += c.Work.ColdCost.Seconds() * (1 - served/n)
-	}
-	return d
-}
-
-// flow lets the requests come, a millisecond at a time.
-func (c *Coming) flow(rate float64, patience time.Duration) {
-	const step = time.Millisecond
-	m, err := warmup.Find(c.Warmup.Model)
-	if err != nil { // of another version's plan: as if it did not warm up
-		c.Warmup.Window = 0
-	}
-	length := c.Warmup.Window
-	if length == 0 {
-		length = noWindow
-	}
-	ages := comingAges()
-	var served, waiting float64
-	for age := time.Duration(0); age <= length; age += step {
-		cost := c.cost(served)
-		limit := math.Inf(1)
-		if cost > 0 {
-			limit = float64(c.Work.Workers) / cost
-		}
-		sent := rate * c.share(m, age)
-		for len(ages) > 0 && age >= time.Duration(ages[0]*float64(length)) {
-			at := ComingAge{X: ages[0], Age: age, Rate: sent, Served: served}
-			if !math.IsInf(limit, 1) {
-				at.Limit = limit
-			}
-			c.Ages, ages = append(c.Ages, at), ages[1:]
-		}
-		waiting += sent * step.Seconds()
-		done := math.Min(waiting, limit*step.Seconds())
-		waiting, served = waiting-done, served+done
-		// Who would wait longer than its caller does leaves the queue.
-		if most := limit * math.Max(patience.Seconds()-cost, 0); waiting > most {
-			c.TimedOut += waiting - most
-			waiting = most
-		}
-	}
 }
 
 // online prints how instances come, where that is not at once.
@@ -173,6 +140,9 @@ func (pr printer) coming() {
 		switch {
 		case c.TimedOut >= 1:
 			verdict = fmt.Sprintf("is flooded: about %.0f time out", c.TimedOut)
+			if c.All && c.Among > 1 {
+				verdict += " on each"
+			}
 		case c.Ages[0].Limit == 0 && c.Work.ColdCost == 0:
 			verdict = ""
 		}
@@ -184,13 +154,27 @@ func (pr printer) coming() {
 			}
 			at = append(at, s)
 		}
-		rows = append(rows, strings.Join([]string{c.Workload, curveWords(c.Warmup), strings.Join(at, "\t"), verdict}, "\t"))
+		rows = append(rows, strings.Join([]string{c.Workload, c.words(), strings.Join(at, "\t"), verdict}, "\t"))
 	}
 	if len(rows) == 0 {
 		return
 	}
-	pr.f("\na new instance, beside warm ones: what it is sent, of what it can do\n")
+	pr.f("\na new instance, beside warm ones unless it says otherwise: what it is sent, of what it can do\n")
 	pr.table(rows...)
+}
+
+// words tell how it comes.
+func (c Coming) words() string {
+	words := curveWords(c.Warmup)
+	switch {
+	case c.All && c.Among == 1:
+		words += ", alone"
+	case c.All:
+		words += fmt.Sprintf(", all %d new", c.Among)
+	case c.First:
+		words += ", first of the list"
+	}
+	return words
 }
 
 func curveWords(w settings.Warmup) string {

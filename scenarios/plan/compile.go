@@ -52,6 +52,7 @@ func Compile(s *spec.Scenario, m *manifests.Set, o Options) (*Plan, error) {
 	c.services()
 	c.jobs()
 	c.steps()
+	c.doubts()
 	if c.entry() {
 		c.arms()
 		c.expectations()
@@ -155,7 +156,6 @@ func (c *compiler) workloads() {
 		c.p.Control.Workloads = append(c.p.Control.Workloads, c.pods(w))
 	}
 	c.oneServiceARole()
-	c.alone()
 }
 
 // oneServiceARole refuses two names in the registry for one place of the

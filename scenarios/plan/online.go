@@ -19,8 +19,12 @@ type rule struct {
 	path string
 }
 
-// ruleFor is the rule of the scenario's governance for a workload.
+// ruleFor is the rule of the scenario's governance for a workload, with its
+// differences. Where nothing governs it, nobody reads rules: there is none.
 func (c *compiler) ruleFor(w manifests.Workload) rule {
+	if !readsRules(w) {
+		return rule{}
+	}
 	for i, r := range c.s.Spec.Governance {
 		if means(r, w) {
 			return rule{r, fmt.Sprintf("spec.governance[%d]", i)}
@@ -34,6 +38,11 @@ func means(r spec.Rule, w manifests.Workload) bool {
 	return r.Online == w.Service && (r.Version == "" || r.Version == version(w.Tag))
 }
 
+// readsRules tells whether an agent is there that reads rules.
+func readsRules(w manifests.Workload) bool {
+	return manifests.On(w.Switches.Governed, false) || manifests.On(w.Switches.Polaris, false)
+}
+
 // governance finds rules that are for nobody.
 func (c *compiler) governance() {
 	for i, r := range c.s.Spec.Governance {
@@ -41,12 +50,12 @@ func (c *compiler) governance() {
 	}
 }
 
-// governed lists the workloads that a rule is for. There is a problem if there
-// are none, and a warning for those that nothing governs: no agent reads rules
-// there.
+// governed lists the workloads that a rule reaches, with their differences.
+// There is a problem if it is for none, and a warning for those that nothing
+// governs, which it does not reach.
 func (c *compiler) governed(path string, r spec.Rule) []manifests.Workload {
 	var services, versions []string
-	var out []manifests.Workload
+	var meant, out []manifests.Workload
 	for _, w := range c.m.Workloads {
 		if !slices.Contains(services, w.Service) {
 			services = append(services, w.Service)
@@ -55,18 +64,19 @@ func (c *compiler) governed(path string, r spec.Rule) []manifests.Workload {
 			versions = append(versions, version(w.Tag))
 		}
 		if means(r, w) {
-			out = append(out, w)
+			meant = append(meant, w)
 		}
 	}
 	switch {
 	case !slices.Contains(services, r.Online):
 		c.problem(path+".online", fmt.Sprintf("no workload is the service %q", r.Online), input.DidYouMean(r.Online, services))
-	case len(out) == 0:
+	case len(meant) == 0:
 		c.problem(path+".version", fmt.Sprintf("%s has no version %q", r.Online, r.Version), input.DidYouMean(r.Version, versions))
 	}
-	for _, w := range out {
-		w = c.with(w, c.s.Spec.Set[w.Name])
-		if s := w.Switches; !manifests.On(s.Governed, false) && !manifests.On(s.Polaris, false) {
+	for _, w := range meant {
+		if w = c.with(w, c.s.Spec.Set[w.Name]); readsRules(w) {
+			out = append(out, w)
+		} else {
 			c.warn(path, w.Name+" is governed by nothing: the rule does not reach it", "give it msePilotAutoEnable")
 		}
 	}
@@ -85,13 +95,20 @@ func (c *compiler) asksReadiness(w manifests.Workload) bool {
 // registered.
 func (c *compiler) aligned(w manifests.Workload, d spec.Difference) manifests.Workload {
 	r := c.ruleFor(w)
-	if !manifests.On(r.Aligned, false) || d.Readiness != nil {
+	if !manifests.On(r.Aligned, false) {
 		return w
 	}
 	port := mseReadiness
 	if manifests.On(w.Switches.Polaris, false) {
 		port = polarisAdmin
-	} else if !c.asksReadiness(w) {
+	}
+	if d.Readiness != nil {
+		if asked, _, err := d.Readiness.Port(); err == nil && (asked != port || d.Readiness.TCPSocket != 0) {
+			c.warn(r.path+".aligned", "set says how readiness of "+w.Name+" is asked, which goes before the rule: aligned does nothing", "take the readiness out of set, or aligned out of the rule")
+		}
+		return w
+	}
+	if port == mseReadiness && !c.asksReadiness(w) {
 		c.warn(r.path+".aligned", w.Name+" has readiness switched off by its own labels, which go before the rule: aligned does nothing", "take profiler.micro.service.http.server.enable off it")
 		return w
 	}
@@ -111,14 +128,11 @@ func (c *compiler) aligned(w manifests.Workload, d spec.Difference) manifests.Wo
 func (c *compiler) online(w manifests.Workload, d spec.Difference, r rule) settings.Online {
 	s := w.Switches
 	o := settings.Online{Early: d.Registers == "too-early"}
-	c.register(&o, w, r)
+	c.register(&o, w, d, r)
 	if o.Early && o.HealthPath != "" {
 		c.warn("spec.set."+w.Name+".registers", fmt.Sprintf("%s registers when %s answers, which is when it can serve: too-early does nothing", w.Name, o.HealthPath), "leave the health path out")
 	}
 	o.Warmup = c.warmup(w, r)
-	if d.Delay > 0 {
-		o.Delay = time.Duration(d.Delay)
-	}
 	o.Delay, o.StartUp = c.scaled(o.Delay), c.scaled(time.Duration(d.StartUp))
 	o.HealthEvery = c.scaled(span(s.HealthInterval, cmp.Or(time.Duration(r.HealthEvery), healthEvery)))
 	o.Warmup.Window = c.scaled(o.Warmup.Window)
@@ -126,58 +140,103 @@ func (c *compiler) online(w manifests.Workload, d spec.Difference, r rule) setti
 }
 
 // register is when instances register: of delays that several families ask
-// for, the longest counts.
-func (c *compiler) register(o *settings.Online, w manifests.Workload, r rule) {
+// for, the longest counts, Polaris' own too, unless a rule that no label goes
+// before says otherwise.
+func (c *compiler) register(o *settings.Online, w manifests.Workload, d spec.Difference, r rule) {
 	s := w.Switches
-	o.Delay, o.HealthPath = time.Duration(r.Delay), r.HealthPath
-	if manifests.On(s.LosslessOnline, false) && s.DelayTime != nil {
-		c.beaten(r, w, "delay", "mse.lossless.delayTime", r.Delay > 0 || r.HealthPath != "")
-		o.Delay, o.HealthPath = *s.DelayTime, ""
+	mse := manifests.On(s.LosslessOnline, false) && s.DelayTime != nil
+	polaris := manifests.On(s.Polaris, false)
+	labelled := polaris && (s.HealthPath != "" || s.PolarisDelay != nil)
+	ruled := r.Delay > 0 || r.HealthPath != ""
+	if mse {
+		c.beaten(r, w, "delay", "mse.lossless.delayTime", ruled)
+		o.Delay = *s.DelayTime
 	}
-	if manifests.On(s.Polaris, false) {
-		if s.HealthPath != "" || s.PolarisDelay != nil {
-			c.beaten(r, w, "delay", "spring.cloud.polaris.lossless", r.Delay > 0 || r.HealthPath != "")
-			o.Delay, o.HealthPath = 0, s.HealthPath
-		}
-		if o.HealthPath == "" && r.Delay == 0 {
-			o.Delay = max(o.Delay, span(s.PolarisDelay, polarisDelay))
-		}
+	if labelled {
+		c.beaten(r, w, "delay", "spring.cloud.polaris.lossless", ruled)
+		o.HealthPath = s.HealthPath
+	}
+	switch {
+	case !mse && !labelled && ruled:
+		o.Delay, o.HealthPath = time.Duration(r.Delay), r.HealthPath
+	case polaris && o.HealthPath == "":
+		o.Delay = max(o.Delay, span(s.PolarisDelay, polarisDelay))
 	}
 	o.Delay = max(o.Delay, span(s.DubboDelay, 0))
+	switch {
+	case d.Delay > 0:
+		if r.HealthPath != "" {
+			c.warn("spec.set."+w.Name+".delay", fmt.Sprintf("%s registers by the delay of set, which goes before the rule: its health path %s is not asked", w.Name, r.HealthPath), "leave out one of them")
+		}
+		o.Delay, o.HealthPath = time.Duration(d.Delay), ""
+	case o.HealthPath != "" && o.Delay > 0:
+		c.warnAt(w.File, w.Line, fmt.Sprintf("%s registers when %s answers: the delay of %s that another of its labels asks for does nothing", w.Name, o.HealthPath, rounded(o.Delay)), "leave out one of them")
+		o.Delay = 0
+	}
+	c.healthPath(*o, w, r)
+}
+
+// healthPath refuses one at which the service is called: each of its requests
+// would be answered as a probe is.
+func (c *compiler) healthPath(o settings.Online, w manifests.Workload, r rule) {
+	if !w.Role.Answers(o.HealthPath) {
+		return
+	}
+	p := input.Problem{File: w.File, Line: w.Line}
+	if r.HealthPath == o.HealthPath {
+		p = c.s.Problem(r.path+".healthPath", "", "")
+	}
+	p.Text = fmt.Sprintf("health path %s of %s is where its requests come: all of them would be answered UP", o.HealthPath, w.Name)
+	p.Hint = "write one of its own, as /actuator/health"
+	if !slices.Contains(c.problems, p) {
+		c.problems = append(c.problems, p)
+	}
 }
 
 // warmup is the curve for a workload's consumers to follow.
 func (c *compiler) warmup(w manifests.Workload, r rule) settings.Warmup {
-	s := w.Switches
-	out := settings.Warmup{}
-	if r.Warms() && r.Model != spec.NoWarmup {
-		out = settings.Warmup{Model: r.Model, Window: time.Duration(r.Window)}
-		if r.Curve != nil {
-			out.Curve = *r.Curve
-		} else if r.Model == mseModel {
-			out.Curve = mseCurve
-		}
-	}
-	switch {
-	case s.LosslessOnline == nil:
-	case !*s.LosslessOnline:
-		c.beaten(r, w, "warm-up", "mse.lossless.enable", r.Warms())
+	out := ruledWarmup(r)
+	if on := w.Switches.LosslessOnline; on != nil && !*on {
+		c.beaten(r, w, "warm-up", "mse.lossless.enable", out.Window > 0)
 		out = settings.Warmup{}
-	default:
-		if !r.Warms() {
-			out = settings.Warmup{Model: mseModel, Curve: mseCurve, Window: mseWarmup}
-		}
-		if s.WarmupTime != nil {
-			c.beaten(r, w, "window", "mse.lossless.warmupTime", r.Warms())
-			out.Window = *s.WarmupTime
-		}
-		if s.WarmupCurve != nil {
-			c.beaten(r, w, "curve", "mse.lossless.funcType", r.Warms())
-			out.Model, out.Curve = mseModel, *s.WarmupCurve
-		}
+	} else if on != nil {
+		out = c.labelledWarmup(w, r, out)
 	}
-	if out.Window == 0 && span(s.DubboWarmup, 0) > 0 {
-		out = settings.Warmup{Model: "linear", Window: *s.DubboWarmup}
+	if own := span(w.Switches.DubboWarmup, 0); out.Window == 0 && own > 0 {
+		c.beaten(r, w, "model none", "dubbo.provider.warmup", r.Model == spec.NoWarmup)
+		out = settings.Warmup{Model: "linear", Window: own}
+	}
+	return out
+}
+
+// ruledWarmup is what a rule says of it.
+func ruledWarmup(r rule) settings.Warmup {
+	if !r.Warms() || r.Model == spec.NoWarmup {
+		return settings.Warmup{}
+	}
+	out := settings.Warmup{Model: r.Model, Window: time.Duration(r.Window)}
+	if r.Curve != nil {
+		out.Curve = *r.Curve
+	} else if r.Model == mseModel {
+		out.Curve = mseCurve
+	}
+	return out
+}
+
+// labelledWarmup is what MSE's labels make of it, its lossless being on. They
+// are of MSE's own model, but a window alone takes the rule's, if that has one.
+func (c *compiler) labelledWarmup(w manifests.Workload, r rule, out settings.Warmup) settings.Warmup {
+	s := w.Switches
+	if !r.Warms() || s.WarmupTime != nil && out.Window == 0 {
+		out = settings.Warmup{Model: mseModel, Curve: mseCurve, Window: mseWarmup}
+	}
+	if s.WarmupTime != nil {
+		c.beaten(r, w, "window", "mse.lossless.warmupTime", r.Warms())
+		out.Window = *s.WarmupTime
+	}
+	if s.WarmupCurve != nil && out.Window > 0 {
+		c.beaten(r, w, "curve", "mse.lossless.funcType", r.Warms())
+		out.Model, out.Curve = mseModel, *s.WarmupCurve
 	}
 	return out
 }
@@ -205,30 +264,5 @@ func (p *Plan) BringUp(allNew bool) time.Duration {
 func (c *compiler) beaten(r rule, w manifests.Workload, what, name string, said bool) {
 	if said && r.path != "" {
 		c.warn(r.path, fmt.Sprintf("%s says %s itself, which goes before the rule: the rule's %s does nothing there", w.Name, name, what), "take the label off, or the rule")
-	}
-}
-
-// alone warns of warm-ups that nothing can come of: nobody is there who could
-// take the traffic meanwhile.
-func (c *compiler) alone() {
-	for i, w := range c.p.Workloads {
-		if w.Settings.Online.Warmup.Window == 0 {
-			continue
-		}
-		n := 0
-		for _, o := range c.p.Workloads {
-			if o.Service == w.Service && o.Tag == w.Tag {
-				n += o.Replicas
-			}
-		}
-		if n != 1 {
-			continue
-		}
-		text := fmt.Sprintf("%s has one instance: beside none, a warm-up does nothing, and a new instance has all the traffic from its first second", w.Name)
-		if r := c.ruleFor(c.m.Workloads[i]); r.path != "" {
-			c.warn(r.path, text, "give it two replicas")
-		} else {
-			c.warnAt(w.File, w.Line, text, "give it two replicas")
-		}
 	}
 }

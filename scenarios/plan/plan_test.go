@@ -265,7 +265,7 @@ func TestRulesOfGovernance(t *testing.T) {
 	}
 }
 
-// TestRuleSteps: each has a version, in the order of the scenario, and says how
+// TestRuleSteps: each has a version, in the order of their time, and says how
 // the workloads that it is for come online from then on.
 func TestRuleSteps(t *testing.T) {
 	p := compiled(t, minimal(`  governance: [{online: spring-cloud-c, window: 60s, delay: 2s}]
@@ -275,14 +275,15 @@ func TestRuleSteps(t *testing.T) {
 `), Options{Speed: 2})
 	every := 2500 * time.Millisecond
 	require.Equal(t, []Rules{
-		{Version: 2, Online: map[string]settings.Online{"spring-cloud-c": {HealthEvery: every, Warmup: settings.Warmup{Model: "power", Curve: 1, Window: 10 * time.Second}}}},
-		{Version: 3, Online: map[string]settings.Online{"spring-cloud-b-gray": {HealthEvery: every}}},
+		{Version: 2, Online: map[string]settings.Online{"spring-cloud-b-gray": {HealthEvery: every}}},
+		{Version: 3, Online: map[string]settings.Online{"spring-cloud-c": {HealthEvery: every, Warmup: settings.Warmup{Model: "power", Curve: 1, Window: 10 * time.Second}}}},
 	}, p.Rules)
-	require.Equal(t, Step{Name: "rule spring-cloud-c", At: 15 * time.Second, Kind: "rule", N: 2, Line: 11}, p.Steps[0])
+	require.Equal(t, Step{Name: "rule spring-cloud-c", At: 15 * time.Second, Kind: "rule", N: 3, Line: 11}, p.Steps[0])
+	require.Equal(t, 2, p.Steps[1].N)
 	require.Equal(t, time.Second, workload(t, p, "spring-cloud-c").Settings.Online.Delay, "until then the governance's")
-	_, ok := p.Ruled("spring-cloud-c", 3)
+	_, ok := p.Ruled("spring-cloud-c", 2)
 	require.False(t, ok)
-	require.Contains(t, p.String(), "step: rule spring-cloud-c, version 2: spring-cloud-c power 1 over 10s, delay 0s\n")
+	require.Contains(t, p.String(), "step: rule spring-cloud-c, version 3: spring-cloud-c power 1 over 10s, delay 0s\n")
 }
 
 // TestBringUp: time zero waits for pods that are new by the plan's own will.
@@ -431,7 +432,7 @@ func TestMargin(t *testing.T) {
 
 	p = compiled(t, minimal(`  set: {spring-cloud-b: {offline: lossless, preStop: "wget http://127.0.0.1:54199/offline; sleep 30", readiness: {httpGet: 55199/readiness}}}`+"\n"), Options{})
 	require.Len(t, p.Warnings, 1)
-	require.Contains(t, p.Warnings[0].Text, "readiness of spring-cloud-b is asked at :55199, which its switches do not open: its pods are never ready")
+	require.Contains(t, p.Warnings[0].Text, "readiness of spring-cloud-b is asked at :55199, which neither its switches nor its rule open: its pods are never ready")
 	p = compiled(t, minimal(`  set: {spring-cloud-b: {readiness: {httpGet: 55199/readiness}, switches: {profiler.micro.service.http.server.enable: "true"}}}`+"\n"), Options{})
 	require.Empty(t, p.Warnings)
 

@@ -77,10 +77,13 @@ func (c *compiler) readinessOpen(w manifests.Workload, d spec.Difference, doc se
 	}
 	port := w.Readiness.HTTPGet.Port
 	open := map[int]int{mseReadiness: doc.MSE.ReadinessPort, polarisAdmin: doc.Polaris.AdminPort}
+	if doc.Polaris.NoReadiness {
+		open[polarisAdmin] = 0
+	}
 	if at, ours := open[port]; !ours || at == port {
 		return
 	}
-	text := fmt.Sprintf("readiness of %s is asked at :%d, which its switches do not open: its pods are never ready, and a rollout of them never ends", w.Name, port)
+	text := fmt.Sprintf("readiness of %s is asked at :%d, which neither its switches nor its rule open: its pods are never ready, and a rollout of them never ends", w.Name, port)
 	if d.Readiness != nil {
 		c.warn("spec.set."+w.Name+".readiness", text, fmt.Sprintf("set its switches, as {profiler.micro.service.http.server.enable: \"true\"} for :%d", mseReadiness))
 		return

@@ -75,7 +75,7 @@ func (c *compiler) families(doc *settings.Document, w manifests.Workload) {
 		doc.MSE.ReadinessPort = mseReadiness
 	}
 	if polaris {
-		doc.Polaris.AdminPort = polarisAdmin
+		doc.Polaris.AdminPort, doc.Polaris.NoReadiness = polarisAdmin, !manifests.On(c.ruleFor(w).Aligned, true)
 	}
 	doc.Offline.Mode = settings.DeregisterFirst
 	if losslessOffline(s) {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"zeroloss/demo-services/settings"
 	"zeroloss/manifests"
 	"zeroloss/manifests/input"
 	"zeroloss/scenarios/control"
@@ -97,31 +96,11 @@ func (c *compiler) steps() {
 		deeds = append(deeds, deed{path, step, w})
 		c.p.Steps = append(c.p.Steps, step)
 	}
+	c.numberRules()
 	rollouts{}.follow(c, deeds)
 	if len(c.released) == 0 && len(c.problems) == 0 {
 		c.warn("spec.steps", "nothing takes an instance out: no step does, and no CronHPA job shrinks anything between the start and the end", "choose another time.start, or add a step such as {at: 10s, restart: spring-cloud-b}")
 	}
-}
-
-// ruleStep resolves a rule that comes while the run is on: it takes the place of
-// the one that governance has for the same instances.
-func (c *compiler) ruleStep(path string, st spec.Step) {
-	r := *st.Rule
-	if r.Aligned != nil {
-		c.problem(path+".rule.aligned", "readiness cannot be aligned while a run is on: pods are asked as they were made", "put it under governance")
-	}
-	rules := Rules{Version: len(c.p.Rules) + 2, Online: map[string]settings.Online{}}
-	for _, w := range c.governed(path+".rule", r) {
-		d := c.s.Spec.Set[w.Name]
-		rules.Online[w.Name] = c.online(c.with(w, d), d, rule{r, path + ".rule"})
-	}
-	step := Step{Name: st.Name, Line: c.s.Line(path), Kind: "rule", N: rules.Version}
-	if step.Name == "" {
-		step.Name = "rule " + r.Online
-	}
-	c.place(path, st, &step)
-	c.p.Rules = append(c.p.Rules, rules)
-	c.p.Steps = append(c.p.Steps, step)
 }
 
 // place is when a step comes.

@@ -141,7 +141,7 @@ func (p *Plan) Drained() []string {
 
 // Rules are what a step changes, under the version by which instances know
 // them: the highest one wins, whenever its step comes. The plan's own rules are
-// version 1, those of steps follow as they stand in the scenario.
+// version 1, those of steps follow in the order of their time.
 type Rules struct {
 	Version int                        `json:"version"`
 	Online  map[string]settings.Online `json:"online"` // by workload

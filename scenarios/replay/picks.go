@@ -50,20 +50,24 @@ func spans(events []record.Event, tags []string) (out []span, err error) {
 		if len(out) > 0 {
 			out[len(out)-1].to = e.At
 		}
-		from := record.Micros(cfg.Epoch*1000) + record.Micros(in.Now.Microseconds())
-		out = append(out, span{from: from, to: 1 << 62, could: could(view, in.Now, tags)})
+		out = append(out, span{from: zero(cfg) + record.Micros(in.Now.Microseconds()), to: 1 << 62, could: could(view, tags)})
 	}
 	return out, nil
 }
 
-// could asks a view as often as it takes to come round to everyone.
-func could(view *consumer.View, now time.Duration, tags []string) map[string][]record.Instance {
+// zero is the instant of a view's clock's zero. Its epoch is by a consumer's own
+// clock, which a scenario may have put wrong; what is recorded is by the right
+// one.
+func zero(cfg consumer.Config) record.Micros {
+	return record.Micros(cfg.Epoch*1000 - cfg.Consumer.ClockSkew.Microseconds())
+}
+
+// could is whom a view could pick, for each tag.
+func could(view *consumer.View, tags []string) map[string][]record.Instance {
 	out := map[string][]record.Instance{}
 	for _, tag := range tags {
-		for range 8 * (len(view.Hosts()) + 1) {
-			if h, _, err := view.Pick(now, tag); err == nil && !slices.Contains(out[tag], h.Instance) {
-				out[tag] = append(out[tag], h.Instance)
-			}
+		for _, h := range view.Candidates(tag) {
+			out[tag] = append(out[tag], h.Instance)
 		}
 	}
 	return out

@@ -2,7 +2,7 @@ package spec
 
 import (
 	"fmt"
-	"strings"
+	"math"
 	"time"
 
 	"zeroloss/demo-services/warmup"
@@ -27,11 +27,9 @@ func (c *checker) governance() {
 	rules := c.s.Spec.Governance
 	for i := range rules {
 		path := fmt.Sprintf("spec.governance[%d]", i)
-		if !c.rule(path, &rules[i]) {
-			continue
-		}
+		c.rule(path, &rules[i])
 		for j := range i {
-			if o := rules[j]; o.Online == rules[i].Online && o.meets(rules[i]) {
+			if o := rules[j]; rules[i].Online != "" && o.Online == rules[i].Online && o.meets(rules[i]) {
 				c.problem(path, fmt.Sprintf("a second rule for %s", rules[i].target()), fmt.Sprintf("the first stands in line %d: make them one", c.s.Line(fmt.Sprintf("spec.governance[%d]", j))))
 				break
 			}
@@ -54,31 +52,27 @@ func (r Rule) target() string {
 // Warms tells whether the rule says anything of a warm-up.
 func (r Rule) Warms() bool { return r.Window != 0 || r.Model != "" || r.Curve != nil }
 
-// rule checks one rule and fills in its warm-up's defaults; false: it could
-// not be read.
-func (c *checker) rule(path string, r *Rule) bool {
+// rule checks one rule, as far as it could be read, and fills in its warm-up's
+// defaults.
+func (c *checker) rule(path string, r *Rule) {
 	if r.Online == "" {
 		c.missing(path, "online", "the rule names no service", "as online: spring-cloud-c")
-	}
-	if c.bad[path] {
-		return false
 	}
 	if r.Delay > 0 && r.HealthPath != "" {
 		c.problem(path+".healthPath", "the rule has a delay and a health path", "an instance registers by time or by health: leave one out")
 	}
-	if r.HealthPath != "" && !strings.HasPrefix(r.HealthPath, "/") {
-		c.problem(path+".healthPath", fmt.Sprintf("healthPath %q does not begin with a slash", r.HealthPath), "write /"+r.HealthPath)
+	if text, hint := input.CheckPath(r.HealthPath); r.HealthPath != "" && text != "" {
+		c.problem(path+".healthPath", "healthPath "+text, hint)
 	}
-	if r.HealthEvery > 0 && r.HealthPath == "" {
+	if r.HealthEvery > 0 && r.HealthPath == "" && !c.bad[path+".healthPath"] {
 		c.problem(path+".healthEvery", "healthEvery belongs to healthPath", "")
 	}
-	if !r.Warms() && r.Delay == 0 && r.HealthPath == "" && r.Aligned == nil {
+	if !r.Warms() && r.Delay == 0 && r.HealthPath == "" && r.Aligned == nil && !c.bad[path] {
 		c.problem(path, "the rule for "+r.target()+" says nothing", "say a delay, a healthPath, a window, a model or aligned")
 	}
-	if r.Warms() {
+	if r.Warms() && !c.bad[path+".model"] {
 		c.warmup(path, r)
 	}
-	return true
 }
 
 func (c *checker) warmup(path string, r *Rule) {
@@ -114,7 +108,7 @@ const (
 )
 
 func (c *checker) curve(path string, r *Rule, m warmup.Model) {
-	if r.Curve == nil {
+	if r.Curve == nil || c.bad[path+".curve"] {
 		return
 	}
 	least, most := float64(leastCurve), float64(mostCurve)
@@ -125,11 +119,15 @@ func (c *checker) curve(path string, r *Rule, m warmup.Model) {
 	case "aggression":
 		least, most = leastAggression, mostAggression
 	}
-	if v := *r.Curve; !(v >= least && v <= most) {
-		nearest := least
-		if v > most {
-			nearest = most
-		}
-		c.problem(path+".curve", fmt.Sprintf("curve is %v, and the %s of %s is %v to %v", v, m.Parameter, m.Name, least, most), fmt.Sprintf("the nearest is %v", nearest))
+	v, kind := *r.Curve, fmt.Sprintf("%v to %v", least, most)
+	nearest := min(max(v, least), most)
+	if m.Whole {
+		nearest, kind = math.Round(nearest), "a whole number, "+kind
+	}
+	if math.IsNaN(v) {
+		nearest = least
+	}
+	if v != nearest {
+		c.problem(path+".curve", fmt.Sprintf("curve is %v, and the %s of %s is %s", v, m.Parameter, m.Name, kind), fmt.Sprintf("the nearest is %v", nearest))
 	}
 }

@@ -12,6 +12,9 @@ func (c *checker) steps() {
 	for i := range c.s.Spec.Steps {
 		path := fmt.Sprintf("spec.steps[%d]", i)
 		st := &c.s.Spec.Steps[i]
+		if st.Rule != nil {
+			c.rule(path+".rule", st.Rule)
+		}
 		if c.bad[path] {
 			continue // it has been answered already
 		}
@@ -71,7 +74,6 @@ func (c *checker) verb(path string, st *Step) {
 	}
 	if st.Rule != nil {
 		verbs++
-		c.rule(path+".rule", st.Rule)
 	}
 	if verbs != 1 {
 		c.problem(path, fmt.Sprintf("the step has %d verbs, and wants one", verbs), "as restart: spring-cloud-b")

@@ -112,8 +112,8 @@ type Difference struct {
 	Begins    string            `yaml:"begins,omitempty" enum:"warm,cold" doc:"the pods that the run begins with: long in service (default), or as new as later ones"`
 	Registers string            `yaml:"registers,omitempty" enum:"when-listening,too-early" doc:"too-early: as soon as its process runs, before it can serve"`
 	ClockSkew Offset            `yaml:"clockSkew,omitempty" doc:"how far its clock is ahead, where it reckons ages of others: -30s is behind"`
-	StartUp   Duration          `yaml:"startUp,omitempty" doc:"before it listens"`
-	Delay     Duration          `yaml:"delay,omitempty" doc:"from listening to registering"`
+	StartUp   Duration          `yaml:"startUp,omitempty" most:"1h" doc:"before it listens"`
+	Delay     Duration          `yaml:"delay,omitempty" most:"1h" doc:"from listening to registering; goes before a health path, too"`
 	Work      Duration          `yaml:"work,omitempty" doc:"of each request"`
 	ColdCost  Duration          `yaml:"coldCost,omitempty" doc:"extra of the very first request, falling with those served"`
 	ColdCount *int              `yaml:"coldCount,omitempty" doc:"requests until the extra is gone"`
