@@ -28,8 +28,12 @@ func TestKube(t *testing.T) {
 			if s.long && testing.Short() {
 				t.Skip("skipped: -short is CI's part; make e2e has it all")
 			}
+			defer func() {
+				if !t.Failed() { // one that was skipped leaves nothing either
+					w.onlyDecoys(t)
+				}
+			}()
 			s.f(t, w)
-			w.onlyDecoys(t)
 			return ctx
 		}).Feature())
 	}
