@@ -30,9 +30,12 @@ lint: ## gofmt, vet, staticcheck
 	@out=$$(gofmt -l cmd demo-services e2e loadgen manifests reports scenarios); \
 	  if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
 	go vet ./...
-	go vet -tags e2e,bench ./e2e
+	go vet -tags e2e,bench,online ./e2e
 	go tool staticcheck ./...
-	go tool staticcheck -tags e2e,bench ./e2e
+	go tool staticcheck -tags e2e,bench,online ./e2e
+
+online: ## all scenarios of coming online, on this machine; ARGS=-short is CI's part, ARGS='-run Online/warmup -count 10' one of them ten times
+	go test -tags online -count 1 -timeout 60m -v -run Online $(ARGS) ./e2e
 
 e2e: ## in a kind cluster of two nodes, with a real Nacos; ARGS=-short is CI's part; skips, and says why, where there is no engine
 	go test -tags e2e -count 1 -timeout 60m -v -run Kube $(ARGS) ./e2e
@@ -49,4 +52,4 @@ verify: build ## what is generated is up to date, and so are the modules
 	@go mod tidy -diff
 	@go mod verify
 
-.PHONY: help build scenario test sdk-oldest lint e2e bench generate verify
+.PHONY: help build scenario online test sdk-oldest lint e2e bench generate verify

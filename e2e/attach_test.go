@@ -173,28 +173,19 @@ func observedToItsEnd(t *testing.T, w *town, url string) {
 	require.Positive(t, s.Arms["orders"].Lost)
 }
 
-// ownService: what a preStop sleep is worth. A machine that is too busy to
-// measure makes it invalid, which is told apart from a loss.
+// ownService: what a preStop sleep is worth.
 func ownService(t *testing.T, w *town) {
-	r := w.run(t, "own-service", "--json")
-	code := r.code(4 * time.Minute)
 	var s struct {
-		Verdict string
-		Reasons []string
-		Arms    map[string]struct {
-			Lost, Unexplained, Releases int
-			Masked                      *int
+		Arms map[string]struct {
+			Lost, Releases int
+			Masked         *int
 		}
 	}
-	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
+	w.passes(t, 4*time.Minute, &s, nil, "own-service")
 	without, with := s.Arms["without"], s.Arms["with"]
 	require.Positive(t, without.Lost)
 	require.Nil(t, without.Masked, "nobody can see it")
 	require.Equal(t, 3, with.Releases)
-	if code == 3 && unfit(s.Reasons) {
-		t.Skipf("skipped: the machine was too busy to measure: %s", s.Reasons)
-	}
-	require.Zero(t, code, "%s\n%s", account(t, r.dir), r.stderr.String())
 	require.Zero(t, with.Lost)
 }
 
@@ -252,14 +243,15 @@ func (w *town) attach(t *testing.T, url string, args ...string) *running {
 // attachedTo: a naive server loses when it is restarted, which fails the gate;
 // where nothing is released the run proves nothing.
 func attachedTo(t *testing.T, w *town, url string, code int, args ...string) {
-	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
-	r := w.attach(t, url, args...)
-	got := r.code(3 * time.Minute)
+	r := measure(t, strings.Join(args, " "), 3*time.Minute, func() *running {
+		w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+		return w.attach(t, url, args...)
+	}, nil)
+	r.skipIfBusy(t)
 	var s struct {
-		Reasons []string
-		Arms    map[string]struct{ Sent, Lost, Releases int }
+		Arms map[string]struct{ Sent, Lost, Releases int }
 	}
-	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
+	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s))
 	a := s.Arms["orders"]
 	if code == 1 {
 		require.Positive(t, a.Lost)
@@ -267,10 +259,7 @@ func attachedTo(t *testing.T, w *town, url string, code int, args ...string) {
 	} else {
 		require.Zero(t, a.Releases)
 	}
-	if got == 3 && code != 3 && unfit(s.Reasons) {
-		t.Skipf("skipped: the machine was too busy to measure: %s", s.Reasons)
-	}
-	require.Equal(t, code, got, r.stderr.String())
+	require.Equal(t, code, r.code, r.stderr.String())
 	require.FileExists(t, filepath.Join(r.dir, rundir.PageFile))
 }
 

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"syscall"
@@ -65,21 +64,12 @@ func (w *town) drains(t *testing.T, r *running) {
 // drainsANode: base has nobody for as long as a new pod takes to come, gray's
 // budget had one of its two pods refused, and all four went.
 func drainsANode(t *testing.T, w *town) {
-	r := w.run(t, "drain", "--json")
-	code := r.code(6 * time.Minute)
-	require.Empty(t, w.cordoned(t))
 	var s losses
-	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
-	replaysInTown(t, r.dir)
-	if code == 3 && unfit(s.Reasons) {
-		t.Logf("drain: this machine is too busy to measure: %s", s.Reasons)
-		return
-	}
-	require.Zero(t, code, "%s\n%s", account(t, r.dir), r.stderr.String())
+	a := w.passes(t, 6*time.Minute, &s, func(attempt) { require.Empty(t, w.cordoned(t)) }, "drain")
 	require.Zero(t, s.Arms["gray"].Lost)
 	require.GreaterOrEqual(t, s.Arms["base"].Lost, 300)
 	count := map[record.Kind]int{}
-	for _, e := range readStreams(t, r.dir)[rundir.Harness] {
+	for _, e := range readStreams(t, a.dir)[rundir.Harness] {
 		count[e.Kind]++
 		if e.Kind == record.EvictionRefused {
 			require.Equal(t, "spring-cloud-b-gray", e.Workload, "base has no budget")

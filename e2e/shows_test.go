@@ -28,8 +28,12 @@ func TestKube(t *testing.T) {
 			if s.long && testing.Short() {
 				t.Skip("skipped: -short is CI's part; make e2e has it all")
 			}
+			defer func() {
+				if !t.Failed() { // one that was skipped leaves nothing either
+					w.onlyDecoys(t)
+				}
+			}()
 			s.f(t, w)
-			w.onlyDecoys(t)
 			return ctx
 		}).Feature())
 	}
@@ -53,6 +57,7 @@ func shows() []show {
 		{"grace", true, of("grace")},
 		{"offline from three load pods", true, shardedInTown},
 		{"the contract of a runtime", true, keepsTheContract},
+		{"pods under Pod Security's restricted", false, confinedPods},
 		{"Ctrl-C after 2 s", true, interrupted(2 * time.Second)},
 		{"Ctrl-C after 10 s", true, interrupted(10 * time.Second)},
 		{"Ctrl-C after 20 s", true, interrupted(20 * time.Second)},

@@ -27,6 +27,7 @@ func (r *renderer) plain(obj Object, w *plan.Workload) error {
 	delete(c, "command")
 	args, _ := c["args"].([]any) // none is as good
 	c["args"] = append([]any{"plain-server"}, args...)
+	r.confined(obj, pod, c)
 	i := slices.IndexFunc(r.p.Control.Workloads, func(x control.Workload) bool { return x.Name == w.Name })
 	if i >= 0 {
 		r.life(obj, pod, c, r.p.Control.Workloads[i])

@@ -14,6 +14,7 @@ import (
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/collect"
 	"zeroloss/manifests/input"
+	"zeroloss/scenarios/image"
 	"zeroloss/scenarios/plan"
 )
 
@@ -276,28 +277,23 @@ func (r *renderer) addLoad() error {
 		},
 	}
 	r.out.Services = append(r.out.Services, service)
-	r.out.Load = r.indexed(Object{
-		"apiVersion": "v1", "kind": "Pod", "metadata": meta,
-		"spec": map[string]any{
-			"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": false,
-			"containers": []any{map[string]any{
-				"name": "load", "image": r.o.Image, "imagePullPolicy": "IfNotPresent", "args": []any{"collect"},
-				// A generator that waits for a processor measures its own lateness.
-				"resources": map[string]any{"requests": map[string]any{"cpu": "500m", "memory": "64Mi"}},
-				"ports":     []any{map[string]any{"containerPort": collect.HTTPPort}, map[string]any{"containerPort": collect.EventsPort}},
-				"readinessProbe": map[string]any{
-					"httpGet": map[string]any{"path": "/state", "port": collect.HTTPPort}, "periodSeconds": 1,
-				},
-				"volumeMounts": []any{map[string]any{"name": scratch, "mountPath": "/tmp"}},
-			}},
-			"volumes": []any{map[string]any{"name": scratch, "emptyDir": map[string]any{}}},
+	c := map[string]any{
+		"name": "load", "image": r.o.Image, "imagePullPolicy": "IfNotPresent", "args": []any{"collect"},
+		// A generator that waits for a processor measures its own lateness.
+		"resources": map[string]any{"requests": map[string]any{"cpu": "500m", "memory": "64Mi"}},
+		"ports":     []any{map[string]any{"containerPort": collect.HTTPPort}, map[string]any{"containerPort": collect.EventsPort}},
+		"readinessProbe": map[string]any{
+			"httpGet": map[string]any{"path": "/state", "port": collect.HTTPPort}, "periodSeconds": 1,
 		},
-	}, service, n)
+	}
+	spec := map[string]any{
+		"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": false,
+		"containers": []any{c},
+	}
+	confine(spec, c)
+	r.out.Load = r.indexed(Object{"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}, service, n)
 	return nil
 }
-
-// scratch is the volume that is a demo service's /tmp.
-const scratch = "zeroloss-tmp"
 
 // document is what a workload's services are told. Kubernetes itself fills in
 // $(NAME) from the variables before it.
@@ -306,7 +302,7 @@ func (r *renderer) document(w *plan.Workload) string {
 	d.Schema = settings.Schema
 	d.Role, d.Workload, d.Service, d.Tag = w.Role, w.Name, w.Service, w.Tag
 	d.Pod, d.IP, d.Incarnation = podName, podIP, 0
-	d.Dir, d.ParentFD = "/tmp", 0
+	d.Dir, d.ParentFD = image.WorkDir, 0
 	d.Online.Aged = !w.Cold // of those that start before the load does
 	d.Seed = r.p.Seed
 	d.Events = fmt.Sprintf("tcp:%s:%d", cmp.Or(r.o.LoadHost, loadPod), collect.EventsPort)

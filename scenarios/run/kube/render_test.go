@@ -14,6 +14,7 @@ import (
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/scenarios"
+	"zeroloss/scenarios/image"
 	"zeroloss/scenarios/run/kube"
 )
 
@@ -194,6 +195,38 @@ func TestRenderMarksTheImage(t *testing.T) {
 	text, err := r.YAML()
 	require.NoError(t, err)
 	require.Contains(t, text, "# Deployment/spring-cloud-b: annotation zeroloss/image of its pods is registry.cn-shanghai.aliyuncs.com/yizhan/spring-cloud-b:0.1-SNAPSHOT: a step changes the image")
+}
+
+// All pods of our image do what a namespace takes that enforces Pod Security's
+// "restricted", and write nowhere but to /tmp. Nacos' image is not ours.
+func TestRenderConfinesItsPods(t *testing.T) {
+	of := func(name string) []kube.Object {
+		p := prepared(t, scenarios.Request{Scenario: name})
+		r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1"})
+		require.NoError(t, err)
+		if r.Registry != nil {
+			require.Nil(t, at(t, r.Registry, "spec", "template", "spec", "securityContext"))
+			require.Nil(t, at(t, r.Registry, "spec", "template", "spec", "containers", "securityContext"))
+		}
+		pods := []kube.Object{at(t, r.Load, "spec").(map[string]any)}
+		for _, w := range r.Workloads {
+			pods = append(pods, at(t, w, "spec", "template", "spec").(map[string]any))
+		}
+		return pods
+	}
+	for _, name := range []string{"offline", "own-service"} {
+		for _, pod := range of(name) {
+			require.Equal(t, map[string]any{
+				"runAsNonRoot": true, "runAsUser": image.User, "runAsGroup": image.User,
+				"seccompProfile": map[string]any{"type": "RuntimeDefault"},
+			}, at(t, pod, "securityContext"))
+			require.Equal(t, map[string]any{
+				"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": map[string]any{"drop": []any{"ALL"}},
+			}, at(t, pod, "containers", "securityContext"))
+			require.Equal(t, "/tmp", at(t, pod, "containers", "volumeMounts", "mountPath"))
+			require.Contains(t, at(t, pod, "volumes").([]any)[0], "emptyDir")
+		}
+	}
 }
 
 func TestRenderRefusesSpeed(t *testing.T) {

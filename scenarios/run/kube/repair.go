@@ -110,7 +110,7 @@ func (r *renderer) program(obj, c Object, w *plan.Workload) {
 		r.repair(obj, "imagePullPolicy %s: IfNotPresent, as the image is loaded into the nodes", pull)
 	}
 	c["imagePullPolicy"] = "IfNotPresent"
-	for _, key := range []string{"command", "workingDir", "volumeMounts", "envFrom", "securityContext"} {
+	for _, key := range []string{"command", "workingDir", "volumeMounts", "envFrom"} {
 		if c[key] != nil {
 			r.repair(obj, "%s is the application's, and left out", key)
 			delete(c, key)
@@ -129,8 +129,8 @@ func (r *renderer) program(obj, c Object, w *plan.Workload) {
 	c["env"] = append(env, field("POD_NAME", "metadata.name"), field("POD_IP", "status.podIP"),
 		map[string]any{"name": "ZEROLOSS_SETTINGS", "value": r.document(w)})
 	pod := obj.make("spec", "template", "spec")
-	c["volumeMounts"] = []any{map[string]any{"name": scratch, "mountPath": "/tmp"}}
-	pod["volumes"] = []any{map[string]any{"name": scratch, "emptyDir": map[string]any{}}}
+	delete(pod, "volumes")
+	r.confined(obj, pod, c)
 }
 
 // markImage names the image that the manifest has where a step changes it: only

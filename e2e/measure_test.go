@@ -1,0 +1,133 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// tries is how often a machine that was too busy to measure may try, in all. What
+// it has measured counts the first time.
+const tries = 3
+
+// attempt is a run that has come to its end.
+type attempt struct {
+	*running
+	code    int
+	reasons []string // of its verdict
+}
+
+// busy: the run proves nothing, and nobody is to blame but the machine.
+func (a attempt) busy() bool { return a.code == 3 && unfit(a.reasons) }
+
+// unfit: nothing speaks against the run but the machine that it ran on.
+func unfit(reasons []string) bool {
+	return len(reasons) > 0 && !slices.ContainsFunc(reasons, func(r string) bool { return !strings.HasPrefix(r, "generator ") && !strings.HasPrefix(r, "machine ") })
+}
+
+// measure runs until this machine has measured something, and prints each
+// attempt; begin has to ask for --json. The last one may have measured nothing
+// either: see skipIfBusy. holds is what a busy machine is no excuse for; nil is
+// nothing.
+func measure(t *testing.T, name string, within time.Duration, begin func() *running, holds func(attempt)) attempt {
+	t.Helper()
+	return untilFit(t.Logf, name, func() attempt {
+		r := begin()
+		a := attempt{running: r, code: r.code(within)}
+		var s told
+		require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
+		a.reasons = s.Reasons
+		if holds != nil {
+			holds(a)
+		}
+		return a
+	})
+}
+
+// untilFit tries, and says how it went.
+func untilFit(logf func(string, ...any), name string, try func() attempt) attempt {
+	for n := 1; ; n++ {
+		a := try()
+		switch {
+		case !a.busy():
+			logf("%s, try %d of %d: exit %d", name, n, tries, a.code)
+			return a
+		case n == tries:
+			logf("%s, try %d of %d: too busy to measure: %v", name, n, tries, a.reasons)
+			return a
+		}
+		logf("%s, try %d of %d: too busy to measure, once more: %v", name, n, tries, a.reasons)
+	}
+}
+
+// passed asserts that it has. What a failed one says of its losses is in the
+// message: its directory is gone afterwards.
+func (a attempt) passed(t *testing.T) {
+	t.Helper()
+	if a.code != 0 {
+		_, judged, _ := call(t, "", zeroloss, "judge", a.dir)
+		require.Zero(t, a.code, "%s\n%s", judged, a.stderr.String())
+	}
+}
+
+// skipIfBusy ends the test, visibly, where the machine has measured nothing.
+func (a attempt) skipIfBusy(t *testing.T) {
+	t.Helper()
+	if a.busy() {
+		t.Skipf("skipped: %d times this machine was too busy to measure: %v", tries, a.reasons)
+	}
+}
+
+func TestTriesAgainOnlyWhatWasTooBusy(t *testing.T) {
+	busy := attempt{code: 3, reasons: []string{"machine too busy: a", "generator late"}}
+	lost := attempt{code: 3, reasons: []string{"machine too busy: a", "base lost is >= 10: 0"}}
+	for _, c := range []struct {
+		name string
+		come []attempt
+		last int
+	}{
+		{"it passed", []attempt{{code: 0}}, 0},
+		{"a gate failed, whatever the machine did", []attempt{{code: 1, reasons: busy.reasons}}, 0},
+		{"no contrast is no excuse", []attempt{lost}, 0},
+		{"no reason is no excuse", []attempt{{code: 3}}, 0},
+		{"the second time", []attempt{busy, {code: 1}}, 1},
+		{"never", []attempt{busy, busy, busy}, 2},
+	} {
+		n := 0
+		var said []string
+		got := untilFit(func(f string, args ...any) { said = append(said, fmt.Sprintf(f, args...)) }, "x", func() attempt {
+			n++
+			return c.come[n-1]
+		})
+		require.Equal(t, c.come[c.last], got, c.name)
+		require.Len(t, said, c.last+1, "%s: each attempt is printed", c.name)
+	}
+	ok := t.Run("skips", func(t *testing.T) { busy.skipIfBusy(t); t.Error("it went on") })
+	require.True(t, ok)
+	attempt{code: 1, reasons: busy.reasons}.skipIfBusy(t)
+	require.False(t, t.Skipped())
+}
+
+// A command that is too busy the first time is run again, and each run is held to
+// what has to hold.
+func TestMeasureRunsAgain(t *testing.T) {
+	dir := t.TempDir()
+	exe := filepath.Join(dir, "busy-once")
+	require.NoError(t, os.WriteFile(exe, []byte(`#!/bin/sh
+if [ -e again ]; then echo '{"verdict": "pass", "reasons": []}'; exit 0; fi
+touch again; echo '{"verdict": "invalid", "reasons": ["machine too busy: 300 ms"]}'; exit 3
+`), 0o755))
+	var held []int
+	a := measure(t, "busy-once", time.Minute, func() *running { return start(t, exe, filepath.Join(dir, "run")) },
+		func(a attempt) { held = append(held, a.code) })
+	a.passed(t)
+	require.Equal(t, []int{3, 0}, held)
+	require.JSONEq(t, `{"verdict": "pass", "reasons": []}`, a.stdout.String(), "the last one's")
+}
