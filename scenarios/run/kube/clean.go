@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -58,7 +56,7 @@ func ignoreGone(err error) error {
 // left is a namespace of ours.
 type left struct {
 	name    string
-	harness string // whose, as host/pid
+	harness string // whose, as thisHarness says it
 	kept    bool
 }
 
@@ -71,20 +69,13 @@ func ourNamespace(u *unstructured.Unstructured) (left, bool) {
 	return left{name: u.GetName(), harness: notes[harnessMark], kept: notes[keptMark] == "true"}, ours
 }
 
-// abandoned says whether its run is over: it ran on this host, and its
-// process is gone. What ran elsewhere cannot be told from here.
-func (l left) abandoned(host string) bool {
-	at, pid, ok := strings.Cut(l.harness, "/")
-	n, err := strconv.Atoi(pid)
-	return ok && err == nil && at == host && !alive(n)
-}
-
 // CleanOptions say where to look.
 type CleanOptions struct {
 	Context, Kubeconfig string // as in Options
 	Cluster             string // kind's, where Context is ""; "" is DefaultCluster
-	// All takes what is kept, and what belongs to runs of other hosts, too.
-	// What belongs to a run of this host that goes on is never taken.
+	// All takes what is kept, and what belongs to runs of other hosts (or of
+	// this one before it was started anew), too. What belongs to a run that can
+	// be seen to go on is never taken.
 	All bool
 	// Say is told of each thing that is removed, or left alone and why.
 	Say func(string)
@@ -107,8 +98,8 @@ func Clean(ctx context.Context, o CleanOptions) error {
 	if aerr != nil {
 		return errors.Join(err, aerr)
 	}
-	host, _, _ := strings.Cut(thisHarness(), "/")
-	return errors.Join(err, a.cleanNodes(ctx, o, host), a.cleanNamespaces(ctx, o, host), a.cleanTargets(ctx, host, o), a.cleanChanged(ctx, host, o))
+	here := thisHarness()
+	return errors.Join(err, a.cleanNodes(ctx, o, here), a.cleanNamespaces(ctx, o, here), a.cleanTargets(ctx, here, o), a.cleanChanged(ctx, here, o))
 }
 
 // find is the cluster to look into; nil if there is none.
@@ -154,7 +145,7 @@ func cleanClusters(m marks, o CleanOptions) error {
 	return err
 }
 
-func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, host string) error {
+func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, here string) error {
 	all, err := a.Resource(namespaces).List(ctx, metav1.ListOptions{LabelSelector: managedBy + "=" + owner})
 	if err != nil {
 		return a.explain("listing namespaces", err)
@@ -164,7 +155,7 @@ func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, host string) 
 		if !ours {
 			continue
 		}
-		if why := l.spare(host, o.All); why != "" {
+		if why := l.spare(here, o.All); why != "" {
 			o.Say(fmt.Sprintf("namespace %s: left alone, %s", l.name, why))
 			continue
 		}
@@ -180,19 +171,19 @@ func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, host string) 
 	return err
 }
 
-// spare is why a namespace is not removed; "" if it is.
-func (l left) spare(host string, all bool) string {
-	at, pid, _ := strings.Cut(l.harness, "/")
-	n, err := strconv.Atoi(pid)
+// spare is why it is not removed by the harness here; "" if it is. What ran
+// elsewhere may go on: that cannot be told from here.
+func (l left) spare(here string, all bool) string {
+	h, self := harnessOf(l.harness), harnessOf(here)
 	switch {
-	case err == nil && at == host && alive(n):
-		return "process " + pid + " works with it"
+	case h.beside(self) && alive(h.pid):
+		return fmt.Sprintf("process %d works with it", h.pid)
 	case all:
 		return ""
 	case l.kept:
 		return "it was kept on purpose (--all takes it)"
-	case !l.abandoned(host):
-		return "it belongs to a run of " + at + " (--all takes it)"
+	case !h.beside(self):
+		return "it belongs to a run of " + h.place(self) + " (--all takes it)"
 	}
 	return ""
 }

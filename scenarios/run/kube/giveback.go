@@ -46,17 +46,17 @@ func (a *api) giveBack(ctx context.Context, namespace, name string, replicas int
 
 // abandonedTarget reads a marked Deployment: what it had, and why it is left
 // alone; "" if it is to be given back.
-func abandonedTarget(u *unstructured.Unstructured, host string, all bool) (replicas int, why string) {
+func abandonedTarget(u *unstructured.Unstructured, here string, all bool) (replicas int, why string) {
 	notes := u.GetAnnotations()
 	n, err := strconv.Atoi(notes[replicasMark])
 	if err != nil || n < 0 {
 		return 0, "its mark cannot be read"
 	}
-	return n, left{harness: notes[harnessMark]}.spare(host, all)
+	return n, left{harness: notes[harnessMark]}.spare(here, all)
 }
 
 // cleanTargets gives back what runs that were killed have taken.
-func (a *api) cleanTargets(ctx context.Context, host string, o CleanOptions) error {
+func (a *api) cleanTargets(ctx context.Context, here string, o CleanOptions) error {
 	found, err := a.Resource(deployments).List(ctx, metav1.ListOptions{LabelSelector: scaledLabel + "=true"})
 	if apierrors.IsForbidden(err) {
 		o.Say("deployments: not looked at, the right to list them is missing (a target that a killed run has scaled is among them)")
@@ -68,7 +68,7 @@ func (a *api) cleanTargets(ctx context.Context, host string, o CleanOptions) err
 	for i := range found.Items {
 		u := &found.Items[i]
 		name := u.GetNamespace() + "/" + u.GetName()
-		n, why := abandonedTarget(u, host, o.All)
+		n, why := abandonedTarget(u, here, o.All)
 		if why != "" {
 			o.Say(fmt.Sprintf("deployment %s: left alone, %s", name, why))
 			continue

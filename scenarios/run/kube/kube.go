@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -220,16 +219,4 @@ func (r *cluster) images(ctx context.Context, where *reach, own <-chan built, re
 	case <-ctx.Done():
 		return "", fmt.Errorf("%w: while the image was built", run.ErrInterrupted)
 	}
-}
-
-// harnessMark is the annotation that tells which process a namespace belongs
-// to: "host/pid".
-const harnessMark = "zeroloss/harness"
-
-func thisHarness() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return host + "/" + strconv.Itoa(os.Getpid())
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // marks say which of kind's clusters are ours: a file a cluster, in a
@@ -69,19 +68,4 @@ func (m marks) all() ([]mark, error) {
 		out = append(out, mark{e.Name(), pid})
 	}
 	return out, nil
-}
-
-// alive reports whether a process is there. Another one may have its number
-// by now; then something is left that a later clean will take.
-func alive(pid int) bool {
-	if pid <= 0 {
-		return false
-	}
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return false
-	}
-	defer p.Release()
-	err = p.Signal(syscall.Signal(0))
-	return err == nil || errors.Is(err, syscall.EPERM)
 }
