@@ -89,7 +89,8 @@ func Clean(ctx context.Context, o CleanOptions) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
 	}
-	err = cleanClusters(m, o)
+	e, none := newEngine()
+	err = cleanClusters(ctx, m, e, none, o)
 	where, none := find(o, m)
 	if none != nil || where == nil {
 		return errors.Join(err, none)
@@ -119,28 +120,26 @@ func find(o CleanOptions, m marks) (*reach, error) {
 	if err != nil || !there {
 		return nil, err
 	}
-	return k.open(context.Background(), "", "")
+	return k.connect()
 }
 
-func cleanClusters(m marks, o CleanOptions) error {
-	all, err := m.all()
+// cleanClusters goes by the marks; e is nil where there is no engine, because
+// of none.
+func cleanClusters(ctx context.Context, m marks, e engine, none error, o CleanOptions) error {
+	names, err := m.names()
 	if err != nil {
 		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
 	}
-	for _, x := range all {
-		if alive(x.pid) {
-			o.Say(fmt.Sprintf("cluster %s: left alone, process %d works with it", x.name, x.pid))
+	if len(names) > 0 && none != nil {
+		return fmt.Errorf("clusters are marked (%s): %w", orNone(names), none)
+	}
+	for _, name := range names {
+		said, cerr := (&kindCluster{name: name, engine: e, marks: m}).clean(ctx, o)
+		if cerr != nil {
+			err = errors.Join(err, cerr)
 			continue
 		}
-		k, kerr := newKind(x.name, m)
-		if kerr == nil {
-			kerr = k.delete()
-		}
-		if kerr != nil {
-			err = errors.Join(err, kerr)
-			continue
-		}
-		o.Say("cluster " + x.name + ": deleted")
+		o.Say("cluster " + name + ": " + said)
 	}
 	return err
 }
