@@ -40,3 +40,15 @@ func holder(path string) string {
 	}
 	return "unknown"
 }
+
+// Hold takes the lock at path, which guards something other than a run
+// directory, for a moment. ErrInUse is that another process has it; one that
+// dies gives it back. The file stays: whoever waits must not lock one that is
+// gone.
+func Hold(path string) (release func() error, err error) {
+	f, err := acquire(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Close, nil
+}

@@ -18,3 +18,14 @@ func acquire(path string) (*os.File, error) {
 	}
 	return f, err
 }
+
+// Hold takes the lock at path, which guards something other than a run
+// directory, for a moment. ErrInUse is that another process has it, or had it
+// when it died.
+func Hold(path string) (release func() error, err error) {
+	f, err := acquire(path)
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return errors.Join(os.Remove(path), f.Close()) }, nil
+}

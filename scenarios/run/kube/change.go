@@ -235,7 +235,7 @@ func unchange(u *unstructured.Unstructured) error {
 }
 
 // cleanChanged gives back what killed runs have changed.
-func (a *api) cleanChanged(ctx context.Context, host string, o CleanOptions) error {
+func (a *api) cleanChanged(ctx context.Context, here string, o CleanOptions) error {
 	found, err := a.markedTargets(ctx, changedLabel, o)
 	if err != nil || found == nil {
 		return err
@@ -243,7 +243,7 @@ func (a *api) cleanChanged(ctx context.Context, host string, o CleanOptions) err
 	for i := range found.Items {
 		u := &found.Items[i]
 		name := u.GetNamespace() + "/" + u.GetName()
-		if why := (left{harness: u.GetAnnotations()[changedBy]}).spare(host, o.All); why != "" {
+		if why := (left{harness: u.GetAnnotations()[changedBy]}).spare(here, o.All); why != "" {
 			o.Say(fmt.Sprintf("deployment %s: its change is left alone, %s", name, why))
 			continue
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -66,7 +64,7 @@ func ignoreGone(err error) error {
 // left is a namespace of ours.
 type left struct {
 	name    string
-	harness string // whose, as host/pid
+	harness string // whose, as thisHarness says it
 	kept    bool
 }
 
@@ -79,22 +77,15 @@ func ourNamespace(u *unstructured.Unstructured) (left, bool) {
 	return left{name: u.GetName(), harness: notes[harnessMark], kept: notes[keptMark] == "true"}, ours
 }
 
-// abandoned says whether its run is over: it ran on this host, and its
-// process is gone. What ran elsewhere cannot be told from here.
-func (l left) abandoned(host string) bool {
-	at, pid, ok := strings.Cut(l.harness, "/")
-	n, err := strconv.Atoi(pid)
-	return ok && err == nil && at == host && !alive(n)
-}
-
 // CleanOptions say where to look.
 type CleanOptions struct {
 	Context, Kubeconfig string // as in Options
 	Cluster             string // kind's, where Context is ""; "" is DefaultCluster
 	// Namespace: only the targets in it are looked at; "" is all there is.
 	Namespace string
-	// All takes what is kept, and what belongs to runs of other hosts, too.
-	// What belongs to a run of this host that goes on is never taken.
+	// All takes what is kept, and what belongs to runs of other hosts (or of
+	// this one before it was started anew), too. What belongs to a run that can
+	// be seen to go on is never taken.
 	All bool
 	// Say is told of each thing that is removed, or left alone and why.
 	Say func(string)
@@ -111,7 +102,8 @@ func Clean(ctx context.Context, o CleanOptions) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
 	}
-	err = cleanClusters(m, o)
+	e, none := newEngine()
+	err = cleanClusters(ctx, m, e, none, o)
 	where, none := find(o, m)
 	if none != nil || where == nil {
 		return errors.Join(err, none)
@@ -120,8 +112,8 @@ func Clean(ctx context.Context, o CleanOptions) error {
 	if aerr != nil {
 		return errors.Join(err, aerr)
 	}
-	host, _, _ := strings.Cut(thisHarness(), "/")
-	return errors.Join(err, a.cleanNodes(ctx, o, host), a.cleanNamespaces(ctx, o, host), a.cleanTargets(ctx, host, o), a.cleanChanged(ctx, host, o))
+	here := thisHarness()
+	return errors.Join(err, a.cleanNodes(ctx, o, here), a.cleanNamespaces(ctx, o, here), a.cleanTargets(ctx, here, o), a.cleanChanged(ctx, here, o))
 }
 
 // cleanNamespaced gives back the targets of one namespace, which needs no more
@@ -135,8 +127,8 @@ func cleanNamespaced(ctx context.Context, o CleanOptions) error {
 	if err != nil {
 		return err
 	}
-	host, _, _ := strings.Cut(thisHarness(), "/")
-	return errors.Join(a.cleanTargets(ctx, host, o), a.cleanChanged(ctx, host, o))
+	here := thisHarness()
+	return errors.Join(a.cleanTargets(ctx, here, o), a.cleanChanged(ctx, here, o))
 }
 
 // find is the cluster to look into; nil if there is none.
@@ -156,33 +148,31 @@ func find(o CleanOptions, m marks) (*reach, error) {
 	if err != nil || !there {
 		return nil, err
 	}
-	return k.open(context.Background(), "", "")
+	return k.connect()
 }
 
-func cleanClusters(m marks, o CleanOptions) error {
-	all, err := m.all()
+// cleanClusters goes by the marks; e is nil where there is no engine, because
+// of none.
+func cleanClusters(ctx context.Context, m marks, e engine, none error, o CleanOptions) error {
+	names, err := m.names()
 	if err != nil {
 		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
 	}
-	for _, x := range all {
-		if alive(x.pid) {
-			o.Say(fmt.Sprintf("cluster %s: left alone, process %d works with it", x.name, x.pid))
+	if len(names) > 0 && none != nil {
+		return fmt.Errorf("clusters are marked (%s): %w", orNone(names), none)
+	}
+	for _, name := range names {
+		said, cerr := (&kindCluster{name: name, engine: e, marks: m}).clean(ctx, o)
+		if cerr != nil {
+			err = errors.Join(err, cerr)
 			continue
 		}
-		k, kerr := newKind(x.name, m)
-		if kerr == nil {
-			kerr = k.delete()
-		}
-		if kerr != nil {
-			err = errors.Join(err, kerr)
-			continue
-		}
-		o.Say("cluster " + x.name + ": deleted")
+		o.Say("cluster " + name + ": " + said)
 	}
 	return err
 }
 
-func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, host string) error {
+func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, here string) error {
 	all, err := a.Resource(namespaces).List(ctx, metav1.ListOptions{LabelSelector: managedBy + "=" + owner})
 	if err != nil {
 		return a.explain("listing namespaces", err)
@@ -192,7 +182,7 @@ func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, host string) 
 		if !ours {
 			continue
 		}
-		if why := l.spare(host, o.All); why != "" {
+		if why := l.spare(here, o.All); why != "" {
 			o.Say(fmt.Sprintf("namespace %s: left alone, %s", l.name, why))
 			continue
 		}
@@ -208,19 +198,19 @@ func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, host string) 
 	return err
 }
 
-// spare is why a namespace is not removed; "" if it is.
-func (l left) spare(host string, all bool) string {
-	at, pid, _ := strings.Cut(l.harness, "/")
-	n, err := strconv.Atoi(pid)
+// spare is why it is not removed by the harness here; "" if it is. What ran
+// elsewhere may go on: that cannot be told from here.
+func (l left) spare(here string, all bool) string {
+	h, self := harnessOf(l.harness), harnessOf(here)
 	switch {
-	case err == nil && at == host && alive(n):
-		return "process " + pid + " works with it"
+	case h.beside(self) && alive(h.pid):
+		return fmt.Sprintf("process %d works with it", h.pid)
 	case all:
 		return ""
 	case l.kept:
 		return "it was kept on purpose (--all takes it)"
-	case !l.abandoned(host):
-		return "it belongs to a run of " + at + " (--all takes it)"
+	case !h.beside(self):
+		return "it belongs to a run of " + h.place(self) + " (--all takes it)"
 	}
 	return ""
 }

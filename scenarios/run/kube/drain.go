@@ -245,7 +245,7 @@ func (s *stage) uncordon() error {
 }
 
 // cleanNodes uncordons those whose run is over.
-func (a *api) cleanNodes(ctx context.Context, o CleanOptions, host string) error {
+func (a *api) cleanNodes(ctx context.Context, o CleanOptions, here string) error {
 	all, err := a.nodes(ctx)
 	if apierrors.IsForbidden(err) {
 		o.Say("nodes: not looked at, the rights are missing")
@@ -260,7 +260,7 @@ func (a *api) cleanNodes(ctx context.Context, o CleanOptions, host string) error
 			continue
 		}
 		l := left{name: v.Metadata.Name, harness: v.Metadata.Annotations[harnessMark]}
-		if why := l.spare(host, o.All); why != "" {
+		if why := l.spare(here, o.All); why != "" {
 			o.Say(fmt.Sprintf("node %s: left cordoned, %s", l.name, why))
 			continue
 		}

@@ -124,7 +124,7 @@ func (a *api) giveBack(ctx context.Context, namespace, name string) (done string
 }
 
 // cleanTargets gives back what runs that were killed have taken.
-func (a *api) cleanTargets(ctx context.Context, host string, o CleanOptions) error {
+func (a *api) cleanTargets(ctx context.Context, here string, o CleanOptions) error {
 	found, err := a.markedTargets(ctx, scaledLabel, o)
 	if err != nil || found == nil {
 		return err
@@ -132,7 +132,7 @@ func (a *api) cleanTargets(ctx context.Context, host string, o CleanOptions) err
 	for i := range found.Items {
 		u := &found.Items[i]
 		name := u.GetNamespace() + "/" + u.GetName()
-		if why := (left{harness: u.GetAnnotations()[harnessMark]}).spare(host, o.All); why != "" {
+		if why := (left{harness: u.GetAnnotations()[harnessMark]}).spare(here, o.All); why != "" {
 			o.Say(fmt.Sprintf("deployment %s: left alone, %s", name, why))
 			continue
 		}

@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -219,31 +218,6 @@ func TestClaimSurvivesAnInterruption(t *testing.T) {
 	s := &stage{namespace: "zeroloss-1", api: &api{Interface: fake.NewSimpleDynamicClient(runtime.NewScheme())}}
 	require.NoError(t, s.claim(ctx, Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "zeroloss-1"}}))
 	require.True(t, s.made)
-}
-
-func TestMarks(t *testing.T) {
-	m := marks{filepath.Join(t.TempDir(), "clusters")}
-	all, err := m.all()
-	require.NoError(t, err)
-	require.Empty(t, all)
-	require.NoError(t, m.set("mine"))
-	require.NoError(t, os.WriteFile(filepath.Join(m.dir, "torn"), nil, 0o644))
-	all, err = m.all()
-	require.NoError(t, err)
-	require.Equal(t, []mark{{"mine", os.Getpid()}, {"torn", 0}}, all)
-	require.True(t, alive(all[0].pid))
-	require.False(t, alive(all[1].pid))
-	require.NoError(t, m.remove("mine"))
-	require.NoError(t, m.remove("mine"), "gone is gone")
-}
-
-// A cluster that a living process works with is not looked at.
-func TestCleanLeavesClustersInUseAlone(t *testing.T) {
-	m := marks{t.TempDir()}
-	require.NoError(t, m.set("busy"))
-	var said []string
-	require.NoError(t, cleanClusters(m, CleanOptions{Say: func(s string) { said = append(said, s) }}))
-	require.Equal(t, []string{"cluster busy: left alone, process " + strconv.Itoa(os.Getpid()) + " works with it"}, said)
 }
 
 func TestQuantity(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -93,22 +92,14 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 	if err != nil {
 		return r.interrupted(ctx, err)
 	}
-	defer func() { err = errors.Join(err, r.leaveCluster(where, tell)) }()
-	img, err := r.images(ctx, where, built, p.Registers(), tell)
-	if err != nil {
+	s := &stage{o: r.o, p: p, out: out, tell: tell, namespace: NamespacePrefix + r.o.Run}
+	defer func() { err = errors.Join(err, r.leave(where, s, tell)) }()
+	if s.image, err = r.images(ctx, where, built, p.Registers(), tell); err != nil {
 		return r.interrupted(ctx, err)
 	}
-	a, err := newAPI(where.config)
-	if err != nil {
+	if s.api, err = newAPI(where.config); err != nil {
 		return err
 	}
-	s := &stage{o: r.o, p: p, api: a, out: out, tell: tell, image: img, namespace: NamespacePrefix + r.o.Run}
-	defer func() {
-		if where.made && !r.o.Keep {
-			return // the namespace goes with its cluster
-		}
-		err = errors.Join(err, s.leave())
-	}()
 	if err := s.prepare(ctx); err != nil {
 		return r.interrupted(ctx, err)
 	}
@@ -138,19 +129,12 @@ func (r *cluster) reach(ctx context.Context, p *plan.Plan, tell func(string, ...
 		return nil, err
 	}
 	k.workers = workers(p)
-	there, err := k.exists()
-	if err != nil {
-		return nil, err
-	}
-	if !there {
-		tell("creating kind cluster %s", k.name)
-	}
 	tmp, err := os.MkdirTemp("", "zeroloss-")
 	if err != nil {
 		return nil, fmt.Errorf("%w: making a temporary directory: %w", run.ErrEnvironment, err)
 	}
 	defer os.RemoveAll(tmp)
-	return k.open(ctx, r.o.NodeImage, tmp)
+	return k.open(ctx, r.o.NodeImage, tmp, tell)
 }
 
 // workers is how many nodes a cluster that is made has beside its control
@@ -160,18 +144,6 @@ func workers(p *plan.Plan) int {
 		return 2
 	}
 	return 0
-}
-
-// leaveCluster deletes what this run has made.
-func (r *cluster) leaveCluster(where *reach, tell func(string, ...any)) error {
-	switch {
-	case !where.made:
-		return nil
-	case r.o.Keep:
-		tell("kept cluster %s: kind delete cluster --name %s", where.kind.name, where.kind.name)
-		return where.kind.marks.remove(where.kind.name) // it is the user's now
-	}
-	return where.kind.delete()
 }
 
 // build makes the image of this program meanwhile; nil if another is named.
@@ -220,16 +192,4 @@ func (r *cluster) images(ctx context.Context, where *reach, own <-chan built, re
 	case <-ctx.Done():
 		return "", fmt.Errorf("%w: while the image was built", run.ErrInterrupted)
 	}
-}
-
-// harnessMark is the annotation that tells which process a namespace belongs
-// to: "host/pid".
-const harnessMark = "zeroloss/harness"
-
-func thisHarness() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return host + "/" + strconv.Itoa(os.Getpid())
 }

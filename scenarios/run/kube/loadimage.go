@@ -19,22 +19,23 @@ func LoadImage(ctx context.Context, cluster, ref string, archive func(io.Writer)
 	if err != nil {
 		return err
 	}
-	all, err := k.provider.List()
+	all, err := k.engine.list()
 	if err != nil {
-		return fmt.Errorf("%w: listing kind's clusters: %w\n  is the container engine running?", run.ErrEnvironment, explainExec(err))
+		return fmt.Errorf("%w: listing kind's clusters: %w\n  is the container engine running?", run.ErrEnvironment, err)
 	}
-	nodes, err := k.provider.ListInternalNodes(cluster)
+	nodes, err := k.nodes()
 	if err != nil {
-		return fmt.Errorf("%w: listing the nodes of cluster %q: %w", run.ErrEnvironment, cluster, explainExec(err))
+		return err
 	}
 	if len(nodes) == 0 {
 		return fmt.Errorf("%w: kind has no cluster %q; it has: %s\n  kind create cluster --name %s makes it", run.ErrEnvironment, cluster, orNone(all), cluster)
 	}
 	for _, n := range nodes {
+		err := within(ctx, func() error { return loadInto(ctx, n, archive) })
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: while images were loaded", run.ErrInterrupted)
 		}
-		if err := loadInto(n, archive); err != nil {
+		if err != nil {
 			return fmt.Errorf("%w: loading image %q into node %s: %w", run.ErrEnvironment, ref, n, explainExec(err))
 		}
 	}

@@ -1,0 +1,224 @@
+package kube
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"zeroloss/scenarios/run"
+)
+
+const (
+	// busyFor bounds the wait for another run that makes or deletes the cluster.
+	busyFor = 10 * time.Minute
+	// kindEnds is how long kind has to end once its work is taken away under it:
+	// with what follows it is within the 30 s that an interruption may take.
+	kindEnds = 20 * time.Second
+	// lateNodes is how long nodes may still come after kind has failed: it starts
+	// all at once, and does not wait for the others when one fails.
+	lateNodes = 5 * time.Second
+)
+
+// claim is what came of asking for a cluster.
+type claim int
+
+const (
+	busy    claim = iota // another run makes or deletes it
+	users                // it is there, and none of ours
+	joined               // it is there, and a run's; this one is among its users now
+	remains              // what there is of it is left of a run that was killed; ours to remove
+	ordered              // it is not there; ours to make
+)
+
+// open uses the cluster if it is there, and makes it if not. What a run makes
+// is marked before, so that nothing is left without a sign of whose it is.
+func (k *kindCluster) open(ctx context.Context, nodeImage, scratch string, tell func(string, ...any)) (*reach, error) {
+	waiting, stop := context.WithTimeout(ctx, busyFor)
+	defer stop()
+	for told := false; ; {
+		c, why, err := k.claim(ctx)
+		if err == nil && c == remains {
+			if _, err = k.takeAway(); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: asking for cluster %q: %w", run.ErrEnvironment, k.name, err)
+		}
+		switch c {
+		case ordered:
+			tell("creating kind cluster %s", k.name)
+			return k.make(ctx, order{name: k.name, image: nodeImage, badge: k.badge, workers: k.workers, kubeconfig: filepath.Join(scratch, "kubeconfig")})
+		case users:
+			return k.connect()
+		case joined:
+			where, err := k.connect()
+			if err != nil {
+				err = errors.Join(err, k.quit())
+			}
+			return where, err
+		}
+		if !told {
+			tell("waiting for kind cluster %s: %s", k.name, why)
+			told = true
+		}
+		if pauseFor(waiting, 300*time.Millisecond) != nil {
+			if ctx.Err() != nil {
+				return nil, fmt.Errorf("%w: while another run was busy with cluster %q", run.ErrInterrupted, k.name)
+			}
+			return nil, fmt.Errorf("%w: cluster %q: %s, and has not made or deleted it in %v\n  take another: --cluster NAME", run.ErrEnvironment, k.name, why, busyFor)
+		}
+	}
+}
+
+// claim says whose cluster it is, and in the same moment marks it as this
+// run's, if it may have it.
+func (k *kindCluster) claim(ctx context.Context) (c claim, why string, err error) {
+	release, err := k.marks.hold(ctx)
+	if err != nil {
+		return 0, "", err
+	}
+	defer release()
+	x, marked, err := k.marks.read(k.name)
+	if err != nil {
+		return 0, "", err
+	}
+	others, why := k.marks.others(x, false)
+	if x.Doing != "" && len(others) > 0 {
+		if !k.marks.seen(others) {
+			return 0, "", fmt.Errorf("it was left half made; %s\n  zeroloss clean --all --cluster %s removes it", why, k.name)
+		}
+		return busy, why, nil
+	}
+	badges, err := k.engine.badges(k.name)
+	switch {
+	case err != nil:
+		return 0, "", err
+	case len(badges) == 0:
+		k.badge = strings.ToLower(rand.Text())
+		return ordered, "", k.marks.write(k.name, mark{k.badge, making, []string{k.marks.self}})
+	case worn(badges, x.Badge) < len(badges):
+		if marked && x.Badge != "" {
+			err = k.marks.remove(k.name) // the one that it means is gone
+		}
+		return users, "", err
+	case x.Doing != "":
+		k.badge = x.Badge
+		return remains, "", k.marks.write(k.name, mark{k.badge, deleting, []string{k.marks.self}})
+	}
+	k.badge = x.Badge
+	return joined, "", k.marks.write(k.name, mark{k.badge, "", append(others, k.marks.self)})
+}
+
+// worn is how many of the nodes wear a badge.
+func worn(badges []string, badge string) (n int) {
+	for _, b := range badges {
+		if b == badge && badge != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// make makes the cluster that was ordered, or nothing.
+func (k *kindCluster) make(ctx context.Context, o order) (*reach, error) {
+	if err := k.create(ctx, o); err != nil {
+		return nil, err
+	}
+	where, err := k.connect()
+	if err == nil {
+		err = k.settle(mark{k.badge, "", []string{k.marks.self}})
+	}
+	if err != nil {
+		return nil, errors.Join(err, k.undo(nil, 0))
+	}
+	return where, nil
+}
+
+func (k *kindCluster) create(ctx context.Context, o order) error {
+	failed := func(err error) error {
+		return fmt.Errorf("%w: creating cluster %q: %w\n  try it by hand: kind create cluster --name %s%s",
+			run.ErrEnvironment, k.name, err, k.name, strings.TrimSuffix(" --image "+o.image, " --image "))
+	}
+	interrupted := fmt.Errorf("%w: while cluster %q was created", run.ErrInterrupted, k.name)
+	if err := k.engine.fetch(ctx, o.image); err != nil {
+		if ctx.Err() != nil {
+			return errors.Join(interrupted, k.forget())
+		}
+		return errors.Join(failed(err), k.forget())
+	}
+	done := make(chan error, 1)
+	go func() { done <- k.engine.create(o) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return errors.Join(failed(err), k.undo(nil, 1+o.workers))
+		}
+		return nil
+	case <-ctx.Done():
+		return errors.Join(interrupted, k.undo(done, 1+o.workers))
+	}
+}
+
+// undo takes away what kind makes, under it, until nothing more can come: done
+// tells that it has ended (nil: it has), and of how many nodes any may come
+// late if it has failed. Until that is certain the mark stays.
+func (k *kindCluster) undo(done <-chan error, nodes int) error {
+	patience, again := time.NewTimer(kindEnds), time.NewTicker(500*time.Millisecond)
+	defer patience.Stop()
+	defer again.Stop()
+	if done == nil {
+		patience.Reset(lateNodes)
+	}
+	late := func() error {
+		return fmt.Errorf("what may still come of cluster %q is left\n  zeroloss clean removes it", k.name)
+	}
+	for gone := 0; ; {
+		n, err := k.takeAway()
+		gone += n
+		if done == nil && err == nil && (gone >= nodes || nodes == 1) {
+			return k.forget()
+		}
+		select {
+		case cerr := <-done:
+			done = nil
+			patience.Reset(lateNodes)
+			if cerr == nil {
+				nodes = 0 // all that it makes is there
+			}
+		case <-patience.C:
+			return errors.Join(err, late())
+		case <-again.C:
+		}
+	}
+}
+
+// takeAway removes the nodes that wear the cluster's badge, and says how many
+// there were.
+func (k *kindCluster) takeAway() (int, error) {
+	badges, err := k.engine.badges(k.name)
+	if err != nil {
+		return 0, fmt.Errorf("%w: deleting cluster %q: %w", run.ErrEnvironment, k.name, err)
+	}
+	n := worn(badges, k.badge)
+	switch {
+	case n == 0:
+		return 0, nil
+	case n < len(badges):
+		return 0, fmt.Errorf("%w: deleting cluster %q: %d of its %d nodes are none of a run's\n  look at them: kind get nodes --name %s", run.ErrEnvironment, k.name, len(badges)-n, len(badges), k.name)
+	}
+	if err := k.engine.remove(k.name); err != nil {
+		return 0, fmt.Errorf("%w: deleting cluster %q: %w", run.ErrEnvironment, k.name, err)
+	}
+	return n, nil
+}
+
+// seen reports whether one of the harnesses is known to be there.
+func (m marks) seen(others []string) bool {
+	return slices.ContainsFunc(others, func(u string) bool { return left{harness: u}.spare(m.self, true) != "" })
+}
