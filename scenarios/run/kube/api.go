@@ -40,6 +40,7 @@ var (
 	k8sEvents   = schema.GroupVersionResource{Version: "v1", Resource: "events"}
 	jobs        = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
 	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	replicaSets = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
 	budgets     = schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}
 	reviews     = schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "selfsubjectaccessreviews"}
 	slices1     = schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}
@@ -204,9 +205,12 @@ func (a *api) loadClient(namespace, pod string) *collect.Client {
 	}}
 }
 
+// sight takes in an object as it now is. After an error it is told of it again.
+type sight = func(*unstructured.Unstructured) error
+
 // list and watch are one: see is told of all there is, and of each change,
 // until ctx ends; gone of what vanished.
-func (a *api) follow(ctx context.Context, gvr schema.GroupVersionResource, namespace string, see, gone func(*unstructured.Unstructured)) error {
+func (a *api) follow(ctx context.Context, gvr schema.GroupVersionResource, namespace string, see sight, gone func(*unstructured.Unstructured)) error {
 	known := map[string]*unstructured.Unstructured{}
 	for {
 		err := a.followOnce(ctx, gvr, namespace, known, see, gone)
@@ -230,7 +234,7 @@ func (a *api) follow(ctx context.Context, gvr schema.GroupVersionResource, names
 
 const watchAgain = 100 * time.Millisecond
 
-func (a *api) followOnce(ctx context.Context, gvr schema.GroupVersionResource, namespace string, known map[string]*unstructured.Unstructured, see, gone func(*unstructured.Unstructured)) error {
+func (a *api) followOnce(ctx context.Context, gvr schema.GroupVersionResource, namespace string, known map[string]*unstructured.Unstructured, see sight, gone func(*unstructured.Unstructured)) error {
 	all, err := a.in(gvr, namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return a.explain("listing "+gvr.Resource, err)
@@ -240,7 +244,9 @@ func (a *api) followOnce(ctx context.Context, gvr schema.GroupVersionResource, n
 		u := &all.Items[i]
 		there[u.GetName()] = true
 		known[u.GetName()] = u
-		see(u)
+		if err := see(u); err != nil {
+			return err
+		}
 	}
 	for name, u := range known {
 		if !there[name] {
@@ -259,13 +265,17 @@ func (a *api) followOnce(ctx context.Context, gvr schema.GroupVersionResource, n
 			return nil // look again from the beginning
 		}
 		if e.Type == watch.Deleted {
+			if err := see(u); err != nil { // its last state
+				return err // the next look will find it gone
+			}
 			delete(known, u.GetName())
-			see(u) // its last state
 			gone(u)
 			continue
 		}
 		known[u.GetName()] = u
-		see(u)
+		if err := see(u); err != nil {
+			return err
+		}
 	}
 	return nil
 }

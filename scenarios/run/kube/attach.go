@@ -154,7 +154,7 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 			return c.interrupted(ctx, err)
 		}
 	}
-	t, err := newTheirs(r.view, r.o.Dir)
+	t, err := newTheirs(r.api, r.view, r.o.Dir)
 	if err != nil {
 		return err
 	}

@@ -143,7 +143,7 @@ func TestAPlanIsCompletedByItsTarget(t *testing.T) {
 func attached(t *testing.T) (*theirs, func() []record.Event) {
 	dir, err := rundir.Create(t.TempDir() + "/run")
 	require.NoError(t, err)
-	th, err := newTheirs(view(3, 3), dir)
+	th, err := newTheirs(shopOf(), view(3, 3), dir)
 	require.NoError(t, err)
 	return th, func() []record.Event {
 		require.NoError(t, th.close())
@@ -184,17 +184,6 @@ func TestWhoChangesATarget(t *testing.T) {
 		kinds = append(kinds, e.Kind)
 	}
 	require.Equal(t, []record.Kind{record.RolloutSeen, record.Scaled, record.End}, kinds)
-}
-
-func TestWhoseAPodIs(t *testing.T) {
-	th, events := attached(t)
-	defer events()
-	var p podView
-	p.Metadata.Labels = map[string]string{"app": "orders", "hash": "1"}
-	require.True(t, th.claim(&p))
-	require.Equal(t, "orders", p.Metadata.Labels[workloadLabel])
-	p.Metadata.Labels = map[string]string{"app": "orders-canary"}
-	require.False(t, th.claim(&p))
 }
 
 func TestAnEventOfYesterday(t *testing.T) {
@@ -248,6 +237,7 @@ func TestRightsFollowWhatIsDone(t *testing.T) {
 		return out
 	}
 	require.Empty(t, writes(attachedPlan(), false))
+	require.Contains(t, attachRights(attachedPlan(), false), right{"apps", "replicasets", "get", "shop"})
 	require.Equal(t, []string{"patch deployments.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "restart"}), false))
 	require.Equal(t, []string{"patch deployments.apps in namespace shop", "patch deployments/scale.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "scale"}, plan.Step{Kind: "scale"}), false))
 	require.Contains(t, writes(attachedPlan(), true), "create namespaces in the cluster")

@@ -182,7 +182,7 @@ func (n *node) watch() {
 	n.follow(k8sEvents, n.seeEvent, func(*unstructured.Unstructured) {})
 }
 
-func (n *node) follow(gvr schema.GroupVersionResource, see, gone func(*unstructured.Unstructured)) {
+func (n *node) follow(gvr schema.GroupVersionResource, see sight, gone func(*unstructured.Unstructured)) {
 	n.busy.Go(func() {
 		if err := n.stage.api.follow(n.over, gvr, n.where(), see, gone); err != nil {
 			n.fail(err)
@@ -190,18 +190,20 @@ func (n *node) follow(gvr schema.GroupVersionResource, see, gone func(*unstructu
 	})
 }
 
-func (n *node) seePod(u *unstructured.Unstructured) {
+func (n *node) seePod(u *unstructured.Unstructured) error {
 	var p podView
 	if err := decodeInto(u, &p); err != nil {
 		n.fail(err)
-		return
+		return nil
 	}
-	if n.theirs != nil && !n.theirs.claim(&p) {
-		return
+	if n.theirs != nil {
+		if mine, err := n.theirs.claim(n.over, &p); err != nil || !mine {
+			return err
+		}
 	}
 	if p.Metadata.Labels[workloadLabel] == "" {
 		n.seeBase(&p)
-		return
+		return nil
 	}
 	n.mu.Lock()
 	n.current[p.Metadata.Name] = p.instance()
@@ -213,11 +215,12 @@ func (n *node) seePod(u *unstructured.Unstructured) {
 		n.inbox.Event(e)
 	}
 	if n.theirs != nil {
-		return // how theirs come up is what is measured
+		return nil // how theirs come up is what is measured
 	}
 	if why := p.trouble(n.patience(&p)); why != "" && !n.up.Load() {
 		n.fail(n.stage.failure(n.over, &p, "does not come up: "+why))
 	}
+	return nil
 }
 
 // patience is how much longer a pod may wait for a node.
@@ -239,7 +242,7 @@ func (n *node) patience(p *podView) bool {
 			}
 			u, err := n.stage.api.in(pods, n.stage.namespace).Get(n.over, p.Metadata.Name, metav1.GetOptions{})
 			if err == nil {
-				n.seePod(u)
+				_ = n.seePod(u) // the watch tells of it, too
 			}
 		})
 	}
@@ -269,13 +272,14 @@ func (n *node) instance(pod string) (record.Instance, bool) {
 	return i, ok
 }
 
-func (n *node) seeSlice(u *unstructured.Unstructured) {
+func (n *node) seeSlice(u *unstructured.Unstructured) error {
 	var s sliceView
 	if err := decodeInto(u, &s); err != nil {
 		n.fail(err)
-		return
+		return nil
 	}
 	n.offer(u.GetName(), s.listed())
+	return nil
 }
 
 func (n *node) loseSlice(u *unstructured.Unstructured) { n.offer(u.GetName(), nil) }
@@ -307,22 +311,22 @@ func (n *node) offer(slice string, listed map[string]bool) {
 	}
 }
 
-func (n *node) seeEvent(u *unstructured.Unstructured) {
+func (n *node) seeEvent(u *unstructured.Unstructured) error {
 	var e eventView
 	if err := decodeInto(u, &e); err != nil {
 		n.fail(err)
-		return
+		return nil
 	}
 	if n.theirs != nil && e.before(n.theirs.since) {
-		return // an event of yesterday's
+		return nil // an event of yesterday's
 	}
 	if why := e.refusal(); why != "" && !n.up.Load() && n.theirs == nil {
 		n.fail(fmt.Errorf("%w: %s %s cannot create its pods: %s", run.ErrEnvironment, e.InvolvedObject.Kind, e.InvolvedObject.Name, why))
-		return
+		return nil
 	}
 	i, ok := n.instance(e.InvolvedObject.Name)
 	if e.kind() == "" || !ok {
-		return
+		return nil
 	}
 	n.mu.Lock()
 	before := n.counted[e.Metadata.Name]
@@ -331,6 +335,7 @@ func (n *node) seeEvent(u *unstructured.Unstructured) {
 	if e.Count > before || before == 0 {
 		n.inbox.Event(control.Event{Kind: control.Remark, Pod: i, Note: e.kind(), N: e.Count, Err: e.Message})
 	}
+	return nil
 }
 
 // entry is the base URL that the load goes to: the entry's Service, or its

@@ -99,16 +99,27 @@ func (c *change) look() string {
 
 // leaving counts the target's pods that are on their way out.
 func (c *change) leaving(ctx context.Context, v *rolloutView) (n int, err error) {
-	selector, err := metav1.LabelSelectorAsSelector(&v.Spec.Selector)
+	mine, err := c.api.owned(c.namespace, c.name, &v.Spec.Selector)
 	if err != nil {
-		return 0, fmt.Errorf("reading the selector of Deployment %s: %w", c.name, err)
+		return 0, err
 	}
-	all, err := c.api.in(pods, c.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	all, err := c.api.in(pods, c.namespace).List(ctx, metav1.ListOptions{LabelSelector: mine.selector.String()})
 	if err != nil {
 		return 0, c.api.explain("listing the pods of "+c.name, err)
 	}
 	for i := range all.Items {
-		if all.Items[i].GetDeletionTimestamp() != nil {
+		var p podView
+		if err := decodeInto(&all.Items[i], &p); err != nil {
+			return 0, err
+		}
+		if p.Metadata.DeletionTimestamp == nil {
+			continue
+		}
+		is, err := mine.has(ctx, &p)
+		if err != nil {
+			return 0, err
+		}
+		if is {
 			n++
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
 )
@@ -16,6 +18,7 @@ type podView struct {
 	Metadata struct {
 		Name, UID         string
 		Labels            map[string]string
+		OwnerReferences   []metav1.OwnerReference
 		DeletionTimestamp *string
 	}
 	Spec struct {
@@ -54,6 +57,10 @@ func (p *podView) instance() record.Instance {
 	}
 	return record.Instance{Pod: p.Metadata.Name, Incarnation: n}
 }
+
+// over reports whether none of a pod's containers will run any more: it has
+// been evicted, or has done its work, and is only still there to be looked at.
+func (p *podView) over() bool { return p.Status.Phase == "Failed" || p.Status.Phase == "Succeeded" }
 
 func (p *podView) ready() bool { return p.is("Ready") }
 

@@ -13,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
@@ -78,10 +77,10 @@ func (v *deploymentView) fit(p *plan.Plan) error {
 // theirs is the target while a run goes on: what is seen of it, and what the
 // run has done to it.
 type theirs struct {
-	view     *deploymentView
-	selector labels.Selector
-	since    time.Time
-	ahead    record.Micros // of the record's clock, to this process's
+	view  *deploymentView
+	pods  *owned
+	since time.Time
+	ahead record.Micros // of the record's clock, to this process's
 
 	mu       sync.Mutex
 	file     *os.File
@@ -92,26 +91,30 @@ type theirs struct {
 	ordered  *int   // by this run
 }
 
-func newTheirs(v *deploymentView, dir *rundir.Dir) (*theirs, error) {
-	selector, err := metav1.LabelSelectorAsSelector(&v.Spec.Selector)
+func newTheirs(a *api, v *deploymentView, dir *rundir.Dir) (*theirs, error) {
+	pods, err := a.owned(v.Metadata.Namespace, v.Metadata.Name, &v.Spec.Selector)
 	if err != nil {
-		return nil, fmt.Errorf("reading the selector of Deployment %s: %w", v.Metadata.Name, err)
+		return nil, err
 	}
 	f, err := dir.CreateEvents("target")
 	if err != nil {
 		return nil, err
 	}
-	return &theirs{view: v, selector: selector, since: time.Now(), file: f, events: record.NewEventWriter(f), replicas: v.replicas()}, nil
+	return &theirs{view: v, pods: pods, since: time.Now(), file: f, events: record.NewEventWriter(f), replicas: v.replicas()}, nil
 }
 
 // claim marks a pod as the target's, in what is known of it here; false: it is
 // somebody else's.
-func (t *theirs) claim(p *podView) bool {
-	if !t.selector.Matches(labels.Set(p.Metadata.Labels)) {
-		return false
+func (t *theirs) claim(ctx context.Context, p *podView) (bool, error) {
+	mine, err := t.pods.has(ctx, p)
+	if err != nil || !mine {
+		return false, err
+	}
+	if p.Metadata.Labels == nil { // a selector may ask for what is not there
+		p.Metadata.Labels = map[string]string{}
 	}
 	p.Metadata.Labels[workloadLabel] = t.view.Metadata.Name
-	return true
+	return true, nil
 }
 
 // order keeps what this run does to the target.
@@ -154,15 +157,15 @@ func (t *theirs) close() error {
 
 // see takes in the Deployment: whoever changes its template begins a rollout,
 // whoever changes its replicas scales it.
-func (t *theirs) see(u *unstructured.Unstructured) {
+func (t *theirs) see(u *unstructured.Unstructured) error {
 	if u.GetName() != t.view.Metadata.Name {
-		return
+		return nil
 	}
 	template, _, _ := unstructured.NestedMap(u.Object, "spec", "template") // it always has one
 	text, err := json.Marshal(template)
 	var v deploymentView
 	if err != nil || decodeInto(u, &v) != nil {
-		return
+		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -176,6 +179,7 @@ func (t *theirs) see(u *unstructured.Unstructured) {
 		t.replicas = n
 	}
 	t.template = string(text)
+	return nil
 }
 
 func (t *theirs) gone(*unstructured.Unstructured) {}
