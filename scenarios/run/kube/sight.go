@@ -18,11 +18,13 @@ type podView struct {
 	Metadata struct {
 		Name, UID         string
 		Labels            map[string]string
+		Annotations       map[string]string
 		OwnerReferences   []metav1.OwnerReference
 		DeletionTimestamp *string
 	}
 	Spec struct {
-		NodeName string
+		NodeName   string
+		Containers []struct{ Name string }
 	}
 	Status struct {
 		Phase             string
@@ -38,6 +40,7 @@ type condition struct {
 }
 
 type containerView struct {
+	Name             string
 	RestartCount     int
 	State, LastState struct {
 		Waiting    *struct{ Reason, Message string }
@@ -49,11 +52,32 @@ type containerView struct {
 	}
 }
 
+// mainMark names the container of a pod that is the service, where it is not
+// the first one; kubectl goes by it, and injectors of sidecars set it.
+const mainMark = "kubectl.kubernetes.io/default-container"
+
+// service is the container that serves, and not a sidecar; nil while nothing is
+// told of it. It is found by name: what is told comes in another order than
+// that of the pod.
+func (p *podView) service() *containerView {
+	name := ""
+	for i, c := range p.Spec.Containers {
+		if i == 0 || c.Name == p.Metadata.Annotations[mainMark] {
+			name = c.Name
+		}
+	}
+	i := slices.IndexFunc(p.Status.ContainerStatuses, func(c containerView) bool { return c.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &p.Status.ContainerStatuses[i]
+}
+
 // instance is the pod's present incarnation: from 1.
 func (p *podView) instance() record.Instance {
 	n := 1
-	if len(p.Status.ContainerStatuses) > 0 {
-		n += p.Status.ContainerStatuses[0].RestartCount
+	if c := p.service(); c != nil {
+		n += c.RestartCount
 	}
 	return record.Instance{Pod: p.Metadata.Name, Incarnation: n}
 }
@@ -86,10 +110,10 @@ func (p *podView) sightings() []control.Event {
 	if p.Metadata.DeletionTimestamp != nil {
 		out = append(out, control.Event{Kind: control.DeletionSeen, Pod: i})
 	}
-	if len(p.Status.ContainerStatuses) == 0 {
+	c := p.service()
+	if c == nil {
 		return out
 	}
-	c := p.Status.ContainerStatuses[0]
 	if t := c.LastState.Terminated; t != nil && i.Incarnation > 1 {
 		out = append(out, control.Event{
 			Kind: control.Exited, Pod: record.Instance{Pod: i.Pod, Incarnation: i.Incarnation - 1}, N: t.ExitCode, Err: ending(t.Reason, t.Message),
