@@ -202,7 +202,7 @@ func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
 	over, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	failed := make(chan error, 1)
-	n := &node{stage: s, theirs: t, failed: failed, over: over, offered: map[string]map[string]bool{}}
+	n := newNode(over, s, t, failed)
 	g, err := r.generator(ctx, s, n)
 	if err != nil {
 		return err

@@ -140,16 +140,6 @@ func TestWaiting(t *testing.T) {
 	require.Contains(t, w.trouble(pulling, now.Add(baseFor+1)), "does not run after 5m0s")
 }
 
-func TestListed(t *testing.T) {
-	var s sliceView
-	require.NoError(t, json.Unmarshal([]byte(`{"endpoints":[
-		{"conditions":{"ready":true},"targetRef":{"kind":"Pod","name":"a"}},
-		{"conditions":{},"targetRef":{"kind":"Pod","name":"b"}},
-		{"conditions":{"ready":false},"targetRef":{"kind":"Pod","name":"c"}},
-		{"conditions":{"ready":true}}]}`), &s))
-	require.Equal(t, map[string]bool{"a": true, "b": true}, s.listed())
-}
-
 func TestShifted(t *testing.T) {
 	text := `{"at":1000,"kind":"push","since":500}` + "\n" + `torn` + "\n"
 	require.Equal(t, `{"at":990,"kind":"push","since":490}`+"\n"+`torn`+"\n", string(shifted([]byte(text), -10)))

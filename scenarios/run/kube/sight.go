@@ -191,25 +191,6 @@ func lastExit(c containerView) string {
 	return ""
 }
 
-// sliceView is what matters of an EndpointSlice.
-type sliceView struct {
-	Endpoints []struct {
-		Conditions struct{ Ready *bool }
-		TargetRef  *struct{ Kind, Name string }
-	}
-}
-
-// listed is the pods that a slice offers to those who call.
-func (s *sliceView) listed() map[string]bool {
-	out := map[string]bool{}
-	for _, e := range s.Endpoints {
-		if e.TargetRef != nil && e.TargetRef.Kind == "Pod" && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
-			out[e.TargetRef.Name] = true
-		}
-	}
-	return out
-}
-
 // eventView is what matters of a Kubernetes Event.
 type eventView struct {
 	Metadata       struct{ Name, ResourceVersion string }

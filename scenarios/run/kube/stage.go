@@ -285,7 +285,8 @@ func (s *stage) play(ctx context.Context) error {
 	defer end()
 	failed := make(chan error, 1)
 	c := newCopiers(s.o.Dir, shards)
-	n := &node{stage: s, client: shards[0].client, failed: failed, over: over, offered: map[string]map[string]bool{}}
+	n := newNode(over, s, nil, failed)
+	n.client = shards[0].client
 	l := &load{plan: s.p, shards: shards, target: n.entry, urls: s.urls}
 	err = run.DirectOn(ctx, s.p, run.Terms{Plane: plane, Up: upFor, Lead: lead}, func(in run.Inbox) (run.Cast, error) {
 		if err := s.tellClocks(shards); err != nil {
