@@ -77,6 +77,10 @@ func (r *Attached) Check(ctx context.Context, p *plan.Plan) error {
 			return c.interrupted(ctx, err)
 		}
 	}
+	list, err := openList(ctx, p.Target.Nacos, 0)
+	if err = errors.Join(err, list.close()); err != nil {
+		return c.interrupted(ctx, err)
+	}
 	if r.o.InCluster {
 		return nil // where the load pod will be, it is asked
 	}
@@ -207,6 +211,10 @@ func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
 	if err != nil {
 		return err
 	}
+	list, err := openList(ctx, s.p.Target.Nacos, 0)
+	if err != nil {
+		return (&cluster{o: r.o.Options}).interrupted(ctx, err)
+	}
 	t.ahead = g.clock
 	err = run.DirectOn(ctx, s.p, run.Terms{Plane: plane, Up: upToAttach, Lead: lead}, func(in run.Inbox) (run.Cast, error) {
 		n.inbox = in
@@ -217,12 +225,12 @@ func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
 		n.watch()
 		n.follow(deployments, t.see, t.gone)
 		n.busy.Go(func() { budget{r.o.AbortAfter}.watch(over, g.latest, n.fail) })
-		r.registry(over, s, n, t)
+		n.followList(list)
 		return run.Cast{Node: n, Load: g, Sink: sink, Failed: failed, Counts: g.latest}, nil
 	})
 	end()
 	n.busy.Wait()
-	return errors.Join(err, g.finish(context.WithoutCancel(ctx)))
+	return errors.Join(err, list.close(), g.finish(context.WithoutCancel(ctx)))
 }
 
 // restore gives the target back the replicas it had, if the run has scaled it.
