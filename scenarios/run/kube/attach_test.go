@@ -119,6 +119,9 @@ func view(replicas, ready int) *deploymentView {
 	v := &deploymentView{}
 	v.Metadata.Namespace, v.Metadata.Name = "shop", "orders"
 	v.Spec.Replicas, v.Status.ReadyReplicas = &replicas, ready
+	v.rollout.Spec.Replicas = &replicas
+	v.rollout.Status.Replicas, v.rollout.Status.UpdatedReplicas = replicas, replicas
+	v.rollout.Status.ReadyReplicas, v.rollout.Status.AvailableReplicas = ready, ready
 	v.Spec.Selector.MatchLabels = map[string]string{"app": "orders"}
 	return v
 }
@@ -128,6 +131,35 @@ func TestATargetHasToBeWhole(t *testing.T) {
 	require.ErrorContains(t, view(3, 0).fit(attachedPlan()), "of Deployment shop/orders no pod is ready (3 wanted)")
 	require.ErrorContains(t, view(0, 0).fit(attachedPlan()), "no pod is ready (0 wanted)")
 	require.ErrorContains(t, view(3, 2).fit(attachedPlan()), "only 2 of 3 pods are ready")
+}
+
+// TestATargetInARollout has all pods ready that are wanted, and is not whole.
+func TestATargetInARollout(t *testing.T) {
+	read := func(spec, status string) *deploymentView {
+		a := shopOf(deploymentOf(t, `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "orders", "namespace": "shop", "generation": 2},
+			"spec": {"replicas": 3`+spec+`}, "status": {`+status+`}}`))
+		v, err := a.deployment(t.Context(), "shop", "orders")
+		require.NoError(t, err)
+		return v
+	}
+	const whole = `"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3`
+	act, observe := attachedPlan(), attachedPlan()
+	observe.Target.Observe = true
+	require.NoError(t, read("", whole).fit(act))
+	for status, says := range map[string]string{
+		`"observedGeneration": 2, "replicas": 4, "updatedReplicas": 2, "readyReplicas": 3, "availableReplicas": 3`: "of Deployment shop/orders a rollout is on (2 of 3 pods are of its template, 4 are there)",
+		`"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3`: "a rollout is on",
+		`"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 2`: "a rollout is on",
+		whole + `, "conditions": [{"type": "Progressing", "status": "False", "message": "timed out"}]`:             "the last rollout has not come to its end (timed out)",
+	} {
+		for _, p := range []*plan.Plan{act, observe} {
+			require.ErrorContains(t, read("", status).fit(p), says)
+		}
+	}
+	paused := read(`, "paused": true`, whole)
+	require.ErrorContains(t, paused.fit(act), "are paused: none that the run began would come about\n  kubectl -n shop rollout resume deployment orders")
+	require.NoError(t, paused.fit(observe), "somebody else may be about to resume it")
+	require.ErrorContains(t, read(`, "paused": true`, `"observedGeneration": 2, "replicas": 3, "updatedReplicas": 1, "readyReplicas": 3, "availableReplicas": 3`).fit(observe), "a rollout is on (1 of 3")
 }
 
 func TestAPlanIsCompletedByItsTarget(t *testing.T) {

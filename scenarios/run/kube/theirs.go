@@ -32,6 +32,8 @@ type deploymentView struct {
 		}
 	}
 	Status struct{ ReadyReplicas int }
+
+	rollout rolloutView // as it is; decoded apart
 }
 
 func (v *deploymentView) replicas() int {
@@ -57,7 +59,7 @@ func (a *api) deployment(ctx context.Context, namespace, name string) (*deployme
 		return nil, a.explain("reading Deployment "+name, err)
 	}
 	var v deploymentView
-	return &v, decodeInto(u, &v)
+	return &v, errors.Join(decodeInto(u, &v), decodeInto(u, &v.rollout))
 }
 
 // fit says why a target cannot be measured; nil if it can.
@@ -65,13 +67,34 @@ func (v *deploymentView) fit(p *plan.Plan) error {
 	if _, err := metav1.LabelSelectorAsSelector(&v.Spec.Selector); err != nil {
 		return fmt.Errorf("reading the selector of Deployment %s: %w", v.Metadata.Name, err)
 	}
+	ns, name := v.Metadata.Namespace, v.Metadata.Name
 	if v.Status.ReadyReplicas == 0 {
-		return fmt.Errorf("of Deployment %s/%s no pod is ready (%d wanted)\n  look: kubectl -n %s get pods", v.Metadata.Namespace, v.Metadata.Name, v.replicas(), v.Metadata.Namespace)
+		return fmt.Errorf("of Deployment %s/%s no pod is ready (%d wanted)\n  look: kubectl -n %s get pods", ns, name, v.replicas(), ns)
 	}
-	if v.Status.ReadyReplicas < v.replicas() {
-		return fmt.Errorf("of Deployment %s/%s only %d of %d pods are ready: what it would lose is not this release's\n  wait until it is whole", v.Metadata.Namespace, v.Metadata.Name, v.Status.ReadyReplicas, v.replicas())
+	if v.rollout.Spec.Paused && !p.Target.Observe { // who observes may be about to see it resumed
+		return fmt.Errorf("the rollouts of Deployment %s/%s are paused: none that the run began would come about\n  kubectl -n %s rollout resume deployment %s", ns, name, ns, name)
+	}
+	if why := v.unsettled(); why != "" {
+		return fmt.Errorf("of Deployment %s/%s %s: what it would lose is not this release's\n  wait until it is whole: kubectl -n %s rollout status deployment %s", ns, name, why, ns, name)
 	}
 	return nil
+}
+
+// unsettled is why a target is not as it is to be before a release; "" if it is.
+func (v *deploymentView) unsettled() string {
+	r, want := v.rollout, v.replicas()
+	r.Spec.Paused = false
+	ok, stuck := r.whole()
+	switch s := r.Status; {
+	case ok:
+		return ""
+	case stuck != "":
+		return fmt.Sprintf("the last rollout has not come to its end (%s)", stuck)
+	case s.UpdatedReplicas == want && s.Replicas == want && s.ReadyReplicas < want:
+		return fmt.Sprintf("only %d of %d pods are ready", s.ReadyReplicas, want)
+	default:
+		return fmt.Sprintf("a rollout is on (%d of %d pods are of its template, %d are there)", s.UpdatedReplicas, want, s.Replicas)
+	}
 }
 
 // theirs is the target while a run goes on: what is seen of it, and what the
