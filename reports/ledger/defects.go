@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,6 +51,7 @@ func (b *books) defects(l *Ledger) []string {
 		add("instance %s: %s", name, b.in.Incomplete[name])
 	}
 	out = append(out, b.unmeasured()...)
+	out = append(out, b.unwatched()...)
 	out = append(out, b.neverUp()...)
 	out = append(out, b.neverDone()...)
 	return append(out, b.neverSeen()...)
@@ -269,5 +271,7 @@ func (b *books) notes() []Note {
 			out = append(out, Note{At: b.offset(e.At), Instance: e.Instance, Text: text})
 		}
 	}
+	out = append(out, b.glances()...)
+	slices.SortStableFunc(out, func(x, y Note) int { return cmp.Compare(x.At, y.At) })
 	return out
 }

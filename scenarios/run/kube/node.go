@@ -192,11 +192,13 @@ func (n *node) watch() {
 	n.follow(pods, n.seePod, n.losePod)
 	n.follow(slices1, n.seeSlice, n.loseSlice)
 	n.follow(k8sEvents, n.seeEvent, func(*unstructured.Unstructured) {})
+	n.busy.Go(func() { n.pulse(n.stage.api.version) })
 }
 
 func (n *node) follow(gvr schema.GroupVersionResource, see sight, gone func(*unstructured.Unstructured)) {
+	f := &follower{api: n.stage.api, gvr: gvr, namespace: n.where(), see: see, gone: gone, eye: n.eye(gvr.Resource)}
 	n.busy.Go(func() {
-		if err := n.stage.api.follow(n.over, gvr, n.where(), see, gone); err != nil {
+		if err := f.run(n.over); err != nil {
 			n.fail(err)
 		}
 	})
