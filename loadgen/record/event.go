@@ -96,6 +96,9 @@ const (
 	// What a cluster tells of a workload that is none of ours.
 	PodAddress  Kind = "pod-address"  // Text = its IP
 	RolloutSeen Kind = "rollout-seen" // Workload: its template has changed, whoever did it
+	// Unwatched: of the cluster, Text was not seen from Since on, for N µs; N is
+	// 0 when that is found out, and goes on.
+	Unwatched Kind = "unwatched"
 )
 
 // What the registry and the run tell.

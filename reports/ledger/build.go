@@ -38,6 +38,7 @@ type books struct {
 	beside  map[string][]*warmBook     // warm-ups, by service
 	seen    map[record.Instance][]list // by consumer
 	clocks  clocks
+	gaps    []gap
 }
 
 // oddities are counts of records that cannot be true.
@@ -77,6 +78,7 @@ func newBooks(in Input) *books {
 		unknown: map[string]int{}, seconds: map[string][]Second{},
 	}
 	b.clocks = newClocks(in.Events, b.p.PushDelay)
+	b.gaps = gaps(in.Events)
 	for _, w := range b.p.Workloads {
 		b.roles[w.Service] = w.Role
 	}

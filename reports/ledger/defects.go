@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,6 +52,7 @@ func (b *books) defects(l *Ledger) []string {
 	}
 	out = append(out, b.cutShort()...)
 	out = append(out, b.unmeasured()...)
+	out = append(out, b.unwatched()...)
 	out = append(out, b.neverUp()...)
 	out = append(out, b.neverDone()...)
 	out = append(out, b.disobeyed()...)
@@ -273,5 +275,7 @@ func (b *books) notes() []Note {
 			out = append(out, Note{At: b.offset(e.At), Instance: e.Instance, Text: text})
 		}
 	}
+	out = append(out, b.glances()...)
+	slices.SortStableFunc(out, func(x, y Note) int { return cmp.Compare(x.At, y.At) })
 	return out
 }

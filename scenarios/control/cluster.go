@@ -120,6 +120,10 @@ func (c *Cluster) handle(e Event) {
 		c.onEvicted(e)
 	case Shutdown:
 		c.shutdown()
+	case Unwatched:
+		if !c.down {
+			c.note(record.Event{Kind: record.Unwatched, Text: e.Err, Since: e.Since, N: int64(e.N)})
+		}
 	case Ruled:
 		if p := c.find(e.Pod); p != nil && e.Err != "" {
 			c.tell(p, record.RuleFailed, e.Err, 0)

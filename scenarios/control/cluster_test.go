@@ -140,6 +140,17 @@ func TestClusterShutsDown(t *testing.T) {
 	require.Empty(t, orders)
 }
 
+// TestClusterTellsWhatItDidNotSee, while the run goes on.
+func TestClusterTellsWhatItDidNotSee(t *testing.T) {
+	c := cluster(t)
+	lost := control.Event{Kind: control.Unwatched, Err: "pods", Since: 7, N: 20}
+	out := c.Step(sec(1), lost)
+	require.Len(t, out, 1)
+	require.Equal(t, &record.Event{Kind: record.Unwatched, Text: "pods", Since: 7, N: 20}, out[0].Note)
+	c.Step(sec(2), control.Event{Kind: control.Shutdown})
+	require.Empty(t, c.Step(sec(3), lost))
+}
+
 func TestClusterRefusesABadConfiguration(t *testing.T) {
 	_, err := control.NewCluster(control.Config{Workloads: []control.Workload{{Name: "b"}, {Name: "b"}}})
 	require.ErrorContains(t, err, `workload "b"`)

@@ -35,7 +35,7 @@ func newDrive(cfg Config, s *sighting, o Observed) (*drive, error) {
 	p.second = time.Duration(o.Began%1e6) * time.Microsecond
 	for _, in := range o.Inputs {
 		switch in.Event.Kind {
-		case PodSeen, ReadySeen, EndpointSeen, DeletionSeen, PodGone, Remark, Started, Exited: // what was seen
+		case PodSeen, ReadySeen, EndpointSeen, DeletionSeen, PodGone, Remark, Unwatched, Started, Exited: // what was seen
 		case Tick, HookDone, Probed, Signaled, Acked, Ruled: // what came of orders
 		case Shutdown:
 			if d.end == 0 {

@@ -133,6 +133,7 @@ const (
 	DeletionSeen EventKind = "deletion-seen" // Pod is being deleted
 	PodGone      EventKind = "pod-gone"      // Pod exists no more
 	Remark       EventKind = "remark"        // the cluster's own event about Pod: Note
+	Unwatched    EventKind = "unwatched"     // of the cluster, what Err names is not seen, Since then; N = µs that it lasted, 0 while it does
 
 	Cordoned EventKind = "cordoned" // outcome of Cordon
 	Evicted  EventKind = "evicted"  // outcome of Evict: OK, or refused by a budget as Err says
@@ -148,9 +149,10 @@ type Event struct {
 	OK       bool            `json:"ok,omitempty"`
 	Err      string          `json:"err,omitempty"`
 	Image    string          `json:"image,omitempty"`
-	Note     record.Kind     `json:"note,omitempty"` // of a Remark: what it is for the record; Err is its text
-	UID      string          `json:"uid,omitempty"`  // of PodSeen: by which Kubernetes breaks ties
-	Node     string          `json:"node,omitempty"` // of PodSeen: where the pod is; "": no node has taken it yet
+	Note     record.Kind     `json:"note,omitempty"`  // of a Remark: what it is for the record; Err is its text
+	UID      string          `json:"uid,omitempty"`   // of PodSeen: by which Kubernetes breaks ties
+	Since    record.Micros   `json:"since,omitempty"` // of Unwatched
+	Node     string          `json:"node,omitempty"`  // of PodSeen: where the pod is; "": no node has taken it yet
 }
 
 // ActionKind says what to do.

@@ -70,6 +70,8 @@ func (r *roster) missingPods(w plan.Workload, pods []control.PodState) []string 
 		switch {
 		case !p.Running:
 			out = append(out, p.Instance.Pod+" does not run")
+		case w.Foreign && p.Terminating:
+			out = append(out, p.Instance.Pod+" is still on its way out")
 		case w.Foreign && !p.Ready:
 			out = append(out, p.Instance.Pod+" is not ready")
 		case !w.Foreign && !r.registered[p.Instance]:

@@ -260,7 +260,7 @@ func (r *Run) missingStreams(told map[string]bool) {
 	if !slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind == record.LoadEnd }) {
 		r.torn("%s: nobody tells when the load ended", EventsDir)
 	}
-	if r.Meta.Runtime == localRuntime && !told[RegistryServer] {
+	if !r.Meta.InCluster() && !told[RegistryServer] {
 		r.torn("%s/%s%s: missing; what the registry did is not known", EventsDir, RegistryServer, eventsExt)
 	}
 }

@@ -62,6 +62,10 @@ type Meta struct {
 	Command    []string `json:"command,omitempty"`
 }
 
+// InCluster reports whether a cluster's own controllers decided about the run's
+// pods, and not ours: on a target, too.
+func (m Meta) InCluster() bool { return m.Runtime != localRuntime }
+
 // Machine is what the run ran on.
 type Machine struct {
 	OS, Arch, Go string

@@ -157,6 +157,19 @@ func hosts(list []model.Instance) []registry.Host {
 	return out
 }
 
+// mostServices is how many names of services are asked for.
+const mostServices = 500
+
+// Services lists the names of services of the client's group, or the first 500
+// of them.
+func (c *Client) Services() ([]string, error) {
+	all, err := c.sdk.GetAllServicesInfo(vo.GetAllServiceInfoParam{NameSpace: c.opts.Namespace, GroupName: c.opts.Group, PageNo: 1, PageSize: mostServices})
+	if err != nil {
+		return nil, fmt.Errorf("listing the services at %s: %w", c.addr(), err)
+	}
+	return all.Doms, nil
+}
+
 // maxList bounds what Pull reads: about 20,000 hosts.
 const maxList = 10 << 20
 

@@ -21,7 +21,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
@@ -40,6 +39,7 @@ var (
 	k8sEvents   = schema.GroupVersionResource{Version: "v1", Resource: "events"}
 	jobs        = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
 	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	replicaSets = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
 	budgets     = schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}
 	reviews     = schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "selfsubjectaccessreviews"}
 	slices1     = schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}
@@ -202,72 +202,6 @@ func (a *api) loadClient(namespace, pod string) *collect.Client {
 		}
 		return req.Stream(ctx)
 	}}
-}
-
-// list and watch are one: see is told of all there is, and of each change,
-// until ctx ends; gone of what vanished.
-func (a *api) follow(ctx context.Context, gvr schema.GroupVersionResource, namespace string, see, gone func(*unstructured.Unstructured)) error {
-	known := map[string]*unstructured.Unstructured{}
-	for {
-		err := a.followOnce(ctx, gvr, namespace, known, see, gone)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil && (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) {
-			return err
-		}
-		// A watch ends now and then, and an API server may be gone for a
-		// moment: look again.
-		t := time.NewTimer(watchAgain)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return nil
-		}
-	}
-}
-
-const watchAgain = 100 * time.Millisecond
-
-func (a *api) followOnce(ctx context.Context, gvr schema.GroupVersionResource, namespace string, known map[string]*unstructured.Unstructured, see, gone func(*unstructured.Unstructured)) error {
-	all, err := a.in(gvr, namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return a.explain("listing "+gvr.Resource, err)
-	}
-	there := map[string]bool{}
-	for i := range all.Items {
-		u := &all.Items[i]
-		there[u.GetName()] = true
-		known[u.GetName()] = u
-		see(u)
-	}
-	for name, u := range known {
-		if !there[name] {
-			delete(known, name)
-			gone(u)
-		}
-	}
-	w, err := a.in(gvr, namespace).Watch(ctx, metav1.ListOptions{ResourceVersion: all.GetResourceVersion()})
-	if err != nil {
-		return a.explain("watching "+gvr.Resource, err)
-	}
-	defer w.Stop()
-	for e := range w.ResultChan() {
-		u, ok := e.Object.(*unstructured.Unstructured)
-		if !ok || e.Type == watch.Error || e.Type == watch.Bookmark {
-			return nil // look again from the beginning
-		}
-		if e.Type == watch.Deleted {
-			delete(known, u.GetName())
-			see(u) // its last state
-			gone(u)
-			continue
-		}
-		known[u.GetName()] = u
-		see(u)
-	}
-	return nil
 }
 
 // explain says what a failed request to the cluster means, and what to do.

@@ -82,6 +82,10 @@ func (r *Attached) Check(ctx context.Context, p *plan.Plan) error {
 			return c.interrupted(outer, err)
 		}
 	}
+	list, err := openList(ctx, p.Target.Nacos, 0)
+	if err = errors.Join(err, list.close()); err != nil {
+		return c.interrupted(outer, err)
+	}
 	if r.o.InCluster {
 		return nil // where the load pod will be, it is asked
 	}
@@ -163,7 +167,7 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 			return c.interrupted(ctx, err)
 		}
 	}
-	t, err := newTheirs(r.view, r.o.Dir)
+	t, err := newTheirs(r.api, r.view, r.o.Dir)
 	if err != nil {
 		return err
 	}
@@ -211,10 +215,14 @@ func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
 	over, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	failed := make(chan error, 1)
-	n := &node{stage: s, theirs: t, failed: failed, over: over, offered: map[string]map[string]bool{}}
+	n := newNode(over, s, t, failed)
 	g, err := r.generator(ctx, s, n)
 	if err != nil {
 		return err
+	}
+	list, err := openList(ctx, s.p.Target.Nacos, 0)
+	if err != nil {
+		return (&cluster{o: r.o.Options}).interrupted(ctx, err)
 	}
 	t.ahead = g.clock
 	err = run.DirectOn(ctx, s.p, run.Terms{Plane: plane, Up: upToAttach, Lead: lead}, func(in run.Inbox) (run.Cast, error) {
@@ -229,12 +237,12 @@ func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
 		if after := s.p.Target.Settle; after > 0 {
 			n.busy.Go(func() { r.settle(over, changeOf(r.api, s.p), after, in) })
 		}
-		r.registry(over, s, n, t)
+		n.followList(list)
 		return run.Cast{Node: n, Load: g, Sink: sink, Failed: failed, Counts: g.latest}, nil
 	})
 	end()
 	n.busy.Wait()
-	return errors.Join(err, g.finish(context.WithoutCancel(ctx)))
+	return errors.Join(err, list.close(), g.finish(context.WithoutCancel(ctx)))
 }
 
 // restore gives the target back the replicas it had, if the run has scaled it.

@@ -138,6 +138,9 @@ func view(replicas, ready int) *deploymentView {
 	v := &deploymentView{}
 	v.Metadata.Namespace, v.Metadata.Name = "shop", "orders"
 	v.Spec.Replicas, v.Status.ReadyReplicas = &replicas, ready
+	v.rollout.Spec.Replicas = &replicas
+	v.rollout.Status.Replicas, v.rollout.Status.UpdatedReplicas = replicas, replicas
+	v.rollout.Status.ReadyReplicas, v.rollout.Status.AvailableReplicas = ready, ready
 	v.Spec.Selector.MatchLabels = map[string]string{"app": "orders"}
 	return v
 }
@@ -147,6 +150,35 @@ func TestATargetHasToBeWhole(t *testing.T) {
 	require.ErrorContains(t, view(3, 0).fit(attachedPlan()), "of Deployment shop/orders no pod is ready (3 wanted)")
 	require.ErrorContains(t, view(0, 0).fit(attachedPlan()), "no pod is ready (0 wanted)")
 	require.ErrorContains(t, view(3, 2).fit(attachedPlan()), "only 2 of 3 pods are ready")
+}
+
+// TestATargetInARollout has all pods ready that are wanted, and is not whole.
+func TestATargetInARollout(t *testing.T) {
+	read := func(spec, status string) *deploymentView {
+		a := shopOf(deploymentOf(t, `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "orders", "namespace": "shop", "generation": 2},
+			"spec": {"replicas": 3`+spec+`}, "status": {`+status+`}}`))
+		v, err := a.deployment(t.Context(), "shop", "orders")
+		require.NoError(t, err)
+		return v
+	}
+	const whole = `"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3`
+	act, observe := attachedPlan(), attachedPlan()
+	observe.Target.Observe = true
+	require.NoError(t, read("", whole).fit(act))
+	for status, says := range map[string]string{
+		`"observedGeneration": 2, "replicas": 4, "updatedReplicas": 2, "readyReplicas": 3, "availableReplicas": 3`: "of Deployment shop/orders a rollout is on (2 of 3 pods are of its template, 4 are there)",
+		`"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3`: "a rollout is on",
+		`"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 2`: "a rollout is on",
+		whole + `, "conditions": [{"type": "Progressing", "status": "False", "message": "timed out"}]`:             "the last rollout has not come to its end (timed out)",
+	} {
+		for _, p := range []*plan.Plan{act, observe} {
+			require.ErrorContains(t, read("", status).fit(p), says)
+		}
+	}
+	paused := read(`, "paused": true`, whole)
+	require.ErrorContains(t, paused.fit(act), "are paused: none that the run began would come about\n  kubectl -n shop rollout resume deployment orders")
+	require.NoError(t, paused.fit(observe), "somebody else may be about to resume it")
+	require.ErrorContains(t, read(`, "paused": true`, `"observedGeneration": 2, "replicas": 3, "updatedReplicas": 1, "readyReplicas": 3, "availableReplicas": 3`).fit(observe), "a rollout is on (1 of 3")
 }
 
 func TestAPlanIsCompletedByItsTarget(t *testing.T) {
@@ -162,7 +194,7 @@ func TestAPlanIsCompletedByItsTarget(t *testing.T) {
 func attached(t *testing.T) (*theirs, func() []record.Event) {
 	dir, err := rundir.Create(t.TempDir() + "/run")
 	require.NoError(t, err)
-	th, err := newTheirs(view(3, 3), dir)
+	th, err := newTheirs(shopOf(), view(3, 3), dir)
 	require.NoError(t, err)
 	return th, func() []record.Event {
 		require.NoError(t, th.close())
@@ -203,17 +235,6 @@ func TestWhoChangesATarget(t *testing.T) {
 		kinds = append(kinds, e.Kind)
 	}
 	require.Equal(t, []record.Kind{record.RolloutSeen, record.Scaled, record.End}, kinds)
-}
-
-func TestWhoseAPodIs(t *testing.T) {
-	th, events := attached(t)
-	defer events()
-	var p podView
-	p.Metadata.Labels = map[string]string{"app": "orders", "hash": "1"}
-	require.True(t, th.claim(&p))
-	require.Equal(t, "orders", p.Metadata.Labels[workloadLabel])
-	p.Metadata.Labels = map[string]string{"app": "orders-canary"}
-	require.False(t, th.claim(&p))
 }
 
 func TestAnEventOfYesterday(t *testing.T) {
@@ -267,6 +288,7 @@ func TestRightsFollowWhatIsDone(t *testing.T) {
 		return out
 	}
 	require.Empty(t, writes(attachedPlan(), false))
+	require.Contains(t, attachRights(attachedPlan(), false), right{"apps", "replicasets", "get", "shop"})
 	require.Equal(t, []string{"patch deployments.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "restart"}), false))
 	require.Equal(t, []string{"patch deployments.apps in namespace shop", "patch deployments/scale.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "scale"}, plan.Step{Kind: "scale"}), false))
 	require.Contains(t, writes(attachedPlan(), true), "create namespaces in the cluster")

@@ -195,6 +195,9 @@ type shiftedSink struct {
 
 func (s shiftedSink) Event(e record.Event) error {
 	e.At += s.ahead
+	if e.Since != 0 {
+		e.Since += s.ahead
+	}
 	return s.Sink.Event(e)
 }
 

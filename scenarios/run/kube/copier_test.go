@@ -120,8 +120,9 @@ func TestHarnessWritesByTheLoadPodsClock(t *testing.T) {
 		{record.Offset{Ahead: -20, Within: 50}, 1000}, // less than can be told apart
 	} {
 		w := &written{}
-		require.NoError(t, (&copier{clock: tt.clock}).sink(w).Event(record.Event{At: 1000}))
+		require.NoError(t, (&copier{clock: tt.clock}).sink(w).Event(record.Event{At: 1000, Since: 1000}))
 		require.Equal(t, tt.want, w.events[0].At)
+		require.Equal(t, tt.want, w.events[0].Since)
 	}
 }
 

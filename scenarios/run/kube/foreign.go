@@ -62,11 +62,9 @@ func directed(streams []traffic.Stream, urls map[string]string) ([]traffic.Strea
 }
 
 // address tells, once, where a pod that is none of ours stands: an answer may
-// name it so.
+// name it so. n is locked.
 func (n *node) address(p *podView) []control.Event {
 	name, ip := p.Metadata.Name, p.Status.PodIP
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	if ip == "" || n.placed[name] || !n.foreign(p.Metadata.Labels[workloadLabel]) {
 		return nil
 	}

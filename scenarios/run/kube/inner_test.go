@@ -65,6 +65,26 @@ func TestSightings(t *testing.T) {
 	}
 }
 
+// TestASidecarIsNotTheService: what is told of containers is sorted by name.
+func TestASidecarIsNotTheService(t *testing.T) {
+	const sidecar = `{"name":"istio-proxy","restartCount":3,"state":{"terminated":{"exitCode":143}}}`
+	const service = `{"name":"orders","restartCount":1,"state":{"running":{}},"lastState":{"terminated":{"exitCode":2}}}`
+	pod := func(annotations, containers, statuses string) *podView {
+		return look(t, `{"metadata":{"name":"o","labels":{"zeroloss/workload":"orders"},"annotations":{`+annotations+`}},
+			"spec":{"containers":[`+containers+`]},"status":{"containerStatuses":[`+statuses+`]}}`)
+	}
+	const both = sidecar + "," + service
+	one, two := record.Instance{Pod: "o", Incarnation: 1}, record.Instance{Pod: "o", Incarnation: 2}
+	want := []control.Event{
+		{Kind: control.PodSeen, Pod: one, Workload: "orders"}, {Kind: control.Exited, Pod: one, N: 2},
+		{Kind: control.Started, Pod: two, Workload: "orders"}, {Kind: control.ReadySeen, Pod: two},
+	}
+	require.Equal(t, want, pod(``, `{"name":"orders"},{"name":"istio-proxy"}`, both).sightings(), "the first of the pod")
+	require.Equal(t, want, pod(`"kubectl.kubernetes.io/default-container":"orders"`, `{"name":"istio-proxy"},{"name":"orders"}`, both).sightings(), "the one that is named")
+	require.Equal(t, want, pod(`"kubectl.kubernetes.io/default-container":"typo"`, `{"name":"orders"},{"name":"istio-proxy"}`, both).sightings(), "one is named that is not there")
+	require.Equal(t, want[:1], pod(``, `{"name":"orders"},{"name":"istio-proxy"}`, sidecar).sightings(), "nothing is told of it yet")
+}
+
 func TestTrouble(t *testing.T) {
 	tests := []struct {
 		pod             string
@@ -117,16 +137,6 @@ func TestWaiting(t *testing.T) {
 	require.Contains(t, w.trouble(running, now.Add(readyFor+1)), "is not ready after 1m30s")
 	require.Empty(t, w.trouble(pulling, now.Add(baseFor)))
 	require.Contains(t, w.trouble(pulling, now.Add(baseFor+1)), "does not run after 5m0s")
-}
-
-func TestListed(t *testing.T) {
-	var s sliceView
-	require.NoError(t, json.Unmarshal([]byte(`{"endpoints":[
-		{"conditions":{"ready":true},"targetRef":{"kind":"Pod","name":"a"}},
-		{"conditions":{},"targetRef":{"kind":"Pod","name":"b"}},
-		{"conditions":{"ready":false},"targetRef":{"kind":"Pod","name":"c"}},
-		{"conditions":{"ready":true}}]}`), &s))
-	require.Equal(t, map[string]bool{"a": true, "b": true}, s.listed())
 }
 
 func TestShifted(t *testing.T) {

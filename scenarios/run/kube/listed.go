@@ -1,61 +1,113 @@
 package kube
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
+	"strings"
+	"time"
 
 	"zeroloss/demo-services/registry"
 	"zeroloss/demo-services/registry/nacos"
 	"zeroloss/loadgen/record"
+	"zeroloss/manifests/input"
+	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 )
 
-// registry follows the list in which a target's registry has it, and writes
-// down who is added to it and who is removed, until the run is over. That is
-// what a subscriber is told, and when: after the push.
-func (r *Attached) registry(over context.Context, s *stage, n *node, t *theirs) {
-	o := s.p.Target.Nacos
-	if o == nil {
-		return
-	}
-	n.busy.Go(func() {
-		if err := followList(over, o.Address, o.Namespace, o.Group, o.Service, 0, func(was, is []registry.Host) {
-			for _, e := range listChanges(was, is, n.named) {
-				e.Service = o.Service
-				t.write(e)
-			}
-		}); err != nil && over.Err() == nil {
-			n.fail(fmt.Errorf("%w: following %q in the registry at %s: %w", run.ErrEnvironment, o.Service, o.Address, err))
-		}
-	})
+// openFor is how long a registry has to answer before a run begins.
+const openFor = 10 * time.Second
+
+// listing is a target's list in a registry: who is added to it and who is
+// removed. That is what a subscriber is told, and when: after the push.
+type listing struct {
+	of     *plan.Nacos
+	dir    string // the SDK's
+	client *nacos.Client
 }
 
-// followList tells of each change of a service's list until over ends. grpc is
-// the port that SDKs speak to; 0 is 1000 above the address'.
-func followList(over context.Context, address, namespace, group, service string, grpc int, changed func(was, is []registry.Host)) error {
-	host, text, err := net.SplitHostPort(address)
+// openList connects to the registry of a target, and makes sure that it is
+// listed there; nil if it has none. What would not be told during a run is not
+// found out after it. grpc is the port that SDKs speak to; 0 is 1000 above the
+// address'. Whoever opens it closes it.
+func openList(ctx context.Context, o *plan.Nacos, grpc int) (_ *listing, err error) {
+	if o == nil {
+		return nil, nil
+	}
+	host, text, err := net.SplitHostPort(o.Address)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%w: the registry's address: %w", run.ErrEnvironment, err)
 	}
 	port, err := strconv.Atoi(text)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%w: the registry's address: %w", run.ErrEnvironment, err)
 	}
-	dir, err := os.MkdirTemp("", "zeroloss-")
+	l := &listing{of: o}
+	if l.dir, err = os.MkdirTemp("", "zeroloss-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.close())
+		}
+	}()
+	ctx, stop := context.WithTimeout(ctx, openFor)
+	defer stop()
+	l.client, err = nacos.Connect(ctx, nacos.Options{Host: host, Port: port, GRPCPort: grpc, Group: o.Group, Namespace: o.Namespace, Identity: "zeroloss-attach", Dir: l.dir})
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%w: the registry that is to list the target: %w\n  is it HOST:PORT of a Nacos 2 server? its port 1000 above has to be reachable from here, too", run.ErrEnvironment, err)
 	}
-	defer os.RemoveAll(dir)
-	c, err := nacos.Connect(over, nacos.Options{Host: host, Port: port, GRPCPort: grpc, Group: group, Namespace: namespace, Identity: "zeroloss-attach", Dir: dir})
+	if err = l.listed(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// listed is the list, which has to name somebody.
+func (l *listing) listed(ctx context.Context) error {
+	o := l.of
+	for {
+		hosts, err := l.client.Pull(ctx, o.Service)
+		switch {
+		case err == nil && len(hosts) > 0:
+			return nil
+		case err == nil:
+			return fmt.Errorf("%w: the registry at %s lists no instance of %q (group %q, namespace %q)\n  is this the right service name?%s",
+				run.ErrEnvironment, o.Address, o.Service, o.Group, cmp.Or(o.Namespace, "public"), l.known())
+		case pauseFor(ctx, 200*time.Millisecond) != nil:
+			return fmt.Errorf("%w: reading the target's list: %w", run.ErrEnvironment, err)
+		}
+	}
+}
+
+// known is a hint at the names that the registry has.
+func (l *listing) known() string {
+	names, err := l.client.Services()
 	if err != nil {
-		return err
+		return "" // that nobody is listed is told as it is
 	}
-	defer c.Close()
+	return strings.TrimRight(" "+input.DidYouMean(l.of.Service, names), " ")
+}
+
+func (l *listing) close() error {
+	if l == nil {
+		return nil
+	}
+	var err error
+	if l.client != nil {
+		err = l.client.Close()
+	}
+	return errors.Join(err, os.RemoveAll(l.dir))
+}
+
+// follow tells of each change until over ends.
+func (l *listing) follow(over context.Context, changed func(was, is []registry.Host)) error {
 	var last []registry.Host
-	if err := c.Subscribe(over, service, func(now []registry.Host) {
+	if err := l.client.Subscribe(over, l.of.Service, func(now []registry.Host) {
 		changed(last, now)
 		last = now
 	}); err != nil {
@@ -63,6 +115,24 @@ func followList(over context.Context, address, namespace, group, service string,
 	}
 	<-over.Done()
 	return nil
+}
+
+// followList writes down who is added to the target's list and who is removed,
+// until the run is over.
+func (n *node) followList(l *listing) {
+	if l == nil {
+		return
+	}
+	n.busy.Go(func() {
+		if err := l.follow(n.over, func(was, is []registry.Host) {
+			for _, e := range listChanges(was, is, n.named) {
+				e.Service = l.of.Service
+				n.theirs.write(e)
+			}
+		}); err != nil {
+			n.fail(fmt.Errorf("%w: following %q in the registry at %s: %w", run.ErrEnvironment, l.of.Service, l.of.Address, err))
+		}
+	})
 }
 
 // listChanges are the differences of two lists, by the pods that stand at the

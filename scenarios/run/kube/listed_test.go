@@ -13,6 +13,8 @@ import (
 	"zeroloss/demo-services/registry/embedded"
 	"zeroloss/demo-services/registry/nacos"
 	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run"
 )
 
 // TestAListIsFollowed: who comes and goes in a registry is told, by its pod,
@@ -38,9 +40,11 @@ func TestAListIsFollowed(t *testing.T) {
 	require.NoError(t, c.Register(ctx, "orders", h))
 	over, end := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	address := net.JoinHostPort(s.Host(), strconv.Itoa(s.Port()))
+	l, err := openList(ctx, listedAs(s, "orders"), s.GRPCPort())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.close()) }()
 	go func() {
-		done <- followList(over, address, "", "DEFAULT_GROUP", "orders", s.GRPCPort(), func(was, is []registry.Host) {
+		done <- l.follow(over, func(was, is []registry.Host) {
 			for _, e := range listChanges(was, is, who) {
 				told <- e
 			}
@@ -65,12 +69,39 @@ func TestAListIsFollowed(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+func listedAs(s *embedded.Server, service string) *plan.Nacos {
+	return &plan.Nacos{Address: net.JoinHostPort(s.Host(), strconv.Itoa(s.Port())), Service: service, Group: "DEFAULT_GROUP"}
+}
+
+// TestARegistryThatIsNotThere is found out before the run, and told.
 func TestARegistryThatIsNotThere(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
-	ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
 	defer stop()
-	require.Error(t, followList(ctx, l.Addr().String(), "", "DEFAULT_GROUP", "orders", 0, nil))
-	require.Error(t, followList(ctx, "nowhere", "", "DEFAULT_GROUP", "orders", 0, nil))
+	_, err = openList(ctx, &plan.Nacos{Address: l.Addr().String(), Service: "orders", Group: "DEFAULT_GROUP"}, 0)
+	require.ErrorIs(t, err, run.ErrEnvironment)
+	require.ErrorContains(t, err, "nothing answers there; is the registry up?")
+	require.ErrorContains(t, err, "\n  is it HOST:PORT of a Nacos 2 server?")
+	_, err = openList(ctx, &plan.Nacos{Address: "nowhere"}, 0)
+	require.ErrorContains(t, err, "missing port in address")
+	none, err := openList(ctx, nil, 0)
+	require.NoError(t, err)
+	require.NoError(t, none.close(), "who has no registry has nothing to close")
+}
+
+// TestATargetThatIsNotListed has another name there, it seems.
+func TestATargetThatIsNotListed(t *testing.T) {
+	s, err := embedded.Start(embedded.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	c, err := nacos.Connect(t.Context(), nacos.Options{Host: s.Host(), Port: s.Port(), GRPCPort: s.GRPCPort(), Identity: "orders-1/1", Dir: t.TempDir()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close()) }()
+	require.NoError(t, c.Register(t.Context(), "orders", registry.Host{IP: "10.0.0.1", Port: 80, Weight: 1, Healthy: true, Enabled: true, Ephemeral: true}))
+	_, err = openList(t.Context(), listedAs(s, "order"), s.GRPCPort())
+	require.ErrorIs(t, err, run.ErrEnvironment)
+	require.ErrorContains(t, err, `lists no instance of "order" (group "DEFAULT_GROUP", namespace "public")`)
+	require.ErrorContains(t, err, "is this the right service name? did you mean orders?")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -35,14 +36,27 @@ type node struct {
 	busy   sync.WaitGroup
 	up     atomic.Bool // the load has begun: what ends from now on is the ledger's matter
 
-	mu       sync.Mutex
-	offered  map[string]map[string]bool // pods by EndpointSlice
-	unplaced map[string]time.Time       // since when no node takes a pod
-	byIP     map[string]record.Instance // foreign pods, by address
-	placed   map[string]bool            // foreign pods whose address was told
-	counted  map[string]int             // Kubernetes Events seen, by name
-	entryIP  string                     // of the oldest pod of the entry that is ready
-	current  map[string]record.Instance // by pod
+	mu        sync.Mutex // held while the plane is told, so that it hears of a pod before it hears about it
+	endpoints *endpoints
+	told      map[string]bool            // of pods: that they are endpoints
+	unplaced  map[string]time.Time       // since when no node takes a pod
+	byIP      map[string]record.Instance // foreign pods, by address
+	placed    map[string]bool            // foreign pods whose address was told
+	counted   map[string]int             // Kubernetes Events seen, by name
+	early     map[string][]eventView     // those of pods that were not seen yet, by pod
+	entryIP   string                     // of the oldest pod of the entry that is ready
+	current   map[string]record.Instance // by pod
+}
+
+// newNode is that of a run, until over ends; t is what it attaches to, or nil.
+func newNode(over context.Context, s *stage, t *theirs, failed chan<- error) *node {
+	n := &node{
+		stage: s, theirs: t, failed: failed, over: over, told: map[string]bool{},
+		unplaced: map[string]time.Time{}, byIP: map[string]record.Instance{}, placed: map[string]bool{},
+		counted: map[string]int{}, early: map[string][]eventView{}, current: map[string]record.Instance{},
+	}
+	n.endpoints = newEndpoints(namedServices(s.p.Streams, n.where()))
+	return n
 }
 
 // Do implements run.Node.
@@ -175,49 +189,69 @@ func (n *node) fail(err error) {
 
 // watch tells the plane of the cluster until the run is over.
 func (n *node) watch() {
-	n.placed, n.byIP = map[string]bool{}, map[string]record.Instance{}
-	n.unplaced, n.counted, n.current = map[string]time.Time{}, map[string]int{}, map[string]record.Instance{}
 	n.follow(pods, n.seePod, n.losePod)
 	n.follow(slices1, n.seeSlice, n.loseSlice)
 	n.follow(k8sEvents, n.seeEvent, func(*unstructured.Unstructured) {})
+	n.busy.Go(func() { n.pulse(n.stage.api.version) })
 }
 
-func (n *node) follow(gvr schema.GroupVersionResource, see, gone func(*unstructured.Unstructured)) {
+func (n *node) follow(gvr schema.GroupVersionResource, see sight, gone func(*unstructured.Unstructured)) {
+	f := &follower{api: n.stage.api, gvr: gvr, namespace: n.where(), see: see, gone: gone, eye: n.eye(gvr.Resource)}
 	n.busy.Go(func() {
-		if err := n.stage.api.follow(n.over, gvr, n.where(), see, gone); err != nil {
+		if err := f.run(n.over); err != nil {
 			n.fail(err)
 		}
 	})
 }
 
-func (n *node) seePod(u *unstructured.Unstructured) {
+func (n *node) seePod(u *unstructured.Unstructured) error {
 	var p podView
 	if err := decodeInto(u, &p); err != nil {
 		n.fail(err)
-		return
+		return nil
 	}
-	if n.theirs != nil && !n.theirs.claim(&p) {
-		return
+	if n.theirs != nil {
+		if mine, err := n.theirs.claim(n.over, &p); err != nil || !mine {
+			return err
+		}
 	}
 	if p.Metadata.Labels[workloadLabel] == "" {
 		n.seeBase(&p)
-		return
+		return nil
 	}
-	n.mu.Lock()
-	n.current[p.Metadata.Name] = p.instance()
-	if p.Metadata.Labels[workloadLabel] == n.stage.p.Entry.Workload && p.ready() && n.entryIP == "" {
-		n.entryIP = p.Status.PodIP
-	}
-	n.mu.Unlock()
-	for _, e := range append(p.sightings(), n.address(&p)...) {
-		n.inbox.Event(e)
-	}
+	n.meet(&p)
 	if n.theirs != nil {
-		return // how theirs come up is what is measured
+		return nil // how theirs come up is what is measured
 	}
 	if why := p.trouble(n.patience(&p)); why != "" && !n.up.Load() {
 		n.fail(n.stage.failure(n.over, &p, "does not come up: "+why))
 	}
+	return nil
+}
+
+// meet tells the plane of a pod as it now is, and, when it is first seen, what
+// was told about it before.
+func (n *node) meet(p *podView) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	name := p.Metadata.Name
+	_, known := n.current[name]
+	n.current[name] = p.instance()
+	if p.Metadata.Labels[workloadLabel] == n.stage.p.Entry.Workload && p.ready() && n.entryIP == "" {
+		n.entryIP = p.Status.PodIP
+	}
+	for _, e := range append(p.sightings(), n.address(p)...) {
+		n.inbox.Event(e)
+	}
+	if known {
+		return
+	}
+	n.endpoints.meet(name, p.Metadata.Labels[workloadLabel])
+	n.tellEndpoints(nil)
+	for _, e := range n.early[name] {
+		n.remark(&e)
+	}
+	delete(n.early, name)
 }
 
 // patience is how much longer a pod may wait for a node.
@@ -239,7 +273,7 @@ func (n *node) patience(p *podView) bool {
 			}
 			u, err := n.stage.api.in(pods, n.stage.namespace).Get(n.over, p.Metadata.Name, metav1.GetOptions{})
 			if err == nil {
-				n.seePod(u)
+				_ = n.seePod(u) // the watch tells of it, too
 			}
 		})
 	}
@@ -254,12 +288,15 @@ func (n *node) seeBase(p *podView) {
 }
 
 func (n *node) losePod(u *unstructured.Unstructured) {
-	if i, ok := n.instance(u.GetName()); ok {
-		n.mu.Lock()
-		delete(n.current, u.GetName())
-		n.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	name := u.GetName()
+	if i, ok := n.current[name]; ok {
 		n.inbox.Event(control.Event{Kind: control.PodGone, Pod: i})
 	}
+	delete(n.current, name)
+	delete(n.told, name)
+	delete(n.early, name)
 }
 
 func (n *node) instance(pod string) (record.Instance, bool) {
@@ -269,65 +306,68 @@ func (n *node) instance(pod string) (record.Instance, bool) {
 	return i, ok
 }
 
-func (n *node) seeSlice(u *unstructured.Unstructured) {
+func (n *node) seeSlice(u *unstructured.Unstructured) error {
 	var s sliceView
 	if err := decodeInto(u, &s); err != nil {
 		n.fail(err)
-		return
+		return nil
 	}
-	n.offer(u.GetName(), s.listed())
-}
-
-func (n *node) loseSlice(u *unstructured.Unstructured) { n.offer(u.GetName(), nil) }
-
-// offer takes in one slice, and tells which pods are in any of them now.
-func (n *node) offer(slice string, listed map[string]bool) {
 	n.mu.Lock()
-	touched := map[string]bool{}
-	for pod := range n.offered[slice] {
-		touched[pod] = true
-	}
-	for pod := range listed {
-		touched[pod] = true
-	}
-	n.offered[slice] = listed
-	var out []control.Event
-	for pod := range touched {
-		on := false
-		for _, l := range n.offered {
-			on = on || l[pod]
+	defer n.mu.Unlock()
+	n.tellEndpoints(n.endpoints.take(u.GetName(), &s))
+	return nil
+}
+
+func (n *node) loseSlice(u *unstructured.Unstructured) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tellEndpoints(n.endpoints.drop(u.GetName()))
+}
+
+// tellEndpoints tells the plane which pods are offered: of those that are known,
+// the ones that a slice was about, and all of which it is not as it was told.
+func (n *node) tellEndpoints(touched []string) {
+	for _, pod := range slices.Sorted(maps.Keys(n.current)) {
+		on := n.endpoints.offered(pod)
+		if on != n.told[pod] || slices.Contains(touched, pod) {
+			n.told[pod] = on
+			n.inbox.Event(control.Event{Kind: control.EndpointSeen, Pod: n.current[pod], OK: on})
 		}
-		if i, ok := n.current[pod]; ok {
-			out = append(out, control.Event{Kind: control.EndpointSeen, Pod: i, OK: on})
-		}
-	}
-	n.mu.Unlock()
-	for _, e := range out {
-		n.inbox.Event(e)
 	}
 }
 
-func (n *node) seeEvent(u *unstructured.Unstructured) {
+func (n *node) seeEvent(u *unstructured.Unstructured) error {
 	var e eventView
 	if err := decodeInto(u, &e); err != nil {
 		n.fail(err)
-		return
+		return nil
 	}
 	if n.theirs != nil && e.before(n.theirs.since) {
-		return // an event of yesterday's
+		return nil // an event of yesterday's
 	}
 	if why := e.refusal(); why != "" && !n.up.Load() && n.theirs == nil {
 		n.fail(fmt.Errorf("%w: %s %s cannot create its pods: %s", run.ErrEnvironment, e.InvolvedObject.Kind, e.InvolvedObject.Name, why))
+		return nil
+	}
+	if e.kind() != "" {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.remark(&e)
+	}
+	return nil
+}
+
+// remark tells the plane of a pod's Event, each time that it happens; one whose
+// pod is not known yet is kept until it is.
+func (n *node) remark(e *eventView) {
+	pod := e.InvolvedObject.Name
+	i, ok := n.current[pod]
+	if !ok {
+		n.early[pod] = append(slices.DeleteFunc(n.early[pod], func(x eventView) bool { return x.Metadata.Name == e.Metadata.Name }), *e)
 		return
 	}
-	i, ok := n.instance(e.InvolvedObject.Name)
-	if e.kind() == "" || !ok {
-		return
-	}
-	n.mu.Lock()
 	before := n.counted[e.Metadata.Name]
 	n.counted[e.Metadata.Name] = max(before, e.Count, 1)
-	n.mu.Unlock()
 	if e.Count > before || before == 0 {
 		n.inbox.Event(control.Event{Kind: control.Remark, Pod: i, Note: e.kind(), N: e.Count, Err: e.Message})
 	}

@@ -38,7 +38,7 @@ func attachRights(p *plan.Plan, inCluster bool) []right {
 	} {
 		out = append(out, right{r.group, r.resource, "list", ns}, right{r.group, r.resource, "watch", ns})
 	}
-	out = append(out, right{"apps", "deployments", "get", ns})
+	out = append(out, right{"apps", "deployments", "get", ns}, right{"apps", "replicasets", "get", ns}) // whose a pod is
 	add := func(r right) {
 		if !slices.Contains(out, r) {
 			out = append(out, r)

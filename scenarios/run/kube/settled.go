@@ -100,17 +100,28 @@ func (c *change) look() string {
 // members are the target's pods, by name, and how many of them are on their way
 // out.
 func (c *change) members(ctx context.Context, v *rolloutView) (there []string, leaving int, err error) {
-	selector, err := metav1.LabelSelectorAsSelector(&v.Spec.Selector)
+	mine, err := c.api.owned(c.namespace, c.name, &v.Spec.Selector)
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading the selector of Deployment %s: %w", c.name, err)
+		return nil, 0, err
 	}
-	all, err := c.api.in(pods, c.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	all, err := c.api.in(pods, c.namespace).List(ctx, metav1.ListOptions{LabelSelector: mine.selector.String()})
 	if err != nil {
 		return nil, 0, c.api.explain("listing the pods of "+c.name, err)
 	}
 	for i := range all.Items {
-		there = append(there, all.Items[i].GetName())
-		if all.Items[i].GetDeletionTimestamp() != nil {
+		var p podView
+		if err := decodeInto(&all.Items[i], &p); err != nil {
+			return nil, 0, err
+		}
+		is, err := mine.has(ctx, &p)
+		if err != nil {
+			return nil, 0, err
+		}
+		if !is {
+			continue
+		}
+		there = append(there, p.Metadata.Name)
+		if p.Metadata.DeletionTimestamp != nil {
 			leaving++
 		}
 	}

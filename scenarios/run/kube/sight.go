@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
 )
@@ -16,10 +18,13 @@ type podView struct {
 	Metadata struct {
 		Name, UID         string
 		Labels            map[string]string
+		Annotations       map[string]string
+		OwnerReferences   []metav1.OwnerReference
 		DeletionTimestamp *string
 	}
 	Spec struct {
-		NodeName string
+		NodeName   string
+		Containers []struct{ Name string }
 	}
 	Status struct {
 		Phase             string
@@ -35,6 +40,7 @@ type condition struct {
 }
 
 type containerView struct {
+	Name             string
 	RestartCount     int
 	State, LastState struct {
 		Waiting    *struct{ Reason, Message string }
@@ -46,14 +52,39 @@ type containerView struct {
 	}
 }
 
+// mainMark names the container of a pod that is the service, where it is not
+// the first one; kubectl goes by it, and injectors of sidecars set it.
+const mainMark = "kubectl.kubernetes.io/default-container"
+
+// service is the container that serves, and not a sidecar; nil while nothing is
+// told of it. It is found by name: what is told comes in another order than
+// that of the pod.
+func (p *podView) service() *containerView {
+	name := ""
+	for i, c := range p.Spec.Containers {
+		if i == 0 || c.Name == p.Metadata.Annotations[mainMark] {
+			name = c.Name
+		}
+	}
+	i := slices.IndexFunc(p.Status.ContainerStatuses, func(c containerView) bool { return c.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &p.Status.ContainerStatuses[i]
+}
+
 // instance is the pod's present incarnation: from 1.
 func (p *podView) instance() record.Instance {
 	n := 1
-	if len(p.Status.ContainerStatuses) > 0 {
-		n += p.Status.ContainerStatuses[0].RestartCount
+	if c := p.service(); c != nil {
+		n += c.RestartCount
 	}
 	return record.Instance{Pod: p.Metadata.Name, Incarnation: n}
 }
+
+// over reports whether none of a pod's containers will run any more: it has
+// been evicted, or has done its work, and is only still there to be looked at.
+func (p *podView) over() bool { return p.Status.Phase == "Failed" || p.Status.Phase == "Succeeded" }
 
 func (p *podView) ready() bool { return p.is("Ready") }
 
@@ -79,10 +110,10 @@ func (p *podView) sightings() []control.Event {
 	if p.Metadata.DeletionTimestamp != nil {
 		out = append(out, control.Event{Kind: control.DeletionSeen, Pod: i})
 	}
-	if len(p.Status.ContainerStatuses) == 0 {
+	c := p.service()
+	if c == nil {
 		return out
 	}
-	c := p.Status.ContainerStatuses[0]
 	if t := c.LastState.Terminated; t != nil && i.Incarnation > 1 {
 		out = append(out, control.Event{
 			Kind: control.Exited, Pod: record.Instance{Pod: i.Pod, Incarnation: i.Incarnation - 1}, N: t.ExitCode, Err: ending(t.Reason, t.Message),
@@ -158,25 +189,6 @@ func lastExit(c containerView) string {
 		return fmt.Sprintf(" (exit code %d, %s)", t.ExitCode, cmp.Or(t.Reason, "no reason given"))
 	}
 	return ""
-}
-
-// sliceView is what matters of an EndpointSlice.
-type sliceView struct {
-	Endpoints []struct {
-		Conditions struct{ Ready *bool }
-		TargetRef  *struct{ Kind, Name string }
-	}
-}
-
-// listed is the pods that a slice offers to those who call.
-func (s *sliceView) listed() map[string]bool {
-	out := map[string]bool{}
-	for _, e := range s.Endpoints {
-		if e.TargetRef != nil && e.TargetRef.Kind == "Pod" && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
-			out[e.TargetRef.Name] = true
-		}
-	}
-	return out
 }
 
 // eventView is what matters of a Kubernetes Event.

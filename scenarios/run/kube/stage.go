@@ -215,7 +215,7 @@ type waiting struct {
 // trouble is why p will not get ready; "" while it may.
 func (w *waiting) trouble(p *podView, now time.Time) string {
 	name := p.Metadata.Name
-	if len(p.Status.ContainerStatuses) > 0 && p.Status.ContainerStatuses[0].State.Running != nil {
+	if c := p.service(); c != nil && c.State.Running != nil {
 		if w.running[name].IsZero() {
 			w.running[name] = now
 		}
@@ -247,7 +247,8 @@ func (s *stage) unhealthy(ctx context.Context, pod string) string {
 
 // failure is what is wrong with a pod, with the end of its log.
 func (s *stage) failure(ctx context.Context, p *podView, why string) error {
-	restarted := len(p.Status.ContainerStatuses) > 0 && p.Status.ContainerStatuses[0].RestartCount > 0
+	c := p.service()
+	restarted := c != nil && c.RestartCount > 0
 	said := s.api.logTail(ctx, s.namespace, p.Metadata.Name, restarted)
 	if said != "" {
 		said = "\n  its log ends: " + strings.ReplaceAll(said, "\n", "\n    ")
@@ -284,7 +285,8 @@ func (s *stage) play(ctx context.Context) error {
 	defer end()
 	failed := make(chan error, 1)
 	c := newCopiers(s.o.Dir, shards)
-	n := &node{stage: s, client: shards[0].client, failed: failed, over: over, offered: map[string]map[string]bool{}}
+	n := newNode(over, s, nil, failed)
+	n.client = shards[0].client
 	l := &load{plan: s.p, shards: shards, target: n.entry, urls: s.urls}
 	err = run.DirectOn(ctx, s.p, run.Terms{Plane: plane, Up: upFor, Lead: lead}, func(in run.Inbox) (run.Cast, error) {
 		if err := s.tellClocks(shards); err != nil {

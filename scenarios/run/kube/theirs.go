@@ -13,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"zeroloss/loadgen/record"
@@ -38,6 +37,8 @@ type deploymentView struct {
 		}
 	}
 	Status struct{ ReadyReplicas int }
+
+	rollout rolloutView // as it is; decoded apart
 }
 
 func (v *deploymentView) replicas() int {
@@ -63,7 +64,7 @@ func (a *api) deployment(ctx context.Context, namespace, name string) (*deployme
 		return nil, a.explain("reading Deployment "+name, err)
 	}
 	var v deploymentView
-	return &v, decodeInto(u, &v)
+	return &v, errors.Join(decodeInto(u, &v), decodeInto(u, &v.rollout))
 }
 
 // fit says why a target cannot be measured; nil if it can.
@@ -71,22 +72,43 @@ func (v *deploymentView) fit(p *plan.Plan) error {
 	if _, err := metav1.LabelSelectorAsSelector(&v.Spec.Selector); err != nil {
 		return fmt.Errorf("reading the selector of Deployment %s: %w", v.Metadata.Name, err)
 	}
+	ns, name := v.Metadata.Namespace, v.Metadata.Name
 	if v.Status.ReadyReplicas == 0 {
-		return fmt.Errorf("of Deployment %s/%s no pod is ready (%d wanted)\n  look: kubectl -n %s get pods", v.Metadata.Namespace, v.Metadata.Name, v.replicas(), v.Metadata.Namespace)
+		return fmt.Errorf("of Deployment %s/%s no pod is ready (%d wanted)\n  look: kubectl -n %s get pods", ns, name, v.replicas(), ns)
 	}
-	if v.Status.ReadyReplicas < v.replicas() {
-		return fmt.Errorf("of Deployment %s/%s only %d of %d pods are ready: what it would lose is not this release's\n  wait until it is whole", v.Metadata.Namespace, v.Metadata.Name, v.Status.ReadyReplicas, v.replicas())
+	if v.rollout.Spec.Paused && !p.Target.Observe { // who observes may be about to see it resumed
+		return fmt.Errorf("the rollouts of Deployment %s/%s are paused: none that the run began would come about\n  kubectl -n %s rollout resume deployment %s", ns, name, ns, name)
+	}
+	if why := v.unsettled(); why != "" {
+		return fmt.Errorf("of Deployment %s/%s %s: what it would lose is not this release's\n  wait until it is whole: kubectl -n %s rollout status deployment %s", ns, name, why, ns, name)
 	}
 	return nil
+}
+
+// unsettled is why a target is not as it is to be before a release; "" if it is.
+func (v *deploymentView) unsettled() string {
+	r, want := v.rollout, v.replicas()
+	r.Spec.Paused = false
+	ok, stuck := r.whole()
+	switch s := r.Status; {
+	case ok:
+		return ""
+	case stuck != "":
+		return fmt.Sprintf("the last rollout has not come to its end (%s)", stuck)
+	case s.UpdatedReplicas == want && s.Replicas == want && s.ReadyReplicas < want:
+		return fmt.Sprintf("only %d of %d pods are ready", s.ReadyReplicas, want)
+	default:
+		return fmt.Sprintf("a rollout is on (%d of %d pods are of its template, %d are there)", s.UpdatedReplicas, want, s.Replicas)
+	}
 }
 
 // theirs is the target while a run goes on: what is seen of it, and what the
 // run has done to it.
 type theirs struct {
-	view     *deploymentView
-	selector labels.Selector
-	since    time.Time
-	ahead    record.Micros // of the record's clock, to this process's
+	view  *deploymentView
+	pods  *owned
+	since time.Time
+	ahead record.Micros // of the record's clock, to this process's
 
 	mu       sync.Mutex
 	file     *os.File
@@ -97,26 +119,30 @@ type theirs struct {
 	ordered  *int   // by this run
 }
 
-func newTheirs(v *deploymentView, dir *rundir.Dir) (*theirs, error) {
-	selector, err := metav1.LabelSelectorAsSelector(&v.Spec.Selector)
+func newTheirs(a *api, v *deploymentView, dir *rundir.Dir) (*theirs, error) {
+	pods, err := a.owned(v.Metadata.Namespace, v.Metadata.Name, &v.Spec.Selector)
 	if err != nil {
-		return nil, fmt.Errorf("reading the selector of Deployment %s: %w", v.Metadata.Name, err)
+		return nil, err
 	}
 	f, err := dir.CreateEvents("target")
 	if err != nil {
 		return nil, err
 	}
-	return &theirs{view: v, selector: selector, since: time.Now(), file: f, events: record.NewEventWriter(f), replicas: v.replicas()}, nil
+	return &theirs{view: v, pods: pods, since: time.Now(), file: f, events: record.NewEventWriter(f), replicas: v.replicas()}, nil
 }
 
 // claim marks a pod as the target's, in what is known of it here; false: it is
 // somebody else's.
-func (t *theirs) claim(p *podView) bool {
-	if !t.selector.Matches(labels.Set(p.Metadata.Labels)) {
-		return false
+func (t *theirs) claim(ctx context.Context, p *podView) (bool, error) {
+	mine, err := t.pods.has(ctx, p)
+	if err != nil || !mine {
+		return false, err
+	}
+	if p.Metadata.Labels == nil { // a selector may ask for what is not there
+		p.Metadata.Labels = map[string]string{}
 	}
 	p.Metadata.Labels[workloadLabel] = t.view.Metadata.Name
-	return true
+	return true, nil
 }
 
 // order keeps what this run does to the target.
@@ -159,15 +185,15 @@ func (t *theirs) close() error {
 
 // see takes in the Deployment: whoever changes its template begins a rollout,
 // whoever changes its replicas scales it.
-func (t *theirs) see(u *unstructured.Unstructured) {
+func (t *theirs) see(u *unstructured.Unstructured) error {
 	if u.GetName() != t.view.Metadata.Name {
-		return
+		return nil
 	}
 	template, _, _ := unstructured.NestedMap(u.Object, "spec", "template") // it always has one
 	text, err := json.Marshal(template)
 	var v deploymentView
 	if err != nil || decodeInto(u, &v) != nil {
-		return
+		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -181,6 +207,7 @@ func (t *theirs) see(u *unstructured.Unstructured) {
 		t.replicas = n
 	}
 	t.template = string(text)
+	return nil
 }
 
 func (t *theirs) gone(*unstructured.Unstructured) {}
