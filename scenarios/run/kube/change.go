@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -130,11 +129,7 @@ func (c *change) free(u *unstructured.Unstructured) error {
 // make writes the change and its mark, in one, over what was read and over
 // nothing newer.
 func (c *change) make(ctx context.Context) error {
-	for {
-		u, err := c.get(ctx)
-		if err != nil {
-			return err
-		}
+	return c.api.overwrite(ctx, c.namespace, c.name, "changing Deployment "+c.name, func(u *unstructured.Unstructured) error {
 		if err := c.free(u); err != nil {
 			return err
 		}
@@ -147,13 +142,8 @@ func (c *change) make(ctx context.Context) error {
 			return err
 		}
 		_, err = c.api.in(deployments, c.namespace).Patch(ctx, c.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
-		if !apierrors.IsConflict(err) {
-			return c.api.explain("changing Deployment "+c.name, err)
-		}
-		if pauseFor(ctx, 100*time.Millisecond) != nil { // its status moves on while it rolls out
-			return fmt.Errorf("%w: while Deployment %s was to be changed", run.ErrInterrupted, c.name)
-		}
-	}
+		return err
+	})
 }
 
 // marked is the patch with the mark.
@@ -185,22 +175,14 @@ func (c *change) marked(u *unstructured.Unstructured, would map[string]any) ([]b
 // takeBack gives the target the spec that its mark has, and takes the mark
 // away. What somebody else has changed since stays, and is an error.
 func (c *change) takeBack(ctx context.Context) error {
-	for {
-		u, err := c.get(ctx)
-		if err != nil {
-			return err
-		}
+	doing := fmt.Sprintf("taking the change of Deployment %s/%s back", c.namespace, c.name)
+	return c.api.overwrite(ctx, c.namespace, c.name, doing, func(u *unstructured.Unstructured) error {
 		if err := unchange(u); err != nil {
-			return fmt.Errorf("%w: taking the change of Deployment %s/%s back: %w\n  what it had is in its annotation %s", run.ErrEnvironment, c.namespace, c.name, err, changedSpec)
+			return fmt.Errorf("%w: %s: %w\n  what it had is in its annotation %s", run.ErrEnvironment, doing, err, changedSpec)
 		}
-		_, err = c.api.in(deployments, c.namespace).Update(ctx, u, metav1.UpdateOptions{FieldManager: manager})
-		if !apierrors.IsConflict(err) {
-			return c.api.explain("taking the change of Deployment "+c.name+" back", err)
-		}
-		if pauseFor(ctx, 100*time.Millisecond) != nil {
-			return c.api.explain("taking the change of Deployment "+c.name+" back", err)
-		}
-	}
+		_, err := c.api.in(deployments, c.namespace).Update(ctx, u, metav1.UpdateOptions{FieldManager: manager})
+		return err
+	})
 }
 
 // errSince means that a target is no longer as the run has left it.

@@ -32,22 +32,32 @@ const (
 // markScaled writes the mark, over what was read and nothing newer. What it had
 // is kept from the first time on.
 func (a *api) markScaled(ctx context.Context, namespace, name string, to int) error {
-	for {
-		u, err := a.in(deployments, namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return a.explain("reading Deployment "+name, err)
-		}
+	return a.overwrite(ctx, namespace, name, "marking Deployment "+name+" as scaled", func(u *unstructured.Unstructured) error {
 		notes := u.GetAnnotations()
 		had, ordered := notes[replicasMark], notes[orderedMark]+","+strconv.Itoa(to)
 		if u.GetLabels()[scaledLabel] == "" {
 			had, ordered = strconv.Itoa(replicasOf(u)), strconv.Itoa(to)
 		}
-		err = a.annotateScaled(ctx, u, map[string]any{replicasMark: had, orderedMark: ordered, harnessMark: thisHarness()}, "true")
-		if !apierrors.IsConflict(err) {
-			return a.explain("marking Deployment "+name+" as scaled", err)
+		return a.annotateScaled(ctx, u, map[string]any{replicasMark: had, orderedMark: ordered, harnessMark: thisHarness()}, "true")
+	})
+}
+
+// overwrite has a Deployment written over what was read of it, and over nothing
+// newer: while somebody else is quicker, a conflict, it is read again.
+func (a *api) overwrite(ctx context.Context, namespace, name, doing string, write func(*unstructured.Unstructured) error) error {
+	for {
+		u, err := a.in(deployments, namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return a.explain("reading Deployment "+name, err)
 		}
-		if pauseFor(ctx, 100*time.Millisecond) != nil {
-			return fmt.Errorf("%w: while Deployment %s was to be marked as scaled", run.ErrInterrupted, name)
+		switch err := write(u); {
+		case errors.Is(err, run.ErrEnvironment):
+			return err // it says so itself
+		case !apierrors.IsConflict(err):
+			return a.explain(doing, err)
+		}
+		if pauseFor(ctx, 100*time.Millisecond) != nil { // its status moves on while it rolls out
+			return fmt.Errorf("%w: %s", run.ErrInterrupted, doing)
 		}
 	}
 }
@@ -94,33 +104,27 @@ func owed(u *unstructured.Unstructured) (n int, ok bool, why string, err error) 
 // giveBack restores a target's replicas, and takes the mark away. done says what
 // was done, or why not.
 func (a *api) giveBack(ctx context.Context, namespace, name string) (done string, err error) {
-	for {
-		u, err := a.in(deployments, namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return "", a.explain("reading Deployment "+name, err)
-		}
+	doing := fmt.Sprintf("giving Deployment %s/%s its replicas back", namespace, name)
+	err = a.overwrite(ctx, namespace, name, doing, func(u *unstructured.Unstructured) error {
 		n, is, why, err := owed(u)
 		if err != nil {
-			return "", fmt.Errorf("%w: giving Deployment %s/%s its replicas back: %w", run.ErrEnvironment, namespace, name, err)
+			return fmt.Errorf("%w: %s: %w", run.ErrEnvironment, doing, err)
 		}
 		if done == "" {
 			done = why
 		}
 		if is {
 			if err := a.scale(ctx, namespace, name, n); err != nil {
-				return "", fmt.Errorf("%w\n  it had %d: kubectl -n %s scale deployment %s --replicas %d", err, n, namespace, name, n)
+				return fmt.Errorf("%w\n  it had %d: kubectl -n %s scale deployment %s --replicas %d", err, n, namespace, name, n)
 			}
 			done = fmt.Sprintf("scaled back to %d", n)
-			continue // it is another now
+			if u, err = a.in(deployments, namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
+				return err
+			}
 		}
-		err = a.annotateScaled(ctx, u, map[string]any{replicasMark: nil, orderedMark: nil, harnessMark: nil}, nil)
-		if !apierrors.IsConflict(err) {
-			return done, a.explain("taking the mark off Deployment "+name, err)
-		}
-		if pauseFor(ctx, 100*time.Millisecond) != nil {
-			return done, a.explain("taking the mark off Deployment "+name, err)
-		}
-	}
+		return a.annotateScaled(ctx, u, map[string]any{replicasMark: nil, orderedMark: nil, harnessMark: nil}, nil)
+	})
+	return done, err
 }
 
 // cleanTargets gives back what runs that were killed have taken.

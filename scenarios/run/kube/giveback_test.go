@@ -1,14 +1,18 @@
 package kube
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/fake"
+	kubetesting "k8s.io/client-go/testing"
 
 	"zeroloss/scenarios/run"
 )
@@ -105,4 +109,30 @@ func TestCleanGivesBackInOneNamespace(t *testing.T) {
 	require.NoError(t, a.annotateScaled(t.Context(), u, map[string]any{replicasMark: "many"}, "true"))
 	_, err := a.giveBack(t.Context(), "shop", "orders")
 	require.ErrorContains(t, err, `its mark cannot be read: zeroloss/replicas="many"`)
+}
+
+// TestOverwriteReadsAgain: what somebody else has written in between is not lost.
+func TestOverwriteReadsAgain(t *testing.T) {
+	a := shop(t)
+	c := a.Interface.(*fake.FakeDynamicClient)
+	conflicts := 0
+	c.PrependReactor("patch", "deployments", func(kubetesting.Action) (bool, runtime.Object, error) {
+		if conflicts++; conflicts > 2 {
+			return false, nil, nil
+		}
+		got, err := c.Tracker().Get(deployments, "shop", "orders")
+		require.NoError(t, err)
+		u := got.(*unstructured.Unstructured)
+		require.NoError(t, unstructured.SetNestedField(u.Object, int64(3+conflicts), "spec", "replicas"))
+		require.NoError(t, c.Tracker().Update(deployments, u, "shop"))
+		return true, nil, apierrors.NewConflict(deployments.GroupResource(), "orders", errors.New("the object has been modified"))
+	})
+	require.NoError(t, a.markScaled(t.Context(), "shop", "orders", 1))
+	require.Equal(t, 3, conflicts)
+	require.Equal(t, "5", theDeployment(t, a).GetAnnotations()[replicasMark], "what it had when the mark was written")
+
+	conflicts = -1000
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	require.ErrorIs(t, a.markScaled(ctx, "shop", "orders", 1), run.ErrInterrupted)
 }
