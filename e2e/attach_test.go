@@ -81,6 +81,7 @@ func tried(t *testing.T, w *town, url string) {
 	patch := filepath.Join(t.TempDir(), "sleep.yaml")
 	require.NoError(t, os.WriteFile(patch, []byte("spec: {template: {spec: {containers: [{name: server, lifecycle: {preStop: {sleep: {seconds: 4}}}}]}}}"), 0o644))
 	had := w.ordersSpec(t)
+	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 	r := w.attach(t, url, "--restart", "--allow-changes", "--change", patch)
 	code := r.code(5 * time.Minute)
 	var s struct {
@@ -118,6 +119,7 @@ func triedAndKilled(t *testing.T, w *town, url string) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, out, 0o644))
 	had := w.ordersSpec(t)
+	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 	r := startVerb(t, "attach", zeroloss, filepath.Join(t.TempDir(), "run"), file, "--cluster", w.name, "--allow-changes", "--json")
 	grace := func() string {
 		return w.inNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.template.spec.terminationGracePeriodSeconds}'")

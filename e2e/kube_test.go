@@ -164,12 +164,21 @@ func replaysInTown(t *testing.T, dir string) {
 	}
 }
 
-// goes waits until the run is at a point: a time after its start, or under
-// load.
+// comingUp is the point of a run at which its pods are waited for.
+const comingUp time.Duration = -1
+
+// goes waits until the run is at a point: a time after its start, while it comes
+// up, or under load.
 func goes(t *testing.T, r *running, at time.Duration) {
 	t.Helper()
-	if at > 0 {
+	switch {
+	case at > 0:
 		pause(r, at)
+		return
+	case at == comingUp:
+		require.True(t, r.until(3*time.Minute, "its pods are waited for", func() bool {
+			return strings.Contains(r.stderr.String(), "waiting for the load pod")
+		}), r.stderr.String())
 		return
 	}
 	under := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.RunZero) }

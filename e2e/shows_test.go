@@ -63,7 +63,7 @@ func shows() []show {
 		{"Ctrl-C after 20 s", true, interrupted(20 * time.Second)},
 		{"Ctrl-C under load", false, interrupted(0)},
 		{"Ctrl-C while it drains", true, interruptedDraining},
-		{"kill -9 while it comes up", true, killed(15 * time.Second)},
+		{"kill -9 while it comes up", true, killed(comingUp)},
 		{"kill -9 under load", false, killed(0)},
 		{"kill -9 while it cleans up", true, killedCleaning},
 		{"kill -9 while it drains", true, killedDraining},

@@ -59,12 +59,17 @@ func (r *Attached) Check(ctx context.Context, p *plan.Plan) error {
 	if r.api, err = newAPI(r.where.config); err != nil {
 		return err
 	}
+	if err := r.find(ctx, p); err != nil {
+		return c.interrupted(ctx, err)
+	}
+	if p.Target.Change != nil { // the run before may have left a rollout behind
+		if err := changeOf(r.api, p).settled(ctx); err != nil {
+			return c.interrupted(ctx, err)
+		}
+	}
 	outer := ctx // whose end is an interruption, where a cluster that is silent is none
 	ctx, stop := context.WithTimeout(ctx, tidyFor)
 	defer stop()
-	if err := r.api.may(ctx, attachRights(p, r.o.InCluster)); err != nil {
-		return c.interrupted(outer, err)
-	}
 	if r.view, err = r.api.deployment(ctx, p.Target.Namespace, p.Target.Deployment); err != nil {
 		return c.interrupted(outer, err)
 	}
@@ -90,6 +95,17 @@ func (r *Attached) Check(ctx context.Context, p *plan.Plan) error {
 		return nil // where the load pod will be, it is asked
 	}
 	return c.interrupted(outer, askAll(ctx, p.Streams, loadgen.Probe))
+}
+
+// find makes sure that the run has its rights, and the target is there.
+func (r *Attached) find(ctx context.Context, p *plan.Plan) error {
+	ctx, stop := context.WithTimeout(ctx, tidyFor)
+	defer stop()
+	if err := r.api.may(ctx, attachRights(p, r.o.InCluster)); err != nil {
+		return err
+	}
+	_, err := r.api.deployment(ctx, p.Target.Namespace, p.Target.Deployment)
+	return err
 }
 
 // reachExisting is a context's cluster, or one of kind's that is there.
