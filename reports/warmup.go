@@ -81,6 +81,9 @@ func Evidence(w ledger.Warmup) []string {
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if w.Requests > 0 {
 		s := count(w.Requests) + " requests within the window told of it"
+		if w.Idle {
+			s = count(w.Requests) + " requests came within the window"
+		}
 		if w.Needed > 0 {
 			s += fmt.Sprintf(" (%s are needed)", count(w.Needed))
 		}
@@ -126,11 +129,12 @@ func Evidence(w ledger.Warmup) []string {
 
 func signed(v float64) string { return strings.Replace(fmt.Sprintf("%+.1f", v), "-", "−", 1) }
 
-// p is a probability as statistics tell it.
+// p is a probability as statistics tell it. A power of ten would lose its sign in
+// a picture, whose letters have no raised minus.
 func p(v float64) string {
 	switch {
 	case v < 1e-6:
-		return "p < 10⁻⁶"
+		return "p < 0.000001"
 	case v < 0.0995:
 		return fmt.Sprintf("p = %.2g", v)
 	}

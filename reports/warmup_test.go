@@ -35,6 +35,7 @@ func TestKept(t *testing.T) {
 		{"the exponent is 1.97, 95 % interval 0.90–3.10: quadratic as declared, though nothing is excluded", func(w *ledger.Warmup) { w.Exponent.Low, w.Exponent.High = 0.9, 3.1 }},
 		{"the exponent is 1.97, 95 % interval 1.85–2.09: not linear, as was declared", func(w *ledger.Warmup) { w.Declared = 1 }},
 		{"the shares do not follow the curve that was declared, p = 1e-05, though the exponent is 1.97, 95 % interval 1.85–2.09", func(w *ledger.Warmup) { w.Fit.Upper = 1e-5 }},
+		{"the shares do not follow the curve that was declared, p < 0.000001, though the exponent is 1.97, 95 % interval 1.85–2.09", func(w *ledger.Warmup) { w.Fit.Upper = 1e-7 }},
 		{"the exponent is 1.97, 95 % interval 1.85–2.09: not linear, as was declared", func(w *ledger.Warmup) { w.Declared, w.Fit.Upper = 1, 1e-5 }},
 		{"the exponent is 1.97, 95 % interval 1.85–2.09: not exponent 2.5, as was declared", func(w *ledger.Warmup) { w.Model, w.Curve, w.Declared = "sermant", 2.5, 2.5 }},
 		{"the exponent is 4.90, 95 % interval 4.70–5.10: exponent 5 as declared, exponent 4 excluded", func(w *ledger.Warmup) {
@@ -58,7 +59,7 @@ func TestEvidenceTellsBothTails(t *testing.T) {
 	w := keptWarmup()
 	require.Equal(t, []string{
 		"2,159 requests within the window told of it (509 are needed)",
-		"the shares follow the declared curve: χ² 1.4 over 17 stretches, p = 0.99 against α = 0.01; more regular than chance (p < 10⁻⁶), as round robin is",
+		"the shares follow the declared curve: χ² 1.4 over 17 stretches, p = 0.99 against α = 0.01; more regular than chance (p < 0.000001), as round robin is",
 		"no step at its end: −1.9 points of share, 95 % interval −13.9 to +10.1",
 		"the warm ones share alike: at most 8.3 % apart, p = 0.02",
 		"100 % of the requests follow the weights, 95 % interval 97–100 %",
@@ -71,6 +72,8 @@ func TestEvidenceTellsBothTails(t *testing.T) {
 	require.Contains(t, all[2], "a step at its end")
 	require.Contains(t, all[3], "do not share alike")
 	require.Equal(t, "3 calls went to instances that their consumers' lists did not show", all[5])
+	w.Idle = true
+	require.Equal(t, "2,159 requests came within the window (509 are needed)", Evidence(w)[0])
 	require.Empty(t, Evidence(ledger.Warmup{}), "nothing was measured, nothing is said")
 }
 

@@ -23,20 +23,22 @@ func TestWarmupIsOnThePageWhereThereWasOne(t *testing.T) {
 	require.NotContains(t, text(0), `id="warmups"`)
 	require.NotContains(t, text(0), `href="#warmups"`)
 
-	page := text(3)
+	page := text(5)
 	require.Contains(t, page, `href="#warmups"`)
 	require.Contains(t, page, "quadratic as declared, linear and cubic excluded")
 	require.Contains(t, page, "not quadratic, as was declared")
 	require.Contains(t, page, "not measured: only 42 % of its window was seen")
+	require.Contains(t, page, "not measured: it was alone")
+	require.Contains(t, page, "the shares do not follow the curve that was declared, p ")
 	require.Contains(t, page, "of its calls failed")
-	require.Equal(t, 3+1, strings.Count(page, `class="wu wide"`), "and what subscribers heard")
-	require.Equal(t, 3+1, strings.Count(page, `class="wu narrow"`))
-	require.Less(t, len(page)-len(text(0)), 3*80_000, "a picture is no larger than it says")
+	require.Equal(t, 5+1, strings.Count(page, `class="wu wide"`), "and what subscribers heard")
+	require.Equal(t, 5+1, strings.Count(page, `class="wu narrow"`))
+	require.Less(t, len(page)-len(text(0)), 5*80_000, "a picture is no larger than it says")
 }
 
 // TestDrawingIsWellFormed: it is written by hand, and names come from a run.
 func TestDrawingIsWellFormed(t *testing.T) {
-	for _, o := range []sample.Options{{Warmups: 3}, {Warmups: 3, Duration: 10 * time.Minute}, {Warmups: 3, Duration: 12 * time.Second}} {
+	for _, o := range []sample.Options{{Warmups: 5}, {Warmups: 3, Duration: 10 * time.Minute}, {Warmups: 3, Duration: 12 * time.Second}} {
 		for _, w := range sample.Report(o).Ledger.Warmups {
 			w.Instance.Pod = `c<"&'>-1`
 			w.Unmeasured = `<b>`
@@ -82,7 +84,7 @@ const (
 
 func TestWarmupInBrowser(t *testing.T) {
 	chrome := browser(t)
-	r := sample.Report(sample.Options{Warmups: 3})
+	r := sample.Report(sample.Options{Warmups: 5})
 
 	t.Run("wide, and dark", func(t *testing.T) {
 		b := open(t, chrome, r, 1280, 900, scheme("light"))

@@ -102,7 +102,8 @@ func WarmupShort(w ledger.Warmup) string {
 	name := ShortPod(w.Instance)
 	e := w.Exponent
 	if _, known := w.Holds(); !known || w.Declared == 0 || e.Contains(w.Declared) && !w.Fit.Agrees(ledger.FitAlpha) {
-		return name + ": " + reports.Kept(w)
+		kept, _, _ := strings.Cut(reports.Kept(w), ", though the exponent is")
+		return name + ": " + strings.TrimPrefix(kept, "the ")
 	}
 	return fmt.Sprintf("%s: exponent %.2f (%.2f–%.2f), declared %g", name, e.Value, e.Low, e.High, w.Declared)
 }

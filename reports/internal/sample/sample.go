@@ -25,7 +25,7 @@ type Options struct {
 	Lost     int           // in base; 0 is 27, None is none
 	GrayLost int
 	Masked   bool // some requests were delivered twice, and seen
-	Warmups  int  // how many there are: one as declared, one that is not, one that the end of the load cut
+	Warmups  int  // how many there are: one as declared, one that is not, one that the end of the load cut, one that swings around what was declared, one that was alone
 	Invalid  bool // the generator starved, masked loss was not measured
 }
 

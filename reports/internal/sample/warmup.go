@@ -17,11 +17,11 @@ const (
 )
 
 // warmups makes up those that Options ask for: of B's successor in base, which
-// keeps to x²; of gray's, which is called by x and fails at first; and one that
-// the load's end cut.
+// keeps to x²; of gray's, which is called by x and fails at first; one that the
+// load's end cut; one whose shares swing around x²; and one beside nobody.
 func (b *builder) warmups() {
 	window := 3 * b.at
-	for i, arm := range []string{"base", "gray", "base"}[:min(b.o.Warmups, 3)] {
+	for i, arm := range []string{"base", "gray", "base", "base", "gray"}[:min(b.o.Warmups, 5)] {
 		w := ledger.Warmup{
 			Instance: inst(workload("b", arm), 3), Workload: workload("b", arm), Service: workload("b", ""), Tag: tag(arm), Arms: []string{arm},
 			Model: "power", Curve: 2, Window: window, Start: 2*b.at + 130*time.Millisecond, Seen: 1.25,
@@ -30,15 +30,19 @@ func (b *builder) warmups() {
 		at := func(d time.Duration) *time.Duration { d += w.Start; return &d }
 		w.Listening, w.Registered, w.Ready, w.Warm = at(-40*m), at(3*m), at(770*m), at(window)
 		w.Beside = append(w.Beside, inst(w.Workload, 1))
-		came := curve.Power(2)
+		came, swing := curve.Power(2), 0.0
 		switch i {
 		case 1:
 			came = curve.Power(1)
 		case 2:
 			w.Instance, w.Seen, w.Warm = inst(w.Workload, 4), 0.42, nil
+		case 3:
+			w.Instance, swing = inst(w.Workload, 5), 0.3
+		case 4:
+			w.Instance, w.Beside = inst(w.Workload, 6), nil
 		}
-		b.buckets(&w, came)
-		b.bins(&w, came, i == 1)
+		b.buckets(&w, came, swing)
+		b.bins(&w, came, swing, i == 1)
 		w.Finding = finding(w)
 		b.l.Warmups = append(b.l.Warmups, w)
 	}
@@ -60,34 +64,46 @@ func (b *builder) drawn(n int, share float64) int {
 	return min(max(int(math.Round(k)), 0), n)
 }
 
-func (b *builder) buckets(w *ledger.Warmup, came curve.Shape) {
+// swung is a share that swings twice within a window.
+func swung(share, swing, age float64) float64 {
+	return share * (1 + swing*math.Sin(4*math.Pi*age))
+}
+
+func (b *builder) buckets(w *ledger.Warmup, came curve.Shape, swing float64) {
 	for i := range int(min(buckets*w.Seen, buckets+beyond)) {
 		one := curve.Bucket{Consumer: inst(workload("a", w.Arms[0]), 1).String(), From: float64(i) / buckets, To: float64(i+1) / buckets}
 		one.Sent = int(rate * w.Window.Seconds() / buckets)
-		one.Others = []curve.Other{{Instance: w.Beside[0].String()}}
-		one.Got = b.drawn(one.Sent, one.Share(came))
-		one.Others[0].Got = one.Sent - one.Got
+		for _, other := range w.Beside {
+			one.Others = append(one.Others, curve.Other{Instance: other.String()})
+		}
+		one.Got = b.drawn(one.Sent, swung(one.Share(came), swing, (one.From+one.To)/2))
+		for j := range one.Others {
+			one.Others[j].Got = one.Sent - one.Got
+		}
 		w.Buckets = append(w.Buckets, one)
 	}
 }
 
-func (b *builder) bins(w *ledger.Warmup, came curve.Shape, fails bool) {
+func (b *builder) bins(w *ledger.Warmup, came curve.Shape, swing float64, fails bool) {
+	others := float64(len(w.Beside))
 	shape, width := declared(*w), min(time.Second, w.Window/buckets)
 	for from := w.Start - 3*width; from+width <= w.Start+time.Duration(float64(w.Window)*w.Seen); from += width {
-		bin := ledger.WarmupBin{From: from, To: from + width, Sent: int(rate * width.Seconds()), OthersLatency: 3 * time.Millisecond}
+		bin := ledger.WarmupBin{From: from, To: from + width, Sent: int(rate * width.Seconds())}
 		age := float64(from+width/2-w.Start) / float64(w.Window)
 		if age >= 0 {
-			share := shape.At(age) / (1 + shape.At(age))
+			share := shape.At(age) / (others + shape.At(age))
 			bin.Weight, bin.Expected = shape.At(age), share*float64(bin.Sent)
 			low, high := curve.Within(bin.Sent, share, 0.95)
 			bin.Low, bin.High = float64(low), float64(high)
-			bin.Got = b.drawn(bin.Sent, came.At(age)/(1+came.At(age)))
+			bin.Got = b.drawn(bin.Sent, swung(came.At(age)/(others+came.At(age)), swing, age))
 			bin.Latency = time.Duration(b.latency() * float64(time.Millisecond))
 		}
 		if fails && age >= 0 && age < 0.2 {
 			bin.Failed, bin.Latency = bin.Got/2, 300*time.Millisecond
 		}
-		bin.Others = []int{bin.Sent - bin.Got}
+		for range w.Beside {
+			bin.Others, bin.OthersLatency = append(bin.Others, bin.Sent-bin.Got), 3*time.Millisecond
+		}
 		w.Bins = append(w.Bins, bin)
 	}
 }
@@ -98,7 +114,12 @@ func finding(w ledger.Warmup) ledger.Finding {
 	for _, b := range w.Buckets[:min(buckets, len(w.Buckets))] {
 		f.Requests += b.Sent
 	}
+	if len(w.Beside) == 0 {
+		f.Needed, f.Idle, f.Unmeasured = 0, true, "it was alone: beside no other instance, a warm-up does nothing"
+		return f
+	}
 	if w.Seen < 1 {
+		f.Cut = true
 		f.Unmeasured = "only 42 % of its window was seen: the load ended, or the instance went"
 		return f
 	}
