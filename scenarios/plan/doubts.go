@@ -83,13 +83,13 @@ func (c *compiler) tooLate(w way) {
 	}
 }
 
-// fewSeconds is a window in which a model that counts seconds has but few steps.
-const fewSeconds = 30 * time.Second
+// shortest is a window in which a model that counts seconds has but few steps.
+const shortest = 30 * time.Second
 
 // tooFast warns of models with seconds of their own, which no speed divides.
 func (c *compiler) tooFast(w way) {
 	m, err := warmup.Find(w.Warmup.Model)
-	if err != nil || !m.Seconds || w.Warmup.Window == 0 || w.Warmup.Window >= fewSeconds {
+	if err != nil || !m.Seconds || w.Warmup.Window == 0 || w.Warmup.Window >= shortest {
 		return
 	}
 	steps := "counts in whole seconds"

@@ -26,16 +26,21 @@ const (
 func (c *checker) governance() {
 	rules := c.s.Spec.Governance
 	for i := range rules {
-		path := fmt.Sprintf("spec.governance[%d]", i)
+		path := rulePath(i)
 		c.rule(path, &rules[i])
+		if rules[i].Online == "" || c.bad[path+".version"] {
+			continue
+		}
 		for j := range i {
-			if o := rules[j]; rules[i].Online != "" && o.Online == rules[i].Online && o.meets(rules[i]) {
-				c.problem(path, fmt.Sprintf("a second rule for %s", rules[i].target()), fmt.Sprintf("the first stands in line %d: make them one", c.s.Line(fmt.Sprintf("spec.governance[%d]", j))))
+			if o := rules[j]; o.Online == rules[i].Online && o.meets(rules[i]) && !c.bad[rulePath(j)+".version"] {
+				c.problem(path, fmt.Sprintf("a second rule for %s", rules[i].target()), fmt.Sprintf("the first stands in line %d: make them one", c.s.Line(rulePath(j))))
 				break
 			}
 		}
 	}
 }
+
+func rulePath(i int) string { return fmt.Sprintf("spec.governance[%d]", i) }
 
 // meets tells whether two rules of a service speak of the same version.
 func (r Rule) meets(o Rule) bool {

@@ -134,6 +134,7 @@ func TestDecodeBadInput(t *testing.T) {
 		{"two rules", "  set:", "  governance:\n    - {online: c, window: 3s}\n    - {online: b, window: 3s}\n    - {online: c, delay: 3s}\n  set:", "s.yaml:16: a second rule for c (the first stands in line 14: make them one)"},
 		{"two rules that meet", "  set:", "  governance:\n    - {online: c, version: gray, window: 3s}\n    - {online: c, version: base, window: 3s}\n    - {online: c, delay: 3s}\n  set:", "s.yaml:16: a second rule for c (the first stands in line 14: make them one)"},
 		{"two rules, one unread", "  set:", "  governance:\n    - {online: c, window: -1s}\n    - {online: c, delay: 3s}\n  set:", "s.yaml:14: window: duration \"-1s\" is negative (write 1s)\ns.yaml:15: a second rule for c (the first stands in line 14: make them one)"},
+		{"a rule for who knows which", "  set:", "  governance:\n    - {online: c, version: [a], delay: 2s}\n    - {online: c, version: gray, delay: 3s}\n  set:", "s.yaml:14: version is a list, not a value"},
 		{"a curve in words", "  set:", "  governance: [{online: c, curve: two, healthPath: up}]\n  set:", "s.yaml:13: curve is \"two\", not a number\ns.yaml:13: healthPath \"up\" does not begin with a slash (write /up)"},
 		{"all of a rule", "  set:", "  governance:\n    - online: c\n      window: -1s\n      curve: 9\n      healthPath: up\n      delay: 2d\n      model: powr\n  set:", strings.Join([]string{
 			`s.yaml:15: window: duration "-1s" is negative (write 1s)`,
