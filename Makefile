@@ -41,6 +41,7 @@ e2e: ## in a kind cluster of two nodes, with a real Nacos; ARGS=-short is CI's p
 	go test -tags e2e -count 1 -timeout 60m -v -run Kube $(ARGS) ./e2e
 
 bench: build ## what the README's figures come from; ratios against a peer in the same run
+	@go test -run '^$$' -bench Pick ./demo-services/consumer
 	@go test -tags bench -count 1 -timeout 60m -v -run Bench ./e2e
 
 generate: build ## rewrite what is generated: the scenario's JSON Schema, goldens

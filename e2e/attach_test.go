@@ -40,9 +40,11 @@ func attachShows() []show {
 	}
 	inside := "http://orders." + strangerNS + ".svc.cluster.local/"
 	return []show{
-		{"attach: restart, from a pod", false, on(func(t *testing.T, w *town, _ string) {
+		{"attach: restart, from a pod, with the rights that it prints", false, on(func(t *testing.T, w *town, _ string) { withItsRights(t, w, inside) })},
+		{"attach: restart, from a pod", true, on(func(t *testing.T, w *town, _ string) {
 			attachedTo(t, w, inside, 1, "--restart", "--allow-changes", "--in-cluster")
 		})},
+		{"attach: nobody is ready", false, on(nobodyReady)},
 		{"attach: restart", true, to(1, "--restart", "--allow-changes")},
 		{"attach: nothing happens", true, to(3, "--observe")},
 		{"attach: scale, and back after Ctrl-C", false, on(scaledBack)},

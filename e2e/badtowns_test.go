@@ -96,35 +96,31 @@ func written(t *testing.T, c *api.Cluster, u *api.AuthInfo) string {
 	return path
 }
 
-// as is the kubeconfig of a new user of the cluster with the given rights.
+// as is the kubeconfig of a new user of the cluster with the given rights, for as
+// long as the test lasts.
 func (w *town) as(t *testing.T, name string, rules []rbacv1.PolicyRule) string {
+	t.Helper()
+	kubeconfig, who := w.account(t, name)
+	meta := metav1.ObjectMeta{Name: who.Name}
+	w.create(t, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules})
+	w.create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: meta.Name},
+		Subjects: []rbacv1.Subject{who},
+	})
+	return kubeconfig
+}
+
+// account is a new user of the cluster, who may do nothing.
+func (w *town) account(t *testing.T, name string) (kubeconfig string, who rbacv1.Subject) {
 	t.Helper()
 	config := w.client.RESTConfig()
 	c, err := kubernetes.NewForConfig(config)
 	require.NoError(t, err)
-	meta := metav1.ObjectMeta{Name: "e2e-" + name}
-	_, err = c.CoreV1().ServiceAccounts("default").Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
+	who = rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: "e2e-" + name, Namespace: "default"}
+	w.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: who.Name, Namespace: who.Namespace}})
+	token, err := c.CoreV1().ServiceAccounts(who.Namespace).CreateToken(t.Context(), who.Name, &authv1.TokenRequest{}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	_, err = c.RbacV1().ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = c.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
-		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: meta.Name},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: meta.Name, Namespace: "default"}},
-	}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		ctx := context.Background() // the test's own has ended
-		for _, err := range []error{
-			c.CoreV1().ServiceAccounts("default").Delete(ctx, meta.Name, metav1.DeleteOptions{}),
-			c.RbacV1().ClusterRoleBindings().Delete(ctx, meta.Name, metav1.DeleteOptions{}),
-			c.RbacV1().ClusterRoles().Delete(ctx, meta.Name, metav1.DeleteOptions{}),
-		} {
-			require.NoError(t, err)
-		}
-	})
-	token, err := c.CoreV1().ServiceAccounts("default").CreateToken(t.Context(), meta.Name, &authv1.TokenRequest{}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	return written(t, &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}, &api.AuthInfo{Token: token.Status.Token})
+	return written(t, &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}, &api.AuthInfo{Token: token.Status.Token}), who
 }
 
 // withoutProxy is the rights that zeroloss says a run needs, but for one.
