@@ -2,16 +2,19 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/fake"
+	clienttesting "k8s.io/client-go/testing"
 
 	"zeroloss/scenarios/run"
 )
@@ -113,4 +116,51 @@ func TestRoom(t *testing.T) {
 		pod("elsewhere", "cordoned", "Running"), pod("system", "head", "Running"))
 	require.Equal(t, Capacity{MilliCPU: 1000, Memory: 2 << 30}, roomOf(all...))
 	require.Equal(t, Capacity{}, roomOf(closed...), "cannot be told")
+}
+
+// A cluster that does not answer any more is not said to have the namespace
+// still; one that does, and has it, is.
+func TestWaitingForTheEndOfANamespace(t *testing.T) {
+	ns := namespaceOf("zeroloss-1", nil, nil)
+	refused := errors.New("connection refused")
+	for name, x := range map[string]struct {
+		answers func(since time.Duration) error // of reading it; nil: it is there
+		want    string
+		within  time.Duration
+	}{
+		"stuck":       {func(time.Duration) error { return nil }, "is being deleted, and is still there", time.Minute},
+		"gone silent": {func(d time.Duration) error { return unless(d < 5*time.Second, refused) }, "waiting for the end of namespace zeroloss-1, which is being deleted: connection refused", time.Minute},
+		"cut off":     {func(d time.Duration) error { return unless(d < tidyFor-time.Second, refused) }, "is being deleted, and is still there", time.Minute},
+		"no right":    {func(time.Duration) error { return apierrors.NewForbidden(namespaces.GroupResource(), "x", nil) }, "the rights are missing", time.Second},
+		"gone": {func(d time.Duration) error {
+			return unless(d < 2*time.Second, apierrors.NewNotFound(namespaces.GroupResource(), "zeroloss-1"))
+		}, "", 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{pods: "PodList"}, ns)
+				began := time.Now()
+				client.PrependReactor("get", "namespaces", func(clienttesting.Action) (bool, runtime.Object, error) {
+					return true, ns, x.answers(time.Since(began))
+				})
+				ctx, stop := context.WithTimeout(t.Context(), tidyFor)
+				defer stop()
+				err := (&api{Interface: client}).awaitGone(ctx, "zeroloss-1")
+				require.LessOrEqual(t, time.Since(began), x.within)
+				if x.want == "" {
+					require.NoError(t, err)
+					return
+				}
+				require.ErrorIs(t, err, run.ErrEnvironment)
+				require.ErrorContains(t, err, x.want)
+			})
+		})
+	}
+}
+
+func unless(ok bool, err error) error {
+	if ok {
+		return nil
+	}
+	return err
 }
