@@ -17,6 +17,10 @@ import (
 // keptMark is the annotation of a namespace that was left on purpose.
 const keptMark = "zeroloss/kept"
 
+// silentFor is how long a cluster that answers may take to: the end of a wait
+// may cut off one answer.
+const silentFor = 3 * time.Second
+
 // removeNamespace removes a run's namespace with all in it, at once: what is
 // in it may have half a minute of hooks and grace before it.
 func (a *api) removeNamespace(ctx context.Context, name string) error {
@@ -34,16 +38,35 @@ func (a *api) removeNamespace(ctx context.Context, name string) error {
 	if err := ignoreGone(a.Resource(namespaces).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &background})); err != nil {
 		return a.explain("deleting namespace "+name, err)
 	}
-	for {
+	return a.awaitGone(ctx, name)
+}
+
+// awaitGone returns when a namespace that is being deleted is not there.
+func (a *api) awaitGone(ctx context.Context, name string) error {
+	zero := int64(0)
+	waiting := "waiting for the end of namespace " + name + ", which is being deleted"
+	var silent error // why it has not answered since seen
+	for seen := time.Now(); ; {
 		_, err := a.Resource(namespaces).Get(ctx, name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
+		switch {
+		case apierrors.IsNotFound(err):
 			return nil
+		case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
+			return a.explain(waiting, err)
+		case err == nil:
+			seen, silent = time.Now(), nil
+		case silent == nil || ctx.Err() == nil:
+			silent = err
 		}
 		// What came up meanwhile goes too.
 		_ = a.in(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{})
-		if pauseFor(ctx, 300*time.Millisecond) != nil {
-			return fmt.Errorf("%w: namespace %q is being deleted, and is still there\n  look: kubectl get namespace %s -o yaml", run.ErrEnvironment, name, name)
+		if pauseFor(ctx, 300*time.Millisecond) == nil {
+			continue
 		}
+		if silent != nil && time.Since(seen) > silentFor {
+			return a.explain(waiting, silent)
+		}
+		return fmt.Errorf("%w: namespace %q is being deleted, and is still there\n  look: kubectl get namespace %s -o yaml", run.ErrEnvironment, name, name)
 	}
 }
 

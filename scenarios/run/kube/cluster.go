@@ -30,6 +30,15 @@ type reach struct {
 // marked reports whether runs have made the cluster, and delete it again.
 func (r *reach) marked() bool { return r.kind != nil && r.kind.badge != "" }
 
+// awaitNodes waits for those of a cluster that may have been made just now.
+func (r *reach) awaitNodes(ctx context.Context, a *api) error {
+	all, err := r.kind.nodes()
+	if err != nil {
+		return err
+	}
+	return a.awaitNodes(ctx, len(all))
+}
+
 // ofContext is the cluster of a kubeconfig's context.
 func ofContext(kubeconfig, name string) (*reach, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()

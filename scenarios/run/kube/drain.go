@@ -34,7 +34,10 @@ type nodeView struct {
 		Unschedulable bool
 		Taints        []struct{ Key, Effect string }
 	}
-	Status struct{ Conditions []condition }
+	Status struct {
+		Conditions  []condition
+		Allocatable map[string]any
+	}
 }
 
 // closed is why a node takes none of our pods; "" if it does.

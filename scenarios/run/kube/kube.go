@@ -100,6 +100,11 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 	if s.api, err = newAPI(where.config); err != nil {
 		return err
 	}
+	if where.marked() {
+		if err := where.awaitNodes(ctx, s.api); err != nil {
+			return r.interrupted(ctx, err)
+		}
+	}
 	if err := s.prepare(ctx); err != nil {
 		return r.interrupted(ctx, err)
 	}

@@ -85,7 +85,7 @@ func (k *kindCluster) leave(occupied func() string) (why string, err error) {
 	if why = occupied(); why != "" {
 		return why, k.settle(mark{Badge: k.badge})
 	}
-	if _, err := k.takeAway(); err != nil {
+	if _, err := k.takeAway(1); err != nil {
 		return "", err
 	}
 	return "", k.forget()
@@ -159,7 +159,7 @@ func (k *kindCluster) clean(ctx context.Context, o CleanOptions) (said string, e
 			return "left alone, " + why, k.settle(mark{Badge: k.badge})
 		}
 	}
-	if _, err := k.takeAway(); err != nil {
+	if _, err := k.takeAway(1); err != nil {
 		return "", err
 	}
 	return "deleted", k.forget()

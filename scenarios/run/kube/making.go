@@ -43,7 +43,7 @@ func (k *kindCluster) open(ctx context.Context, nodeImage, scratch string, tell 
 	for told := false; ; {
 		c, why, err := k.claim(ctx)
 		if err == nil && c == remains {
-			if _, err = k.takeAway(); err == nil {
+			if _, err = k.takeAway(1); err == nil {
 				continue
 			}
 		}
@@ -165,23 +165,27 @@ func (k *kindCluster) create(ctx context.Context, o order) error {
 	}
 }
 
-// undo takes away what kind makes, under it, until nothing more can come: done
-// tells that it has ended (nil: it has), and of how many nodes any may come
-// late if it has failed. Until that is certain the mark stays.
+// undo takes away what kind makes, under it, until nothing more can come. done
+// tells that kind has ended (nil: it has), nodes how many it may come to. They
+// are taken together where that is possible: what has come and gone unseen
+// cannot be counted. Until it is certain that all have, the mark stays.
 func (k *kindCluster) undo(done <-chan error, nodes int) error {
-	patience, again := time.NewTimer(kindEnds), time.NewTicker(500*time.Millisecond)
+	patience, hurry, again := time.NewTimer(kindEnds), time.NewTimer(kindEnds/2), time.NewTicker(300*time.Millisecond)
 	defer patience.Stop()
+	defer hurry.Stop()
 	defer again.Stop()
 	if done == nil {
 		patience.Reset(lateNodes)
 	}
-	late := func() error {
-		return fmt.Errorf("what may still come of cluster %q is left\n  zeroloss clean removes it", k.name)
-	}
+	together := nodes
 	for gone := 0; ; {
-		n, err := k.takeAway()
+		if done == nil {
+			together = 1
+		}
+		n, err := k.takeAway(together)
 		gone += n
-		if done == nil && err == nil && (gone >= nodes || nodes == 1) {
+		// kind may go on for half a minute with what is not there any more.
+		if err == nil && (gone >= nodes || done == nil && nodes == 1) {
 			return k.forget()
 		}
 		select {
@@ -191,23 +195,25 @@ func (k *kindCluster) undo(done <-chan error, nodes int) error {
 			if cerr == nil {
 				nodes = 0 // all that it makes is there
 			}
+		case <-hurry.C:
+			together = 1
 		case <-patience.C:
-			return errors.Join(err, late())
+			return errors.Join(err, fmt.Errorf("what may still come of cluster %q: zeroloss clean removes it", k.name))
 		case <-again.C:
 		}
 	}
 }
 
-// takeAway removes the nodes that wear the cluster's badge, and says how many
-// there were.
-func (k *kindCluster) takeAway() (int, error) {
+// takeAway removes the nodes that wear the cluster's badge, once there are so
+// many, and says how many it has removed.
+func (k *kindCluster) takeAway(together int) (int, error) {
 	badges, err := k.engine.badges(k.name)
 	if err != nil {
 		return 0, fmt.Errorf("%w: deleting cluster %q: %w", run.ErrEnvironment, k.name, err)
 	}
 	n := worn(badges, k.badge)
 	switch {
-	case n == 0:
+	case n == 0 || n < together:
 		return 0, nil
 	case n < len(badges):
 		return 0, fmt.Errorf("%w: deleting cluster %q: %d of its %d nodes are none of a run's\n  look at them: kind get nodes --name %s", run.ErrEnvironment, k.name, len(badges)-n, len(badges), k.name)

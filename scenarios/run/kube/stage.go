@@ -357,32 +357,3 @@ func (s *stage) keep() error {
 	_, err := s.api.Resource(namespaces).Patch(ctx, s.namespace, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
 	return s.api.explain("marking namespace "+s.namespace+" as kept", err)
 }
-
-// roomFor bounds the look at the nodes: where nobody answers, what comes next
-// says so.
-const roomFor = 5 * time.Second
-
-// room is what the cluster has left; zero where that cannot be told.
-func (a *api) room(ctx context.Context) Capacity {
-	ctx, stop := context.WithTimeout(ctx, roomFor)
-	defer stop()
-	var room Capacity
-	all, err := a.Resource(nodes).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return Capacity{} // not everybody may look at nodes
-	}
-	for i := range all.Items {
-		allocatable, _, _ := unstructured.NestedMap(all.Items[i].Object, "status", "allocatable") // absent: nothing
-		room = room.plus(requests(Object{"resources": map[string]any{"requests": allocatable}}), 1)
-	}
-	running, err := a.Resource(pods).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return Capacity{}
-	}
-	for i := range running.Items {
-		for _, c := range Object(running.Items[i].Object).at("spec").list("containers") {
-			room = room.plus(requests(c), -1)
-		}
-	}
-	return room
-}

@@ -1,0 +1,112 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"zeroloss/scenarios/run"
+)
+
+// nodesFor is how long the nodes of a cluster that a run has made have to
+// become ready: kind returns as soon as they have joined.
+const nodesFor = 90 * time.Second
+
+// startTaints are what Kubernetes itself taints a node with that is not ready.
+var startTaints = []string{"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable", "node.kubernetes.io/network-unavailable"}
+
+// unready is why a node takes no pods yet; "" if it does, or if it is not for
+// want of time.
+func (v *nodeView) unready() string {
+	i := slices.IndexFunc(v.Status.Conditions, func(c condition) bool { return c.Type == "Ready" })
+	if i < 0 {
+		return "has not reported yet"
+	}
+	if c := v.Status.Conditions[i]; c.Status != "True" {
+		return "is not ready: " + cmp.Or(strings.TrimSpace(c.Message), c.Reason, "no reason is given")
+	}
+	for _, t := range v.Spec.Taints {
+		if slices.Contains(startTaints, t.Key) {
+			return "is tainted " + t.Key + " still"
+		}
+	}
+	return ""
+}
+
+// awaitNodes returns when so many nodes are there, and all are ready.
+func (a *api) awaitNodes(ctx context.Context, many int) error {
+	within, stop := context.WithTimeout(ctx, nodesFor)
+	defer stop()
+	why := "they have not been asked yet"
+	for {
+		all, err := a.nodes(within)
+		if within.Err() == nil || err == nil {
+			why = ""
+			switch {
+			case err != nil:
+				why = err.Error() // an API server that has only just started may be gone for a moment
+			case len(all) < many:
+				why = fmt.Sprintf("%d of %d have joined", len(all), many)
+			}
+			for _, v := range all {
+				if w := v.unready(); w != "" {
+					why = fmt.Sprintf("%s %s", v.Metadata.Name, w)
+				}
+			}
+		}
+		if why == "" {
+			return nil
+		}
+		if pauseFor(within, 200*time.Millisecond) != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("%w: while the cluster's nodes came up", run.ErrInterrupted)
+			}
+			return fmt.Errorf("%w: the cluster's nodes are not all ready after %v: %s", run.ErrEnvironment, nodesFor, why)
+		}
+	}
+}
+
+// roomFor bounds the look at the nodes: where nobody answers, what comes next
+// says so.
+const roomFor = 5 * time.Second
+
+// room is what the cluster has left, on the nodes that take pods; zero where
+// that cannot be told.
+func (a *api) room(ctx context.Context) Capacity {
+	ctx, stop := context.WithTimeout(ctx, roomFor)
+	defer stop()
+	all, err := a.nodes(ctx)
+	if err != nil {
+		return Capacity{} // not everybody may look at nodes
+	}
+	running, err := a.Resource(pods).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return Capacity{}
+	}
+	var room Capacity
+	open := map[string]bool{"": true} // who is nowhere yet will be there
+	for _, v := range all {
+		if v.closed() == "" {
+			open[v.Metadata.Name] = true
+			room = room.plus(requests(Object{"resources": map[string]any{"requests": v.Status.Allocatable}}), 1)
+		}
+	}
+	if len(open) == 1 {
+		return Capacity{} // none takes pods now: which of them will is not known
+	}
+	for i := range running.Items {
+		pod := Object(running.Items[i].Object)
+		if !open[pod.at("spec").text("nodeName")] || slices.Contains([]string{"Succeeded", "Failed"}, pod.at("status").text("phase")) {
+			continue
+		}
+		for _, c := range pod.at("spec").list("containers") {
+			room = room.plus(requests(c), -1)
+		}
+	}
+	return room
+}
