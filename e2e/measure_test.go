@@ -29,7 +29,9 @@ func (a attempt) busy() bool { return a.code == 3 && unfit(a.reasons) }
 
 // unfit: nothing speaks against the run but the machine that it ran on.
 func unfit(reasons []string) bool {
-	return len(reasons) > 0 && !slices.ContainsFunc(reasons, func(r string) bool { return !strings.HasPrefix(r, "generator ") && !strings.HasPrefix(r, "machine ") })
+	return len(reasons) > 0 && !slices.ContainsFunc(reasons, func(r string) bool {
+		return !strings.HasPrefix(r, "generator ") && !strings.HasPrefix(r, "machine ") && !strings.Contains(r, " was not watched from ")
+	})
 }
 
 // measure runs until this machine has measured something, and prints each

@@ -157,7 +157,7 @@ func (r *release) explains(f fault) (x explanation, distance time.Duration, ok b
 func (r *release) routed(f fault, out record.Micros) (Window, string) {
 	if out != 0 && f.at >= out {
 		where := "the Service's endpoints"
-		if out != r.when[record.EndpointRemoved] {
+		if endpoints, _ := r.unlisted(); out != endpoints {
 			where = "the registry's list"
 		}
 		return StaleRoute, fmt.Sprintf("%s had left %s %s earlier, and requests were still sent to it", r.instance, where, ms(f.at.Sub(out)))
@@ -169,10 +169,31 @@ func (r *release) routed(f fault, out record.Micros) (Window, string) {
 	return ClosedEarly, s
 }
 
-// dropped is when a foreign instance was first listed no more: among the
-// endpoints, or in the registry; 0 if it always was.
-func (r *release) dropped() record.Micros {
-	return r.since(record.EndpointRemoved, record.Changed)
+// dropped is when a foreign instance was listed no more, for the last time:
+// among the endpoints, or in the registry; 0 if it always was. One that was not
+// ready for a while before had left them, and come back.
+func (r *release) dropped() record.Micros { return earlier(r.unlisted()) }
+
+func (r *release) unlisted() (endpoints, registry record.Micros) {
+	for _, e := range r.events {
+		switch e.Kind {
+		case record.EndpointAdded:
+			endpoints = 0
+		case record.EndpointRemoved:
+			endpoints = e.At
+		case record.Changed: // to "removed": who is added is not told of an instance
+			registry = e.At
+		}
+	}
+	return endpoints, registry
+}
+
+// earlier is the first of two instants, where 0 is none.
+func earlier(a, b record.Micros) record.Micros {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 func when(at, now record.Micros) string {

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"cmp"
+	"slices"
 	"testing"
 	"time"
 
@@ -91,6 +93,8 @@ func TestByTime(t *testing.T) {
 		"the registry was first":       {5.3, record.Refused, 0, time.Millisecond, unlisted, StaleRoute, "orders-a/1 had left the registry's list 280 ms earlier"},
 		"who answered is none of them": {5.3, record.StatusOther, 403, time.Millisecond, naming, StaleRoute, "orders-a/1 had left the Service's endpoints 250 ms earlier, and requests were still sent to it"},
 		"they refuse it themselves":    {5.3, record.StatusOther, 403, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
+		"it had left before":           {5.3, record.Refused, 0, time.Millisecond, absent(2, 2.7), StaleRoute, "orders-a/1 had left the Service's endpoints 250 ms earlier"},
+		"it had left before, and not":  {5.3, record.Refused, 0, time.Millisecond, and(absent(2, 2.7), late(podA, record.ContainerExit, 5.2), gone(5.05)), ClosedEarly, "while it was still among the endpoints"},
 		"no ports here":                {5.3, record.NoLocalPort, 0, time.Millisecond, nil, Overloaded, "the client had run out of them"},
 		"a wrong body":                 {5.3, record.WrongBody, 200, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
 	}
@@ -144,6 +148,33 @@ func without(i record.Instance, kind record.Kind) func(*Input) {
 			if e := &in.Events[n]; e.Instance == i && e.Kind == kind {
 				e.Kind = record.Noise
 			}
+		}
+	}
+}
+
+// absent: A was not ready, and no endpoint, for a while before it went.
+func absent(from, to float64) func(*Input) {
+	return func(in *Input) {
+		for at, kinds := range map[float64][]record.Kind{from: {record.PodNotReady, record.EndpointRemoved}, to: {record.PodReady, record.EndpointAdded}} {
+			for _, k := range kinds {
+				in.Events = append(in.Events, record.Event{At: sec(at), Kind: k, Instance: podA, Workload: "orders"})
+			}
+		}
+		slices.SortStableFunc(in.Events, func(a, b record.Event) int { return cmp.Compare(a.At, b.At) })
+	}
+}
+
+// gone takes the removal at a second out of the record.
+func gone(at float64) func(*Input) {
+	return func(in *Input) {
+		in.Events = slices.DeleteFunc(in.Events, func(e record.Event) bool { return e.Kind == record.EndpointRemoved && e.At == sec(at) })
+	}
+}
+
+func and(changes ...func(*Input)) func(*Input) {
+	return func(in *Input) {
+		for _, c := range changes {
+			c(in)
 		}
 	}
 }

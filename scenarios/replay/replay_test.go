@@ -52,6 +52,18 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
+// A target's pods are a cluster's, too: the service orders, scaled to one replica
+// and back. It had a sidecar that ended once, and beside it a canary with its
+// labels and one more, which was restarted meanwhile.
+func TestATargetReplays(t *testing.T) {
+	p, s := recorded(t, "attached")
+	n, err := replay.Machines(p.Control, s, rundir.Harness, true)
+	require.NoError(t, err)
+	require.Greater(t, n.Plane, 80)
+	_, err = replay.Machines(p.Control, s, rundir.Harness, false)
+	require.ErrorContains(t, err, "control plane at", "by ours it does not")
+}
+
 // A change of what was recorded is noticed.
 func TestKubernetesDiffers(t *testing.T) {
 	tests := map[string]struct{ scenario, old, new, rule string }{
