@@ -302,10 +302,10 @@ func TestCacheTTL35(t *testing.T) {
 		return h.Instance.Pod
 	}
 	require.Equal(t, ErrNoInstance.Error(), pick(0), "nothing is known yet")
-	l.Step(time.Second, pushed("a"))
+	require.Equal(t, "list-heard 1", show(l.Step(time.Second, pushed("a"))), "a call may come")
 	require.Empty(t, l.Hosts())
 	require.Equal(t, "a", pick(10*time.Second))
-	l.Step(11*time.Second, pushed("b"))
+	require.Empty(t, l.Step(11*time.Second, pushed("b")))
 	require.Equal(t, "a", pick(45*time.Second-1), "35 s from the fill, whatever changed")
 	require.Equal(t, "b", pick(45*time.Second))
 	l.Step(50*time.Second, pushed(""))

@@ -144,8 +144,12 @@ func (v *View) learn(hosts []Host) {
 		return
 	}
 	v.source, v.known = normal(hosts), true
-	if v.cfg.Consumer.Cache == settings.CachePush {
+	switch {
+	case v.cfg.Consumer.Cache == settings.CachePush:
 		v.fill()
+	case v.cfg.Consumer.Cache == settings.CacheTTL35 && len(v.list) == 0:
+		// Only a call fills it; who waits until there can be one, waits for this.
+		v.out = append(v.out, Action{Kind: Note, Event: record.ListHeard, N: int64(len(v.source))})
 	}
 	v.forgetGone()
 }

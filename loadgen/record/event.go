@@ -52,7 +52,10 @@ const (
 	// Stalled: it was not let run from Since on, for N µs: its machine was busy.
 	Stalled Kind = "stalled"
 
-	ListSeen  Kind = "list"   // consumer's list changed: Service, N hosts, Data = the hosts
+	ListSeen Kind = "list" // consumer's list changed: Service, N hosts, Data = the hosts
+	// ListHeard: the consumer's registry client has a list, and a cache that only
+	// a call fills is still empty: Service, N hosts.
+	ListHeard Kind = "list-heard"
 	MarkSet   Kind = "mark"   // consumer avoids Peer; Text = marker | notice
 	MarkGone  Kind = "unmark" // Text = registry | expired
 	StepInput Kind = "input"  // a pure machine was stepped: Text = machine, Data = its event (replay)

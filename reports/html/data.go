@@ -145,7 +145,7 @@ func newInstance(in ledger.Instance) instance {
 // machines' inputs are too many, and are in the events.
 func drawn(k record.Kind) bool {
 	switch k {
-	case record.ListSeen, record.StepInput, record.StepDone, record.Applied, record.Notified, record.Noise, record.Stalled, record.EndpointAdded, record.ContainerStart, record.DrainWait, record.End:
+	case record.ListSeen, record.ListHeard, record.StepInput, record.StepDone, record.Applied, record.Notified, record.Noise, record.Stalled, record.EndpointAdded, record.ContainerStart, record.DrainWait, record.End:
 		return false
 	}
 	return true

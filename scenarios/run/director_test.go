@@ -32,6 +32,7 @@ type theatre struct {
 	finished bool
 
 	mute    map[string]bool // workloads that never register
+	sees    record.Kind     // how a consumer tells of a list: ListSeen by default
 	blind   bool            // consumers see one host too few
 	loadFor time.Duration   // from time zero
 	loadErr error
@@ -120,7 +121,7 @@ func (h *theatre) execute(a control.Action) {
 			if h.blind {
 				n--
 			}
-			h.fact(500*time.Millisecond, record.Event{Kind: record.ListSeen, Instance: a.Pod, Service: "svc-b", N: n})
+			h.fact(500*time.Millisecond, record.Event{Kind: cmp.Or(h.sees, record.ListSeen), Instance: a.Pod, Service: "svc-b", N: n})
 		}
 		if h.onFact != nil {
 			h.onFact(a.Pod, a.Workload)
@@ -211,6 +212,16 @@ func TestWhoIsMissing(t *testing.T) {
 		require.Empty(t, h.loads)
 		require.Empty(t, h.of(record.RunEnd))
 	}
+}
+
+// A cache that only a call fills is empty until there is load: what its client has
+// heard is enough.
+func TestALazyCacheIsNotWaitedFor(t *testing.T) {
+	h := newTheatre(t, chain())
+	h.sees = record.ListHeard
+	h.play(time.Hour)
+	require.NoError(t, h.d.Err())
+	require.Len(t, h.loads, 1)
 }
 
 // A probe that has not passed holds time zero back, but not for ever.

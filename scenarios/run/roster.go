@@ -32,7 +32,7 @@ func (r *roster) hear(e record.Event) {
 		r.registered[e.Instance] = true
 	case record.Deregistered:
 		delete(r.registered, e.Instance)
-	case record.ListSeen:
+	case record.ListSeen, record.ListHeard: // a ttl35 cache is filled by the first call, and from what was heard
 		r.lists[listKey{e.Instance, e.Service}] = e.N
 	}
 }
