@@ -243,10 +243,11 @@ func (c *compiler) labelledWarmup(w manifests.Workload, r rule, out settings.War
 
 // BringUp is how long the pods that the run begins with take by their own
 // settings until they register, the slowest of them: start-up and delay, or two
-// rounds of asking a health path. Those that have been in service for long take
-// nothing; where a runtime cannot have such, all are new.
+// rounds of asking a health path; and until those see them who look only now and
+// then. Those that have been in service for long take nothing; where a runtime
+// cannot have such, all are new.
 func (p *Plan) BringUp(allNew bool) time.Duration {
-	var longest time.Duration
+	var longest, poll time.Duration
 	for _, w := range p.Workloads {
 		o := w.Settings.Online
 		wait := o.Delay
@@ -256,8 +257,11 @@ func (p *Plan) BringUp(allNew bool) time.Duration {
 		if w.Cold || allNew {
 			longest = max(longest, o.StartUp+wait)
 		}
+		if w.Settings.Consumer.Cache == settings.CachePoll30 {
+			poll = max(poll, w.Settings.Consumer.CachePeriod)
+		}
 	}
-	return longest
+	return longest + poll
 }
 
 // beaten warns that a label goes before what a rule says.

@@ -230,6 +230,12 @@ func TestAlignedOfPolaris(t *testing.T) {
 	}
 }
 
+// TestWhoPollsIsWaitedFor: for one round.
+func TestWhoPollsIsWaitedFor(t *testing.T) {
+	p := compiled(t, minimal("  set: {spring-cloud-b: {cache: poll30}, spring-cloud-c: {begins: cold, delay: 10s}}\n"), Options{Speed: 2})
+	require.Equal(t, 20*time.Second, p.BringUp(false))
+}
+
 // TestAStepMayLeaveOneAlone: what a step says is looked at as well.
 func TestAStepMayLeaveOneAlone(t *testing.T) {
 	p := compiled(t, minimal("  set: {spring-cloud-c: {replicas: 1}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 20s}}]\n"), Options{})
