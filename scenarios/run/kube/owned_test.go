@@ -121,3 +121,21 @@ func TestASetIsAskedForOnce(t *testing.T) {
 	}
 	require.Equal(t, 2, asked)
 }
+
+// TestWhoIsLeaving: a canary's pod that goes does not hold the target up.
+func TestWhoIsLeaving(t *testing.T) {
+	leaving := func(name, set string) *unstructured.Unstructured {
+		u := ordersPod(t, name)
+		u.SetOwnerReferences([]metav1.OwnerReference{controlledBy("apps/v1", "ReplicaSet", set)})
+		require.NoError(t, unstructured.SetNestedField(u.Object, "2026-01-01T00:00:00Z", "metadata", "deletionTimestamp"))
+		return u
+	}
+	c := &change{namespace: "shop", name: "orders", api: shopOf(setOf("orders-1", "orders"), setOf("orders-canary-1", "orders-canary"),
+		ordersPod(t, "stays"), leaving("a", "orders-1"), leaving("b", "orders-canary-1"))}
+	v := &rolloutView{}
+	v.Spec.Selector.MatchLabels = map[string]string{"app": "orders"}
+	there, n, err := c.members(t.Context(), v)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, []string{"a", "stays"}, there)
+}
