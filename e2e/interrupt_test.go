@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"syscall"
@@ -87,6 +88,29 @@ func TestInterruptedTwice(t *testing.T) {
 	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
 	noneWithin(t, exe, 2*time.Second)
 	isInvalid(t, exe, r.dir)
+}
+
+// A terminal that goes says so more than once, and its run ends in order;
+// what was started with nohup does not care.
+func TestHangup(t *testing.T) {
+	exe := ourOwn(t)
+	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
+	require.True(t, r.await(record.RunZero))
+	r.signal(syscall.SIGHUP)
+	r.await(record.Interrupted)
+	r.signal(syscall.SIGHUP)
+	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
+	noneWithin(t, r.exe, time.Second)
+	require.NoFileExists(t, filepath.Join(r.dir, "lock"))
+	portsAreFree(t, r.dir)
+	isInvalid(t, r.exe, r.dir)
+
+	stays := &running{t: t, exe: exe, dir: filepath.Join(t.TempDir(), "run"), gone: make(chan struct{})}
+	stays.begin(exec.Command("nohup", exe, "run", "--out", stays.dir, fastPath(t)))
+	require.True(t, stays.await(record.RunZero), stays.stderr.String())
+	stays.signal(syscall.SIGHUP)
+	require.True(t, stays.await(record.RunEnd), stays.stderr.String())
+	require.NotEqual(t, 130, stays.code(20*time.Second), stays.stderr.String())
 }
 
 // pause lets a random time pass, or less if the command ends.

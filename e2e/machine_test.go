@@ -105,19 +105,25 @@ func start(t *testing.T, exe, dir string, args ...string) *running {
 func startVerb(t *testing.T, verb, exe, dir string, args ...string) *running {
 	t.Helper()
 	r := &running{t: t, exe: exe, dir: dir, gone: make(chan struct{})}
-	r.cmd = exec.Command(exe, append([]string{verb, "--out", dir}, args...)...)
-	r.cmd.Dir = filepath.Dir(dir)
+	r.begin(exec.Command(exe, append([]string{verb, "--out", dir}, args...)...))
+	return r
+}
+
+// begin starts what is to be watched.
+func (r *running) begin(cmd *exec.Cmd) {
+	r.t.Helper()
+	r.cmd = cmd
+	r.cmd.Dir = filepath.Dir(r.dir)
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	// Whatever the test comes to, nothing of it stays.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.cmd.WaitDelay = 5 * time.Second
-	require.NoError(t, r.cmd.Start())
+	require.NoError(r.t, r.cmd.Start())
 	go func() {
 		defer close(r.gone)
 		_ = r.cmd.Wait() // its code is what tests look at
 	}()
-	t.Cleanup(func() { _ = r.cmd.Process.Kill(); <-r.gone })
-	return r
+	r.t.Cleanup(func() { _ = r.cmd.Process.Kill(); <-r.gone })
 }
 
 // signal sends s, unless it has gone.

@@ -70,7 +70,7 @@ one stream, or steps of your own.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), env, args) },
 	}
 	p := cmd.Flags()
-	f.clusterFlags.register(p)
+	f.clusterFlags.register(p, "; it has to be there")
 	p.StringVar(&f.deploy, "deployment", "", "the target, as NAMESPACE/NAME")
 	p.StringVar(&f.ns, "namespace", "", "of a target that is named without one")
 	p.StringVar(&f.url, "url", "", "where the load goes, as http://orders.example:8080/path")

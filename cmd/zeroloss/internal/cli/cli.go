@@ -42,14 +42,25 @@ func Main() int {
 		fmt.Fprintf(os.Stderr, "zeroloss: finding its own binary: %v\n", err)
 		return int(exitEnvironment)
 	}
-	// The first signal asks for an orderly end; a second one ends at once.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks for an orderly end; a second one ends at once. But a
+	// terminal that goes may say so more than once: by its shell, and by itself.
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
-	go func() { <-ctx.Done(); stop() }()
+	go func() { <-ctx.Done(); signal.Ignore(syscall.SIGHUP); stop() }()
 	return Run(ctx, Env{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Executable: exe, Terminal: isTerminal(os.Stderr),
 	})
+}
+
+// endings are the signals that ask for an end. Who is started with nohup stays
+// when the terminal goes.
+func endings() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // Run executes one command line and returns its exit code.

@@ -27,10 +27,12 @@ type clusterFlags struct {
 	context, kubeconfig, cluster string
 }
 
-func (f *clusterFlags) register(p *pflag.FlagSet) {
+// register defines them; absent says what becomes of a kind cluster that is not
+// there.
+func (f *clusterFlags) register(p *pflag.FlagSet, absent string) {
 	p.StringVar(&f.context, "context", "", "kube: work in this context of the kubeconfig, instead of a kind cluster")
 	p.StringVar(&f.kubeconfig, "kubeconfig", "", "kube: the kubeconfig of --context (default: the usual one)")
-	p.StringVar(&f.cluster, "cluster", kube.DefaultCluster, "kube: name of the kind cluster; one that is not there is made, and deleted afterwards")
+	p.StringVar(&f.cluster, "cluster", kube.DefaultCluster, "kube: name of the kind cluster"+absent)
 }
 
 // kubeFlags are those of the runtime of a cluster.
@@ -45,7 +47,7 @@ type kubeFlags struct {
 }
 
 func (f *kubeFlags) register(p *pflag.FlagSet) {
-	f.clusterFlags.register(p)
+	f.clusterFlags.register(p, "; one that is not there is made, and deleted afterwards")
 	p.StringVar(&f.nodeImage, "node-image", "", "kube: image of a new kind cluster's nodes (default: $"+nodeImageEnv+", else kind's own)")
 	p.StringVar(&f.image, "image", "", "kube: zeroloss' image, where the nodes can pull it (default: this program, loaded into kind's nodes)")
 	p.StringVar(&f.registryImage, "registry-image", kube.RegistryImage, "kube: image of the Nacos server")
@@ -148,8 +150,10 @@ func newClean(Env) *cobra.Command {
 		Short: "Remove what runs in a cluster have left after a crash",
 		Long: `Deletes the kind clusters that runs of this user have made, and the namespaces that
 runs have left in a cluster, where the process they belonged to is gone. It goes by
-its own marks and labels, and touches nothing else. A Deployment that attach has
-scaled or changed is given back, unless somebody else has scaled or changed it since.`,
+its own marks and labels, and touches nothing else: a cluster that has the name of
+one that a run has made, and is another, is left alone.
+A Deployment that attach has scaled or changed is given back, unless somebody else
+has scaled or changed it since.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := kube.Clean(cmd.Context(), kube.CleanOptions{
@@ -159,8 +163,8 @@ scaled or changed is given back, unless somebody else has scaled or changed it s
 			return environmentError(err)
 		},
 	}
-	f.register(cmd.Flags())
+	f.register(cmd.Flags(), " to look into, if it is there")
 	cmd.Flags().StringVar(&namespace, "namespace", "", "look only at the Deployments of this namespace, which needs no right beyond it")
-	cmd.Flags().BoolVar(&all, "all", false, "also what was kept on purpose, and what belongs to runs of other hosts")
+	cmd.Flags().BoolVar(&all, "all", false, "also what was kept on purpose, what belongs to runs of other hosts, or of this one before it was started anew, and clusters that do not answer")
 	return cmd
 }
