@@ -33,8 +33,6 @@ func by(p *enginePark, dir, self, name string) *kindCluster {
 
 func silent(string, ...any) {}
 
-func nobody() string { return "" }
-
 // cleaned is what clean says, and what there is then.
 func cleaned(t *testing.T, p *enginePark, dir string, all bool) (said, clusters, marked []string) {
 	t.Helper()
