@@ -23,7 +23,7 @@ test: ## unit and contract tests, then transcripts and crashes of the real comma
 
 sdk-oldest: ## the registry's contract with the oldest SDK, in a module of its own
 	@set -o pipefail; cd demo-services/registry/registrytest/sdk232 && \
-	  if out=$$(go mod download 2>&1); then go test -mod=mod -count 1 -timeout 5m -v . | grep -v '^=== '; \
+	  if out=$$(go mod download 2>&1); then go test -mod=mod -count 1 -timeout 10m -v . | grep -v '^=== '; \
 	  else echo "skipped: nacos-sdk-go v2.3.2 cannot be downloaded: $$(tail -1 <<<"$$out")"; fi
 
 lint: ## gofmt, vet, staticcheck
