@@ -270,6 +270,43 @@ func TestWhatAKilledRunLeft(t *testing.T) {
 	}
 }
 
+// A node that the engine is creating yet, for a run that is gone, is waited for:
+// nothing can be said of it before.
+func TestANodeThatForms(t *testing.T) {
+	_, beside, gone := processes()
+	for _, x := range []struct {
+		forms time.Duration
+		ok    bool
+	}{{8 * time.Second, true}, {time.Minute, false}} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			p := &enginePark{forms: time.Now().Add(x.forms)}
+			p.add("zeroloss", "b0")
+			m := marks{dir, beside}
+			half := mark{Badge: "b0", Doing: making, Users: []string{gone}}
+			require.NoError(t, m.write("zeroloss", half))
+			began := time.Now()
+			err := cleanClusters(t.Context(), m, p, nil, CleanOptions{Say: func(string) {}})
+			require.Less(t, time.Since(began), 20*time.Second)
+			clusters, _ := p.list()
+			require.Equal(t, x.ok, err == nil && len(clusters) == 0, err)
+			if !x.ok {
+				require.ErrorIs(t, err, errForming)
+				was, _, _ := m.read("zeroloss")
+				require.Equal(t, half, was, "another clean may have it")
+			}
+
+			p.forms = time.Now().Add(x.forms)
+			if x.ok {
+				p.add("zeroloss", "b0")
+				require.NoError(t, m.write("zeroloss", half))
+			}
+			_, err = by(p, dir, beside, "zeroloss").open(t.Context(), "", "", silent)
+			require.Equal(t, x.ok, err == nil, err)
+		})
+	}
+}
+
 // A cluster that is kept is the user's, whoever has made it, and whoever is
 // still in it.
 func TestKeptClusterIsTheUsers(t *testing.T) {
@@ -352,20 +389,4 @@ func TestHalfMadeElsewhere(t *testing.T) {
 	_, err := by(&enginePark{}, dir, thisHarness(), "zeroloss").open(t.Context(), "", "", silent)
 	require.ErrorIs(t, err, run.ErrEnvironment)
 	require.ErrorContains(t, err, "it was left half made; it belongs to a run of elsewhere (--all takes it)\n  zeroloss clean --all --cluster zeroloss removes it")
-}
-
-// Every node wears the badge, and is known by it.
-func TestBadges(t *testing.T) {
-	c := order{name: "x", badge: "b0", workers: 2}.config()
-	require.Len(t, c.Nodes, 3)
-	for _, n := range c.Nodes {
-		require.Equal(t, "/etc/zeroloss/b0", n.ExtraMounts[0].ContainerPath)
-	}
-	got, err := badgesOf([]byte(`[{"Id":"1","Mounts":[{"Type":"bind","Source":"/lib/modules","Destination":"/lib/modules"},{"Destination":"/etc/zeroloss/b0"}]},{"Id":"2","Mounts":null}]`))
-	require.NoError(t, err)
-	require.Equal(t, []string{"b0", ""}, got)
-	require.Equal(t, 1, worn(got, "b0"))
-	require.Zero(t, worn(got, ""), "no badge is none of ours")
-	_, err = badgesOf([]byte("Error: no such container"))
-	require.ErrorContains(t, err, "reading what the container engine says")
 }

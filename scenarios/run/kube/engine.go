@@ -27,7 +27,8 @@ type engine interface {
 	list() ([]string, error)
 	// nodes are those of a cluster; none if it is not there.
 	nodes(cluster string) ([]kindnodes.Node, error)
-	// badges are those on the nodes of a cluster, one a node; "" is none.
+	// badges are those on the nodes of a cluster, one a node; "" is none. The
+	// error is errForming while that cannot be told of all.
 	badges(cluster string) ([]string, error)
 	// fetch brings the image of nodes, where it is not there; "" is the engine's
 	// own choice.
@@ -119,32 +120,31 @@ func (e kindEngine) remove(cluster string) error {
 	return explainExec(e.Delete(cluster, filepath.Join(dir, "kubeconfig")))
 }
 
-// badgeTries bounds how often nodes may come or go between listing them and
-// looking at them.
-const badgeTries = 3
+// errForming says that a node is listed, and is not there: the engine is
+// creating it (or removing it), and knows nothing of it until that is done.
+var errForming = errors.New("one is being created or removed")
 
 func (e kindEngine) badges(cluster string) ([]string, error) {
-	for try := 1; ; try++ {
-		all, err := e.nodes(cluster)
-		if err != nil || len(all) == 0 {
-			return nil, err
-		}
-		args := []string{"container", "inspect"}
-		for _, n := range all {
-			args = append(args, n.String())
-		}
-		text, err := exec.Command(binary(), args...).Output()
-		if err == nil {
-			return badgesOf(text)
-		}
-		if try == badgeTries {
-			var said *exec.ExitError
-			if errors.As(err, &said) {
-				err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said.Stderr)))
-			}
-			return nil, fmt.Errorf("looking at the nodes of cluster %q: %w", cluster, err)
+	all, err := e.nodes(cluster)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	args := []string{"container", "inspect"}
+	for _, n := range all {
+		args = append(args, n.String())
+	}
+	text, err := exec.Command(binary(), args...).Output()
+	if err == nil {
+		return badgesOf(text)
+	}
+	var said *exec.ExitError
+	if errors.As(err, &said) {
+		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said.Stderr)))
+		if strings.Contains(strings.ToLower(string(said.Stderr)), "no such") {
+			err = fmt.Errorf("%w: %w", errForming, err)
 		}
 	}
+	return nil, fmt.Errorf("looking at the nodes of cluster %q: %w", cluster, err)
 }
 
 // binary is the command of the engine that kind has detected: it looks for

@@ -148,6 +148,9 @@ func (r *cluster) leave(where *reach, s *stage, tell func(string, ...any)) error
 // works with it, and says what it has done.
 func (k *kindCluster) clean(ctx context.Context, o CleanOptions) (said string, err error) {
 	was, why, err := k.condemn(ctx, o.All)
+	for errors.Is(err, errForming) && k.formed(ctx) {
+		was, why, err = k.condemn(ctx, o.All)
+	}
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("%w: cleaning cluster %q: %w", run.ErrEnvironment, k.name, err)

@@ -22,6 +22,8 @@ const (
 	// lateNodes is how long nodes may still come after kind has failed: it starts
 	// all at once, and does not wait for the others when one fails.
 	lateNodes = 5 * time.Second
+	// formFor is how long the engine may take to create a node, or remove one.
+	formFor = 15 * time.Second
 )
 
 // claim is what came of asking for a cluster.
@@ -42,6 +44,9 @@ func (k *kindCluster) open(ctx context.Context, nodeImage, scratch string, tell 
 	defer stop()
 	for told := false; ; {
 		c, why, err := k.claim(ctx)
+		if errors.Is(err, errForming) && k.formed(waiting) {
+			continue
+		}
 		if err == nil && c == remains {
 			if _, err = k.takeAway(1); err == nil {
 				continue
@@ -113,6 +118,21 @@ func (k *kindCluster) claim(ctx context.Context) (c claim, why string, err error
 	}
 	k.badge = x.Badge
 	return joined, "", k.marks.write(k.name, mark{k.badge, "", append(others, k.marks.self)})
+}
+
+// formed waits until the engine can say of all nodes what they wear; false if it
+// cannot in good time.
+func (k *kindCluster) formed(ctx context.Context) bool {
+	ctx, stop := context.WithTimeout(ctx, formFor)
+	defer stop()
+	for {
+		if _, err := k.engine.badges(k.name); !errors.Is(err, errForming) {
+			return true
+		}
+		if pauseFor(ctx, 300*time.Millisecond) != nil {
+			return false
+		}
+	}
 }
 
 // worn is how many of the nodes wear a badge.

@@ -30,6 +30,7 @@ type enginePark struct {
 	fails  error                       // what making ends with instead
 	late   time.Duration               // after which the last node comes, when making has failed already
 	url    string                      // of the API servers
+	forms  time.Time                   // until when nodes are listed, and cannot be looked at
 }
 
 func (p *enginePark) list() (names []string, err error) {
@@ -47,6 +48,9 @@ func (p *enginePark) nodes(string) ([]kindnodes.Node, error) { return nil, nil }
 func (p *enginePark) badges(cluster string) ([]string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.all[cluster]) > 0 && time.Now().Before(p.forms) {
+		return nil, errForming
+	}
 	return slices.Clone(p.all[cluster]), nil
 }
 
