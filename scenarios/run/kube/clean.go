@@ -168,10 +168,20 @@ func find(o CleanOptions, m marks) (*reach, error) {
 		return nil, nil // no engine: no cluster of kind's
 	}
 	there, err := k.exists()
-	if err != nil || !there {
+	if err != nil || !there || k.unfinished() {
 		return nil, err
 	}
 	return k.connect()
+}
+
+// unfinished reports whether a run is making the cluster, or deleting it: there
+// is nothing to look into.
+func (k *kindCluster) unfinished() bool {
+	if k.marks.dir == "" {
+		return false // who asks does not know of marks
+	}
+	x, marked, err := k.marks.read(k.name)
+	return err == nil && marked && x.Doing != ""
 }
 
 // cleanClusters goes by the marks; e is nil where there is no engine, because
