@@ -30,9 +30,9 @@ lint: ## gofmt, vet, staticcheck
 	@out=$$(gofmt -l cmd demo-services e2e loadgen manifests reports scenarios); \
 	  if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
 	go vet ./...
-	go vet -tags e2e,bench,online ./e2e
+	go vet -tags e2e,bench,online ./e2e ./demo-services/...
 	go tool staticcheck ./...
-	go tool staticcheck -tags e2e,bench,online ./e2e
+	go tool staticcheck -tags e2e,bench,online ./e2e ./demo-services/...
 
 online: ## all scenarios of coming online, on this machine; ARGS=-short is CI's part, ARGS='-run Online/warmup -count 10' one of them ten times
 	go test -tags online -count 1 -timeout 60m -v -run Online $(ARGS) ./e2e
@@ -41,7 +41,7 @@ e2e: ## in a kind cluster of two nodes, with a real Nacos; ARGS=-short is CI's p
 	go test -tags e2e -count 1 -timeout 60m -v -run Kube $(ARGS) ./e2e
 
 bench: build ## what the README's figures come from; ratios against a peer in the same run
-	@go test -run '^$$' -bench Pick ./demo-services/consumer
+	@go test -tags bench -count 1 -v -run BenchPick ./demo-services/consumer
 	@go test -tags bench -count 1 -timeout 60m -v -run Bench ./e2e
 
 generate: build ## rewrite what is generated: the scenario's JSON Schema, goldens

@@ -1,12 +1,10 @@
 package consumer
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,53 +163,21 @@ func TestManyTagsTakeTurns(t *testing.T) {
 // BenchmarkPick is the cost of a pick while requests come from 8 goroutines;
 // time goes on by 1 µs a pick.
 func BenchmarkPick(b *testing.B) {
+	const goroutines = 8
 	for _, c := range []struct{ hosts, warming int }{{2, 0}, {2, 1}, {100, 0}, {100, 1}, {100, 100}} {
 		b.Run(fmt.Sprintf("hosts=%d/warming=%d", c.hosts, c.warming), func(b *testing.B) {
 			l := NewLive(Config{Epoch: epoch})
 			l.Step(0, Event{Kind: Pushed, Hosts: warmingHosts(c.hosts, c.warming)})
-			fromEight(b, func(now time.Duration) error { _, _, err := l.Pick(now, ""); return err })
+			b.SetParallelism(max(1, goroutines/runtime.GOMAXPROCS(0)))
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for now := time.Duration(0); pb.Next(); now += time.Microsecond {
+					if _, _, err := l.Pick(now, ""); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
 		})
 	}
-}
-
-// BenchmarkPickPeers is what others would cost, among 100 hosts that all warm up:
-// the view under a mutex, which makes the same picks, and plain round robin, which
-// knows neither weights nor marks.
-func BenchmarkPickPeers(b *testing.B) {
-	list := warmingHosts(100, 100)
-	b.Run("mutex", func(b *testing.B) {
-		view := New(Config{Epoch: epoch})
-		view.Step(0, Event{Kind: Pushed, Hosts: list})
-		var mu sync.Mutex
-		fromEight(b, func(now time.Duration) error {
-			mu.Lock()
-			defer mu.Unlock()
-			_, _, err := view.Pick(now, "")
-			return err
-		})
-	})
-	b.Run("round-robin", func(b *testing.B) {
-		var n atomic.Uint64
-		fromEight(b, func(time.Duration) error {
-			if h := list[n.Add(1)%uint64(len(list))]; h.Addr == "" {
-				return errors.New("a host without an address")
-			}
-			return nil
-		})
-	})
-}
-
-// fromEight picks from 8 goroutines.
-func fromEight(b *testing.B, pick func(now time.Duration) error) {
-	const goroutines = 8
-	b.SetParallelism(max(1, goroutines/runtime.GOMAXPROCS(0)))
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for now := time.Duration(0); pb.Next(); now += time.Microsecond {
-			if err := pick(now); err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
 }
