@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"syscall"
@@ -94,6 +95,11 @@ func TestInterruptedTwice(t *testing.T) {
 // what was started with nohup does not care.
 func TestHangup(t *testing.T) {
 	exe := ourOwn(t)
+	// Children inherit that it is ignored, where the tests themselves are run with
+	// nohup; that it is caught, they do not.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
 	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
 	require.True(t, r.await(record.RunZero))
 	r.signal(syscall.SIGHUP)
