@@ -47,7 +47,7 @@ const medianWithin = 0.25
 func agrees(t *testing.T, w *town) {
 	local := measured(t, "local", func() *running { return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), "offline", "--json") })
 	cluster := measured(t, "kube", func() *running { return w.run(t, "offline", "--json") })
-	require.Equal(t, local.Verdict, cluster.Verdict)
+	require.Equal(t, local.Verdict, cluster.Verdict, "local: %v, kube: %v", local.Reasons, cluster.Reasons)
 	for name, a := range map[string]agreement{"local": local, "kube": cluster} {
 		require.Equal(t, "pass", a.Verdict, "%s: %v", name, a.Reasons)
 		require.Zero(t, a.Arms["gray"].Lost, name)

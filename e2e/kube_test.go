@@ -159,6 +159,9 @@ func replaysInTown(t *testing.T, dir string) {
 	found, err := replay.Kubernetes(run.Plan.Control, all, rundir.Harness)
 	require.NoError(t, err)
 	for _, d := range found {
+		if !run.Ours(d.Workload) {
+			continue // it tells too little of itself to foresee what comes of it
+		}
 		require.NotContains(t, d.Rule, "whom a scale-in takes", "%+v", d)
 		t.Logf("Kubernetes decided otherwise than the model: %+v", d) // a busy machine is late
 	}

@@ -67,7 +67,7 @@ func untilFit(logf func(string, ...any), name string, try func() attempt) attemp
 		a := try()
 		switch {
 		case !a.busy():
-			logf("%s, try %d of %d: exit %d", name, n, tries, a.code)
+			logf("%s, try %d of %d: exit %d %v", name, n, tries, a.code, a.reasons)
 			return a
 		case n == tries:
 			logf("%s, try %d of %d: too busy to measure: %v", name, n, tries, a.reasons)

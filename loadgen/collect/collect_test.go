@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -119,13 +120,43 @@ func TestClock(t *testing.T) {
 func TestWords(t *testing.T) {
 	c, addr := pod(t)
 	b := record.Instance{Pod: "b", Incarnation: 1}
-	require.NoError(t, c.Say(t.Context(), b, record.Leave), "who is not there has left")
+	require.NoError(t, c.Say(t.Context(), record.Instance{Pod: "a", Incarnation: 1}, record.Leave), "who is not there has left")
 	p, _ := dial(t, addr, b)
 	said := make(chan error)
 	go func() { said <- c.Say(t.Context(), b, record.Leave) }()
 	require.Equal(t, record.Leave, p.hear().Say)
 	require.NoError(t, p.Close())
 	require.NoError(t, <-said)
+}
+
+// TestNobodyComesInThePlaceOfOneThatLeft: a cluster starts a container again that
+// has left, and what that one would say has no end, and is not of the run. Who
+// left may still say its last words.
+func TestNobodyComesInThePlaceOfOneThatLeft(t *testing.T) {
+	c, addr := pod(t)
+	b := record.Instance{Pod: "b", Incarnation: 1}
+	p, _ := dial(t, addr, b)
+	said := make(chan error)
+	go func() { said <- c.Say(t.Context(), b, record.Leave) }()
+	require.Equal(t, record.Leave, p.hear().Say)
+	require.NoError(t, p.Close())
+	require.NoError(t, <-said)
+
+	p, _ = dial(t, addr, b)
+	p.say(record.Event{Kind: record.End, Instance: b})
+	p.await(1)
+
+	again, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer again.Close()
+	require.NoError(t, again.SetDeadline(time.Now().Add(10*time.Second)))
+	q := phone{t, again, json.NewDecoder(again)}
+	q.say(record.Hello{Hello: record.Instance{Pod: "b", Incarnation: 2}})
+	require.ErrorIs(t, q.in.Decode(&record.Answer{}), io.EOF, "it is hung up on")
+	dial(t, addr, record.Instance{Pod: "c", Incarnation: 1}) // others come as before
+	state, err := c.State(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"b/1": 1, "c/1": 0}, state.Streams)
 }
 
 // cut breaks every answer of a log after a few bytes.

@@ -28,6 +28,7 @@ type desk struct {
 
 	mu      sync.Mutex
 	streams map[record.Instance]*stream
+	left    map[string]bool // pods that were told to leave
 	closed  bool
 	begun   bool // the load has been ordered
 }
@@ -46,7 +47,7 @@ type talk struct {
 }
 
 func newDesk(out io.Writer) *desk {
-	return &desk{out: out, streams: map[record.Instance]*stream{}}
+	return &desk{out: out, streams: map[record.Instance]*stream{}, left: map[string]bool{}}
 }
 
 func (d *desk) serve(ctx context.Context, l net.Listener) error {
@@ -136,6 +137,9 @@ func (d *desk) open(i record.Instance, t *talk) (have int, ok bool) {
 		return 0, false
 	}
 	s := d.streams[i]
+	if s == nil && d.left[i.Pod] {
+		return 0, false // what is started in the place of one that left is not of this run
+	}
 	if s == nil {
 		s = &stream{}
 		d.streams[i] = s
@@ -205,6 +209,9 @@ func (d *desk) say(ctx context.Context, i record.Instance, w record.Word) error 
 	have := 0
 	if s := d.streams[i]; s != nil {
 		t, have = s.talk, s.have
+	}
+	if w == record.Leave {
+		d.left[i.Pod] = true
 	}
 	d.mu.Unlock()
 	if t == nil {

@@ -203,7 +203,7 @@ func (r *Run) readEvents() error {
 	r.readLandmarks()
 	r.missingStreams(names)
 	for _, e := range r.Events {
-		if e.Kind == record.ContainerStart && !told[e.Instance] && r.ours(e.Workload) {
+		if e.Kind == record.ContainerStart && !told[e.Instance] && r.Ours(e.Workload) {
 			open[e.Instance] = "it was started, and there are no events of it"
 		}
 	}
@@ -300,8 +300,8 @@ func (r *Run) readLandmarks() {
 	r.Interrupted = r.Interrupted || r.End == 0
 }
 
-// ours reports whether workload's instances write events.
-func (r *Run) ours(workload string) bool {
+// Ours reports whether workload's instances write events.
+func (r *Run) Ours(workload string) bool {
 	return slices.ContainsFunc(r.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload && !w.Foreign })
 }
 
