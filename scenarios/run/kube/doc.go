@@ -7,8 +7,10 @@
 // [Render] makes the objects of a run out of a plan, purely. [New] is the
 // runtime; it executes what scenarios/run and control.Cluster decide, leaves
 // pods to the cluster's own controllers and kubelets, and writes down what it
-// sees of them. [Clean] removes what a crash has left.
+// sees of them. [NewAttached] is the runtime of a target: a Deployment that is
+// there already, with nothing of ours in it. [Clean] removes what a crash has
+// left, and gives targets back.
 //
-// It touches nothing but what carries its labels, and no other cluster's
-// kubeconfig.
+// It touches nothing but what carries its labels, a target as far as its plan's
+// steps and change say, and no other cluster's kubeconfig.
 package kube
