@@ -27,6 +27,8 @@ type Repeats struct {
 	// arms in requests lost a run; null where there are too few runs for a claim.
 	P    *float64  `json:"p"`
 	Runs []Summary `json:"runs"`
+
+	noClaim string // why P is null
 }
 
 // RepeatedArm is an arm in all the runs that have it, in their order.
@@ -65,7 +67,11 @@ func Repeated(runs []*Report, contrast string) *Repeats {
 			out.Reasons = append(out.Reasons, fmt.Sprintf("no contrast: arm %s lost nothing in %s: that another arm loses nothing shows nothing", contrast, counted(len(a.Lost), "run")))
 		}
 	}
-	out.P = out.significance()
+	if contrast != "" && !slices.ContainsFunc(out.Arms, func(a RepeatedArm) bool { return a.Name == contrast }) {
+		out.Verdict = Worse(out.Verdict, gate.Invalid)
+		out.Reasons = append(out.Reasons, fmt.Sprintf("no contrast: no run is of arm %s: that another arm loses nothing shows nothing", contrast))
+	}
+	out.P, out.noClaim = out.significance()
 	return out
 }
 
@@ -84,21 +90,23 @@ func (r *Repeats) add(run *Report) {
 }
 
 // significance compares the first two arms, if there are runs enough of each,
-// and none of them was invalid: those say nothing.
-func (r *Repeats) significance() *float64 {
-	if len(r.Arms) != 2 || slices.ContainsFunc(r.Runs, func(s Summary) bool { return s.Verdict == string(gate.Invalid) }) {
-		return nil
+// and none of them was invalid: those say nothing. Where it makes no claim it
+// says why.
+func (r *Repeats) significance() (*float64, string) {
+	if len(r.Arms) != 2 {
+		return nil, "no claim about a difference: that takes two arms"
 	}
 	a, b := r.Arms[0].losses(), r.Arms[1].losses()
-	if len(a) < enoughRuns || len(b) < enoughRuns {
-		return nil
+	invalid := slices.ContainsFunc(r.Runs, func(s Summary) bool { return s.Verdict == string(gate.Invalid) })
+	if invalid || len(a) < enoughRuns || len(b) < enoughRuns {
+		return nil, fmt.Sprintf("no claim of significance: that takes %d runs of each arm, none of them invalid", enoughRuns)
 	}
 	p, err := exact.Permutation(a, b)
 	if err != nil {
-		return nil // more runs than can be enumerated
+		return nil, "no claim of significance: " + err.Error()
 	}
 	p = significant(p)
-	return &p
+	return &p, ""
 }
 
 func (a RepeatedArm) losses() []float64 {
@@ -167,11 +175,8 @@ func RepeatsText(w io.Writer, r *Repeats) error {
 
 // claim says what the difference between the arms is worth.
 func (r *Repeats) claim() string {
-	switch {
-	case len(r.Arms) != 2:
-		return "no claim about a difference: that takes two arms"
-	case r.P != nil:
-		return fmt.Sprintf("%s and %s differ by run with p = %.3g (exact permutation of the runs, two-sided)", r.Arms[0].Name, r.Arms[1].Name, *r.P)
+	if r.P == nil {
+		return r.noClaim
 	}
-	return fmt.Sprintf("no claim of significance: that takes %d runs of each arm, none of them invalid", enoughRuns)
+	return fmt.Sprintf("%s and %s differ by run with p = %.3g (exact permutation of the runs, two-sided)", r.Arms[0].Name, r.Arms[1].Name, *r.P)
 }

@@ -82,3 +82,21 @@ func TestAClaimTakesFiveValidRunsOfEach(t *testing.T) {
 	runs[0].Result.Verdict = gate.Invalid
 	require.Nil(t, Repeated(runs, "before").P)
 }
+
+// TestAContrastThatIsNotThereIsNone: runs of the arm after alone show nothing.
+func TestAContrastThatIsNotThereIsNone(t *testing.T) {
+	r := Repeated([]*Report{ran("after", 0, gate.Pass), ran("after", 0, gate.Pass)}, "before")
+	require.Equal(t, gate.Invalid, r.Verdict)
+	require.Equal(t, []string{"no contrast: no run is of arm before: that another arm loses nothing shows nothing"}, r.Reasons)
+}
+
+// TestTooManyRunsForAClaimAreToldAsSuch: that there are enough of them is true.
+func TestTooManyRunsForAClaimAreToldAsSuch(t *testing.T) {
+	var runs []*Report
+	for i := range 14 {
+		runs = append(runs, ran("before", 20+i, gate.Pass), ran("after", 0, gate.Pass))
+	}
+	var b bytes.Buffer
+	require.NoError(t, RepeatsText(&b, Repeated(runs, "before")))
+	require.Contains(t, b.String(), "no claim of significance: comparing 14 with 14 values: too many arrangements to enumerate")
+}
