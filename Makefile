@@ -27,7 +27,7 @@ sdk-oldest: ## the registry's contract with the oldest SDK, in a module of its o
 	  else echo "skipped: nacos-sdk-go v2.3.2 cannot be downloaded: $$(tail -1 <<<"$$out")"; fi
 
 lint: ## gofmt, vet, staticcheck
-	@out=$$(gofmt -l cmd demo-services e2e loadgen manifests reports scenarios); \
+	@out=$$(gofmt -l cmd demo-services e2e internal loadgen manifests reports scenarios); \
 	  if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
 	go vet ./...
 	go vet -tags e2e,bench,online ./e2e ./demo-services/...

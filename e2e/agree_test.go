@@ -97,7 +97,7 @@ func keepsTheContract(t *testing.T, w *town) {
 			p.Speed = 10 // a cluster's clocks cannot be
 			return p
 		},
-		Moments: []record.Kind{record.PodCreated, record.RunZero, record.PodDeleted},
+		Moments: []record.Kind{record.KindPodCreated, record.KindTimeZero, record.KindPodDeleted},
 		Left: func(t *testing.T, _ *rundir.Dir) {
 			var all corev1.NamespaceList
 			require.NoError(t, w.client.Resources().List(t.Context(), &all))

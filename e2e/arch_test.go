@@ -33,7 +33,7 @@ var layers = map[string]struct {
 	"demo-services/lane":     {1, "which instances a request may go to"},
 	"demo-services/registry": {1, "pure table and push queue"},
 	"loadgen/traffic":        {1, "a stream without sending it"},
-	"manifests/input":        {0, "a text that a user gave us, and what is wrong with it"},
+	"internal/input":         {0, "a text that a user gave us, and what is wrong with it"},
 	"manifests":              {1, "YAML, positions, the switch table"},
 	"reports/expect":         {1, "the grammar of expectations"},
 
@@ -64,9 +64,9 @@ var layers = map[string]struct {
 	"scenarios/run/local": {6, "child processes on this machine"},
 	"reports/gate":        {6, "the verdict"},
 
-	"reports":                 {7, "what every renderer reads"},
-	"reports/internal/face":   {8, "colours and phrases that page and pictures share"},
-	"reports/internal/sample": {8, "runs made up for the tests of page and pictures"},
+	"reports":                     {7, "what every renderer reads"},
+	"reports/internal/format":     {8, "colours and phrases that page and pictures share"},
+	"reports/internal/reporttest": {8, "runs made up for the tests of page and pictures"},
 
 	"reports/html":  {9, "the page"},
 	"reports/chart": {9, "the pictures"},

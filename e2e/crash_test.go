@@ -37,9 +37,9 @@ func killAtMoments(t *testing.T, n int) {
 	}
 	r := start(t, exe, filepath.Join(base, "next"), fastPath(t))
 	// What is looked for after each kill is seen where it is.
-	require.True(t, r.await(record.ContainerStart))
+	require.True(t, r.await(record.KindContainerStarted))
 	require.Greater(t, len(living(t, exe)), 2, "harness, registry and at least one pod")
-	require.True(t, r.await(record.RunZero), "the next run does not start: %s", r.stderr.String())
+	require.True(t, r.await(record.KindTimeZero), "the next run does not start: %s", r.stderr.String())
 	interrupted(t, r)
 }
 

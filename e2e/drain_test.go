@@ -56,7 +56,7 @@ func (w *town) cordoned(t *testing.T) []string {
 // drains waits until a node is cordoned.
 func (w *town) drains(t *testing.T, r *running) {
 	t.Helper()
-	there := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.NodeCordoned) }
+	there := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.KindNodeCordoned) }
 	require.True(t, r.until(4*time.Minute, "the cordon", there), r.stderr.String())
 	require.Len(t, w.cordoned(t), 1)
 }
@@ -71,15 +71,15 @@ func drainsANode(t *testing.T, w *town) {
 	count := map[record.Kind]int{}
 	for _, e := range readStreams(t, a.dir)[rundir.Harness] {
 		count[e.Kind]++
-		if e.Kind == record.EvictionRefused {
+		if e.Kind == record.KindEvictionRefused {
 			require.Equal(t, "spring-cloud-b-gray", e.Workload, "base has no budget")
 			require.Contains(t, e.Text, "disruption budget")
 		}
 	}
-	require.Equal(t, 1, count[record.NodeCordoned])
-	require.Equal(t, 4, count[record.Evicted])
-	require.Positive(t, count[record.EvictionRefused])
-	require.Equal(t, 1, count[record.NodeDrained])
+	require.Equal(t, 1, count[record.KindNodeCordoned])
+	require.Equal(t, 4, count[record.KindEvicted])
+	require.Positive(t, count[record.KindEvictionRefused])
+	require.Equal(t, 1, count[record.KindNodeDrained])
 }
 
 // drainsNothing: nodes that the user has cordoned are not touched, and with the

@@ -29,13 +29,13 @@ func TestInterruptedAtAnyMoment(t *testing.T) {
 		at   record.Kind // of the harness; "" is the very beginning
 	}{
 		{"at birth", ""},
-		{"while the first pods start", record.PodCreated},
-		{"while it waits for all", record.ContainerStart},
-		{"when time begins", record.RunZero},
-		{"while a pod is released", record.HookStart},
-		{"after a crash", record.ContainerExit},
-		{"while a new pod comes", record.CronFired},
-		{"at the end", record.TermSent},
+		{"while the first pods start", record.KindPodCreated},
+		{"while it waits for all", record.KindContainerStarted},
+		{"when time begins", record.KindTimeZero},
+		{"while a pod is released", record.KindHookStarted},
+		{"after a crash", record.KindContainerExited},
+		{"while a new pod comes", record.KindCronFired},
+		{"at the end", record.KindTermSent},
 	}
 	random := rand.New(rand.NewPCG(interruptSeed, 0))
 	for _, m := range moments {
@@ -58,7 +58,7 @@ func TestInterruptedAtAnyMoment(t *testing.T) {
 func TestInterruptedWhileReporting(t *testing.T) {
 	exe := ourOwn(t)
 	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
-	require.True(t, r.await(record.RunEnd))
+	require.True(t, r.await(record.KindRunEnd))
 	r.signal(syscall.SIGINT)
 	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
 	noneWithin(t, exe, time.Second)
@@ -73,7 +73,7 @@ func TestInterruptedBetweenRepeats(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	r := start(t, exe, out, fastPath(t), "--repeat", "2")
 	r.dir = out + "-1"
-	require.True(t, r.await(record.RunZero))
+	require.True(t, r.await(record.KindTimeZero))
 	interrupted(t, r)
 	require.NoDirExists(t, out+"-2")
 }
@@ -82,9 +82,9 @@ func TestInterruptedBetweenRepeats(t *testing.T) {
 func TestInterruptedTwice(t *testing.T) {
 	exe := ourOwn(t)
 	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
-	require.True(t, r.await(record.RunZero))
+	require.True(t, r.await(record.KindTimeZero))
 	r.signal(syscall.SIGINT)
-	r.await(record.Interrupted)
+	r.await(record.KindInterrupted)
 	r.signal(syscall.SIGINT)
 	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
 	noneWithin(t, exe, 2*time.Second)
@@ -101,9 +101,9 @@ func TestHangup(t *testing.T) {
 	signal.Notify(caught, syscall.SIGHUP)
 	defer signal.Stop(caught)
 	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
-	require.True(t, r.await(record.RunZero))
+	require.True(t, r.await(record.KindTimeZero))
 	r.signal(syscall.SIGHUP)
-	r.await(record.Interrupted)
+	r.await(record.KindInterrupted)
 	r.signal(syscall.SIGHUP)
 	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
 	noneWithin(t, r.exe, time.Second)
@@ -113,9 +113,9 @@ func TestHangup(t *testing.T) {
 
 	stays := &running{t: t, exe: exe, dir: filepath.Join(t.TempDir(), "run"), gone: make(chan struct{})}
 	stays.begin(exec.Command("nohup", exe, "run", "--out", stays.dir, fastPath(t)))
-	require.True(t, stays.await(record.RunZero), stays.stderr.String())
+	require.True(t, stays.await(record.KindTimeZero), stays.stderr.String())
 	stays.signal(syscall.SIGHUP)
-	require.True(t, stays.await(record.RunEnd), stays.stderr.String())
+	require.True(t, stays.await(record.KindRunEnd), stays.stderr.String())
 	require.NotEqual(t, 130, stays.code(20*time.Second), stays.stderr.String())
 }
 
@@ -141,10 +141,10 @@ func interrupted(t *testing.T, r *running) {
 	require.NoDirExists(t, filepath.Join(r.dir, "tmp"))
 	portsAreFree(t, r.dir)
 	isInvalid(t, r.exe, r.dir)
-	if said := filepath.Join(r.dir, "events", "harness.ndjson"); has(t, said, record.StepInput) {
+	if said := filepath.Join(r.dir, "events", "harness.ndjson"); has(t, said, record.KindMachineInput) {
 		replays(t, r.dir)
 	} else { // the registry was still coming up: nothing had been decided
-		require.False(t, has(t, said, record.PodCreated))
+		require.False(t, has(t, said, record.KindPodCreated))
 	}
 	require.Regexp(t, `(?m)^zeroloss: interrupted: .*; what was measured is in `, r.stderr.String())
 }

@@ -184,7 +184,7 @@ func goes(t *testing.T, r *running, at time.Duration) {
 		}), r.stderr.String())
 		return
 	}
-	under := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.RunZero) }
+	under := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.KindTimeZero) }
 	require.True(t, r.until(3*time.Minute, "time zero", under), r.stderr.String())
 	pause(r, 3*time.Second)
 }
@@ -211,7 +211,7 @@ func killedCleaning(t *testing.T, w *town) {
 	r := w.run(t, "offline")
 	goes(t, r, 0)
 	r.signal(syscall.SIGINT)
-	ended := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.End) }
+	ended := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.KindEnd) }
 	require.True(t, r.until(cleanWithin, "the run's end", ended))
 	r.signal(syscall.SIGKILL)
 	r.code(time.Second)

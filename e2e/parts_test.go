@@ -20,9 +20,9 @@ func TestThePartsByThemselves(t *testing.T) {
 	at := regexp.MustCompile(`^registry on http://(127\.0\.0\.1:\d+), SDKs on port (\d+)\n`)
 	m := at.FindStringSubmatch(said(at))
 	service, told := w.background(t, "service", "c", "--ip", "127.0.77.7", "--registry", m[1], "--grpc-port", m[2])
-	told(eventOf(record.Registered))
+	told(eventOf(record.KindRegistered))
 	service(syscall.SIGTERM)
-	for _, kind := range []record.Kind{record.Term, record.Deregistered, record.Drained, record.End} {
+	for _, kind := range []record.Kind{record.KindTermReceived, record.KindDeregistered, record.KindDrained, record.KindEnd} {
 		told(eventOf(kind))
 	}
 	registry(syscall.SIGINT)

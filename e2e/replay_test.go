@@ -70,7 +70,7 @@ func differs(t *testing.T, dir string) {
 func altered(s replay.Streams, name, old, new string) bool {
 	for _, events := range s {
 		for i, e := range events {
-			if e.Kind == record.StepInput && e.Text == name && bytes.Contains(e.Data, []byte(old)) {
+			if e.Kind == record.KindMachineInput && e.Text == name && bytes.Contains(e.Data, []byte(old)) {
 				events[i].Data = bytes.Replace(e.Data, []byte(old), []byte(new), 1)
 				return true
 			}

@@ -29,19 +29,19 @@ func TestARuleIsChangedWhileTheRunIsOn(t *testing.T) {
 	}
 	told, warmed := 0, 0
 	for _, events := range readStreams(t, dir) {
-		begin, ok := first(events, record.Starting)
+		begin, ok := first(events, record.KindStarting)
 		if !ok || begin.Workload != "spring-cloud-c" {
 			continue
 		}
-		applied, ok := first(events, record.Applied)
+		applied, ok := first(events, record.KindSettingsApplied)
 		require.True(t, ok, "%s has not acknowledged", begin.Instance)
 		require.EqualValues(t, 2, applied.N)
 		told++
-		start, ok := first(events, record.WarmupStart)
+		start, ok := first(events, record.KindWarmupStart)
 		if !ok {
 			continue
 		}
-		end, ok := first(events, record.WarmupEnd)
+		end, ok := first(events, record.KindWarmupEnd)
 		require.True(t, ok)
 		require.GreaterOrEqual(t, end.At, applied.At, "by the old rule it is not warm before the end of the run")
 		require.Greater(t, end.At.Sub(start.At), 2*time.Second, "by the new one 3 s after it began to register")

@@ -20,7 +20,7 @@ import (
 // nothing.
 func TestAMachineThatStandsStill(t *testing.T) {
 	r := start(t, ourOwn(t), filepath.Join(t.TempDir(), "run"), fastPath(t), "--json")
-	zero := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.RunZero) }
+	zero := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.KindTimeZero) }
 	require.True(t, r.until(30*time.Second, "time zero", zero), r.stderr.String())
 	victim := child(t, r, "spring-cloud-c")
 	require.NoError(t, syscall.Kill(victim, syscall.SIGSTOP))

@@ -150,7 +150,7 @@ func TestEndOfContextCancelsWhatIsInFlight(t *testing.T) {
 		kinds = append(kinds, e.Kind)
 		require.Equal(t, "load/1", e.Instance.String())
 	}
-	require.Equal(t, []record.Kind{record.Starting, record.Interrupted, record.LoadEnd, record.Noise, record.End}, kinds)
+	require.Equal(t, []record.Kind{record.KindStarting, record.KindInterrupted, record.KindLoadEnd, record.KindHostStats, record.KindEnd}, kinds)
 }
 
 type brokenWriter struct{ after int }

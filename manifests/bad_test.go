@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // good is a manifest of 38 lines that the table below spoils one line at a

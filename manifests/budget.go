@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 const budgetAPI = "policy/v1"

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 const aBudget = good + `---

@@ -5,7 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // cronGroup is the CronHPA controller's, whose Go types are not published as

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/yaml"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // codec decodes strictly what this package understands.

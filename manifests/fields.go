@@ -8,7 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // fields walks an object along its Go type and finds unknown, double and

@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // Hook is a preStop handler; exactly one field is set.

@@ -17,7 +17,7 @@ import (
 	"slices"
 	"strings"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 //go:embed *.yaml

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 func legacy(t *testing.T) *Set {

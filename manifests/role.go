@@ -5,7 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // Role is the demo service that an image stands for.

@@ -6,7 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // service reads a Service; its targets are checked when all is read.

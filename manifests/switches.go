@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // said is one switch as it stands somewhere.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // pod is a Deployment with these labels, annotations and environment.

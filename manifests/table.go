@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // Switches is what the originals' names say about a workload, in one type.

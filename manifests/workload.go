@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // Workload is a Deployment of a demo service. Durations are as written.

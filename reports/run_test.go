@@ -91,39 +91,39 @@ func (s *scene) write(t *testing.T) string {
 		Version: "test", Scenario: "small", Runtime: "local", Seed: 7, Speed: 1,
 		Started: "2023-11-14T22:13:15Z", ZeroMicros: int64(zero),
 	}))
-	harness := []record.Event{{At: zero, Kind: record.RunZero}, {At: taken, Kind: record.PodDeleted, Instance: b1, Workload: "spring-cloud-b"}}
+	harness := []record.Event{{At: zero, Kind: record.KindTimeZero}, {At: taken, Kind: record.KindPodDeleted, Instance: b1, Workload: "spring-cloud-b"}}
 	for i, in := range []record.Instance{a1, b1, b2} {
 		workload := in.Pod[:len(in.Pod)-6]
 		at := zero - 3_000_000 + record.Micros(i)
-		harness = append(harness, record.Event{At: at, Kind: record.ContainerStart, Instance: in, Workload: workload})
+		harness = append(harness, record.Event{At: at, Kind: record.KindContainerStarted, Instance: in, Workload: workload})
 		events := []record.Event{
-			{At: at + 10, Kind: record.Starting}, {At: at + 90_000, Kind: record.Listening, Addr: addr(in)},
-			{At: at + 300_000, Kind: record.Registered}, {At: at + 300_100, Kind: record.Ready},
+			{At: at + 10, Kind: record.KindStarting}, {At: at + 90_000, Kind: record.KindListening, Addr: addr(in)},
+			{At: at + 300_000, Kind: record.KindRegistered}, {At: at + 300_100, Kind: record.KindReady},
 		}
 		switch in {
 		case a1:
 			events = append(events, list(t, zero-1_000_000, b1, b2), list(t, s.hears(), b2))
 		case b1:
 			events = append(events,
-				record.Event{At: taken + 1000, Kind: record.Term}, record.Event{At: taken + 5000, Kind: record.Deregistered},
-				record.Event{At: s.closes(), Kind: record.ListenerClosed})
+				record.Event{At: taken + 1000, Kind: record.KindTermReceived}, record.Event{At: taken + 5000, Kind: record.KindDeregistered},
+				record.Event{At: s.closes(), Kind: record.KindListenerClosed})
 		}
-		events = append(events, record.Event{At: zero + 6_500_000, Kind: record.End})
+		events = append(events, record.Event{At: zero + 6_500_000, Kind: record.KindEnd})
 		for j := range events {
 			events[j].Instance, events[j].Workload = in, workload
-			if events[j].Kind != record.ListSeen {
+			if events[j].Kind != record.KindListChanged {
 				events[j].Service = workload
 			}
 		}
 		s.events(t, rundir.EventsName(in), events)
 	}
 	harness = append(harness,
-		record.Event{At: zero + 5_100_000, Kind: record.LoadEnd},
-		record.Event{At: zero + 7_000_000, Kind: record.RunEnd}, record.Event{At: zero + 7_000_001, Kind: record.End})
+		record.Event{At: zero + 5_100_000, Kind: record.KindLoadEnd},
+		record.Event{At: zero + 7_000_000, Kind: record.KindRunEnd}, record.Event{At: zero + 7_000_001, Kind: record.KindEnd})
 	s.events(t, rundir.Harness, harness)
 	s.events(t, rundir.RegistryServer, []record.Event{
-		{At: s.hears(), Kind: record.Pushed, Service: "spring-cloud-b", Peer: a1.String(), Since: taken + 4500},
-		{At: zero + 6_900_000, Kind: record.End},
+		{At: s.hears(), Kind: record.KindPush, Service: "spring-cloud-b", Peer: a1.String(), Since: taken + 4500},
+		{At: zero + 6_900_000, Kind: record.KindEnd},
 	})
 	s.requests(t)
 	return s.dir.Path()
@@ -140,7 +140,7 @@ func list(t *testing.T, at record.Micros, hosts ...record.Instance) record.Event
 	}
 	data, err := json.Marshal(all)
 	require.NoError(t, err)
-	return record.Event{At: at, Kind: record.ListSeen, Service: "spring-cloud-b", N: int64(len(hosts)), Data: data}
+	return record.Event{At: at, Kind: record.KindListChanged, Service: "spring-cloud-b", N: int64(len(hosts)), Data: data}
 }
 
 func (s *scene) events(t *testing.T, name string, events []record.Event) {

@@ -131,7 +131,7 @@ func TestTheLoadEndsWithItsLastShard(t *testing.T) {
 	_, before := judged(t, dir)
 	require.Len(t, before.Ledger.Releases, 1)
 	early := record.Instance{Pod: "load-1", Incarnation: 1}
-	s.events(t, "load-1", []record.Event{{At: taken - 1, Kind: record.LoadEnd, Instance: early}, {At: taken, Kind: record.End, Instance: early}})
+	s.events(t, "load-1", []record.Event{{At: taken - 1, Kind: record.KindLoadEnd, Instance: early}, {At: taken, Kind: record.KindEnd, Instance: early}})
 	_, after := judged(t, dir)
 	require.Len(t, after.Ledger.Releases, 1)
 	require.Equal(t, before.Ledger.Arms, after.Ledger.Arms)

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 	"zeroloss/scenarios/spec"
 )
 

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/internal/input"
 	"zeroloss/manifests"
-	"zeroloss/manifests/input"
 	"zeroloss/reports/expect"
 )
 

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"zeroloss/internal/input"
 	"zeroloss/manifests"
-	"zeroloss/manifests/input"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/spec"
 )

@@ -111,12 +111,12 @@ func (p *pod) await(t testing.TB, what string, is func(record.Event) bool) {
 
 func (p *pod) ready(t testing.TB) {
 	t.Helper()
-	p.await(t, "ready", func(e record.Event) bool { return e.Kind == record.Ready })
+	p.await(t, "ready", func(e record.Event) bool { return e.Kind == record.KindReady })
 }
 
 func (p *pod) sees(t testing.TB, n int64) {
 	t.Helper()
-	p.await(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return e.Kind == record.ListSeen && e.N == n })
+	p.await(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return e.Kind == record.KindListChanged && e.N == n })
 }
 
 // chainOf starts a chain from its end: whoever subscribes finds the full list,
@@ -246,7 +246,7 @@ func TestReleaseUnderTraffic(t *testing.T) {
 func shrank(events []record.Event) bool {
 	two := false
 	for _, e := range events {
-		if e.Kind == record.ListSeen {
+		if e.Kind == record.KindListChanged {
 			if two && e.N == 1 {
 				return true
 			}
@@ -278,11 +278,11 @@ func replay(t *testing.T, p *pod) {
 	lines := map[string][]machine.Line{}
 	events := p.log(t)
 	for _, e := range events {
-		if e.Kind == record.StepInput || e.Kind == record.StepDone {
+		if e.Kind == record.KindMachineInput || e.Kind == record.KindMachineOutput {
 			lines[e.Text] = append(lines[e.Text], machine.Line{Kind: string(e.Kind), Data: json.RawMessage(e.Data)})
 		}
 	}
-	require.Equal(t, record.End, events[len(events)-1].Kind)
+	require.Equal(t, record.KindEnd, events[len(events)-1].Kind)
 	require.NotEmpty(t, lines["lossless"])
 	for name, l := range lines {
 		require.NoError(t, machines[name](l), "%s of %s", name, p.doc.Pod)

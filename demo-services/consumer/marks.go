@@ -28,7 +28,7 @@ func (v *View) mark(e Event) {
 		return
 	}
 	v.marks[e.Of] = mark{until: v.now + v.cfg.Consumer.MarkTTL}
-	v.out = append(v.out, Action{Kind: Note, Event: record.MarkSet, Peer: e.Of.Instance.String(), Text: e.By})
+	v.out = append(v.out, Action{Kind: Note, Event: record.KindMarkSet, Peer: e.Of.Instance.String(), Text: e.By})
 	v.picks.changed(v.list, v.marks)
 	v.pull()
 }
@@ -58,7 +58,7 @@ func (v *View) unmark(why string, over func(lossless.Identity, mark) bool) {
 	slices.SortFunc(ended, func(a, b lossless.Identity) int { return strings.Compare(a.String(), b.String()) })
 	for _, id := range ended {
 		delete(v.marks, id)
-		v.out = append(v.out, Action{Kind: Note, Event: record.MarkGone, Peer: id.Instance.String(), Text: why})
+		v.out = append(v.out, Action{Kind: Note, Event: record.KindMarkCleared, Peer: id.Instance.String(), Text: why})
 	}
 	v.picks.changed(v.list, v.marks)
 }

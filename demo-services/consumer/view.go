@@ -149,7 +149,7 @@ func (v *View) learn(hosts []Host) {
 		v.fill()
 	case v.cfg.Consumer.Cache == settings.CacheTTL35 && len(v.list) == 0:
 		// Only a call fills it; who waits until there can be one, waits for this.
-		v.out = append(v.out, Action{Kind: Note, Event: record.ListHeard, N: int64(len(v.source))})
+		v.out = append(v.out, Action{Kind: Note, Event: record.KindListReceived, N: int64(len(v.source))})
 	}
 	v.forgetGone()
 }
@@ -166,7 +166,7 @@ func (v *View) fill() {
 	}
 	if changed || v.cfg.Consumer.Cache != settings.CachePush {
 		v.out = append(v.out, Action{
-			Kind: Note, Event: record.ListSeen, Text: v.cfg.Consumer.Cache,
+			Kind: Note, Event: record.KindListChanged, Text: v.cfg.Consumer.Cache,
 			N: int64(len(v.list)), Hosts: v.list,
 		})
 	}
@@ -218,7 +218,7 @@ func (v *View) refreshed() {
 
 // pullFailed goes on: it is the mark that protects.
 func (v *View) pullFailed(why string) {
-	v.out = append(v.out, Action{Kind: Note, Event: record.PullFailed, Text: why})
+	v.out = append(v.out, Action{Kind: Note, Event: record.KindPullFailed, Text: why})
 	v.endPull()
 }
 

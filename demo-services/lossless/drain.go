@@ -40,10 +40,10 @@ func (m *Machine) onTerm(now time.Duration, e Event) {
 		return
 	}
 	m.term, m.termAt = true, now
-	m.noteLoad(record.Term, "")
+	m.noteLoad(record.KindTermReceived, "")
 	switch m.cfg.Offline.Mode {
 	case settings.Kill:
-		m.noteLoad(record.ListenerClosed, settings.Kill)
+		m.noteLoad(record.KindListenerClosed, settings.Kill)
 		m.noteCut()
 		m.exit(exitKilled)
 	case settings.CloseFirst:
@@ -53,7 +53,7 @@ func (m *Machine) onTerm(now time.Duration, e Event) {
 	case settings.Lossless, settings.Reject:
 		m.goOffline(now, ByTerm, e.Peers)
 		m.hurryDeregister(now)
-		m.noteLoad(record.DrainWait, "")
+		m.noteLoad(record.KindDrainWait, "")
 	default: // deregister-first
 		m.leave(now, ByTerm)
 		m.setReadiness(false)
@@ -138,7 +138,7 @@ func (m *Machine) quiet(now time.Duration) (why string, again time.Duration) {
 func (m *Machine) closeListener(now time.Duration, why string, by time.Duration) {
 	m.closing = true
 	m.act(Action{Kind: DisableKeepAlive})
-	m.noteLoad(record.ListenerClosed, why)
+	m.noteLoad(record.KindListenerClosed, why)
 	m.do(now, min(now+closeAll, by), Action{Kind: CloseListener}, item{kind: awaitClosed})
 }
 
@@ -161,7 +161,7 @@ func (m *Machine) cut() {
 
 func (m *Machine) noteCut() {
 	if m.inFlight > 0 {
-		m.noteLoad(record.Cut, "")
+		m.noteLoad(record.KindRequestsCut, "")
 	}
 }
 
@@ -176,7 +176,7 @@ func (m *Machine) drained() {
 			m.missed(it.peer)
 		}
 	}
-	m.noteLoad(record.Drained, "")
+	m.noteLoad(record.KindDrained, "")
 	m.phase = Drained
 	m.exit(0)
 }

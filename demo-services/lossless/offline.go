@@ -45,8 +45,8 @@ func (m *Machine) goOffline(now time.Duration, by string, peers []string) {
 		return
 	}
 	m.leave(now, by)
-	m.note(record.Offline, by)
-	m.noteLoad(record.Closing, "")
+	m.note(record.KindOffline, by)
+	m.noteLoad(record.KindClosing, "")
 	m.setReadiness(false)
 	m.marked = true
 	m.act(Action{Kind: SetMarker, On: true})
@@ -87,19 +87,19 @@ func (m *Machine) deregisterNow(now time.Duration) {
 	if m.deregisterTries > 1 {
 		text = fmt.Sprintf("attempt %d", m.deregisterTries)
 	}
-	m.note(record.Deregistering, text)
+	m.note(record.KindDeregistering, text)
 	m.do(now, now+deregisterTry, Action{Kind: Deregister}, item{kind: awaitDeregister})
 }
 
 func (m *Machine) deregisterDone(now time.Duration, ok bool, why string) {
 	if !ok {
-		m.note(record.DeregisterFailed, why)
+		m.note(record.KindDeregisterFailed, why)
 		m.timer(timeDeregister, now+backOff(deregisterAgain, deregisterTry, m.deregisterTries))
 		return
 	}
 	m.drop(timeGiveUp)
 	m.deregistered, m.deregisterOver = true, true
-	m.note(record.Deregistered, "")
+	m.note(record.KindDeregistered, "")
 	m.rejectIfSo()
 	if m.lossless() {
 		m.do(now, now+m.cfg.Offline.VerifyFor, Action{Kind: Verify}, item{kind: awaitVerify})
@@ -110,7 +110,7 @@ func (m *Machine) deregisterDone(now time.Duration, ok bool, why string) {
 func (m *Machine) giveUp() {
 	m.drop(awaitRegister, awaitPublish, awaitDeregister, timeDeregister)
 	m.deregisterOver = true
-	m.note(record.DeregisterFailed, "gave up")
+	m.note(record.KindDeregisterFailed, "gave up")
 	m.rejectIfSo()
 }
 
@@ -123,10 +123,10 @@ func (m *Machine) rejectIfSo() {
 func (m *Machine) verifyDone(ok bool) {
 	m.verified = ok
 	if ok {
-		m.note(record.Verified, "")
+		m.note(record.KindVerified, "")
 		return
 	}
-	m.note(record.Verified, "not verified")
+	m.note(record.KindVerified, "not verified")
 }
 
 func (m *Machine) notify(now time.Duration, peer string, failed int) {
@@ -137,7 +137,7 @@ func (m *Machine) notified(now time.Duration, it item, ok bool) {
 	switch {
 	case ok:
 		m.notices.Acked++
-		m.act(Action{Kind: Note, Event: record.Notified, Peer: it.peer, Text: "acked"})
+		m.act(Action{Kind: Note, Event: record.KindNotified, Peer: it.peer, Text: "acked"})
 	case it.try < notifyTries:
 		m.agenda = append(m.agenda, item{kind: timeNotify, at: now + notifyAgain, peer: it.peer, try: it.try})
 	default:
@@ -147,5 +147,5 @@ func (m *Machine) notified(now time.Duration, it item, ok bool) {
 
 func (m *Machine) missed(peer string) {
 	m.notices.Missed++
-	m.act(Action{Kind: Note, Event: record.Notified, Peer: peer, Text: "missed"})
+	m.act(Action{Kind: Note, Event: record.KindNotified, Peer: peer, Text: "missed"})
 }

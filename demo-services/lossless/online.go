@@ -53,12 +53,12 @@ func (m *Machine) registered(now time.Duration, ok bool, why string) {
 	switch {
 	case m.offline: // settle takes it back
 	case !ok:
-		m.note(record.RegisterFailed, why)
+		m.note(record.KindRegisterFailed, why)
 		m.timer(timeRegister, now+backOff(registerAgain, registerMost, m.registerTries))
 	default:
 		m.phase = Registered
-		m.note(record.Registered, "")
-		m.note(record.Ready, "")
+		m.note(record.KindRegistered, "")
+		m.note(record.KindReady, "")
 		m.setReadiness(true)
 		m.warmUp(now)
 		if m.told != m.cfg.Online.Warmup { // rules came meanwhile
@@ -78,13 +78,13 @@ func (m *Machine) warmUp(now time.Duration) {
 		return
 	}
 	m.phase = Warming
-	m.note(record.WarmupStart, "")
+	m.note(record.KindWarmupStart, "")
 	m.timer(timeWarm, max(now, m.firstRegister+window))
 }
 
 func (m *Machine) warm() {
 	m.phase = Serving
-	m.note(record.WarmupEnd, "")
+	m.note(record.KindWarmupEnd, "")
 }
 
 func (m *Machine) setReadiness(on bool) {

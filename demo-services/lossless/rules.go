@@ -39,7 +39,7 @@ func (m *Machine) obey(now time.Duration) {
 func (m *Machine) inForce() {
 	if m.applied != m.rules {
 		m.applied = m.rules
-		m.act(Action{Kind: Note, Event: record.Applied, N: int64(m.rules)})
+		m.act(Action{Kind: Note, Event: record.KindSettingsApplied, N: int64(m.rules)})
 	}
 }
 
@@ -65,7 +65,7 @@ func (m *Machine) published(now time.Duration, ok bool, why string) {
 	switch {
 	case m.offline: // settle takes it back
 	case !ok:
-		m.note(record.RegisterFailed, why)
+		m.note(record.KindRegisterFailed, why)
 		m.timer(timePublish, now+registerAgain)
 	case m.told != m.cfg.Online.Warmup:
 		m.publish(now)

@@ -83,7 +83,7 @@ func (o *onces) first(what string) bool {
 func (s *Service) wanted(h http.Header) string {
 	c := lane.Read(h)
 	if c.Conflict != "" && s.conflicts.first(c.Conflict) {
-		s.journal.note(record.Event{Kind: record.Conflict, Text: c.Conflict})
+		s.journal.note(record.Event{Kind: record.KindTagConflict, Text: c.Conflict})
 	}
 	return lane.Outgoing(c.Tag, s.doc.Tag, s.doc.Lane.TraceTag)
 }

@@ -76,7 +76,7 @@ func (w *world) consumerOf(change func(*settings.Document), addrs ...string) *ru
 		change(&d)
 	}
 	r := w.start(d, forward)
-	r.log.await(w.t, record.Ready)
+	r.log.await(w.t, record.KindReady)
 	if len(addrs) > 0 {
 		r.log.awaitHosts(w.t, int64(len(addrs)))
 	}
@@ -259,9 +259,9 @@ func TestTagsTravel(t *testing.T) {
 			require.Equal(t, net.JoinHostPort(r.doc.IP, "20900"), h.Get(lossless.ConsumerHeader))
 			require.Equal(t, c.want, trail(t, resp)[0].Call.Wanted)
 			if c.conflict {
-				r.log.await(t, record.Conflict)
+				r.log.await(t, record.KindTagConflict)
 			}
-			require.Equal(t, c.conflict, count(r.log.kinds(), record.Conflict) == 1)
+			require.Equal(t, c.conflict, count(r.log.kinds(), record.KindTagConflict) == 1)
 		})
 	}
 }
@@ -279,10 +279,10 @@ func TestMarkerTurnsTheConsumerAway(t *testing.T) {
 	r := w.consumerOf(nil, going)
 	w.publishAs("next", "next-y", staying)
 	r.log.awaitHosts(t, 2)
-	list := r.log.awaitWhere(t, "list", func(e record.Event) bool { return e.Kind == record.ListSeen && e.N == 2 })
+	list := r.log.awaitWhere(t, "list", func(e record.Event) bool { return e.Kind == record.KindListChanged && e.N == 2 })
 	start.Store(startOf(t, list, "next-x/1"))
 	eventually(t, func() bool { return text(t, get(t, "http://"+r.addr()+"/")) == "going" })
-	mark := r.log.await(t, record.MarkSet)
+	mark := r.log.await(t, record.KindMarkSet)
 	require.Equal(t, "next-x/1", mark.Peer)
 	require.Equal(t, consumer.ByMarker, mark.Text)
 	eventually(t, func() bool { return text(t, get(t, "http://"+r.addr()+"/")) == "staying" })
@@ -297,15 +297,15 @@ func TestNotice(t *testing.T) {
 	provider.Offline.Notify = true
 	provider.MSE = settings.MSE{On: true, OfflinePort: 54199}
 	p := w.start(provider, hello)
-	p.log.await(t, record.Ready)
+	p.log.await(t, record.KindReady)
 	r := w.consumerOf(nil)
 	r.log.awaitHosts(t, 1)
 	require.Equal(t, 200, get(t, "http://"+r.addr()+"/").StatusCode) // so that the provider knows its consumer
 	require.Equal(t, 200, offline(t, provider, "GET", ":54199").StatusCode)
-	notified := p.log.await(t, record.Notified)
+	notified := p.log.await(t, record.KindNotified)
 	require.Equal(t, "acked", notified.Text)
 	require.Equal(t, net.JoinHostPort(r.doc.IP, "20900"), notified.Peer)
-	mark := r.log.await(t, record.MarkSet)
+	mark := r.log.await(t, record.KindMarkSet)
 	require.Equal(t, "next-1/1", mark.Peer)
 	require.Equal(t, consumer.ByNotice, mark.Text)
 
@@ -319,9 +319,9 @@ func TestConsumerThatIsGoneIsMissed(t *testing.T) {
 	provider := w.settings("next")
 	provider.Offline.Notify = true
 	p := w.start(provider, hello)
-	p.log.await(t, record.Ready)
+	p.log.await(t, record.KindReady)
 	require.Equal(t, 200, get(t, "http://"+p.addr()+"/", lossless.ConsumerHeader, "127.0.0.1:1").StatusCode)
 	p.term <- syscall.SIGTERM
 	require.Equal(t, 0, p.wait())
-	require.Equal(t, "missed", p.log.await(t, record.Notified).Text)
+	require.Equal(t, "missed", p.log.await(t, record.KindNotified).Text)
 }

@@ -108,7 +108,7 @@ func (w *world) start(d settings.Document, h service.Handler) *running {
 	return r
 }
 
-func (r *running) addr() string { return r.log.await(r.t, record.Listening).Addr }
+func (r *running) addr() string { return r.log.await(r.t, record.KindListening).Addr }
 
 func (r *running) wait() int {
 	r.t.Helper()
@@ -192,7 +192,7 @@ func (l *eventLog) all() []record.Event {
 func (l *eventLog) kinds() []record.Kind {
 	var out []record.Kind
 	for _, e := range l.all() {
-		if e.Kind != record.StepInput && e.Kind != record.StepDone {
+		if e.Kind != record.KindMachineInput && e.Kind != record.KindMachineOutput {
 			out = append(out, e.Kind)
 		}
 	}
@@ -227,7 +227,7 @@ func (l *eventLog) awaitWhere(t *testing.T, what string, is func(record.Event) b
 // awaitHosts waits until a consumer has seen a list of n.
 func (l *eventLog) awaitHosts(t *testing.T, n int64) {
 	t.Helper()
-	l.awaitWhere(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return e.Kind == record.ListSeen && e.N == n })
+	l.awaitWhere(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return e.Kind == record.KindListChanged && e.N == n })
 }
 
 // startOf reads an instance's start out of a list that a consumer saw.

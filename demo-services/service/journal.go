@@ -80,7 +80,7 @@ func (j *journal) end(text string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.bad == nil {
-		j.write(record.Event{Kind: record.End, Text: text})
+		j.write(record.Event{Kind: record.KindEnd, Text: text})
 	}
 	j.ended = true
 	return j.bad

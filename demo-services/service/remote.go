@@ -319,7 +319,7 @@ func (s *Service) obey(w record.Word) {
 // tellOffset writes down how far the collector's clock is.
 func (s *Service) tellOffset(o record.Offset) {
 	s.journal.note(record.Event{
-		Kind: record.ClockOffset, N: int64(o.Ahead), Data: encode(o),
+		Kind: record.KindClockOffset, N: int64(o.Ahead), Data: encode(o),
 		Text: "within " + strconv.FormatInt(int64(o.Within), 10) + " µs of the collector's",
 	})
 }

@@ -22,11 +22,11 @@ func TestRulesChangeAWarmUp(t *testing.T) {
 	d := w.settings("c")
 	d.Version, d.Online.Warmup = 1, settings.Warmup{Model: "power", Curve: 2, Window: time.Hour}
 	c := w.start(d, func(x *service.Exchange) { x.Reply("C") })
-	c.log.await(t, record.WarmupStart)
+	c.log.await(t, record.KindWarmupStart)
 	cd := w.settings("b")
 	cd.Next = "c"
 	b := w.start(cd, func(x *service.Exchange) { x.Reply("B") })
-	before := host(t, b.log.awaitWhere(t, "its host", func(e record.Event) bool { return e.Kind == record.ListSeen && e.N == 1 }))
+	before := host(t, b.log.awaitWhere(t, "its host", func(e record.Event) bool { return e.Kind == record.KindListChanged && e.N == 1 }))
 	require.Equal(t, d.Online.Warmup, before.Warmup)
 
 	post := func(body string) int {
@@ -37,9 +37,9 @@ func TestRulesChangeAWarmUp(t *testing.T) {
 	}
 	rules := settings.Rules{Schema: settings.RulesSchema, Version: 2, Warmup: settings.Warmup{Model: "linear", Window: 2 * time.Hour}}
 	require.Equal(t, http.StatusOK, post(string(rules.JSON())))
-	require.EqualValues(t, 2, c.log.await(t, record.Applied).N)
+	require.EqualValues(t, 2, c.log.await(t, record.KindSettingsApplied).N)
 	after := host(t, b.log.awaitWhere(t, "the change", func(e record.Event) bool {
-		return e.Kind == record.ListSeen && e.N == 1 && host(t, e).Warmup.Window == 2*time.Hour
+		return e.Kind == record.KindListChanged && e.N == 1 && host(t, e).Warmup.Window == 2*time.Hour
 	}))
 	require.Equal(t, rules.Warmup, after.Warmup)
 	require.Equal(t, before.Identity, after.Identity, "the start stays")

@@ -168,9 +168,9 @@ func newClient(d settings.Document) *http.Client {
 
 // live starts everything and drives the lifecycle to its end.
 func (s *Service) live(ctx context.Context, o Options) error {
-	s.journal.note(record.Event{Kind: record.Starting})
+	s.journal.note(record.Event{Kind: record.KindStarting})
 	if v := s.doc.Version; v > 1 { // rules that were changed before it came
-		s.journal.note(record.Event{Kind: record.Applied, N: int64(v)})
+		s.journal.note(record.Event{Kind: record.KindSettingsApplied, N: int64(v)})
 	}
 	s.watchParent()
 	s.flock(func() { s.watchStalls(ctx) })
@@ -243,7 +243,7 @@ func (s *Service) listen(ctx context.Context) {
 	addr, _ := ln.Addr().(*net.TCPAddr) // it is one: we asked for tcp
 	s.at.Store(addr)
 	s.journal.at(addr.String())
-	s.journal.note(record.Event{Kind: record.Listening})
+	s.journal.note(record.Event{Kind: record.KindListening})
 	go s.run(s.business, ln)
 	s.life.put(lossless.Event{Kind: lossless.Listening})
 }
@@ -263,7 +263,7 @@ func (s *Service) follow(ctx context.Context) {
 // lifecycle came to its end, which has closed all that matters by then.
 func (s *Service) leave(why string) error {
 	if n := s.load.inFlight.Load(); n > 0 && why != "" {
-		s.journal.note(record.Event{Kind: record.Cut, N: n, Text: why})
+		s.journal.note(record.Event{Kind: record.KindRequestsCut, N: n, Text: why})
 	}
 	close(s.gone)
 	s.quit(nil)

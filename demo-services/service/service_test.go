@@ -31,7 +31,7 @@ func TestComingUpAndGoing(t *testing.T) {
 	w := newWorld(t)
 	d := w.settings("b")
 	r := w.start(d, hello)
-	r.log.await(t, record.Ready)
+	r.log.await(t, record.KindReady)
 	resp := get(t, "http://"+r.addr()+"/x")
 	require.Equal(t, 200, resp.StatusCode)
 	require.Equal(t, "hello from "+d.IP, text(t, resp))
@@ -43,9 +43,9 @@ func TestComingUpAndGoing(t *testing.T) {
 	r.term <- syscall.SIGTERM
 	require.Equal(t, 0, r.wait())
 	require.NoError(t, r.err)
-	inOrder(t, r.log.kinds(), record.Starting, record.Listening, record.Registered, record.Ready, record.Term,
-		record.Offline, record.Closing, record.Deregistering, record.Deregistered, record.ListenerClosed, record.Drained, record.End)
-	require.Equal(t, record.End, r.log.kinds()[len(r.log.kinds())-1])
+	inOrder(t, r.log.kinds(), record.KindStarting, record.KindListening, record.KindRegistered, record.KindReady, record.KindTermReceived,
+		record.KindOffline, record.KindClosing, record.KindDeregistering, record.KindDeregistered, record.KindListenerClosed, record.KindDrained, record.KindEnd)
+	require.Equal(t, record.KindEnd, r.log.kinds()[len(r.log.kinds())-1])
 	_, err := request(t, "GET", "http://"+r.addr(), nil)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 }
@@ -69,17 +69,17 @@ func TestOffArmsOrder(t *testing.T) {
 		never record.Kind
 		code  int
 	}{
-		{settings.DeregisterFirst, []record.Kind{record.Term, record.Deregistering, record.Deregistered, record.ListenerClosed, record.Drained, record.End}, record.Closing, 0},
-		{"", []record.Kind{record.Term, record.Deregistered, record.ListenerClosed, record.End}, record.Closing, 0},
-		{settings.CloseFirst, []record.Kind{record.Term, record.ListenerClosed, record.Deregistering, record.Deregistered, record.Drained, record.End}, record.Closing, 0},
-		{settings.Kill, []record.Kind{record.Term, record.End}, record.Deregistering, 143},
+		{settings.DeregisterFirst, []record.Kind{record.KindTermReceived, record.KindDeregistering, record.KindDeregistered, record.KindListenerClosed, record.KindDrained, record.KindEnd}, record.KindClosing, 0},
+		{"", []record.Kind{record.KindTermReceived, record.KindDeregistered, record.KindListenerClosed, record.KindEnd}, record.KindClosing, 0},
+		{settings.CloseFirst, []record.Kind{record.KindTermReceived, record.KindListenerClosed, record.KindDeregistering, record.KindDeregistered, record.KindDrained, record.KindEnd}, record.KindClosing, 0},
+		{settings.Kill, []record.Kind{record.KindTermReceived, record.KindEnd}, record.KindDeregistering, 143},
 	} {
 		t.Run("mode "+c.mode, func(t *testing.T) {
 			w := newWorld(t)
 			d := w.settings("b")
 			d.Offline.Mode = c.mode
 			r := w.start(d, hello)
-			r.log.await(t, record.Ready)
+			r.log.await(t, record.KindReady)
 			r.term <- syscall.SIGTERM
 			require.Equal(t, c.code, r.wait())
 			require.NoError(t, r.err)
@@ -105,12 +105,12 @@ func TestMarkerOnTheAnswerThatWasInFlight(t *testing.T) {
 	d.MSE = settings.MSE{On: true, OfflinePort: 54199}
 	h, entered, open := gated()
 	r := w.start(d, h)
-	r.log.await(t, record.Ready)
+	r.log.await(t, record.KindReady)
 	answer := make(chan *http.Response, 1)
 	go func() { answer <- get(t, "http://"+r.addr()+"/") }()
 	<-entered
 	require.Equal(t, 200, offline(t, d, "GET", ":54199").StatusCode)
-	r.log.await(t, record.Deregistered)
+	r.log.await(t, record.KindDeregistered)
 	close(open)
 	resp := <-answer
 	id, err := lossless.ParseIdentity(resp.Header.Get(lossless.MarkerHeader))
@@ -124,7 +124,7 @@ func TestMarkerOnTheAnswerThatWasInFlight(t *testing.T) {
 	require.NotEmpty(t, again.Header.Get(lossless.MarkerHeader))
 	first := slices.Clone(r.log.kinds())
 	require.Contains(t, text(t, offline(t, d, "PUT", ":54199")), `"phase":"closing"`)
-	require.Equal(t, count(first, record.Deregistering), count(r.log.kinds(), record.Deregistering))
+	require.Equal(t, count(first, record.KindDeregistering), count(r.log.kinds(), record.KindDeregistering))
 	r.term <- syscall.SIGTERM
 	require.Equal(t, 0, r.wait())
 }
@@ -163,7 +163,7 @@ func TestOfflineIsThePodsAlone(t *testing.T) {
 	d.MSE = settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199}
 	d.Polaris = settings.Polaris{On: true, AdminPort: 28080}
 	r := w.start(d, hello)
-	r.log.await(t, record.Ready)
+	r.log.await(t, record.KindReady)
 	for _, port := range []string{":54199", ":28080"} {
 		for _, stranger := range []string{"127.0.0.1", w.ip()} { // 127.0.0.1 is the node here, or another pod
 			resp, err := from(stranger, "GET", "http://"+d.IP+port+"/offline")
@@ -171,10 +171,10 @@ func TestOfflineIsThePodsAlone(t *testing.T) {
 			require.Equal(t, 403, resp.StatusCode, "from %s at %s", stranger, port)
 		}
 	}
-	require.NotContains(t, r.log.kinds(), record.Offline)
+	require.NotContains(t, r.log.kinds(), record.KindOffline)
 	require.Equal(t, 405, offline(t, d, "DELETE", ":54199").StatusCode)
 	require.Equal(t, 200, offline(t, d, "DELETE", ":28080").StatusCode, "Polaris never looks at the method")
-	require.Equal(t, lossless.ByHook, r.log.await(t, record.Offline).Text)
+	require.Equal(t, lossless.ByHook, r.log.await(t, record.KindOffline).Text)
 }
 
 func TestReadiness(t *testing.T) {
@@ -191,12 +191,12 @@ func TestReadiness(t *testing.T) {
 	require.Equal(t, 503, get(t, "http://"+d.IP+":28080/online").StatusCode)
 	require.Equal(t, 500, get(t, "http://"+d.IP+":55199/readiness").StatusCode)
 	require.Equal(t, 500, get(t, "http://"+d.IP+":55199/health").StatusCode)
-	require.NotContains(t, r.log.kinds(), record.Listening)
+	require.NotContains(t, r.log.kinds(), record.KindListening)
 
 	d2 := w.settings("b")
 	d2.Pod, d2.MSE, d2.Polaris = "b-2", d.MSE, d.Polaris
 	r2 := w.start(d2, hello)
-	r2.log.await(t, record.Ready)
+	r2.log.await(t, record.KindReady)
 	eventually(t, func() bool { return get(t, "http://"+d2.IP+":55199/readiness").StatusCode == 200 })
 	require.Equal(t, 200, get(t, "http://"+d2.IP+":28080/readiness").StatusCode)
 	require.Equal(t, 200, offline(t, d2, "GET", ":54199").StatusCode)
@@ -205,7 +205,7 @@ func TestReadiness(t *testing.T) {
 	d3 := w.settings("b")
 	d3.Pod, d3.Polaris = "b-3", settings.Polaris{On: true, AdminPort: 28080, NoReadiness: true}
 	r3 := w.start(d3, hello)
-	r3.log.await(t, record.Ready)
+	r3.log.await(t, record.KindReady)
 	require.Equal(t, 404, get(t, "http://"+d3.IP+":28080/readiness").StatusCode, "a rule has switched it off")
 	require.Equal(t, 404, get(t, "http://"+d3.IP+":28080/online").StatusCode)
 	require.Equal(t, 200, offline(t, d3, "GET", ":28080").StatusCode)
@@ -223,7 +223,7 @@ func TestDoorsStayShut(t *testing.T) {
 	d.MSE = settings.MSE{On: false, OfflinePort: 54199, ReadinessPort: 55199}
 	d.Polaris = settings.Polaris{On: true}
 	r := w.start(d, hello)
-	r.log.await(t, record.Ready)
+	r.log.await(t, record.KindReady)
 	for _, port := range []string{":54199", ":55199", ":28080"} {
 		_, err := request(t, "GET", "http://"+d.IP+port+"/readiness", nil)
 		require.ErrorIs(t, err, syscall.ECONNREFUSED, port)
@@ -264,9 +264,9 @@ func TestReject(t *testing.T) {
 	d.Offline.Mode = settings.Reject
 	d.Polaris = settings.Polaris{On: true, AdminPort: 28080}
 	r := w.start(d, hello)
-	r.log.await(t, record.Ready)
+	r.log.await(t, record.KindReady)
 	require.Equal(t, 200, offline(t, d, "PUT", ":28080").StatusCode)
-	r.log.await(t, record.Deregistered)
+	r.log.await(t, record.KindDeregistered)
 	eventually(t, func() bool {
 		resp := get(t, "http://"+r.addr()+"/")
 		return resp.StatusCode == 503 && trail(t, resp)[0].Class == record.Rejected
@@ -299,7 +299,7 @@ func TestToldToGoAtOnce(t *testing.T) {
 	w := newWorld(t)
 	h, entered, open := gated()
 	r := w.start(w.settings("b"), h)
-	r.log.await(t, record.Ready)
+	r.log.await(t, record.KindReady)
 	failed := make(chan error, 1)
 	go func() {
 		_, err := request(t, "GET", "http://"+r.addr()+"/", nil)
@@ -311,8 +311,8 @@ func TestToldToGoAtOnce(t *testing.T) {
 	require.NoError(t, r.err)
 	require.Error(t, <-failed)
 	close(open)
-	require.EqualValues(t, 1, r.log.await(t, record.Cut).N)
-	require.Equal(t, record.End, r.log.kinds()[len(r.log.kinds())-1])
+	require.EqualValues(t, 1, r.log.await(t, record.KindRequestsCut).N)
+	require.Equal(t, record.KindEnd, r.log.kinds()[len(r.log.kinds())-1])
 }
 
 func TestOrphanGoesAtOnce(t *testing.T) {
@@ -326,9 +326,9 @@ func TestOrphanGoesAtOnce(t *testing.T) {
 	require.NoError(t, pr.Close())
 	d.ParentFD = fd
 	r := w.start(d, hello)
-	r.log.await(t, record.Ready)
+	r.log.await(t, record.KindReady)
 	require.NoError(t, pw.Close())
 	r.wait()
 	require.ErrorIs(t, r.err, service.ErrOrphan)
-	require.Equal(t, service.ErrOrphan.Error(), r.log.await(t, record.End).Text)
+	require.Equal(t, service.ErrOrphan.Error(), r.log.await(t, record.KindEnd).Text)
 }

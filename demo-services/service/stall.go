@@ -42,5 +42,5 @@ func stall(due, now time.Time) (record.Event, bool) {
 	if late < stallLeast {
 		return record.Event{}, false
 	}
-	return record.Event{Kind: record.Stalled, Since: record.At(due), N: late.Microseconds()}, true
+	return record.Event{Kind: record.KindStalled, Since: record.At(due), N: late.Microseconds()}, true
 }

@@ -117,7 +117,7 @@ func (v *view) pushed(list []registry.Host) {
 func (v *view) hosts(list []registry.Host) []consumer.Host {
 	hosts, errs := consumer.FromRegistry(list)
 	for _, err := range errs {
-		v.journal.note(record.Event{Kind: record.Unreadable, Service: v.cfg.Service, Text: err.Error()})
+		v.journal.note(record.Event{Kind: record.KindUnreadable, Service: v.cfg.Service, Text: err.Error()})
 	}
 	return hosts
 }
@@ -138,7 +138,7 @@ func (v *view) marked(value string) {
 	v.last.Store(&lastMark{value: value, at: now})
 	// The header comes from a stranger: what cannot be read is told and left.
 	if err := v.mark(value, consumer.ByMarker); err != nil {
-		v.journal.note(record.Event{Kind: record.Unreadable, Service: v.cfg.Service, Text: err.Error()})
+		v.journal.note(record.Event{Kind: record.KindUnreadable, Service: v.cfg.Service, Text: err.Error()})
 	}
 }
 

@@ -76,8 +76,8 @@ func TestLinesSurviveABrokenConnection(t *testing.T) {
 	b := record.Instance{Pod: "b-1", Incarnation: 2}
 	p, a := dial(t, addr, b)
 	require.Zero(t, a.Have)
-	p.say(record.Event{Kind: record.Starting, Instance: b})
-	p.say(record.Event{Kind: record.Listening, Instance: b})
+	p.say(record.Event{Kind: record.KindStarting, Instance: b})
+	p.say(record.Event{Kind: record.KindListening, Instance: b})
 	p.await(2)
 	_, err := p.Write([]byte(`{"kind":"torn`))
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestLinesSurviveABrokenConnection(t *testing.T) {
 
 	p, a = dial(t, addr, b)
 	require.Equal(t, 2, a.Have, "the torn line is not there")
-	p.say(record.Event{Kind: record.End, Instance: b})
+	p.say(record.Event{Kind: record.KindEnd, Instance: b})
 	p.await(3)
 
 	require.NoError(t, c.Close(t.Context()))
@@ -97,7 +97,7 @@ func TestLinesSurviveABrokenConnection(t *testing.T) {
 		return nil
 	}}
 	require.NoError(t, c.Follow(t.Context(), "events", s))
-	require.Equal(t, map[string][]record.Kind{"b-1.2": {record.Starting, record.Listening, record.End}}, got)
+	require.Equal(t, map[string][]record.Kind{"b-1.2": {record.KindStarting, record.KindListening, record.KindEnd}}, got)
 	state, err := c.State(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"b-1/2": 3}, state.Streams)
@@ -143,7 +143,7 @@ func TestNobodyComesInThePlaceOfOneThatLeft(t *testing.T) {
 	require.NoError(t, <-said)
 
 	p, _ = dial(t, addr, b)
-	p.say(record.Event{Kind: record.End, Instance: b})
+	p.say(record.Event{Kind: record.KindEnd, Instance: b})
 	p.await(1)
 
 	again, err := net.Dial("tcp", addr)

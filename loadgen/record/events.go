@@ -39,7 +39,7 @@ func (w *EventWriter) Write(e Event) error {
 
 // EventTail is what [ReadEvents] found beside the events.
 type EventTail struct {
-	Complete bool  // the last event is of kind [End]
+	Complete bool  // the last event is of kind [KindEnd]
 	Lines    int   // lines that could not be read, the torn last one included
 	Bytes    int64 // of those lines
 }
@@ -65,7 +65,7 @@ func ReadEvents(r io.Reader) ([]Event, EventTail, error) {
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			tail.Complete = len(events) > 0 && events[len(events)-1].Kind == End
+			tail.Complete = len(events) > 0 && events[len(events)-1].Kind == KindEnd
 			return events, tail, nil
 		}
 		if err != nil {

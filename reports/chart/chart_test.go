@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/reports"
-	"zeroloss/reports/internal/face"
-	"zeroloss/reports/internal/sample"
+	"zeroloss/reports/internal/format"
+	"zeroloss/reports/internal/reporttest"
 	"zeroloss/reports/ledger"
 )
 
@@ -25,10 +25,10 @@ func pictures() map[string]func(io.Writer, *reports.Report) error {
 	return map[string]func(io.Writer, *reports.Report) error{"timeline": Timeline, "loss": Loss, "qps": QPS, "warmup": Warmup, "push": Push}
 }
 
-func samples() map[string]sample.Options {
-	return map[string]sample.Options{
+func samples() map[string]reporttest.Options {
+	return map[string]reporttest.Options{
 		"offline": {Masked: true}, "fail": {GrayLost: 3}, "invalid": {Invalid: true}, "short": {Duration: 5 * time.Second},
-		"long": {Duration: 10 * time.Minute, Lost: 10_000}, "none": {Lost: sample.None},
+		"long": {Duration: 10 * time.Minute, Lost: 10_000}, "none": {Lost: reporttest.None},
 		"warmup": {Warmups: 1}, "warmups": {Warmups: 3}, "cut": {Warmups: 1, Duration: 12 * time.Second},
 	}
 }
@@ -47,7 +47,7 @@ func drawn(t *testing.T, name, of string, r *reports.Report) image.Image {
 }
 
 // area counts the pixels of a colour, within a tolerance for smoothed edges.
-func area(im image.Image, c face.Colour) int {
+func area(im image.Image, c format.Colour) int {
 	want, n := hex(c, 1), 0
 	near := func(a uint32, b uint8) bool { d := int(a>>8) - int(b); return d >= -3 && d <= 3 }
 	for y := range Height {
@@ -64,9 +64,9 @@ func area(im image.Image, c face.Colour) int {
 func TestNothingSpillsOverTheEdge(t *testing.T) {
 	white := color.RGBAModel.Convert(color.White)
 	for of, o := range samples() {
-		r := sample.Report(o)
+		r := reporttest.Report(o)
 		if of == "warmup" {
-			r.Beside = sample.Report(sample.Options{})
+			r.Beside = reporttest.Report(reporttest.Options{})
 			r.Beside.Meta.Runtime = "kube"
 		}
 		for name := range pictures() {
@@ -87,43 +87,43 @@ func TestNothingSpillsOverTheEdge(t *testing.T) {
 }
 
 func TestVerdictIsThere(t *testing.T) {
-	for verdict, o := range map[string]sample.Options{"pass": {}, "fail": {GrayLost: 3}, "invalid": {Invalid: true}} {
-		r := sample.Report(o)
+	for verdict, o := range map[string]reporttest.Options{"pass": {}, "fail": {GrayLost: 3}, "invalid": {Invalid: true}} {
+		r := reporttest.Report(o)
 		for name := range pictures() {
-			require.Greater(t, area(drawn(t, name, verdict, r), face.Ink(verdict)), 2000, "%s of %s", name, verdict)
+			require.Greater(t, area(drawn(t, name, verdict, r), format.Ink(verdict)), 2000, "%s of %s", name, verdict)
 		}
 	}
 }
 
 func TestLossIsDrawnAndOnlyWhereThereIs(t *testing.T) {
-	lossy, clean := sample.Report(sample.Options{Warmups: 2}), sample.Report(sample.Options{Lost: sample.None, Warmups: 1})
+	lossy, clean := reporttest.Report(reporttest.Options{Warmups: 2}), reporttest.Report(reporttest.Options{Lost: reporttest.None, Warmups: 1})
 	for name := range pictures() {
 		if name == "push" {
 			continue // it is of what was told, not of what was lost
 		}
-		require.Greater(t, area(drawn(t, name, "offline", lossy), face.Ink("lost")), 100, name)
-		require.Less(t, area(drawn(t, name, "none", clean), face.Ink("lost")), 300, "%s: no more than a legend's patch", name)
+		require.Greater(t, area(drawn(t, name, "offline", lossy), format.Ink("lost")), 100, name)
+		require.Less(t, area(drawn(t, name, "none", clean), format.Ink("lost")), 300, "%s: no more than a legend's patch", name)
 	}
 }
 
 func TestBarsAreAsLongAsTheCounts(t *testing.T) {
-	r := sample.Report(sample.Options{})
+	r := reporttest.Report(reporttest.Options{})
 	im := drawn(t, "loss", "offline", r)
-	refused, window := area(im, lossColour(0)), area(im, face.Windows()[0])
+	refused, window := area(im, lossColour(0)), area(im, format.Windows()[0])
 	require.InEpsilon(t, 25.0/26.0, float64(refused)/float64(window), 0.03, "25 refused, 26 stale-route, bars of one height")
 }
 
 // TestBandIsAsHighAsChanceLeaves holds the picture's band to the counts: its
 // pixels are those of the bins' bounds, but for what lines hide of it.
 func TestBandIsAsHighAsChanceLeaves(t *testing.T) {
-	r := sample.Report(sample.Options{Warmups: 1})
+	r := reporttest.Report(reporttest.Options{Warmups: 1})
 	w := r.Ledger.Warmups[0]
-	most, _ := face.WarmupScale(w)
+	most, _ := format.WarmupScale(w)
 	step := niceStep(most / 6)
 	sheet := newSurface()
-	sheet.rect(box{0, 0, 1, 1}, hex(face.Ink("window"), bandAlpha))
+	sheet.rect(box{0, 0, 1, 1}, hex(format.Ink("window"), bandAlpha))
 	red, green, blue, _ := sheet.img.Image().At(0, 0).RGBA()
-	seen := area(drawn(t, "warmup", "band", r), face.Colour{Light: fmt.Sprintf("#%02x%02x%02x", red>>8, green>>8, blue>>8)})
+	seen := area(drawn(t, "warmup", "band", r), format.Colour{Light: fmt.Sprintf("#%02x%02x%02x", red>>8, green>>8, blue>>8)})
 
 	tall, wide := (Height-136-46-92-80)*0.62/(math.Ceil(most/step-1e-9)*step), float64(Width-2*margin-64)
 	want, all := 0.0, w.Bins[len(w.Bins)-1].To-w.Bins[0].From
@@ -135,7 +135,7 @@ func TestBandIsAsHighAsChanceLeaves(t *testing.T) {
 }
 
 func TestSameReportSamePicture(t *testing.T) {
-	r := sample.Report(sample.Options{Masked: true})
+	r := reporttest.Report(reporttest.Options{Masked: true})
 	for name, draw := range pictures() {
 		var a, b bytes.Buffer
 		require.NoError(t, draw(&a, r))
@@ -145,7 +145,7 @@ func TestSameReportSamePicture(t *testing.T) {
 }
 
 func TestReportsOfLittle(t *testing.T) {
-	bare := sample.Report(sample.Options{})
+	bare := reporttest.Report(reporttest.Options{})
 	bare.Plan, bare.Points, bare.Ledger.Instances, bare.Ledger.Releases = nil, nil, nil, nil
 	for name, draw := range pictures() {
 		require.NoError(t, draw(io.Discard, &reports.Report{Ledger: &ledger.Ledger{}}), name)
@@ -161,7 +161,7 @@ func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func TestWriteErrorIsReported(t *testing.T) {
 	for name, draw := range pictures() {
-		require.ErrorIs(t, draw(full{}, sample.Report(sample.Options{Duration: 5 * time.Second})), io.ErrShortWrite, name)
+		require.ErrorIs(t, draw(full{}, reporttest.Report(reporttest.Options{Duration: 5 * time.Second})), io.ErrShortWrite, name)
 	}
 }
 
@@ -199,11 +199,11 @@ func TestUnion(t *testing.T) {
 // Each run has its bars, in its own colour, on the one axis; the second is not
 // there where there is no other run.
 func TestPushBesideAnotherRun(t *testing.T) {
-	r := sample.Report(sample.Options{})
+	r := reporttest.Report(reporttest.Options{})
 	alone := drawn(t, "push", "alone", r)
 	require.Greater(t, area(alone, armColour(0)), 5000)
 	require.Zero(t, area(alone, armColour(1)))
-	r.Beside = sample.Report(sample.Options{})
+	r.Beside = reporttest.Report(reporttest.Options{})
 	both := drawn(t, "push", "beside", r)
 	require.Greater(t, area(both, armColour(0)), 2000)
 	require.Greater(t, area(both, armColour(1)), 2000)

@@ -10,7 +10,7 @@ import (
 
 	"zeroloss/reports"
 	"zeroloss/reports/gate"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 	"zeroloss/reports/ledger"
 )
 
@@ -23,10 +23,10 @@ func (s *surface) heading(r *reports.Report, finding string) float64 {
 	if verdict == "" {
 		verdict = string(gate.Invalid)
 	}
-	f := typeface{size: 24, bold: true, ink: hex(face.Colour{Light: "#ffffff"}, 1)}
+	f := typeface{size: 24, bold: true, ink: hex(format.Colour{Light: "#ffffff"}, 1)}
 	label := strings.ToUpper(verdict)
 	w := s.width(f, label) + 36
-	s.rect(box{Width - margin - w, 40, w, 42}, hex(face.Ink(verdict), 1))
+	s.rect(box{Width - margin - w, 40, w, 42}, hex(format.Ink(verdict), 1))
 	s.text(Width-margin-w/2, 62, f.to(centre), "%s", label)
 	size := 34.0
 	for size > 20 && s.width(bold(size), finding) > Width-2*margin-w-30 {
@@ -123,7 +123,7 @@ func window(rel ledger.Release, end time.Duration) stretch {
 	if rel.Exited != nil {
 		w.to = *rel.Exited
 	}
-	if _, last, ok := face.StaleRoute(rel); ok {
+	if _, last, ok := format.StaleRoute(rel); ok {
 		w.to = max(w.to, last)
 	}
 	return stretch{w.from, max(w.from, w.to)}
@@ -150,8 +150,8 @@ func (s *surface) releases(l *ledger.Ledger, arm string, v span, b box) {
 		if !contains(rel.Arms, arm) {
 			continue
 		}
-		whole = append(whole, window(rel, face.End(l)))
-		if from, to, ok := face.StaleRoute(rel); ok {
+		whole = append(whole, window(rel, format.End(l)))
+		if from, to, ok := format.StaleRoute(rel); ok {
 			stale = append(stale, stretch{from, to})
 		}
 	}
@@ -162,7 +162,7 @@ func (s *surface) releases(l *ledger.Ledger, arm string, v span, b box) {
 func (s *surface) shade(list []stretch, v span, b box, alpha float64) {
 	for _, w := range list {
 		if x0, x1, ok := v.clip(w.from, w.to, 2); ok {
-			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(face.Ink("window"), alpha))
+			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(format.Ink("window"), alpha))
 		}
 	}
 }
@@ -204,9 +204,9 @@ func (s *surface) legendWidth(x float64, entries []entry) float64 {
 	return min(x, Width-margin)
 }
 
-func (s *surface) patch(word string, c face.Colour, alpha float64) entry {
+func (s *surface) patch(word string, c format.Colour, alpha float64) entry {
 	return entry{word, func(x, y float64) { s.rect(box{x - 9, y - 6, 18, 12}, hex(c, alpha)) }}
 }
 
-func armColour(i int) face.Colour  { return face.Arms()[i%len(face.Arms())] }
-func lossColour(i int) face.Colour { return face.Losses()[i%len(face.Losses())] }
+func armColour(i int) format.Colour  { return format.Arms()[i%len(format.Arms())] }
+func lossColour(i int) format.Colour { return format.Losses()[i%len(format.Losses())] }

@@ -17,18 +17,18 @@ type sign struct {
 
 func marks() map[record.Kind]sign {
 	return map[record.Kind]sign{
-		record.Offline:        {"offline", down()},
-		record.Deregistered:   {"deregistered", rhomb()},
-		record.Term:           {"TERM", vgdraw.CircleGlyph{}},
-		record.ListenerClosed: {"listener closed", square()},
-		record.KillSent:       {"killed", cross()},
-		record.HookAbandoned:  {"hook abandoned", cross()},
+		record.KindOffline:        {"offline", down()},
+		record.KindDeregistered:   {"deregistered", rhomb()},
+		record.KindTermReceived:   {"TERM", vgdraw.CircleGlyph{}},
+		record.KindListenerClosed: {"listener closed", square()},
+		record.KindKillSent:       {"killed", cross()},
+		record.KindHookAbandoned:  {"hook abandoned", cross()},
 	}
 }
 
 // markOrder is the order of marks on legends.
 func markOrder() []record.Kind {
-	return []record.Kind{record.Offline, record.Deregistered, record.Term, record.ListenerClosed, record.HookAbandoned, record.KillSent}
+	return []record.Kind{record.KindOffline, record.KindDeregistered, record.KindTermReceived, record.KindListenerClosed, record.KindHookAbandoned, record.KindKillSent}
 }
 
 // ring is how a masked request is drawn: hollow.

@@ -5,14 +5,14 @@ import (
 	"time"
 
 	"zeroloss/reports"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 )
 
 // push draws how long subscribers took to hear of changes: a histogram a run,
 // one below the other, on one axis.
 func push(s *surface, r *reports.Report) {
-	h := face.Heards(r)
-	top := s.heading(r, face.HeardHeadline(h))
+	h := format.Heards(r)
+	top := s.heading(r, format.HeardHeadline(h))
 	if len(h.Runs) == 0 {
 		return
 	}
@@ -27,7 +27,7 @@ func push(s *surface, r *reports.Report) {
 }
 
 // heard draws one run in b.
-func (s *surface) heard(h face.Histogram, run face.Heard, b box, i int, labels bool) {
+func (s *surface) heard(h format.Histogram, run format.Heard, b box, i int, labels bool) {
 	s.text(b.x, b.y-40, bold(22), "%s", s.fit(bold(22), run.Name, b.w/2))
 	s.text(b.x+b.w, b.y-40, plain(18).to(right), "%s", s.fit(plain(18), run.Figures(), b.w/2-20))
 	s.text(b.x, b.y-14, plain(16), "share of what was heard, %%")

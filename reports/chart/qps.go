@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"zeroloss/reports"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 	"zeroloss/reports/ledger"
 )
 
@@ -26,7 +26,7 @@ func qps(s *surface, r *reports.Report) {
 	rows := rowsOf(l)
 	area := box{margin + 50, top, Width - 2*margin - 50 - 190, Height - top - 96}
 	each := area.h / float64(max(1, len(rows)))
-	v := span{from: 0, to: face.End(l), x: area.x, w: area.w}
+	v := span{from: 0, to: format.End(l), x: area.x, w: area.w}
 	most := 1 // of any second: all panels have one scale
 	for _, row := range rows {
 		most = max(most, row.most(l))
@@ -37,23 +37,23 @@ func qps(s *surface, r *reports.Report) {
 	}
 	s.legend(margin, Height-26, []entry{
 		{"received by an instance in each second", func(x, y float64) { s.line(x-9, y, x+9, y, 3, softColour()) }},
-		s.patch("lost by the arm in that second", face.Ink("lost"), 1),
-		s.patch("release; darker: deregistered, but still addressed", face.Ink("window"), 0.4),
+		s.patch("lost by the arm in that second", format.Ink("lost"), 1),
+		s.patch("release; darker: deregistered, but still addressed", format.Ink("window"), 0.4),
 	})
 }
 
 func qpsFinding(l *ledger.Ledger) string {
 	if len(l.Releases) == 0 {
-		return "No instance was released: " + face.Headline(l)
+		return "No instance was released: " + format.Headline(l)
 	}
-	return fmt.Sprintf("While %s taken out, %s", was(len(l.Releases)), face.Headline(l))
+	return fmt.Sprintf("While %s taken out, %s", was(len(l.Releases)), format.Headline(l))
 }
 
 func was(n int) string {
 	if n == 1 {
 		return "1 instance was"
 	}
-	return face.Int(n) + " instances were"
+	return format.Int(n) + " instances were"
 }
 
 // rowsOf makes a panel of each workload that is released, or else of each
@@ -106,7 +106,7 @@ func drawRow(s *surface, l *ledger.Ledger, row row, v span, b box, most int, las
 	for n := 0.0; n <= ceiling+1e-9; n += scale {
 		y := b.y + b.h - n/ceiling*b.h
 		s.rect(box{b.x, math.Floor(y), b.w, 1}, lineColour())
-		s.text(b.x-10, y, plain(15).to(right), "%s", face.Int(int(n)))
+		s.text(b.x-10, y, plain(15).to(right), "%s", format.Int(int(n)))
 	}
 	bars(s, v, b, lost, ceiling)
 	if len(row.lines) == 0 {
@@ -117,8 +117,8 @@ func drawRow(s *surface, l *ledger.Ledger, row row, v span, b box, most int, las
 		steps(s, v, b, in.PerSecond, ceiling, i)
 		if i < 6 {
 			f := typeface{size: 15, ink: hex(armColour(i), 1), bold: true}
-			s.text(b.x+b.w+14, label+10, f, "%s", s.fit(f, face.ShortPod(in.Instance), 180))
-			s.text(b.x+b.w+14, label+28, plain(14), "%s received", face.Int(in.Received))
+			s.text(b.x+b.w+14, label+10, f, "%s", s.fit(f, format.ShortPod(in.Instance), 180))
+			s.text(b.x+b.w+14, label+28, plain(14), "%s received", format.Int(in.Received))
 			label += 44
 		}
 	}
@@ -145,10 +145,10 @@ func bars(s *surface, v span, b box, counts []int, ceiling float64) {
 	for i, n := range counts {
 		if x0, x1, ok := v.clip(time.Duration(i)*time.Second, time.Duration(i+1)*time.Second, 2); ok && n > 0 {
 			h := max(3, float64(n)/ceiling*b.h)
-			s.rect(box{x0, b.y + b.h - h, x1 - x0, h}, hex(face.Ink("lost"), 1))
+			s.rect(box{x0, b.y + b.h - h, x1 - x0, h}, hex(format.Ink("lost"), 1))
 			if h+20 < b.h && v.w/v.to.Seconds() > 8 {
-				f := typeface{size: 15, bold: true, ink: hex(face.Ink("lost"), 1)}
-				s.text((x0+x1)/2, b.y+b.h-h-10, f.to(centre), "%s", face.Int(n))
+				f := typeface{size: 15, bold: true, ink: hex(format.Ink("lost"), 1)}
+				s.text((x0+x1)/2, b.y+b.h-h-10, f.to(centre), "%s", format.Int(n))
 			}
 		}
 	}
@@ -160,7 +160,7 @@ func steps(s *surface, v span, b box, counts []int, ceiling float64, i int) {
 	dashes := [][]vg.Length{nil, {9, 4}, {3, 3}, {12, 3, 3, 3}}
 	var line []vg.Point
 	flush := func() {
-		s.polyline(line, 2.6, hex(armColour(i), 1), dashes[i/len(face.Arms())%len(dashes)])
+		s.polyline(line, 2.6, hex(armColour(i), 1), dashes[i/len(format.Arms())%len(dashes)])
 		line = nil
 	}
 	for k, n := range counts {

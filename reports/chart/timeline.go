@@ -10,7 +10,7 @@ import (
 
 	"zeroloss/loadgen/record"
 	"zeroloss/reports"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 	"zeroloss/reports/ledger"
 )
 
@@ -20,16 +20,16 @@ const maxLanes = 16
 
 func timeline(s *surface, r *reports.Report) {
 	l := r.Ledger
-	top := s.heading(r, face.Headline(l))
+	top := s.heading(r, format.Headline(l))
 	lives := lanes(l)
 	p := panels{s: s, r: r, lives: lives, latency: latencyRange(r)}
 	names := 60.0
 	for _, in := range lives {
-		names = max(names, s.width(plain(15), face.ShortPod(in.Instance))+14)
+		names = max(names, s.width(plain(15), format.ShortPod(in.Instance))+14)
 	}
 	const bottom = 118
 	area := box{margin + names, top + 18, Width - 2*margin - names, Height - top - 18 - bottom}
-	full := span{from: 0, to: face.End(l), x: area.x, w: area.w}
+	full := span{from: 0, to: format.End(l), x: area.x, w: area.w}
 	if from, to, ok := closeUp(l); ok && to-from < full.to/2 {
 		full.w = area.w*0.6 - 32
 		near := span{from: from, to: to, x: area.x + area.w*0.6 + 32, w: area.w*0.4 - 44}
@@ -133,7 +133,7 @@ func (p panels) draw(v span, area box, first bool) {
 		head := 0.0
 		if first {
 			s.text(v.x, y+12, bold(17), "%s", a.Name)
-			s.text(v.x+s.width(bold(17), a.Name)+10, y+12, plain(15), "%s", s.fit(plain(15), face.Switch(p.r, a.Name)+"; latency from due, ms", v.w-120))
+			s.text(v.x+s.width(bold(17), a.Name)+10, y+12, plain(15), "%s", s.fit(plain(15), format.Switch(p.r, a.Name)+"; latency from due, ms", v.w-120))
 		}
 		head = 26
 		plot := box{v.x, y + head, v.w, each - head - 8}
@@ -149,7 +149,7 @@ func (p panels) edge(full, near span, area box) {
 	if !ok {
 		return
 	}
-	grey := hex(face.Colour{Light: "#57616c"}, 0.10)
+	grey := hex(format.Colour{Light: "#57616c"}, 0.10)
 	p.s.rect(box{x0, area.y, x1 - x0, area.h}, grey)
 	p.s.line(x1, area.y, near.x, area.y, 1, softColour(), 3, 4)
 }
@@ -161,19 +161,19 @@ func (p panels) life(v span, in ledger.Instance, y, h float64, named bool) {
 		if in.Lost > 0 {
 			f.bold, f.ink = true, inkColour()
 		}
-		s.text(v.x-10, y+h/2, f.to(right), "%s", face.ShortPod(in.Instance))
+		s.text(v.x-10, y+h/2, f.to(right), "%s", format.ShortPod(in.Instance))
 	}
 	bar := box{y: y + h*0.2, h: h * 0.6}
 	for _, ph := range in.Phases {
 		if x0, x1, ok := v.clip(ph.From, ph.To, 3); ok {
-			s.rect(box{x0, bar.y, x1 - x0, bar.h}, hex(face.Phase(ph.Name), 1))
+			s.rect(box{x0, bar.y, x1 - x0, bar.h}, hex(format.Phase(ph.Name), 1))
 		}
 	}
 	last := math.Inf(-1)
 	for _, m := range in.Marks {
 		g, ok := marks()[m.Kind]
 		if x := v.at(m.At); ok && m.At >= v.from && m.At <= v.to && x-last > 9 {
-			s.mark(x, y+h/2, g.shape, 6.2, hex(face.Colour{Light: "#ffffff"}, 1))
+			s.mark(x, y+h/2, g.shape, 6.2, hex(format.Colour{Light: "#ffffff"}, 1))
 			s.mark(x, y+h/2, g.shape, 4.2, inkColour())
 			last = x
 		}
@@ -196,7 +196,7 @@ func (p panels) scatter(v span, b box, arm int, scaled bool) {
 		}
 	}
 	p.ok(v, arm, y)
-	present, _ := face.Classes(l)
+	present, _ := format.Classes(l)
 	for _, x := range l.Losses {
 		if x.Arm == name && x.Due >= v.from && x.Due <= v.to {
 			i := slices.Index(present, x.Class)
@@ -226,7 +226,7 @@ func (p panels) ok(v span, arm int, y func(float64) float64) {
 		x, py := v.at(due), y(q.LatencyMs)
 		draw.Draw(img, image.Rect(int(x-size), int(py-size), int(x+size), int(py+size)), ink, image.Point{}, draw.Over)
 		if q.Masked {
-			p.s.mark(x, py, ring{}, 5, hex(face.Ink("masked"), 1))
+			p.s.mark(x, py, ring{}, 5, hex(format.Ink("masked"), 1))
 		}
 	}
 }
@@ -244,7 +244,7 @@ func (p panels) legend() []entry {
 			kinds[m.Kind] = kinds[m.Kind] || m.At >= 0
 		}
 	}
-	for _, c := range face.Phases() {
+	for _, c := range format.Phases() {
 		if seen[c.Name] {
 			out = append(out, s.patch(c.Name, c, 1))
 		}
@@ -255,12 +255,12 @@ func (p panels) legend() []entry {
 			out = append(out, entry{g.word, func(x, y float64) { s.mark(x, y, g.shape, 5, inkColour()) }})
 		}
 	}
-	present, counts := face.Classes(p.r.Ledger)
+	present, counts := format.Classes(p.r.Ledger)
 	for i, c := range present {
-		out = append(out, entry{string(c) + " " + face.Int(counts[c]), func(x, y float64) { s.mark(x, y, glyph(i), 6, hex(lossColour(i), 1)) }})
+		out = append(out, entry{string(c) + " " + format.Int(counts[c]), func(x, y float64) { s.mark(x, y, glyph(i), 6, hex(lossColour(i), 1)) }})
 	}
 	if slices.ContainsFunc(p.r.Points, func(q reports.Point) bool { return q.Masked }) {
-		out = append(out, entry{"masked", func(x, y float64) { s.mark(x, y, ring{}, 6, hex(face.Ink("masked"), 1)) }})
+		out = append(out, entry{"masked", func(x, y float64) { s.mark(x, y, ring{}, 6, hex(format.Ink("masked"), 1)) }})
 	}
-	return append(out, s.patch("release; darker: deregistered, but still addressed", face.Ink("window"), 0.4))
+	return append(out, s.patch("release; darker: deregistered, but still addressed", format.Ink("window"), 0.4))
 }

@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"zeroloss/reports"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 	"zeroloss/reports/ledger"
 )
 
@@ -20,12 +20,12 @@ const maxWarmups = 2
 const bandAlpha = 0.3
 
 func warmup(s *surface, r *reports.Report) {
-	list := face.Warmups(r.Ledger, maxWarmups)
+	list := format.Warmups(r.Ledger, maxWarmups)
 	if len(list) == 0 {
 		s.heading(r, "No instance warmed up under load.")
 		return
 	}
-	top := s.heading(r, face.WarmupsHeadline(r.Ledger)+".")
+	top := s.heading(r, format.WarmupsHeadline(r.Ledger)+".")
 	const gap, scale, bottom = 56, 64.0, 92
 	each := (Width - 2*margin - gap*float64(len(list)-1)) / float64(len(list))
 	if len(list) > 1 {
@@ -35,18 +35,18 @@ func warmup(s *surface, r *reports.Report) {
 		column := box{margin + float64(i)*(each+gap) + scale, top + 46, each - scale, Height - top - 46 - bottom}
 		if len(list) > 1 {
 			f := bold(17)
-			s.text(column.x, top-10, f, "%s", s.fit(f, face.WarmupShort(w), column.w))
+			s.text(column.x, top-10, f, "%s", s.fit(f, format.WarmupShort(w), column.w))
 		}
 		drawWarmup(s, r, w, column)
 	}
 	entries := []entry{
 		{"requests a second to the new instance", func(x, y float64) { s.line(x-9, y, x+9, y, 3.4, hex(armColour(0), 1)) }},
 		{"expected", func(x, y float64) { s.line(x-9, y, x+9, y, 2, inkColour(), 6, 4) }},
-		s.patch("95 % of chance", face.Ink("window"), bandAlpha),
+		s.patch("95 % of chance", format.Ink("window"), bandAlpha),
 		{"to the others, each", func(x, y float64) { s.line(x-9, y, x+9, y, 1.8, softColour()) }},
 	}
-	if slices.ContainsFunc(list, func(w ledger.Warmup) bool { return face.Failed(w) != "" }) {
-		entries = append(entries, s.patch("failed", face.Ink("lost"), 1))
+	if slices.ContainsFunc(list, func(w ledger.Warmup) bool { return format.Failed(w) != "" }) {
+		entries = append(entries, s.patch("failed", format.Ink("lost"), 1))
 	}
 	s.legend(margin, Height-26, entries)
 }
@@ -63,7 +63,7 @@ func drawWarmup(s *surface, r *reports.Report, w ledger.Warmup, area box) {
 	for i, b := range []box{traffic, weight, latency} {
 		s.ticks(v, b, i == 2)
 	}
-	most, slowest := face.WarmupScale(w)
+	most, slowest := format.WarmupScale(w)
 	drawTraffic(s, w, v, traffic, s.scale(traffic, most, 6))
 	s.label(box{traffic.x, traffic.y - 24, traffic.w, 0}, "requests a second")
 	one := s.scale(weight, 1, 2)
@@ -100,7 +100,7 @@ func drawTraffic(s *surface, w ledger.Warmup, v span, b box, ceiling float64) {
 	for _, x := range w.Bins {
 		x0, x1, ok := v.clip(x.From, x.To, 1)
 		if ok && x.High > 0 {
-			s.rect(box{x0, y(x.QPS(x.High)), x1 - x0, y(x.QPS(x.Low)) - y(x.QPS(x.High))}, hex(face.Ink("window"), bandAlpha))
+			s.rect(box{x0, y(x.QPS(x.High)), x1 - x0, y(x.QPS(x.Low)) - y(x.QPS(x.High))}, hex(format.Ink("window"), bandAlpha))
 		}
 	}
 	for i := range w.Beside {
@@ -121,7 +121,7 @@ func drawTraffic(s *surface, w ledger.Warmup, v span, b box, ceiling float64) {
 	for _, x := range w.Bins {
 		if x0, x1, ok := v.clip(x.From, x.To, 2); ok && x.Failed > 0 {
 			h := max(3, x.QPS(float64(x.Failed))/ceiling*b.h)
-			s.rect(box{x0, b.y + b.h - h, x1 - x0, h}, hex(face.Ink("lost"), 1))
+			s.rect(box{x0, b.y + b.h - h, x1 - x0, h}, hex(format.Ink("lost"), 1))
 		}
 	}
 }
@@ -169,14 +169,14 @@ func (s *surface) curve(w ledger.Warmup, v span, b box, ceiling, width float64, 
 // further.
 func (s *surface) stamps(w ledger.Warmup, v span, panels ...box) {
 	pixel := time.Duration(float64(v.to-v.from) / v.w)
-	stamps := slices.DeleteFunc(face.Stamps(w, 3*pixel), func(m face.Stamp) bool { return m.At < v.from || m.At > v.to })
+	stamps := slices.DeleteFunc(format.Stamps(w, 3*pixel), func(m format.Stamp) bool { return m.At < v.from || m.At > v.to })
 	for _, m := range stamps {
 		for _, b := range panels {
 			s.line(v.at(m.At), b.y, v.at(m.At), b.y+b.h, 1.4, inkColour(), 2, 3)
 		}
 	}
 	f := typeface{size: 15, bold: true, ink: inkColour()}
-	for _, m := range face.Labels(stamps, 130*pixel) {
+	for _, m := range format.Labels(stamps, 130*pixel) {
 		x, half, b := v.at(m.At), s.width(f, m.Word)/2, panels[0]
 		s.text(min(max(x, b.x+half), b.x+b.w-half), b.y-12, f.to(centre), "%s", m.Word)
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"zeroloss/loadgen/record"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 	"zeroloss/reports/ledger"
 )
 
@@ -55,5 +55,5 @@ func burstTitle(x ledger.Loss) string {
 	if x.Release == (record.Instance{}) {
 		return fmt.Sprintf("%s · %s · no release explains it", x.Arm, x.Window)
 	}
-	return fmt.Sprintf("%s · %s · release of %s", x.Arm, x.Window, face.ShortPod(x.Release))
+	return fmt.Sprintf("%s · %s · release of %s", x.Arm, x.Window, format.ShortPod(x.Release))
 }

@@ -9,7 +9,7 @@ import (
 
 	"zeroloss/loadgen/record"
 	"zeroloss/reports"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 	"zeroloss/reports/ledger"
 )
 
@@ -87,9 +87,9 @@ func newData(r *reports.Report) data {
 	d := data{Arms: []arm{}, Classes: []class{}, Instances: []instance{}, Releases: []release{}, Points: []series{}, Losses: []loss{}, Bursts: []burst{}}
 	d.From, d.To = axis(l)
 	for _, a := range l.Arms {
-		d.Arms = append(d.Arms, arm{Name: a.Name, Switch: face.Switch(r, a.Name), Seconds: seconds(l, a.Name)})
+		d.Arms = append(d.Arms, arm{Name: a.Name, Switch: format.Switch(r, a.Name), Seconds: seconds(l, a.Name)})
 	}
-	present, counts := face.Classes(l)
+	present, counts := format.Classes(l)
 	for _, c := range present {
 		d.Classes = append(d.Classes, class{string(c), counts[c]})
 	}
@@ -106,7 +106,7 @@ func newData(r *reports.Report) data {
 
 // axis spans the run, from its zero.
 func axis(l *ledger.Ledger) (from, to float64) {
-	return 0, ms(face.End(l))
+	return 0, ms(format.End(l))
 }
 
 // seconds adds the streams of an arm.
@@ -129,7 +129,7 @@ func seconds(l *ledger.Ledger, arm string) [][5]int {
 }
 
 func newInstance(in ledger.Instance) instance {
-	out := instance{Name: in.Instance.String(), Short: face.ShortPod(in.Instance), Tag: in.Tag, Received: in.Received, Lost: in.Lost, Why: in.Incomplete, Phases: []phase{}, Marks: []mark{}}
+	out := instance{Name: in.Instance.String(), Short: format.ShortPod(in.Instance), Tag: in.Tag, Received: in.Received, Lost: in.Lost, Why: in.Incomplete, Phases: []phase{}, Marks: []mark{}}
 	for _, p := range in.Phases {
 		out.Phases = append(out.Phases, phase{p.Name, ms(p.From), ms(p.To)})
 	}
@@ -145,21 +145,21 @@ func newInstance(in ledger.Instance) instance {
 // machines' inputs are too many, and are in the events.
 func drawn(k record.Kind) bool {
 	switch k {
-	case record.ListSeen, record.ListHeard, record.StepInput, record.StepDone, record.Applied, record.Notified, record.Noise, record.Stalled, record.EndpointAdded, record.ContainerStart, record.DrainWait, record.End:
+	case record.KindListChanged, record.KindListReceived, record.KindMachineInput, record.KindMachineOutput, record.KindSettingsApplied, record.KindNotified, record.KindHostStats, record.KindStalled, record.KindEndpointAdded, record.KindContainerStarted, record.KindDrainWait, record.KindEnd:
 		return false
 	}
 	return true
 }
 
 func newRelease(rel ledger.Release, end float64) release {
-	out := release{Name: rel.Instance.String(), Short: face.ShortPod(rel.Instance), Arms: rel.Arms, From: ms(rel.At), To: end, Lost: rel.Lost}
+	out := release{Name: rel.Instance.String(), Short: format.ShortPod(rel.Instance), Arms: rel.Arms, From: ms(rel.At), To: end, Lost: rel.Lost}
 	if out.Arms == nil {
 		out.Arms = []string{}
 	}
 	if rel.Exited != nil {
 		out.To = max(out.From, ms(*rel.Exited))
 	}
-	if from, to, ok := face.StaleRoute(rel); ok {
+	if from, to, ok := format.StaleRoute(rel); ok {
 		out.Stale = &span{ms(from), ms(to)}
 		out.To = max(out.To, out.Stale.To)
 	}
@@ -203,7 +203,7 @@ func trail(t record.Trail) string {
 		if i > 0 {
 			b.WriteString(" → ")
 		}
-		fmt.Fprintf(&b, "%s %s ms", h.Instance, face.Ms(h.Took))
+		fmt.Fprintf(&b, "%s %s ms", h.Instance, format.Ms(h.Took))
 		if h.Class != "" {
 			fmt.Fprintf(&b, " (%s)", h.Class)
 		}

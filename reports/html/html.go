@@ -18,7 +18,7 @@ import (
 	"strings"
 
 	"zeroloss/reports"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 )
 
 //go:embed assets
@@ -52,7 +52,7 @@ func Render(w io.Writer, r *reports.Report) error {
 }
 
 func functions() template.FuncMap {
-	return template.FuncMap{"int": face.Int, "at": face.At, "ms": face.Ms}
+	return template.FuncMap{"int": format.Int, "at": format.At, "ms": format.Ms}
 }
 
 // inline loads the style and the scripts, which become part of the page.
@@ -91,7 +91,7 @@ func (p *page) embedData(d data) error {
 // colours writes the palette as custom properties, for both grounds.
 func colours() string {
 	var light, dark strings.Builder
-	add := func(prefix string, list []face.Colour, numbered bool) {
+	add := func(prefix string, list []format.Colour, numbered bool) {
 		for i, c := range list {
 			name := prefix + c.Name
 			if numbered {
@@ -101,10 +101,10 @@ func colours() string {
 			fmt.Fprintf(&dark, "--%s:%s;", name, c.Dark)
 		}
 	}
-	add("phase-", face.Phases(), false)
-	add("arm-", face.Arms(), true)
-	add("loss-", face.Losses(), true)
-	add("", face.Inks(), false)
+	add("phase-", format.Phases(), false)
+	add("arm-", format.Arms(), true)
+	add("loss-", format.Losses(), true)
+	add("", format.Inks(), false)
 	const grounds = ":root{%s}\n@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){%s}}\n@media screen{:root[data-theme=dark]{%s}}\n"
 	return fmt.Sprintf(grounds, light.String(), dark.String(), dark.String())
 }

@@ -14,7 +14,7 @@ import (
 
 	"zeroloss/loadgen/record"
 	"zeroloss/reports"
-	"zeroloss/reports/internal/sample"
+	"zeroloss/reports/internal/reporttest"
 	"zeroloss/reports/ledger"
 )
 
@@ -31,11 +31,11 @@ func TestKeep(t *testing.T) {
 	if dir == "" {
 		t.Skip("ZEROLOSS_KEEP is not set")
 	}
-	for name, o := range map[string]sample.Options{
+	for name, o := range map[string]reporttest.Options{
 		"offline": {Masked: true}, "fail": {GrayLost: 3}, "invalid": {Invalid: true, Masked: true}, "short": {Duration: 5 * time.Second},
-		"long": {Duration: 10 * time.Minute, Lost: 10_000}, "none": {Lost: sample.None},
+		"long": {Duration: 10 * time.Minute, Lost: 10_000}, "none": {Lost: reporttest.None},
 	} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".html"), rendered(t, sample.Report(o)), 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".html"), rendered(t, reporttest.Report(o)), 0o644))
 	}
 }
 
@@ -50,7 +50,7 @@ func embedded(t *testing.T, page []byte) data {
 }
 
 func TestPageCarriesWhatTheLedgerCounted(t *testing.T) {
-	r := sample.Report(sample.Options{Masked: true})
+	r := reporttest.Report(reporttest.Options{Masked: true})
 	d := embedded(t, rendered(t, r))
 	require.Len(t, d.Losses, 27)
 	require.Len(t, d.Instances, len(r.Ledger.Instances))
@@ -72,7 +72,7 @@ func TestPageCarriesWhatTheLedgerCounted(t *testing.T) {
 
 func TestTextOfARunStaysText(t *testing.T) {
 	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>`
-	r := sample.Report(sample.Options{})
+	r := reporttest.Report(reporttest.Options{})
 	r.Plan.Title, r.Plan.Teach, r.Meta.Scenario = evil, evil, evil
 	r.Meta.Command = []string{"zeroloss", "run", evil}
 	for i := range r.Ledger.Losses {
@@ -88,7 +88,7 @@ func TestTextOfARunStaysText(t *testing.T) {
 }
 
 func TestNothingIsFetched(t *testing.T) {
-	page := rendered(t, sample.Report(sample.Options{}))
+	page := rendered(t, reporttest.Report(reporttest.Options{}))
 	require.Contains(t, string(page), `default-src 'none'`)
 	require.NotRegexp(t, `(?i)(src|href)="?(https?:)?//`, string(page))
 	require.NotRegexp(t, `(?i)url\(|@import`, string(page))
@@ -96,7 +96,7 @@ func TestNothingIsFetched(t *testing.T) {
 
 func TestReportsOfLittle(t *testing.T) {
 	require.NoError(t, Render(io.Discard, &reports.Report{Ledger: &ledger.Ledger{}}))
-	bare := sample.Report(sample.Options{})
+	bare := reporttest.Report(reporttest.Options{})
 	bare.Plan, bare.Points, bare.Ledger.Instances, bare.Ledger.Releases = nil, nil, nil, nil
 	require.NoError(t, Render(io.Discard, bare))
 	require.ErrorIs(t, Render(io.Discard, &reports.Report{}), ErrNoLedger)
@@ -124,7 +124,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func TestWriteErrorIsReported(t *testing.T) {
-	require.ErrorIs(t, Render(full{}, sample.Report(sample.Options{})), io.ErrShortWrite)
+	require.ErrorIs(t, Render(full{}, reporttest.Report(reporttest.Options{})), io.ErrShortWrite)
 }
 
 func TestThinKeepsWhatMatters(t *testing.T) {

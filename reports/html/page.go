@@ -10,7 +10,7 @@ import (
 
 	"zeroloss/reports"
 	"zeroloss/reports/gate"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 	"zeroloss/reports/ledger"
 )
 
@@ -78,7 +78,7 @@ func newPage(r *reports.Report) (*page, error) {
 	l := r.Ledger
 	d := newData(r)
 	p := &page{
-		Verdict: newVerdict(r.Result), Scenario: r.Meta.Scenario, Title: title(r), When: when(r.Meta.Started), Headline: face.Headline(l),
+		Verdict: newVerdict(r.Result), Scenario: r.Meta.Scenario, Title: title(r), When: when(r.Meta.Started), Headline: format.Headline(l),
 		Cards: cards(r), Compare: compare(r), Lanes: len(d.Instances), Panels: len(d.Arms),
 		Releases: releaseRows(l), Lives: lifeRows(l), Warmups: warmupRows(l), MoreWarmups: max(0, len(l.Warmups)-shownWarmups),
 		Lost: len(l.Losses), LossRows: lossRows(l, noScriptCap), LossCap: noScriptCap, PrintCap: printCap,
@@ -90,7 +90,7 @@ func newPage(r *reports.Report) (*page, error) {
 	}
 	for _, a := range l.Arms {
 		p.Arms = append(p.Arms, a.Name)
-		p.Switches = append(p.Switches, face.Switch(r, a.Name))
+		p.Switches = append(p.Switches, format.Switch(r, a.Name))
 		p.Unmeasured = p.Unmeasured || a.Masked == nil
 	}
 	p.Span = len(p.Arms) + 1
@@ -109,7 +109,7 @@ func newVerdict(res gate.Result) verdict {
 	if name == "" {
 		name = string(gate.Invalid)
 	}
-	return verdict{name, sign, face.Verdict(res), res.Reasons}
+	return verdict{name, sign, format.Verdict(res), res.Reasons}
 }
 
 func title(r *reports.Report) string {
@@ -152,12 +152,12 @@ func cards(r *reports.Report) []card {
 	var out []card
 	for i, a := range r.Ledger.Arms {
 		if a.Sent == 0 {
-			out = append(out, card{Arm: a.Name, Switch: face.Switch(r, a.Name), Index: i % len(face.Arms()), Lost: "—", Sent: "0", Zero: true, Bound: face.Bound(a)})
+			out = append(out, card{Arm: a.Name, Switch: format.Switch(r, a.Name), Index: i % len(format.Arms()), Lost: "—", Sent: "0", Zero: true, Bound: format.Bound(a)})
 			continue
 		}
 		out = append(out, card{
-			Arm: a.Name, Switch: face.Switch(r, a.Name), Index: i % len(face.Arms()), Lost: face.Int(a.Lost), Sent: face.Int(a.Sent),
-			Zero: a.Lost == 0, Detail: cardDetail(a), Bound: face.Bound(a),
+			Arm: a.Name, Switch: format.Switch(r, a.Name), Index: i % len(format.Arms()), Lost: format.Int(a.Lost), Sent: format.Int(a.Sent),
+			Zero: a.Lost == 0, Detail: cardDetail(a), Bound: format.Bound(a),
 		})
 	}
 	return out
@@ -165,13 +165,13 @@ func cards(r *reports.Report) []card {
 
 func cardDetail(a ledger.Arm) string {
 	if a.Lost == 0 {
-		return face.Prediction(a)
+		return format.Prediction(a)
 	}
 	explained := "all explained"
 	if a.Unexplained > 0 {
-		explained = face.Int(a.Unexplained) + " unexplained"
+		explained = format.Int(a.Unexplained) + " unexplained"
 	}
-	return face.Prediction(a) + " · " + explained
+	return format.Prediction(a) + " · " + explained
 }
 
 func thinned(all []series) string {
@@ -183,7 +183,7 @@ func thinned(all []series) string {
 	if shown == of {
 		return ""
 	}
-	return fmt.Sprintf("The scatter shows %s of %s ok requests: of each run of neighbours the slowest, one more, and all masked ones. Every lost one is drawn, and the numbers count all.", face.Int(shown), face.Int(of))
+	return fmt.Sprintf("The scatter shows %s of %s ok requests: of each run of neighbours the slowest, one more, and all masked ones. Every lost one is drawn, and the numbers count all.", format.Int(shown), format.Int(of))
 }
 
 // command is how to run it again.
@@ -216,13 +216,13 @@ func facts(r *reports.Report) []fact {
 		{"Lasted", fmt.Sprintf("%.1f s from zero to the last answer", l.Duration.Seconds())},
 		{"Seed, speed", fmt.Sprintf("%d, %s", m.Seed, strconv.FormatFloat(m.Speed, 'g', -1, 64))},
 		{"Version", m.Version},
-		{"Machine", fmt.Sprintf("%s/%s, kernel %s, %s, %s MB", m.Machine.OS, m.Machine.Arch, m.Machine.Kernel, face.Count(m.Machine.CPUs, "CPU"), face.Int(int(m.Machine.MemoryMB)))},
+		{"Machine", fmt.Sprintf("%s/%s, kernel %s, %s, %s MB", m.Machine.OS, m.Machine.Arch, m.Machine.Kernel, format.Count(m.Machine.CPUs, "CPU"), format.Int(int(m.Machine.MemoryMB)))},
 		{"Go", m.Machine.Go},
 	}
 	if p := r.Plan; p != nil {
-		out = append(out, fact{"Registry's push", fmt.Sprintf("%s ms after a change, in ticks of %s ms", face.Ms(p.PushDelay), face.Ms(p.PushTick))})
+		out = append(out, fact{"Registry's push", fmt.Sprintf("%s ms after a change, in ticks of %s ms", format.Ms(p.PushDelay), format.Ms(p.PushTick))})
 		if p.Margin.Ratio > 0 {
-			out = append(out, fact{"Margin", fmt.Sprintf("%.0f × (shortest time from deregistering to closing, %.1f s at %s, over a push of %s ms)", p.Margin.Ratio, p.Margin.Shortest.Seconds(), p.Margin.Workload, face.Ms(p.Margin.Push))})
+			out = append(out, fact{"Margin", fmt.Sprintf("%.0f × (shortest time from deregistering to closing, %.1f s at %s, over a push of %s ms)", p.Margin.Ratio, p.Margin.Shortest.Seconds(), p.Margin.Workload, format.Ms(p.Margin.Push))})
 		}
 		for _, s := range p.Streams {
 			out = append(out, fact{"Stream " + s.Name, fmt.Sprintf("%s/s, %s %s, %s, for %s", strconv.FormatFloat(s.Rate, 'f', -1, 64), s.Method, s.Path, s.Connections, s.Duration)})

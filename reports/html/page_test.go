@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/reports/internal/sample"
+	"zeroloss/reports/internal/reporttest"
 )
 
 const (
@@ -32,10 +32,10 @@ func TestPageInBrowser(t *testing.T) {
 	chrome := browser(t)
 
 	t.Run("shows the verdict, asks for nothing and complains of nothing", func(t *testing.T) {
-		for name, o := range map[string]sample.Options{
-			"pass": {Masked: true}, "fail": {GrayLost: 3}, "invalid": {Invalid: true, Masked: true}, "short": {Duration: 5 * time.Second}, "none": {Lost: sample.None},
+		for name, o := range map[string]reporttest.Options{
+			"pass": {Masked: true}, "fail": {GrayLost: 3}, "invalid": {Invalid: true, Masked: true}, "short": {Duration: 5 * time.Second}, "none": {Lost: reporttest.None},
 		} {
-			r := sample.Report(o)
+			r := reporttest.Report(o)
 			b := open(t, chrome, r, 1280, 900)
 			require.Contains(t, eval[string](b, `document.getElementById('verdict').innerText.toLowerCase()`), string(r.Result.Verdict))
 			b.settled()
@@ -47,14 +47,14 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("its policy stops a request that is tried all the same", func(t *testing.T) {
-		b := open(t, chrome, sample.Report(sample.Options{}), 800, 600)
+		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 800, 600)
 		require.Equal(t, "blocked", eval[string](b, `new Promise(done => {
 			document.addEventListener('securitypolicyviolation', () => done('blocked'));
 			const i = new Image(); i.onload = () => done('loaded'); i.src = 'http://127.0.0.1:9/x.png'; })`))
 	})
 
 	t.Run("filter", func(t *testing.T) {
-		b := open(t, chrome, sample.Report(sample.Options{}), 1280, 900)
+		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900)
 		require.Equal(t, 27, eval[int](b, rows))
 		typing(b, "timeout-first")
 		require.Equal(t, 1, eval[int](b, rows))
@@ -68,15 +68,15 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("fits a phone", func(t *testing.T) {
-		for name, o := range map[string]sample.Options{"pass": {Masked: true}, "invalid": {Invalid: true}, "long": {Duration: 10 * time.Minute, Lost: 10_000}} {
-			b := open(t, chrome, sample.Report(o), 375, 812)
+		for name, o := range map[string]reporttest.Options{"pass": {Masked: true}, "invalid": {Invalid: true}, "long": {Duration: 10 * time.Minute, Lost: 10_000}} {
+			b := open(t, chrome, reporttest.Report(o), 375, 812)
 			require.LessOrEqual(t, eval[int](b, `document.documentElement.scrollWidth`), 375, name)
 			b.keep("phone-" + name)
 		}
 	})
 
 	t.Run("dark by the system, and by choice", func(t *testing.T) {
-		r := sample.Report(sample.Options{Masked: true})
+		r := reporttest.Report(reporttest.Options{Masked: true})
 		light := eval[string](open(t, chrome, r, 1280, 900, scheme("light")), background)
 		b := open(t, chrome, r, 1280, 900, scheme("dark"))
 		dark := eval[string](b, background)
@@ -91,7 +91,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("ten thousand losses", func(t *testing.T) {
-		b := open(t, chrome, sample.Report(sample.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900)
+		b := open(t, chrome, reporttest.Report(reporttest.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900)
 		require.Equal(t, "10,000 lost", eval[string](b, counted))
 		require.Equal(t, 200, eval[int](b, rows), "rows beyond the first page are not built")
 		typing(b, "unexplained")
@@ -104,7 +104,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("nothing moves while it loads", func(t *testing.T) {
-		b := open(t, chrome, sample.Report(sample.Options{}), 1280, 900)
+		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900)
 		b.settled()
 		shift := eval[float64](b, `new Promise(done => {
 			let sum = 0;
@@ -114,7 +114,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("time line by key and pointer", func(t *testing.T) {
-		b := open(t, chrome, sample.Report(sample.Options{Masked: true}), 1280, 900)
+		b := open(t, chrome, reporttest.Report(reporttest.Options{Masked: true}), 1280, 900)
 		all := eval[string](b, picture)
 		b.run(chromedp.Focus(chromedp.ID("tl")), chromedp.KeyEvent("+"))
 		b.settled()
@@ -138,7 +138,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("without a script the numbers are there", func(t *testing.T) {
-		b := open(t, chrome, sample.Report(sample.Options{}), 1280, 900, noScript())
+		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900, noScript())
 		text, err := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
 		require.NoError(t, err)
 		require.Contains(t, text, "base lost 27 of 7,000, gray lost 0 of 7,000.")
@@ -147,13 +147,13 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("on paper", func(t *testing.T) {
-		b := open(t, chrome, sample.Report(sample.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900, scheme("dark"))
+		b := open(t, chrome, reporttest.Report(reporttest.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900, scheme("dark"))
 		eval[bool](b, `dispatchEvent(new Event('beforeprint'))`)
 		require.Equal(t, printCap, eval[int](b, rows))
 		require.Equal(t, "Printed: the first 500 of 10,000.", eval[string](b, `document.getElementById('print-note').textContent`))
 		eval[bool](b, `dispatchEvent(new Event('afterprint'))`)
 		require.Equal(t, 200, eval[int](b, rows))
-		out := printed(open(t, chrome, sample.Report(sample.Options{Masked: true}), 1280, 900, scheme("dark")))
+		out := printed(open(t, chrome, reporttest.Report(reporttest.Options{Masked: true}), 1280, 900, scheme("dark")))
 		require.True(t, bytes.HasPrefix(out, []byte("%PDF-")))
 		if dir := os.Getenv("ZEROLOSS_KEEP"); dir != "" {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "print.pdf"), out, 0o644))

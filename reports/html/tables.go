@@ -10,7 +10,7 @@ import (
 	"zeroloss/loadgen/record"
 	"zeroloss/reports"
 	"zeroloss/reports/gate"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 	"zeroloss/reports/ledger"
 	"zeroloss/scenarios/plan"
 )
@@ -55,7 +55,7 @@ func each(arms []ledger.Arm, name, unit string, f func(a ledger.Arm) string) row
 }
 
 func count(arms []ledger.Arm, name string, f func(a ledger.Arm) int) row {
-	return each(arms, name, "", func(a ledger.Arm) string { return face.Int(f(a)) })
+	return each(arms, name, "", func(a ledger.Arm) string { return format.Int(f(a)) })
 }
 
 func requestRows(arms []ledger.Arm) []group {
@@ -67,7 +67,7 @@ func requestRows(arms []ledger.Arm) []group {
 		count(arms, "sent", func(a ledger.Arm) int { return a.Sent }),
 		count(arms, "ok", func(a ledger.Arm) int { return a.OK }),
 		lost,
-		each(arms, "predicted lost", "", face.Predicted),
+		each(arms, "predicted lost", "", format.Predicted),
 		each(arms, "masked", "sent again, unseen by the client", masked),
 		count(arms, "unexplained", func(a ledger.Arm) int { return a.Unexplained }),
 	}}}
@@ -79,18 +79,18 @@ func timeRows(arms []ledger.Arm) []group {
 			if a.OK == 0 {
 				return "—"
 			}
-			return face.Ms(f(a))
+			return format.Ms(f(a))
 		})
 	}
 	return []group{{"Releases", []row{
 		count(arms, "releases", func(a ledger.Arm) int { return a.Releases }),
-		each(arms, "releases that lose, at most", "95 % conf.", func(a ledger.Arm) string { return face.Share(a.ReleaseLossUpper95) }),
-		each(arms, "requests lost, at most", "95 % conf.", func(a ledger.Arm) string { return face.Share(a.LossUpper95) }),
+		each(arms, "releases that lose, at most", "95 % conf.", func(a ledger.Arm) string { return format.Share(a.ReleaseLossUpper95) }),
+		each(arms, "requests lost, at most", "95 % conf.", func(a ledger.Arm) string { return format.Share(a.LossUpper95) }),
 		each(arms, "stale route", "ms, longest", func(a ledger.Arm) string {
 			if a.Unpredicted && a.StaleRoute == 0 {
 				return notMeasured
 			}
-			return face.Ms(a.StaleRoute)
+			return format.Ms(a.StaleRoute)
 		}),
 		took("longest gap between successes", "ms", func(a ledger.Arm) time.Duration { return a.MaxSuccessGap }),
 	}}, {"Latency from due, ms", []row{
@@ -111,7 +111,7 @@ func breakdowns(arms []ledger.Arm) []group {
 	add := func(name string, keys []string, f func(a ledger.Arm, k string) int) {
 		g := group{Name: name}
 		for _, k := range keys {
-			g.Rows = append(g.Rows, count(arms, face.Arrow(k), func(a ledger.Arm) int { return f(a, k) }))
+			g.Rows = append(g.Rows, count(arms, format.Arrow(k), func(a ledger.Arm) int { return f(a, k) }))
 		}
 		if len(g.Rows) > 0 {
 			groups = append(groups, g)
@@ -130,7 +130,7 @@ func masked(a ledger.Arm) string {
 	if a.Masked == nil {
 		return notMeasured
 	}
-	return face.Int(*a.Masked)
+	return format.Int(*a.Masked)
 }
 
 // keys lists what occurs in any arm's map, the most frequent first.
@@ -156,7 +156,7 @@ type releaseRow struct {
 func releaseRows(l *ledger.Ledger) []releaseRow {
 	var out []releaseRow
 	for _, r := range l.Releases {
-		stale := face.Ms(r.StaleRoute)
+		stale := format.Ms(r.StaleRoute)
 		if r.Deregistered == nil && r.Unpredicted {
 			stale = "—"
 		}
@@ -171,10 +171,10 @@ func releaseRows(l *ledger.Ledger) []releaseRow {
 			why += ", not planned"
 		}
 		out = append(out, releaseRow{
-			Name: face.ShortPod(r.Instance), Why: why, Arms: join(r.Arms), At: face.At(r.At),
+			Name: format.ShortPod(r.Instance), Why: why, Arms: join(r.Arms), At: format.At(r.At),
 			Offline: after(r.Offline), Deregistered: after(r.Deregistered), Heard: after(r.LastHeard), Closed: after(r.ListenerClosed), Exit: after(r.Exited),
-			Stale: stale, Lost: face.Int(r.Lost),
-			Predicted: face.Predicted(ledger.Arm{PredictedLow: r.PredictedLow, PredictedHigh: r.PredictedHigh, Unpredicted: r.Unpredicted}),
+			Stale: stale, Lost: format.Int(r.Lost),
+			Predicted: format.Predicted(ledger.Arm{PredictedLow: r.PredictedLow, PredictedHigh: r.PredictedHigh, Unpredicted: r.Unpredicted}),
 		})
 	}
 	return out
@@ -183,9 +183,9 @@ func releaseRows(l *ledger.Ledger) []releaseRow {
 // signed writes a time since the deletion began, in ms: +12.
 func signed(d time.Duration) string {
 	if d < 0 {
-		return "−" + face.Ms(-d)
+		return "−" + format.Ms(-d)
 	}
-	return "+" + face.Ms(d)
+	return "+" + format.Ms(d)
 }
 
 func join(list []string) string {
@@ -210,9 +210,9 @@ func lifeRows(l *ledger.Ledger) []lifeRow {
 			if i > 0 {
 				life += ", "
 			}
-			life += p.Name + " " + face.At(p.From)
+			life += p.Name + " " + format.At(p.From)
 		}
-		out = append(out, lifeRow{in.Instance.String(), in.Workload, life, face.Int(in.Received), face.Int(in.Lost), in.Incomplete})
+		out = append(out, lifeRow{in.Instance.String(), in.Workload, life, format.Int(in.Received), format.Int(in.Lost), in.Incomplete})
 	}
 	return out
 }
@@ -228,7 +228,7 @@ func lossRows(l *ledger.Ledger, limit int) []lossRow {
 		if len(out) == limit {
 			break
 		}
-		out = append(out, lossRow{x.Stream, face.At(x.Due), string(x.Class), face.Arrow(x.Hop), string(x.Window), face.Arrow(x.Why), x.Seq})
+		out = append(out, lossRow{x.Stream, format.At(x.Due), string(x.Class), format.Arrow(x.Hop), string(x.Window), format.Arrow(x.Why), x.Seq})
 	}
 	return out
 }
@@ -267,19 +267,19 @@ func fitness(r *reports.Report) []fitnessRow {
 		return fitnessRow{name, value, limit, holds, true}
 	}
 	rows := []fitnessRow{
-		{Name: "due", Value: face.Int(g.Due)}, {Name: "sent", Value: face.Int(g.Sent)},
-		ok("unsent", face.Int(g.Unsent), "at most "+face.Share(c.MaxUnsentShare)+" of due", share <= c.MaxUnsentShare),
-		ok("unsent within 2 s of a release", face.Int(g.UnsentNearRelease), "none", g.UnsentNearRelease == 0),
-		ok("sent over 250 ms late within 2 s of a release", face.Int(g.LateNearRelease), "none", g.LateNearRelease == 0),
+		{Name: "due", Value: format.Int(g.Due)}, {Name: "sent", Value: format.Int(g.Sent)},
+		ok("unsent", format.Int(g.Unsent), "at most "+format.Share(c.MaxUnsentShare)+" of due", share <= c.MaxUnsentShare),
+		ok("unsent within 2 s of a release", format.Int(g.UnsentNearRelease), "none", g.UnsentNearRelease == 0),
+		ok("sent over 250 ms late within 2 s of a release", format.Int(g.LateNearRelease), "none", g.LateNearRelease == 0),
 		ok("rate error", fmt.Sprintf("%.3f %%", g.RateErrorPercent), fmt.Sprintf("within ±%g %%", c.MaxRateErrorPct), max(g.RateErrorPercent, -g.RateErrorPercent) <= c.MaxRateErrorPct),
-		ok("slip p99 (sent later than due)", face.Ms(g.SlipP99)+" ms", fmt.Sprintf("at most %g ms", c.MaxSlipP99Ms), ms(g.SlipP99) <= c.MaxSlipP99Ms),
-		{Name: "slip p50", Value: face.Ms(g.SlipP50) + " ms"}, {Name: "slip max", Value: face.Ms(g.SlipMax) + " ms"},
-		ok("the account adds up", face.Count(len(r.Ledger.Defects), "defect"), "none", len(r.Ledger.Defects) == 0),
+		ok("slip p99 (sent later than due)", format.Ms(g.SlipP99)+" ms", fmt.Sprintf("at most %g ms", c.MaxSlipP99Ms), ms(g.SlipP99) <= c.MaxSlipP99Ms),
+		{Name: "slip p50", Value: format.Ms(g.SlipP50) + " ms"}, {Name: "slip max", Value: format.Ms(g.SlipMax) + " ms"},
+		ok("the account adds up", format.Count(len(r.Ledger.Defects), "defect"), "none", len(r.Ledger.Defects) == 0),
 	}
 	if k := r.Ledger.Clock; k.Measured > 0 {
 		limit := c.MaxClock(k)
-		rows = append(rows, ok("worst clock ("+k.Of+"), wrong by", fmt.Sprintf("%s ms; %d of %s corrected", face.Ms(k.Uncertainty), k.Corrected, face.Count(k.Measured, "clock")),
-			fmt.Sprintf("at most %s ms", face.Ms(limit)), k.Uncertainty <= limit))
+		rows = append(rows, ok("worst clock ("+k.Of+"), wrong by", fmt.Sprintf("%s ms; %d of %s corrected", format.Ms(k.Uncertainty), k.Corrected, format.Count(k.Measured, "clock")),
+			fmt.Sprintf("at most %s ms", format.Ms(limit)), k.Uncertainty <= limit))
 	}
 	return rows
 }
@@ -301,7 +301,7 @@ func pushRows(l *ledger.Ledger) []pushRow {
 	var out []pushRow
 	for _, s := range slices.Sorted(maps.Keys(by)) {
 		took := slices.Sorted(slices.Values(by[s]))
-		out = append(out, pushRow{s, face.Int(len(took)), face.Ms(took[0]), face.Ms(took[(len(took)-1)/2]), face.Ms(took[len(took)-1])})
+		out = append(out, pushRow{s, format.Int(len(took)), format.Ms(took[0]), format.Ms(took[(len(took)-1)/2]), format.Ms(took[len(took)-1])})
 	}
 	return out
 }

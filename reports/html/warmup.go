@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"zeroloss/reports"
-	"zeroloss/reports/internal/face"
+	"zeroloss/reports/internal/format"
 	"zeroloss/reports/ledger"
 )
 
@@ -33,8 +33,8 @@ func warmupRows(l *ledger.Ledger) []warmupRow {
 	var out []warmupRow
 	for _, w := range l.Warmups[:min(shownWarmups, len(l.Warmups))] {
 		row := warmupRow{
-			Name: face.ShortPod(w.Instance), Promise: reports.Promise(w), From: face.At(w.Start), Arms: join(w.Arms),
-			Kept: reports.Kept(w), Evidence: reports.Evidence(w), Failed: face.Failed(w),
+			Name: format.ShortPod(w.Instance), Promise: reports.Promise(w), From: format.At(w.Start), Arms: join(w.Arms),
+			Kept: reports.Kept(w), Evidence: reports.Evidence(w), Failed: format.Failed(w),
 		}
 		switch holds, known := w.Holds(); {
 		case !known:
@@ -50,7 +50,7 @@ func warmupRows(l *ledger.Ledger) []warmupRow {
 				exponent = fmt.Sprintf("%.2f (%.2f–%.2f)", c.Exponent.Value, c.Exponent.Low, c.Exponent.High)
 			}
 			row.Consumers = append(row.Consumers, consumerRow{
-				c.Consumer, face.Int(c.Sent), face.Int(c.Got), exponent,
+				c.Consumer, format.Int(c.Sent), format.Int(c.Got), exponent,
 				fmt.Sprintf("%.0f %% (%.0f–%.0f)", 100*c.Governed.Value, math.Floor(100*c.Governed.Low), math.Ceil(100*c.Governed.High)),
 			})
 		}
@@ -103,7 +103,7 @@ func drawWarmup(w ledger.Warmup, s sheet) template.HTML {
 	panel := func(y, h float64) plot {
 		return plot{d: d, x: s.gutter, y: y, w: s.width - s.gutter - 4, h: h, from: w.Bins[0].From, to: w.Bins[len(w.Bins)-1].To, top: 1}
 	}
-	most, slowest := face.WarmupScale(w)
+	most, slowest := format.WarmupScale(w)
 	traffic := panel(head, s.traffic).scaled(most, 5)
 	weight := panel(traffic.y+traffic.h+between, s.weight).scaled(1, 2)
 	latency := panel(weight.y+weight.h+between, s.latency).scaled(max(0.01, ms(slowest)), 2)
@@ -129,13 +129,13 @@ func drawWarmup(w ledger.Warmup, s sheet) template.HTML {
 // further; near is within how many pixels steps share a label.
 func (p plot) stamps(w ledger.Warmup, near float64, below ...plot) {
 	pixel := float64(p.to-p.from) / p.w
-	stamps := slices.DeleteFunc(face.Stamps(w, time.Duration(3*pixel)), func(m face.Stamp) bool { return m.At < p.from || m.At > p.to })
+	stamps := slices.DeleteFunc(format.Stamps(w, time.Duration(3*pixel)), func(m format.Stamp) bool { return m.At < p.from || m.At > p.to })
 	for _, m := range stamps {
 		for _, q := range append([]plot{p}, below...) {
 			p.d.line("wu-mark", q.at(m.At), q.y, q.at(m.At), q.y+q.h)
 		}
 	}
-	for _, m := range face.Labels(stamps, time.Duration(near*pixel)) {
+	for _, m := range format.Labels(stamps, time.Duration(near*pixel)) {
 		anchor, x := atMiddle, p.at(m.At)
 		switch half := 3.6 * float64(len(m.Word)); {
 		case x-half < p.x:
@@ -196,12 +196,12 @@ func (p plot) curve(class string, w ledger.Warmup, value func(ledger.WarmupBin) 
 // titles tells, where the pointer rests, what a bin holds.
 func (p plot) titles(w ledger.Warmup, bottom float64) {
 	for _, b := range w.Bins {
-		words := fmt.Sprintf("%s to %s: %d of %d requests", face.At(b.From), face.At(b.To), b.Got, b.Sent)
+		words := fmt.Sprintf("%s to %s: %d of %d requests", format.At(b.From), format.At(b.To), b.Got, b.Sent)
 		if b.From >= w.Start {
 			words += fmt.Sprintf(", expected %.1f (%.0f to %.0f), weight %.0f %%", b.Expected, b.Low, b.High, 100*b.Weight)
 		}
 		if b.Latency > 0 {
-			words += ", " + face.Ms(b.Latency) + " ms"
+			words += ", " + format.Ms(b.Latency) + " ms"
 		}
 		if b.Failed > 0 {
 			words += fmt.Sprintf(", %d failed", b.Failed)

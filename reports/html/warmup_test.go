@@ -15,11 +15,11 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/reports/internal/sample"
+	"zeroloss/reports/internal/reporttest"
 )
 
 func TestWarmupIsOnThePageWhereThereWasOne(t *testing.T) {
-	text := func(n int) string { return string(rendered(t, sample.Report(sample.Options{Warmups: n}))) }
+	text := func(n int) string { return string(rendered(t, reporttest.Report(reporttest.Options{Warmups: n}))) }
 	require.NotContains(t, text(0), `id="warmups"`)
 	require.NotContains(t, text(0), `href="#warmups"`)
 
@@ -38,8 +38,8 @@ func TestWarmupIsOnThePageWhereThereWasOne(t *testing.T) {
 
 // TestDrawingIsWellFormed: it is written by hand, and names come from a run.
 func TestDrawingIsWellFormed(t *testing.T) {
-	for _, o := range []sample.Options{{Warmups: 5}, {Warmups: 3, Duration: 10 * time.Minute}, {Warmups: 3, Duration: 12 * time.Second}} {
-		for _, w := range sample.Report(o).Ledger.Warmups {
+	for _, o := range []reporttest.Options{{Warmups: 5}, {Warmups: 3, Duration: 10 * time.Minute}, {Warmups: 3, Duration: 12 * time.Second}} {
+		for _, w := range reporttest.Report(o).Ledger.Warmups {
 			w.Instance.Pod = `c<"&'>-1`
 			w.Unmeasured = `<b>`
 			for _, s := range []sheet{wideSheet(), narrowSheet()} {
@@ -84,7 +84,7 @@ const (
 
 func TestWarmupInBrowser(t *testing.T) {
 	chrome := browser(t)
-	r := sample.Report(sample.Options{Warmups: 5})
+	r := reporttest.Report(reporttest.Options{Warmups: 5})
 
 	t.Run("wide, and dark", func(t *testing.T) {
 		b := open(t, chrome, r, 1280, 900, scheme("light"))
@@ -136,12 +136,12 @@ func TestWarmupInBrowser(t *testing.T) {
 
 // What subscribers heard has a picture a run, on one axis.
 func TestHeardIsOnThePage(t *testing.T) {
-	r := sample.Report(sample.Options{})
+	r := reporttest.Report(reporttest.Options{})
 	alone := string(rendered(t, r))
 	require.Contains(t, alone, "How fast subscribers heard")
 	require.Contains(t, alone, `class="wu-bar-0"`)
 	require.NotContains(t, alone, `class="wu-bar-1"`)
-	r.Beside = sample.Report(sample.Options{})
+	r.Beside = reporttest.Report(reporttest.Options{})
 	r.Beside.Meta.Runtime = "kube"
 	both := string(rendered(t, r))
 	require.Contains(t, both, "Nacos (kube)")

@@ -42,7 +42,7 @@ func newClocks(events []record.Event, push time.Duration) clocks {
 	measured := map[string]record.Offset{} // the last of each, by which it was corrected
 	for _, e := range events {
 		var o record.Offset
-		if e.Kind == record.ClockOffset && json.Unmarshal(e.Data, &o) == nil {
+		if e.Kind == record.KindClockOffset && json.Unmarshal(e.Data, &o) == nil {
 			measured[cmp.Or(e.Instance.String(), harnessClock)] = o
 		}
 	}
@@ -109,7 +109,7 @@ func (b *books) unmeasured() []string {
 	var out []string
 	for _, l := range b.w.order {
 		name := l.instance.String()
-		until := cmp.Or(l.since(record.ContainerExit, record.KillSent), b.w.end)
+		until := cmp.Or(l.since(record.KindContainerExited, record.KindKillSent), b.w.end)
 		if _, ok := b.clocks.within[name]; !ok && l.known && l.own && until.Sub(l.first) > measureWithin {
 			out = append(out, "the clock of "+name+" was never measured: its instants cannot be compared with others'; run it again")
 		}

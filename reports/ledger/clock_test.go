@@ -15,7 +15,7 @@ import (
 // offset has the clock of pod measured; "" is the harness's.
 func (s *sim) offset(pod string, o record.Offset) {
 	data, _ := json.Marshal(o)
-	e := record.Event{At: sec(-1), Kind: record.ClockOffset, N: int64(o.Ahead), Data: data}
+	e := record.Event{At: sec(-1), Kind: record.KindClockOffset, N: int64(o.Ahead), Data: data}
 	if pod != "" {
 		e.Instance = s.lives[pod].inst
 	}
@@ -35,7 +35,7 @@ func TestClockThatWasNotMeasured(t *testing.T) {
 	s := newSim(6 * time.Second)
 	s.offsets()
 	sound(t, s.run())
-	i := slices.IndexFunc(s.in.Events, func(e record.Event) bool { return e.Kind == record.ClockOffset && e.Instance.Pod == "b-2" })
+	i := slices.IndexFunc(s.in.Events, func(e record.Event) bool { return e.Kind == record.KindClockOffset && e.Instance.Pod == "b-2" })
 	s.in.Events = slices.Delete(s.in.Events, i, i+1)
 	require.Contains(t, strings.Join(Build(s.in).Defects, "\n"), "the clock of b-2/1 was never measured")
 }
@@ -44,7 +44,7 @@ func TestClockThatWasNotMeasured(t *testing.T) {
 // both are wrong is no certainty, and says so.
 func TestClocksThatCannotTell(t *testing.T) {
 	rejected := func(s *sim, after time.Duration) func(r *record.Request) {
-		i := slices.IndexFunc(s.in.Events, func(e record.Event) bool { return e.Kind == record.Deregistered })
+		i := slices.IndexFunc(s.in.Events, func(e record.Event) bool { return e.Kind == record.KindDeregistered })
 		return func(r *record.Request) {
 			breakAt(r, 1, record.Rejected)
 			r.Trail[1].Call.At = s.in.Events[i].At.Add(after)
@@ -137,7 +137,7 @@ func TestTheClientsClock(t *testing.T) {
 	s.offset("a-1", record.Offset{Within: 200})
 	for pod, within := range map[string]record.Micros{"load-1": 700, "load-2": 100} {
 		data, _ := json.Marshal(record.Offset{Within: within})
-		s.event(record.Event{At: sec(-1), Kind: record.ClockOffset, Instance: record.Instance{Pod: pod, Incarnation: 1}, Data: data})
+		s.event(record.Event{At: sec(-1), Kind: record.KindClockOffset, Instance: record.Instance{Pod: pod, Incarnation: 1}, Data: data})
 	}
 	c := newClocks(s.in.Events, push)
 	a := s.lives["a-1"].inst

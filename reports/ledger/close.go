@@ -15,7 +15,7 @@ func (b *books) close() *Ledger {
 	l := &Ledger{
 		Zero: b.in.Zero, Interrupted: b.in.Interrupted, Losses: b.losses, Seconds: b.seconds,
 	}
-	if kind, why := b.ended(); kind == record.Aborted {
+	if kind, why := b.ended(); kind == record.KindAborted {
 		l.Aborted = why
 	}
 	if b.last != 0 {
@@ -44,7 +44,7 @@ func (b *books) close() *Ledger {
 	l.Generator = b.generator()
 	l.Notes = b.notes()
 	for _, e := range b.in.Events {
-		if e.Kind == record.Noise {
+		if e.Kind == record.KindHostStats {
 			l.Noise = append(l.Noise, e)
 		}
 	}

@@ -115,19 +115,19 @@ func (b *books) mayTake(l *life) time.Duration {
 func (b *books) neverUp() []string {
 	var out []string
 	for _, l := range b.w.order {
-		started := l.since(record.ContainerStart, record.Starting)
-		there := l.when[record.Registered]
+		started := l.since(record.KindContainerStarted, record.KindStarting)
+		there := l.when[record.KindRegistered]
 		if l.foreign {
-			there = l.when[record.PodReady]
+			there = l.when[record.KindPodReady]
 		}
 		if !l.known || started == 0 || there != 0 {
 			continue
 		}
 		until := b.w.end
-		if d := l.when[record.PodDeleted]; d != 0 {
+		if d := l.when[record.KindPodDeleted]; d != 0 {
 			until = min(until, d)
 		}
-		if exited := l.when[record.ContainerExit]; exited != 0 && exited < until {
+		if exited := l.when[record.KindContainerExited]; exited != 0 && exited < until {
 			out = append(out, fmt.Sprintf("instance %s never came up: it exited %s after its start", l.instance, ms(exited.Sub(started))))
 		} else if until.Sub(started) > b.mayTake(l) {
 			out = append(out, fmt.Sprintf("instance %s never came up: it was not registered %s after its start", l.instance, ms(until.Sub(started))))
@@ -160,17 +160,17 @@ func (b *books) neverDone() []string {
 		want[d] += max(1, b.p.Cycles)
 	}
 	for _, s := range b.p.Steps {
-		plans(deed{record.Step, s.Workload, s.Name})
+		plans(deed{record.KindStep, s.Workload, s.Name})
 	}
 	for _, f := range b.p.Firings {
 		if f.At+lastJob <= b.p.Duration {
-			plans(deed{record.CronFired, f.Workload, f.Job})
+			plans(deed{record.KindCronFired, f.Workload, f.Job})
 		}
 	}
 	for _, e := range b.in.Events {
 		// A job's event has its autoscaler before its name.
 		name := e.Text
-		if e.Kind == record.CronFired {
+		if e.Kind == record.KindCronFired {
 			name = name[strings.LastIndexByte(name, '/')+1:]
 		}
 		got[deed{e.Kind, e.Workload, name}]++
@@ -179,7 +179,7 @@ func (b *books) neverDone() []string {
 	for _, d := range order {
 		if n := want[d] - got[d]; n > 0 {
 			what := "step"
-			if d.kind == record.CronFired {
+			if d.kind == record.KindCronFired {
 				what = "CronHPA job"
 			}
 			out = append(out, fmt.Sprintf("%s %q of %s was to come %s and came %s: what it was to show was not measured",
@@ -229,44 +229,44 @@ func (b *books) notes() []Note {
 	for _, e := range b.in.Events {
 		text := ""
 		switch e.Kind {
-		case record.HookAbandoned:
+		case record.KindHookAbandoned:
 			text = "its preStop hook was abandoned: " + e.Text
-		case record.HookFailed:
+		case record.KindHookFailed:
 			text = "its preStop hook failed: " + e.Text
-		case record.KillSent:
+		case record.KindKillSent:
 			text = "KILL was sent: " + e.Text
-		case record.PodReady:
+		case record.KindPodReady:
 			ready[e.Instance] = true
-		case record.PodDeleted: // nor is one that fails when it goes worth a word
+		case record.KindPodDeleted: // nor is one that fails when it goes worth a word
 			delete(ready, e.Instance)
-		case record.ProbeFailed:
+		case record.KindProbeFailed:
 			if !ready[e.Instance] {
 				continue
 			}
 			if probes[e.Instance]++; probes[e.Instance] == 1 {
 				text = "a probe failed: " + e.Text
 			}
-		case record.Notified:
+		case record.KindNotified:
 			if e.Text == "missed" {
 				text = "its notice to " + e.Peer + " was missed"
 			}
-		case record.Verified:
+		case record.KindVerified:
 			if strings.HasPrefix(e.Text, "not") {
 				text = "that the registry no longer shows it was " + e.Text
 			}
-		case record.Conflict:
+		case record.KindTagConflict:
 			text = "the carriers of a request's tag disagreed: " + e.Text
-		case record.RuleFailed:
+		case record.KindRuleFailed:
 			text = "changed rules did not reach it: " + e.Text
-		case record.Stalled:
+		case record.KindStalled:
 			if d := e.At.Sub(e.Since); d >= longStall {
 				text = "its machine did not let it run for " + ms(d)
 			}
-		case record.Concluded:
+		case record.KindConcluded:
 			text = "the load was ended before its time: " + e.Text
-		case record.Fault:
+		case record.KindFault:
 			text = "fault: " + e.Text
-		case record.ContainerStart:
+		case record.KindContainerStarted:
 			if e.Instance.Incarnation > 1 {
 				text = fmt.Sprintf("its container was started again: start %d", e.Instance.Incarnation)
 			}

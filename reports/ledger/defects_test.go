@@ -60,11 +60,11 @@ func TestDefects(t *testing.T) {
 		"zero never came":   {func(s *sim) { s.in.Zero = 0 }, "time zero never came"},
 		"nothing was to be": {func(s *sim) { s.in.Plan.Streams = nil }, "the plan has no stream"},
 		"an instance that never came up": {func(s *sim) {
-			s.event(record.Event{At: sec(-14), Kind: record.ContainerStart, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
+			s.event(record.Event{At: sec(-14), Kind: record.KindContainerStarted, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
 		}, "instance b-9/1 never came up: it was not registered"},
 		"an instance that never came up, at speed": {func(s *sim) {
 			s.in.Plan.Speed = 10
-			s.event(record.Event{At: sec(-0.5), Kind: record.ContainerStart, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
+			s.event(record.Event{At: sec(-0.5), Kind: record.KindContainerStarted, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
 		}, "instance b-9/1 never came up: it was not registered 2.5 s after its start"},
 		"a step that did not come": {func(s *sim) {
 			s.in.Plan.Steps = []plan.Step{{Name: "kill b", Kind: "kill", Workload: "b", After: &plan.After{Workload: "gray", Event: "deregistered"}}}
@@ -75,12 +75,12 @@ func TestDefects(t *testing.T) {
 		"a job that did not fire": {func(s *sim) {
 			s.in.Plan.Cycles, s.in.Plan.Duration = 2, 3*time.Second
 			s.in.Plan.Firings = []plan.Firing{{At: time.Second, Workload: "b", Job: "down", Target: 1}, {At: 3 * time.Second, Workload: "b", Job: "late", Target: 1}}
-			s.event(record.Event{At: sec(1), Kind: record.CronFired, Workload: "b", Text: "b/down", N: 1})
+			s.event(record.Event{At: sec(1), Kind: record.KindCronFired, Workload: "b", Text: "b/down", N: 1})
 		}, `CronHPA job "down" of b was to come twice and came once`},
 		"an instance that died at its start": {func(s *sim) {
 			i := record.Instance{Pod: "b-9", Incarnation: 1}
-			s.event(record.Event{At: sec(0.1), Kind: record.ContainerStart, Workload: "b", Instance: i})
-			s.event(record.Event{At: sec(0.3), Kind: record.ContainerExit, Workload: "b", Instance: i, N: 1})
+			s.event(record.Event{At: sec(0.1), Kind: record.KindContainerStarted, Workload: "b", Instance: i})
+			s.event(record.Event{At: sec(0.3), Kind: record.KindContainerExited, Workload: "b", Instance: i, N: 1})
 		}, "instance b-9/1 never came up: it exited"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestAnInstanceMayBeToldToWait(t *testing.T) {
 	for i := range s.in.Plan.Workloads {
 		s.in.Plan.Workloads[i].Settings.Online.Delay = 5 * time.Second
 	}
-	s.event(record.Event{At: sec(-14), Kind: record.ContainerStart, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
+	s.event(record.Event{At: sec(-14), Kind: record.KindContainerStarted, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
 	require.Empty(t, s.run().Defects)
 }
 
@@ -129,9 +129,9 @@ func TestWhatWasDoneIsNoDefect(t *testing.T) {
 	s.in.Plan.Steps = []plan.Step{{Name: "restart b", Kind: "restart", Workload: "b"}, {Name: "restart b", Kind: "restart", Workload: "b"}}
 	s.in.Plan.Firings = []plan.Firing{{At: time.Second, Workload: "b", Job: "up", Target: 3}}
 	for range 2 {
-		s.event(record.Event{At: sec(0.2), Kind: record.Step, Workload: "b", Text: "restart b"})
+		s.event(record.Event{At: sec(0.2), Kind: record.KindStep, Workload: "b", Text: "restart b"})
 	}
-	s.event(record.Event{At: sec(1), Kind: record.CronFired, Workload: "b", Text: "b/up", N: 3})
+	s.event(record.Event{At: sec(1), Kind: record.KindCronFired, Workload: "b", Text: "b/up", N: 3})
 	require.Empty(t, s.run().Defects)
 	s.in.Plan.Steps[1].Name = "kill b"
 	s.in.Interrupted = true
@@ -155,11 +155,11 @@ func TestNotes(t *testing.T) {
 	s := newSim(time.Second)
 	b := record.Instance{Pod: "b-1", Incarnation: 1}
 	for _, e := range []record.Event{
-		{Kind: record.HookAbandoned, Text: "grace ended first"}, {Kind: record.HookFailed, Text: "exit 1"},
-		{Kind: record.ProbeFailed, Text: "before it was ready"}, {Kind: record.PodReady},
-		{Kind: record.ProbeFailed, Text: "readiness"}, {Kind: record.ProbeFailed, Text: "readiness"},
-		{Kind: record.Notified, Text: "missed", Peer: "127.0.0.1:1"}, {Kind: record.Notified, Text: "acked"},
-		{Kind: record.Verified, Text: "not verified"}, {Kind: record.Verified},
+		{Kind: record.KindHookAbandoned, Text: "grace ended first"}, {Kind: record.KindHookFailed, Text: "exit 1"},
+		{Kind: record.KindProbeFailed, Text: "before it was ready"}, {Kind: record.KindPodReady},
+		{Kind: record.KindProbeFailed, Text: "readiness"}, {Kind: record.KindProbeFailed, Text: "readiness"},
+		{Kind: record.KindNotified, Text: "missed", Peer: "127.0.0.1:1"}, {Kind: record.KindNotified, Text: "acked"},
+		{Kind: record.KindVerified, Text: "not verified"}, {Kind: record.KindVerified},
 	} {
 		e.At, e.Instance, e.Workload = sec(0.5), b, "b"
 		s.event(e)
@@ -209,7 +209,7 @@ func BenchmarkBuild(b *testing.B) {
 // TestALoadThatWasEndedOnPurpose: what it sent is the account, if the generator
 // says the same; what the plan had beyond is nobody's loss.
 func TestALoadThatWasEndedOnPurpose(t *testing.T) {
-	for _, kind := range []record.Kind{record.Concluded, record.Aborted} {
+	for _, kind := range []record.Kind{record.KindConcluded, record.KindAborted} {
 		s := newSim(2 * time.Second)
 		l := s.run()
 		require.Empty(t, l.Defects)
@@ -219,10 +219,10 @@ func TestALoadThatWasEndedOnPurpose(t *testing.T) {
 		}
 		require.NotEmpty(t, s.build().Defects, "the plan has more")
 		s.event(record.Event{At: sec(2), Kind: kind, Text: "enough"})
-		s.event(record.Event{At: sec(2.01), Kind: record.LoadEnd, N: int64(sent)})
+		s.event(record.Event{At: sec(2.01), Kind: record.KindLoadEnd, N: int64(sent)})
 		l = s.build()
 		require.Empty(t, l.Defects)
-		require.Equal(t, kind == record.Aborted, l.Aborted == "enough")
+		require.Equal(t, kind == record.KindAborted, l.Aborted == "enough")
 		// Its last frame is lost, and nothing else shows it.
 		last := s.in.Requests[len(s.in.Requests)-1]
 		s.in.Requests = s.in.Requests[:len(s.in.Requests)-1]

@@ -10,7 +10,7 @@ import (
 // Concluded or Aborted; "" if it was not.
 func (b *books) ended() (record.Kind, string) {
 	for _, e := range b.in.Events {
-		if e.Kind == record.Concluded || e.Kind == record.Aborted {
+		if e.Kind == record.KindConcluded || e.Kind == record.KindAborted {
 			return e.Kind, e.Text
 		}
 	}
@@ -19,7 +19,7 @@ func (b *books) ended() (record.Kind, string) {
 
 func (b *books) aborted() bool {
 	kind, _ := b.ended()
-	return kind == record.Aborted
+	return kind == record.KindAborted
 }
 
 // planned is how many requests a stream has. Of a load that was ended on
@@ -40,7 +40,7 @@ func (b *books) cutShort() []string {
 	}
 	said, have := 0, 0
 	for _, e := range b.in.Events {
-		if e.Kind == record.LoadEnd {
+		if e.Kind == record.KindLoadEnd {
 			said += int(e.N)
 		}
 	}

@@ -194,7 +194,7 @@ func (b *books) byStart(f fault, callee *life) (explanation, bool) {
 		return explanation{}, false
 	}
 	x := explanation{window: ColdStart}
-	listening, registered := callee.when[record.Listening], callee.when[record.Registered]
+	listening, registered := callee.when[record.KindListening], callee.when[record.KindRegistered]
 	wide := b.clocks.between(f.caller, f.callee)
 	doubt, unsure := uncertain(order{f.at, listening, wide}, order{f.at, registered, wide})
 	switch {
@@ -206,7 +206,7 @@ func (b *books) byStart(f fault, callee *life) (explanation, bool) {
 		return x, registered != 0 || listening != 0
 	}
 	warm := registered.Add(coldTime)
-	if end := callee.when[record.WarmupEnd]; end > warm {
+	if end := callee.when[record.KindWarmupEnd]; end > warm {
 		warm = end
 	}
 	if f.at < warm && (registered >= b.in.Zero || b.beganCold(callee)) && isSlow(f.class) {

@@ -75,11 +75,11 @@ func TestPictureHoldsEveryCall(t *testing.T) {
 func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 	for why, stage := range map[string]func(s *sim, fresh *simLife){
 		"only 50 % of its window was seen: the load ended, or the instance went": func(s *sim, fresh *simLife) {
-			s.tell(fresh, sec(30), record.PodDeleted)
+			s.tell(fresh, sec(30), record.KindPodDeleted)
 		},
 		"only 75 % of its window was seen: the load ended, or the instance went": func(s *sim, _ *simLife) {
 			for i, e := range s.in.Events {
-				if e.Kind == record.LoadEnd {
+				if e.Kind == record.KindLoadEnd {
 					s.in.Events[i].At = sec(40)
 				}
 			}
@@ -153,7 +153,7 @@ func TestAModelThatWeighsByWhoElseThereIs(t *testing.T) {
 func (s *sim) retold(at float64, change func(host map[string]any)) {
 	for _, e := range s.in.Events {
 		var hosts []map[string]any
-		if e.Kind != record.ListSeen || json.Unmarshal(e.Data, &hosts) != nil || e.At < sec(1) {
+		if e.Kind != record.KindListChanged || json.Unmarshal(e.Data, &hosts) != nil || e.At < sec(1) {
 			continue
 		}
 		change(hosts[1])
@@ -167,7 +167,7 @@ func (s *sim) retold(at float64, change func(host map[string]any)) {
 func (s *sim) listed(change func(hosts []map[string]any)) {
 	for i, e := range s.in.Events {
 		var hosts []map[string]any
-		if e.Kind == record.ListSeen && e.At > sec(1) && json.Unmarshal(e.Data, &hosts) == nil {
+		if e.Kind == record.KindListChanged && e.At > sec(1) && json.Unmarshal(e.Data, &hosts) == nil {
 			change(hosts)
 			s.in.Events[i].Data, _ = json.Marshal(hosts)
 		}
@@ -178,7 +178,7 @@ func (s *sim) listed(change func(hosts []map[string]any)) {
 func (s *sim) shown(from, to int) {
 	for i, e := range s.in.Events {
 		var hosts []json.RawMessage
-		if e.Kind == record.ListSeen && e.At > sec(1) && json.Unmarshal(e.Data, &hosts) == nil {
+		if e.Kind == record.KindListChanged && e.At > sec(1) && json.Unmarshal(e.Data, &hosts) == nil {
 			s.in.Events[i].Data, _ = json.Marshal(hosts[from:to])
 		}
 	}
@@ -229,7 +229,7 @@ func TestAWarmingLifeIsNotYetServing(t *testing.T) {
 	}
 	s, fresh := cameOnline()
 	old := s.lives["c-1"]
-	s.tell(old, sec(20), record.WarmupStart)
+	s.tell(old, sec(20), record.KindWarmupStart)
 	l := s.run()
 	require.Equal(t, []string{"starting", "listening", "registered", "warming", "serving"}, phases(l, fresh.inst))
 	require.Equal(t, []string{"starting", "listening", "registered", "serving"}, phases(l, old.inst))

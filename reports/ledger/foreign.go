@@ -177,11 +177,11 @@ func (r *release) dropped() record.Micros { return earlier(r.unlisted()) }
 func (r *release) unlisted() (endpoints, registry record.Micros) {
 	for _, e := range r.events {
 		switch e.Kind {
-		case record.EndpointAdded:
+		case record.KindEndpointAdded:
 			endpoints = 0
-		case record.EndpointRemoved:
+		case record.KindEndpointRemoved:
 			endpoints = e.At
-		case record.Changed: // to "removed": who is added is not told of an instance
+		case record.KindRegistryChange: // to "removed": who is added is not told of an instance
 			registry = e.At
 		}
 	}
@@ -212,7 +212,7 @@ func (b *books) byComing(f fault, callee *life) (explanation, bool) {
 		if !l.foreign || l.workload != f.foreign || callee != nil && callee != l || l.first < b.in.Zero {
 			continue
 		}
-		ready, listed := l.when[record.PodReady], l.since(record.EndpointAdded, record.ContainerStart)
+		ready, listed := l.when[record.KindPodReady], l.since(record.KindEndpointAdded, record.KindContainerStarted)
 		fresh := coldTime
 		if f.noRoute() { // who has taken connections refuses none for being cold
 			fresh = routeLag

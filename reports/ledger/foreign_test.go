@@ -34,20 +34,20 @@ func strangers() Input {
 		in.Events = append(in.Events, record.Event{At: sec(at), Kind: kind, Instance: i, Workload: "orders", Text: text})
 	}
 	for _, i := range []record.Instance{podA, podB} {
-		for _, k := range []record.Kind{record.PodCreated, record.ContainerStart, record.PodReady, record.EndpointAdded} {
+		for _, k := range []record.Kind{record.KindPodCreated, record.KindContainerStarted, record.KindPodReady, record.KindEndpointAdded} {
 			tell(-1, i, k, "")
 		}
 	}
-	tell(-1, podB, record.PodAddress, "10.0.0.2")
-	tell(3, podC, record.PodCreated, "")
-	tell(3.1, podC, record.ContainerStart, "")
-	tell(4, podC, record.PodReady, "")
-	tell(4, podC, record.EndpointAdded, "")
-	tell(4.9, record.Instance{}, record.Step, "restart orders")
-	tell(5, podA, record.PodDeleted, "")
-	tell(5.05, podA, record.EndpointRemoved, "")
-	tell(5.4, podA, record.ContainerExit, "")
-	in.Events = append(in.Events, record.Event{At: sec(10), Kind: record.LoadEnd})
+	tell(-1, podB, record.KindPodAddress, "10.0.0.2")
+	tell(3, podC, record.KindPodCreated, "")
+	tell(3.1, podC, record.KindContainerStarted, "")
+	tell(4, podC, record.KindPodReady, "")
+	tell(4, podC, record.KindEndpointAdded, "")
+	tell(4.9, record.Instance{}, record.KindStep, "restart orders")
+	tell(5, podA, record.KindPodDeleted, "")
+	tell(5.05, podA, record.KindEndpointRemoved, "")
+	tell(5.4, podA, record.KindContainerExited, "")
+	in.Events = append(in.Events, record.Event{At: sec(10), Kind: record.KindLoadEnd})
 	for n := range uint64(100) {
 		due := sec(float64(n) / 10)
 		in.Requests = append(in.Requests, record.Request{
@@ -86,15 +86,15 @@ func TestByTime(t *testing.T) {
 		"slow, while it is cold":       {9.5, record.TimeoutFirstByte, 0, 300 * time.Millisecond, nil, ColdStart, "orders-c/1 had been ready only 5.5 s before"},
 		"refused, nobody had come":     {1, record.Refused, 0, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
 		"refused by one that comes":    {3.5, record.Refused, 0, time.Millisecond, nil, ColdStart, "orders-c/1 had only just come, and was not ready yet"},
-		"refused, still an endpoint":   {5.3, record.Refused, 0, time.Millisecond, late(podA, record.EndpointRemoved, 6), ClosedEarly, "the deletion of orders-a/1 was seen 300 ms earlier, and it closed while it was still among the endpoints; it left them 700 ms later"},
-		"refused, always an endpoint":  {5.3, record.Refused, 0, time.Millisecond, without(podA, record.EndpointRemoved), ClosedEarly, "while it was still among the endpoints"},
-		"refused, and it still served": {5.1, record.Refused, 0, time.Millisecond, late(podA, record.ContainerExit, 9), ColdStart, "orders-c/1 had been ready only 1.1 s before"},
-		"it died":                      {5.3, record.EOF, 0, 100 * time.Millisecond, without(podA, record.PodDeleted), Crash, "orders-a/1 ended by itself, which was seen 0.0 ms earlier"},
+		"refused, still an endpoint":   {5.3, record.Refused, 0, time.Millisecond, late(podA, record.KindEndpointRemoved, 6), ClosedEarly, "the deletion of orders-a/1 was seen 300 ms earlier, and it closed while it was still among the endpoints; it left them 700 ms later"},
+		"refused, always an endpoint":  {5.3, record.Refused, 0, time.Millisecond, without(podA, record.KindEndpointRemoved), ClosedEarly, "while it was still among the endpoints"},
+		"refused, and it still served": {5.1, record.Refused, 0, time.Millisecond, late(podA, record.KindContainerExited, 9), ColdStart, "orders-c/1 had been ready only 1.1 s before"},
+		"it died":                      {5.3, record.EOF, 0, 100 * time.Millisecond, without(podA, record.KindPodDeleted), Crash, "orders-a/1 ended by itself, which was seen 0.0 ms earlier"},
 		"the registry was first":       {5.3, record.Refused, 0, time.Millisecond, unlisted, StaleRoute, "orders-a/1 had left the registry's list 280 ms earlier"},
 		"who answered is none of them": {5.3, record.StatusOther, 403, time.Millisecond, naming, StaleRoute, "orders-a/1 had left the Service's endpoints 250 ms earlier, and requests were still sent to it"},
 		"they refuse it themselves":    {5.3, record.StatusOther, 403, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
 		"it had left before":           {5.3, record.Refused, 0, time.Millisecond, absent(2, 2.7), StaleRoute, "orders-a/1 had left the Service's endpoints 250 ms earlier"},
-		"it had left before, and not":  {5.3, record.Refused, 0, time.Millisecond, and(absent(2, 2.7), late(podA, record.ContainerExit, 5.2), gone(5.05)), ClosedEarly, "while it was still among the endpoints"},
+		"it had left before, and not":  {5.3, record.Refused, 0, time.Millisecond, and(absent(2, 2.7), late(podA, record.KindContainerExited, 5.2), gone(5.05)), ClosedEarly, "while it was still among the endpoints"},
 		"no ports here":                {5.3, record.NoLocalPort, 0, time.Millisecond, nil, Overloaded, "the client had run out of them"},
 		"a wrong body":                 {5.3, record.WrongBody, 200, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
 	}
@@ -146,7 +146,7 @@ func without(i record.Instance, kind record.Kind) func(*Input) {
 	return func(in *Input) {
 		for n := range in.Events {
 			if e := &in.Events[n]; e.Instance == i && e.Kind == kind {
-				e.Kind = record.Noise
+				e.Kind = record.KindHostStats
 			}
 		}
 	}
@@ -155,7 +155,7 @@ func without(i record.Instance, kind record.Kind) func(*Input) {
 // absent: A was not ready, and no endpoint, for a while before it went.
 func absent(from, to float64) func(*Input) {
 	return func(in *Input) {
-		for at, kinds := range map[float64][]record.Kind{from: {record.PodNotReady, record.EndpointRemoved}, to: {record.PodReady, record.EndpointAdded}} {
+		for at, kinds := range map[float64][]record.Kind{from: {record.KindPodNotReady, record.KindEndpointRemoved}, to: {record.KindPodReady, record.KindEndpointAdded}} {
 			for _, k := range kinds {
 				in.Events = append(in.Events, record.Event{At: sec(at), Kind: k, Instance: podA, Workload: "orders"})
 			}
@@ -167,7 +167,7 @@ func absent(from, to float64) func(*Input) {
 // gone takes the removal at a second out of the record.
 func gone(at float64) func(*Input) {
 	return func(in *Input) {
-		in.Events = slices.DeleteFunc(in.Events, func(e record.Event) bool { return e.Kind == record.EndpointRemoved && e.At == sec(at) })
+		in.Events = slices.DeleteFunc(in.Events, func(e record.Event) bool { return e.Kind == record.KindEndpointRemoved && e.At == sec(at) })
 	}
 }
 
@@ -180,7 +180,7 @@ func and(changes ...func(*Input)) func(*Input) {
 }
 
 func unlisted(in *Input) {
-	in.Events = append(in.Events, record.Event{At: sec(5.02), Kind: record.Changed, Instance: podA, Service: "orders", Text: "removed"})
+	in.Events = append(in.Events, record.Event{At: sec(5.02), Kind: record.KindRegistryChange, Instance: podA, Service: "orders", Text: "removed"})
 }
 
 // TestNothingIsSoldThatWasNotSeen: what is masked behind a service that is none
@@ -209,8 +209,8 @@ func TestARolloutOfSomebodyElse(t *testing.T) {
 	in := strangers()
 	in.Plan.Steps = nil
 	for i := range in.Events {
-		if in.Events[i].Kind == record.Step {
-			in.Events[i].Kind = record.RolloutSeen
+		if in.Events[i].Kind == record.KindStep {
+			in.Events[i].Kind = record.KindRolloutSeen
 		}
 	}
 	require.Equal(t, rollout, Build(in).Releases[0].Why)
@@ -250,7 +250,7 @@ func TestStatusesAreJudgedLater(t *testing.T) {
 func TestAStrangerThatNeverCameUp(t *testing.T) {
 	in := strangers()
 	in.Events = append(in.Events,
-		record.Event{At: sec(1), Kind: record.ContainerStart, Instance: record.Instance{Pod: "orders-d", Incarnation: 1}, Workload: "orders"},
-		record.Event{At: sec(2), Kind: record.ContainerExit, Instance: record.Instance{Pod: "orders-d", Incarnation: 1}, Workload: "orders"})
+		record.Event{At: sec(1), Kind: record.KindContainerStarted, Instance: record.Instance{Pod: "orders-d", Incarnation: 1}, Workload: "orders"},
+		record.Event{At: sec(2), Kind: record.KindContainerExited, Instance: record.Instance{Pod: "orders-d", Incarnation: 1}, Workload: "orders"})
 	require.Contains(t, Build(in).Defects[0], "orders-d/1 never came up")
 }

@@ -190,9 +190,9 @@ func TestShutdownIsNoRelease(t *testing.T) {
 
 func TestRolloutIsTold(t *testing.T) {
 	s := newSim(4 * time.Second)
-	s.event(record.Event{At: sec(1), Kind: record.Scaled, Workload: "b", N: 3})
+	s.event(record.Event{At: sec(1), Kind: record.KindScaled, Workload: "b", N: 3})
 	s.in.Plan.Steps = []plan.Step{{Name: "new image", Kind: "restart", Workload: "b"}}
-	s.event(record.Event{At: sec(2), Kind: record.Step, Workload: "b", Text: "new image"})
+	s.event(record.Event{At: sec(2), Kind: record.KindStep, Workload: "b", Text: "new image"})
 	s.deregisterFirst("b-1", sec(2.1), push)
 	require.Equal(t, "rollout", s.run().Releases[0].Why)
 }

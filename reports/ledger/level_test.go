@@ -72,7 +72,7 @@ func (c coming) books(t *testing.T, seed uint64) *books {
 		}
 		views = append(views, v)
 	}
-	in.Events = append(in.Events, record.Event{At: simZero.Add(end), Kind: record.LoadEnd})
+	in.Events = append(in.Events, record.Event{At: simZero.Add(end), Kind: record.KindLoadEnd})
 	b := &books{in: in, p: in.Plan, w: newWorld(in)}
 	b.beginWarmups()
 	each := float64(time.Second) / c.rate

@@ -17,39 +17,39 @@ func phases() []string {
 // rank is the place of a phase that an event begins in l's life; -1: it begins
 // none. One that warms up as it comes serves when it is warm.
 func (l *life) rank(kind record.Kind) int {
-	warms := near(l.when[record.Ready], l.when[record.WarmupStart], time.Second)
+	warms := near(l.when[record.KindReady], l.when[record.KindWarmupStart], time.Second)
 	switch kind {
-	case record.Starting, record.ContainerStart:
+	case record.KindStarting, record.KindContainerStarted:
 		return 0
-	case record.Listening:
+	case record.KindListening:
 		return 1
-	case record.Registered:
+	case record.KindRegistered:
 		return 2
-	case record.WarmupStart:
+	case record.KindWarmupStart:
 		return 3
-	case record.WarmupEnd:
+	case record.KindWarmupEnd:
 		return 4
-	case record.Ready:
+	case record.KindReady:
 		if warms {
 			return -1
 		}
 		return 4
-	case record.Offline, record.Closing, record.Deregistering:
+	case record.KindOffline, record.KindClosing, record.KindDeregistering:
 		return 5
-	case record.Term, record.DrainWait:
+	case record.KindTermReceived, record.KindDrainWait:
 		return 6
-	case record.ListenerClosed, record.KillSent, record.ContainerExit:
+	case record.KindListenerClosed, record.KindKillSent, record.KindContainerExited:
 		return 7
 	}
 	if l.own { // what the cluster says of it adds nothing
 		return -1
 	}
 	switch kind {
-	case record.PodReady:
+	case record.KindPodReady:
 		return 4
-	case record.PodDeleted:
+	case record.KindPodDeleted:
 		return 5
-	case record.TermSent:
+	case record.KindTermSent:
 		return 6
 	}
 	return -1
@@ -77,7 +77,7 @@ func (b *books) lifeline(l *life, until record.Micros) (out []Phase, marks []Mar
 		if isMark(e.Kind) {
 			marks = append(marks, Mark{At: b.offset(e.At), Kind: e.Kind, Text: markText(e)})
 		}
-		if e.Kind == record.ContainerExit {
+		if e.Kind == record.KindContainerExited {
 			until = e.At
 		}
 		next := l.rank(e.Kind)
@@ -100,10 +100,10 @@ func (b *books) lifeline(l *life, until record.Micros) (out []Phase, marks []Mar
 
 func isMark(k record.Kind) bool {
 	switch k {
-	case record.Ready, record.Applied, record.WarmupStart, record.WarmupEnd, record.Offline, record.Deregistered,
-		record.Notified, record.Verified, record.Term, record.ListenerClosed, record.Cut, record.Drained,
-		record.PodReady, record.PodDeleted, record.HookStart, record.HookDone, record.HookFailed,
-		record.HookAbandoned, record.TermSent, record.KillSent, record.ContainerExit:
+	case record.KindReady, record.KindSettingsApplied, record.KindWarmupStart, record.KindWarmupEnd, record.KindOffline, record.KindDeregistered,
+		record.KindNotified, record.KindVerified, record.KindTermReceived, record.KindListenerClosed, record.KindRequestsCut, record.KindDrained,
+		record.KindPodReady, record.KindPodDeleted, record.KindHookStarted, record.KindHookDone, record.KindHookFailed,
+		record.KindHookAbandoned, record.KindTermSent, record.KindKillSent, record.KindContainerExited:
 		return true
 	}
 	return false
@@ -111,13 +111,13 @@ func isMark(k record.Kind) bool {
 
 func markText(e record.Event) string {
 	switch e.Kind {
-	case record.Cut, record.Term, record.Closing:
+	case record.KindRequestsCut, record.KindTermReceived, record.KindClosing:
 		return fmt.Sprintf("%d in flight", e.N)
-	case record.Applied:
+	case record.KindSettingsApplied:
 		return fmt.Sprintf("rules of version %d", e.N)
-	case record.Notified:
+	case record.KindNotified:
 		return e.Peer + " " + e.Text
-	case record.ContainerExit:
+	case record.KindContainerExited:
 		if e.Text != "" {
 			return e.Text
 		}

@@ -20,14 +20,14 @@ func within(s []stretch, t record.Micros) bool {
 func (w *world) comings(a plan.Arm) []stretch {
 	var out []stretch
 	for _, l := range w.order {
-		in := l.when[record.Registered]
+		in := l.when[record.KindRegistered]
 		if !l.known || in < w.zero || in == 0 || in >= w.end || !reaches(a, l) {
 			continue
 		}
 		s := stretch{in, in.Add(coldTime)}
-		if _, warms := l.when[record.WarmupStart]; warms {
+		if _, warms := l.when[record.KindWarmupStart]; warms {
 			s.to = w.end
-			if end := l.when[record.WarmupEnd]; end != 0 {
+			if end := l.when[record.KindWarmupEnd]; end != 0 {
 				s.to = end
 			}
 		}
@@ -42,7 +42,7 @@ func (b *books) early(s *streamBook, l *life, at record.Micros) {
 	if s.arm == nil || l == nil || !l.own || !l.known || at == 0 {
 		return
 	}
-	if in := l.when[record.Registered]; in == 0 || at < in {
+	if in := l.when[record.KindRegistered]; in == 0 || at < in {
 		s.arm.early++
 	}
 }
@@ -59,7 +59,7 @@ func (b *books) online(a *armBook) {
 		if !l.known || !reaches(b.p.Arms[a.index], l) {
 			continue
 		}
-		in, held := l.when[record.Registered], l.when[record.PodReady]
+		in, held := l.when[record.KindRegistered], l.when[record.KindPodReady]
 		if !l.own {
 			return
 		}

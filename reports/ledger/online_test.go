@@ -19,9 +19,9 @@ import (
 func cameOnline() (*sim, *simLife) {
 	s := newSim(70 * time.Second)
 	old, fresh := s.lives["c-1"], s.live("c-2", sec(9.7), "127.0.2.1:20003")
-	s.tell(fresh, fresh.registered+2000, record.WarmupStart)
-	s.tell(fresh, fresh.registered.Add(40*time.Second), record.WarmupEnd)
-	s.event(record.Event{At: fresh.registered.Add(time.Second), Kind: record.PodReady, Instance: fresh.inst, Workload: fresh.workload})
+	s.tell(fresh, fresh.registered+2000, record.KindWarmupStart)
+	s.tell(fresh, fresh.registered.Add(40*time.Second), record.KindWarmupEnd)
+	s.event(record.Event{At: fresh.registered.Add(time.Second), Kind: record.KindPodReady, Instance: fresh.inst, Workload: fresh.workload})
 	type told struct {
 		Instance record.Instance `json:"instance"`
 		Addr     string          `json:"addr"`
@@ -35,7 +35,7 @@ func cameOnline() (*sim, *simLife) {
 	heard := fresh.registered.Add(500 * time.Millisecond)
 	for _, pod := range []string{"b-1", "b-2", "b-gray-1", "b-gray-2"} {
 		c := s.lives[pod]
-		s.event(record.Event{At: heard, Kind: record.ListSeen, Instance: c.inst, Workload: c.workload, Service: "spring-cloud-c", N: 2, Data: data})
+		s.event(record.Event{At: heard, Kind: record.KindListChanged, Instance: c.inst, Workload: c.workload, Service: "spring-cloud-c", N: 2, Data: data})
 	}
 	owed := map[record.Instance]float64{}
 	s.spoil = func(r *record.Request) {
@@ -91,7 +91,7 @@ func TestStretchesThatChangeAreLeftOut(t *testing.T) {
 	s, _ := cameOnline()
 	b1 := s.lives["b-1"]
 	for _, e := range s.in.Events {
-		if e.Kind == record.ListSeen && e.Instance == b1.inst && e.N == 2 {
+		if e.Kind == record.KindListChanged && e.Instance == b1.inst && e.N == 2 {
 			var hosts []json.RawMessage
 			require.NoError(t, json.Unmarshal(e.Data, &hosts))
 			one, err := json.Marshal(hosts[1:])
@@ -122,7 +122,7 @@ func TestEarlyAndReadyTooSoonAreCounted(t *testing.T) {
 			n++
 		}
 	}
-	s.event(record.Event{At: fresh.registered - 1, Kind: record.PodReady, Instance: fresh.inst, Workload: fresh.workload})
+	s.event(record.Event{At: fresh.registered - 1, Kind: record.KindPodReady, Instance: fresh.inst, Workload: fresh.workload})
 	l := s.run()
 	require.Zero(t, *l.arm("base").EarlyRequests)
 	require.Equal(t, 3, *l.arm("gray").EarlyRequests)
@@ -134,7 +134,7 @@ func TestEarlyAndReadyTooSoonAreCounted(t *testing.T) {
 func TestSilenceIsNotZero(t *testing.T) {
 	s, _ := cameOnline()
 	mute := record.Instance{Pod: "c-9", Incarnation: 1}
-	s.event(record.Event{At: sec(20), Kind: record.PodReady, Instance: mute, Workload: "c"})
+	s.event(record.Event{At: sec(20), Kind: record.KindPodReady, Instance: mute, Workload: "c"})
 	a := s.run().arm("base")
 	require.Nil(t, a.EarlyRequests)
 	require.Nil(t, a.ReadyBeforeRegistered)
@@ -144,13 +144,13 @@ func TestSilenceIsNotZero(t *testing.T) {
 // are told.
 func TestRulesInForceAreMarked(t *testing.T) {
 	s, fresh := cameOnline()
-	s.event(record.Event{At: sec(20), Kind: record.Applied, Instance: fresh.inst, Workload: fresh.workload, N: 2})
-	s.event(record.Event{At: sec(30), Kind: record.RuleFailed, Instance: fresh.inst, Workload: fresh.workload, Text: "refused"})
+	s.event(record.Event{At: sec(20), Kind: record.KindSettingsApplied, Instance: fresh.inst, Workload: fresh.workload, N: 2})
+	s.event(record.Event{At: sec(30), Kind: record.KindRuleFailed, Instance: fresh.inst, Workload: fresh.workload, Text: "refused"})
 	l := s.run()
 	var marks []string
 	for _, i := range l.Instances {
 		for _, m := range i.Marks {
-			if m.Kind == record.Applied {
+			if m.Kind == record.KindSettingsApplied {
 				marks = append(marks, i.Instance.String()+": "+m.Text)
 			}
 		}

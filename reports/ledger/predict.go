@@ -206,7 +206,7 @@ func (b *books) inFlight(r *release, p *prediction) {
 		return
 	}
 	for _, e := range r.events {
-		if e.Kind == record.Cut && e.N > 0 {
+		if e.Kind == record.KindRequestsCut && e.N > 0 {
 			n := float64(e.N) * p.rate / all
 			p.mid, p.low, p.high = p.mid+n, p.low+n, p.high+n
 			p.terms = append(p.terms, fmt.Sprintf("%.0f cut in flight", n))

@@ -25,15 +25,15 @@ type Propagation struct {
 func (b *books) propagations() []Propagation {
 	var out []Propagation
 	for _, l := range b.w.order {
-		for _, kind := range []record.Kind{record.Registered, record.Deregistered} {
+		for _, kind := range []record.Kind{record.KindRegistered, record.KindDeregistered} {
 			at := l.when[kind]
 			if !l.known || at == 0 || at < b.w.zero || at >= b.w.end {
 				continue
 			}
 			for _, c := range b.w.order {
-				if heard := b.heardOf(c, l, at, kind == record.Registered); heard != 0 {
+				if heard := b.heardOf(c, l, at, kind == record.KindRegistered); heard != 0 {
 					out = append(out, Propagation{
-						Service: l.service, Instance: l.instance, Added: kind == record.Registered, Subscriber: c.instance,
+						Service: l.service, Instance: l.instance, Added: kind == record.KindRegistered, Subscriber: c.instance,
 						Changed: b.offset(at), Took: max(0, heard.Sub(at)),
 					})
 				}

@@ -58,7 +58,7 @@ func (w *world) findReleases(p *plan.Plan) {
 			continue
 		}
 		if r.planned {
-			r.why = w.whyDeleted(p, l.workload, l.when[record.PodDeleted])
+			r.why = w.whyDeleted(p, l.workload, l.when[record.KindPodDeleted])
 		}
 		r.rejects = slices.ContainsFunc(p.Workloads, func(wl plan.Workload) bool {
 			return wl.Name == l.workload && wl.Settings.Offline.Mode == "reject"
@@ -85,24 +85,24 @@ func (w *world) findReleases(p *plan.Plan) {
 
 // newRelease is l's going, nil if it did not go.
 func newRelease(l *life) *release {
-	deleted := l.when[record.PodDeleted]
-	died := l.since(record.KillSent, record.ContainerExit)
+	deleted := l.when[record.KindPodDeleted]
+	died := l.since(record.KindKillSent, record.KindContainerExited)
 	r := &release{
 		life: l, begin: deleted, planned: true,
-		offline: l.since(record.Offline, record.Closing),
-		dereg:   cmp.Or(l.when[record.Deregistered], l.when[record.Changed]),
-		closed:  l.since(record.ListenerClosed, record.KillSent, record.ContainerExit),
+		offline: l.since(record.KindOffline, record.KindClosing),
+		dereg:   cmp.Or(l.when[record.KindDeregistered], l.when[record.KindRegistryChange]),
+		closed:  l.since(record.KindListenerClosed, record.KindKillSent, record.KindContainerExited),
 		exited:  died,
 		lost:    map[string]int{}, rates: map[contact]int{},
 	}
-	if going := l.since(record.Offline, record.Closing, record.Term); going != 0 {
+	if going := l.since(record.KindOffline, record.KindClosing, record.KindTermReceived); going != 0 {
 		// A cluster's word of a deletion comes by a watch, which may lag by
 		// some 100 ms behind what the instance did on it.
 		r.begin = min(deleted, going)
 	}
 	if deleted == 0 || died != 0 && died < r.begin {
 		r.begin, r.planned, r.why = died, false, crashed
-		if k := l.when[record.KillSent]; k != 0 && k <= died {
+		if k := l.when[record.KindKillSent]; k != 0 && k <= died {
 			r.why = killed
 		}
 	}
@@ -128,18 +128,18 @@ func (w *world) whyDeleted(p *plan.Plan, workload string, at record.Micros) stri
 		if e.At > at {
 			break
 		}
-		if e.Kind == record.NodeCordoned && slices.Contains(p.Drained(), workload) {
+		if e.Kind == record.KindNodeCordoned && slices.Contains(p.Drained(), workload) {
 			why = drained
 		}
 		if e.Workload != workload {
 			continue
 		}
 		switch {
-		case e.Kind == record.RolloutSeen:
+		case e.Kind == record.KindRolloutSeen:
 			why = rollout
-		case e.Kind == record.Scaled:
+		case e.Kind == record.KindScaled:
 			why = scaleIn
-		case e.Kind == record.Step && slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+		case e.Kind == record.KindStep && slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 			return s.Name == e.Text && rollsOut(s.Kind)
 		}):
 			why = rollout

@@ -93,11 +93,11 @@ func (b *books) disobeyed() []string {
 			if _, ok := b.p.Ruled(l.workload, int(e.N)); !ok || !l.own {
 				continue
 			}
-			from, until := max(e.At, l.when[record.Registered]), b.w.end
+			from, until := max(e.At, l.when[record.KindRegistered]), b.w.end
 			if at := l.leaves(); at != 0 {
 				until = min(until, at)
 			}
-			if l.when[record.Registered] == 0 || l.obeys(e.N) {
+			if l.when[record.KindRegistered] == 0 || l.obeys(e.N) {
 				continue
 			}
 			failed, why := l.ruleFailed(e.At, until)
@@ -116,7 +116,7 @@ func (b *books) ruleSteps() []record.Event {
 	for _, e := range b.in.Events {
 		isRule := func(s plan.Step) bool { return s.Kind == "rule" && s.Name == e.Text && int64(s.N) == e.N }
 		known := func(o record.Event) bool { return o.N == e.N }
-		if e.Kind == record.Step && e.At < b.w.end && slices.ContainsFunc(b.p.Steps, isRule) && !slices.ContainsFunc(out, known) {
+		if e.Kind == record.KindStep && e.At < b.w.end && slices.ContainsFunc(b.p.Steps, isRule) && !slices.ContainsFunc(out, known) {
 			out = append(out, e)
 		}
 	}
@@ -125,14 +125,14 @@ func (b *books) ruleSteps() []record.Event {
 
 // obeys tells whether l acknowledged rules of a version, or of a later one.
 func (l *life) obeys(version int64) bool {
-	return slices.ContainsFunc(l.events, func(e record.Event) bool { return e.Kind == record.Applied && e.N >= version })
+	return slices.ContainsFunc(l.events, func(e record.Event) bool { return e.Kind == record.KindSettingsApplied && e.N >= version })
 }
 
 // ruleFailed tells whether rules did not reach l while it was there, and why it
 // did not obey.
 func (l *life) ruleFailed(from, until record.Micros) (failed bool, why string) {
 	for _, e := range l.events {
-		if e.Kind == record.RuleFailed && e.At >= from && e.At < until {
+		if e.Kind == record.KindRuleFailed && e.At >= from && e.At < until {
 			return true, e.Text
 		}
 	}
@@ -141,5 +141,5 @@ func (l *life) ruleFailed(from, until record.Micros) (failed bool, why string) {
 
 // leaves is when l began to go, 0 if it stayed.
 func (l *life) leaves() record.Micros {
-	return l.since(record.PodDeleted, record.Offline, record.Deregistered, record.KillSent, record.ContainerExit)
+	return l.since(record.KindPodDeleted, record.KindOffline, record.KindDeregistered, record.KindKillSent, record.KindContainerExited)
 }

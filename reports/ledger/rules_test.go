@@ -108,40 +108,40 @@ func TestRulesMustBeInForce(t *testing.T) {
 		world func(s *sim)
 		want  []string
 	}{
-		"all acknowledge": {func(s *sim) { say(s, "b-2", 2.2, record.Applied, 2, "") }, nil},
-		"late":            {func(s *sim) { say(s, "b-2", 19, record.Applied, 2, "") }, nil},
-		"a later one":     {func(s *sim) { say(s, "b-2", 4, record.Applied, 3, "") }, nil},
+		"all acknowledge": {func(s *sim) { say(s, "b-2", 2.2, record.KindSettingsApplied, 2, "") }, nil},
+		"late":            {func(s *sim) { say(s, "b-2", 19, record.KindSettingsApplied, 2, "") }, nil},
+		"a later one":     {func(s *sim) { say(s, "b-2", 4, record.KindSettingsApplied, 3, "") }, nil},
 		"after a first one that fails": {func(s *sim) {
-			say(s, "b-2", 3, record.RuleFailed, 2, "refused")
-			say(s, "b-2", 4, record.Applied, 2, "")
+			say(s, "b-2", 3, record.KindRuleFailed, 2, "refused")
+			say(s, "b-2", 4, record.KindSettingsApplied, 2, "")
 		}, nil},
 		"silence":        {func(*sim) {}, []string{`instance b-2/1: the rules of version 2, of step "rule b", were never in force there: it did not acknowledge them`}},
-		"an older one":   {func(s *sim) { say(s, "b-2", 3, record.Applied, 1, "") }, []string{"b-2/1"}},
-		"failure":        {func(s *sim) { say(s, "b-2", 12, record.RuleFailed, 0, "b-2 answered 500") }, []string{"b-2/1: the rules of version 2, of step \"rule b\", were never in force there: b-2 answered 500"}},
+		"an older one":   {func(s *sim) { say(s, "b-2", 3, record.KindSettingsApplied, 1, "") }, []string{"b-2/1"}},
+		"failure":        {func(s *sim) { say(s, "b-2", 12, record.KindRuleFailed, 0, "b-2 answered 500") }, []string{"b-2/1: the rules of version 2, of step \"rule b\", were never in force there: b-2 answered 500"}},
 		"it went":        {func(s *sim) { s.deregisterFirst("b-2", sec(4), push) }, nil},
 		"it went before": {func(s *sim) { s.deregisterFirst("b-2", sec(1), push) }, nil},
 		"it went, and failed when it had begun to": {func(s *sim) {
 			s.deregisterFirst("b-2", sec(4), push)
-			say(s, "b-2", 4.1, record.RuleFailed, 2, "refused")
+			say(s, "b-2", 4.1, record.KindRuleFailed, 2, "refused")
 		}, nil},
 		"it failed, and went": {func(s *sim) {
-			say(s, "b-2", 3, record.RuleFailed, 2, "refused")
+			say(s, "b-2", 3, record.KindRuleFailed, 2, "refused")
 			s.deregisterFirst("b-2", sec(4), push)
 		}, []string{"b-2/1"}},
 		"it came late, and was told nothing": {func(s *sim) {
-			say(s, "b-2", 2.2, record.Applied, 2, "")
+			say(s, "b-2", 2.2, record.KindSettingsApplied, 2, "")
 			s.live("b-3", sec(9), "127.0.1.50:20001")
 		}, []string{"b-3/1"}},
 		"it came too late to tell": {func(s *sim) {
-			say(s, "b-2", 2.2, record.Applied, 2, "")
+			say(s, "b-2", 2.2, record.KindSettingsApplied, 2, "")
 			s.live("b-3", sec(17), "127.0.1.50:20001")
 		}, nil},
 		"it never came up": {func(s *sim) {
-			say(s, "b-2", 2.2, record.Applied, 2, "")
-			s.event(record.Event{At: sec(18), Kind: record.ContainerStart, Instance: record.Instance{Pod: "b-4", Incarnation: 1}, Workload: "b"})
+			say(s, "b-2", 2.2, record.KindSettingsApplied, 2, "")
+			s.event(record.Event{At: sec(18), Kind: record.KindContainerStarted, Instance: record.Instance{Pod: "b-4", Incarnation: 1}, Workload: "b"})
 		}, nil},
 		"a fast one": {func(s *sim) {
-			say(s, "b-2", 2.2, record.Applied, 2, "")
+			say(s, "b-2", 2.2, record.KindSettingsApplied, 2, "")
 			s.live("b-3", sec(18), "127.0.1.50:20001")
 			s.in.Plan.Speed = 5
 		}, []string{"b-3/1"}},
@@ -153,9 +153,9 @@ func TestRulesMustBeInForce(t *testing.T) {
 			s.in.Plan.Steps = []plan.Step{{Name: "rule b", Kind: "rule", N: 2, At: 2 * time.Second}}
 			s.in.Plan.Cycles = 2
 			for _, at := range []float64{2, 12} {
-				s.event(record.Event{At: sec(at), Kind: record.Step, N: 2, Text: "rule b"})
+				s.event(record.Event{At: sec(at), Kind: record.KindStep, N: 2, Text: "rule b"})
 			}
-			say(s, "b-1", 2.1, record.Applied, 2, "")
+			say(s, "b-1", 2.1, record.KindSettingsApplied, 2, "")
 			c.world(s)
 			var got []string
 			for _, d := range s.run().Defects {

@@ -73,9 +73,9 @@ func newSim(duration time.Duration) *sim {
 	for _, l := range s.lives {
 		s.list(l, sec(-2))
 	}
-	s.event(record.Event{At: simZero, Kind: record.RunZero})
-	s.event(record.Event{At: simZero.Add(duration + time.Second), Kind: record.LoadEnd})
-	s.event(record.Event{At: s.in.End, Kind: record.RunEnd})
+	s.event(record.Event{At: simZero, Kind: record.KindTimeZero})
+	s.event(record.Event{At: simZero.Add(duration + time.Second), Kind: record.KindLoadEnd})
+	s.event(record.Event{At: s.in.End, Kind: record.KindRunEnd})
 	return s
 }
 
@@ -89,7 +89,7 @@ func (s *sim) tell(l *simLife, at record.Micros, kind record.Kind) {
 // stall is what an instance tells after it was not let run for d from at on.
 func (s *sim) stall(pod string, at record.Micros, d time.Duration) {
 	l := s.lives[pod]
-	s.event(record.Event{At: at.Add(d), Since: at, N: d.Microseconds(), Kind: record.Stalled, Instance: l.inst, Workload: l.workload})
+	s.event(record.Event{At: at.Add(d), Since: at, N: d.Microseconds(), Kind: record.KindStalled, Instance: l.inst, Workload: l.workload})
 }
 
 func (s *sim) live(pod string, at record.Micros, addr string) *simLife {
@@ -101,11 +101,11 @@ func (s *sim) live(pod string, at record.Micros, addr string) *simLife {
 		listening: at + 100_000, registered: at + 300_000, dropped: map[string]record.Micros{}, class: record.Refused,
 	}
 	s.lives[pod] = l
-	s.tell(l, at, record.ContainerStart)
-	s.tell(l, at+50_000, record.Starting)
-	s.event(record.Event{At: l.listening, Kind: record.Listening, Instance: l.inst, Service: l.svc, Workload: l.workload, Addr: addr})
-	s.tell(l, l.registered, record.Registered)
-	s.tell(l, l.registered+1000, record.Ready)
+	s.tell(l, at, record.KindContainerStarted)
+	s.tell(l, at+50_000, record.KindStarting)
+	s.event(record.Event{At: l.listening, Kind: record.KindListening, Instance: l.inst, Service: l.svc, Workload: l.workload, Addr: addr})
+	s.tell(l, l.registered, record.KindRegistered)
+	s.tell(l, l.registered+1000, record.KindReady)
 	return l
 }
 
@@ -133,7 +133,7 @@ func (s *sim) list(l *simLife, at record.Micros) {
 		}
 	}
 	data, _ := json.Marshal(hosts)
-	s.event(record.Event{At: at, Kind: record.ListSeen, Instance: l.inst, Workload: l.workload, Service: next, N: int64(len(hosts)), Data: data})
+	s.event(record.Event{At: at, Kind: record.KindListChanged, Instance: l.inst, Workload: l.workload, Service: next, N: int64(len(hosts)), Data: data})
 }
 
 func (s *sim) pods() []string {
@@ -159,13 +159,13 @@ func (s *sim) heard(l *simLife, at record.Micros) {
 // its consumers hear of it push later.
 func (s *sim) deregisterFirst(pod string, at record.Micros, push time.Duration) *simLife {
 	l := s.lives[pod]
-	s.tell(l, at, record.PodDeleted)
-	s.tell(l, at+1000, record.Term)
-	s.tell(l, at+4000, record.Deregistering)
-	s.tell(l, at+5000, record.Deregistered)
-	s.tell(l, at+6000, record.ListenerClosed)
-	s.tell(l, at+9000, record.End)
-	s.tell(l, at+10_000, record.ContainerExit)
+	s.tell(l, at, record.KindPodDeleted)
+	s.tell(l, at+1000, record.KindTermReceived)
+	s.tell(l, at+4000, record.KindDeregistering)
+	s.tell(l, at+5000, record.KindDeregistered)
+	s.tell(l, at+6000, record.KindListenerClosed)
+	s.tell(l, at+9000, record.KindEnd)
+	s.tell(l, at+10_000, record.KindContainerExited)
 	l.closed = at + 6000
 	if push != never {
 		s.heard(l, (at + 5000).Add(push))
@@ -179,11 +179,11 @@ const never = time.Duration(-1)
 // closeFirst closes, drains for 14 ms, and deregisters then.
 func (s *sim) closeFirst(pod string, at record.Micros, push time.Duration) {
 	l := s.lives[pod]
-	s.tell(l, at, record.PodDeleted)
-	s.tell(l, at+1000, record.Term)
-	s.tell(l, at+2000, record.ListenerClosed)
-	s.tell(l, at+40_000, record.Deregistered)
-	s.tell(l, at+41_000, record.End)
+	s.tell(l, at, record.KindPodDeleted)
+	s.tell(l, at+1000, record.KindTermReceived)
+	s.tell(l, at+2000, record.KindListenerClosed)
+	s.tell(l, at+40_000, record.KindDeregistered)
+	s.tell(l, at+41_000, record.KindEnd)
 	l.closed = at + 2000
 	s.heard(l, (at + 40_000).Add(push))
 }
@@ -191,14 +191,14 @@ func (s *sim) closeFirst(pod string, at record.Micros, push time.Duration) {
 // lossless takes l out as it should be.
 func (s *sim) lossless(pod string, at record.Micros, push time.Duration) {
 	l := s.lives[pod]
-	s.tell(l, at, record.PodDeleted)
-	s.tell(l, at+5000, record.Offline)
-	s.tell(l, at+6000, record.Closing)
-	s.tell(l, at+15_000, record.Deregistered)
+	s.tell(l, at, record.KindPodDeleted)
+	s.tell(l, at+5000, record.KindOffline)
+	s.tell(l, at+6000, record.KindClosing)
+	s.tell(l, at+15_000, record.KindDeregistered)
 	for _, pod := range s.pods() {
 		if c := s.lives[pod]; c.svc == "spring-cloud-a" {
 			l.dropped[pod] = at + 30_000
-			s.event(record.Event{At: at + 30_000, Kind: record.MarkSet, Instance: c.inst, Workload: c.workload, Peer: l.inst.String(), Text: "marker"})
+			s.event(record.Event{At: at + 30_000, Kind: record.KindMarkSet, Instance: c.inst, Workload: c.workload, Peer: l.inst.String(), Text: "marker"})
 		}
 	}
 	for _, pod := range s.pods() {
@@ -207,17 +207,17 @@ func (s *sim) lossless(pod string, at record.Micros, push time.Duration) {
 		}
 	}
 	l.closed = at.Add(3 * time.Second)
-	s.tell(l, l.closed-1000, record.Term)
-	s.tell(l, l.closed, record.ListenerClosed)
-	s.tell(l, l.closed+2000, record.End)
+	s.tell(l, l.closed-1000, record.KindTermReceived)
+	s.tell(l, l.closed, record.KindListenerClosed)
+	s.tell(l, l.closed+2000, record.KindEnd)
 }
 
 // kill is a SIGKILL without any deletion.
 func (s *sim) kill(pod string, at record.Micros, push time.Duration) {
 	l := s.lives[pod]
-	s.event(record.Event{At: at, Kind: record.KillSent, Instance: l.inst, Workload: l.workload, Text: "step"})
-	s.event(record.Event{At: at + 2000, Kind: record.ContainerExit, Instance: l.inst, Workload: l.workload, N: 137})
-	s.event(record.Event{At: at + 3000, Kind: record.Changed, Instance: l.inst, Service: l.svc, Text: "removed"})
+	s.event(record.Event{At: at, Kind: record.KindKillSent, Instance: l.inst, Workload: l.workload, Text: "step"})
+	s.event(record.Event{At: at + 2000, Kind: record.KindContainerExited, Instance: l.inst, Workload: l.workload, N: 137})
+	s.event(record.Event{At: at + 3000, Kind: record.KindRegistryChange, Instance: l.inst, Service: l.svc, Text: "removed"})
 	l.closed = at
 	s.heard(l, (at + 3000).Add(push))
 }

@@ -29,7 +29,7 @@ func gaps(events []record.Event) []gap {
 	at := map[key]int{}
 	var all []gap
 	for _, e := range events {
-		if e.Kind != record.Unwatched {
+		if e.Kind != record.KindUnwatched {
 			continue
 		}
 		k := key{e.Text, e.Since}

@@ -92,7 +92,7 @@ func (w *warmBook) at(bucket int) record.Micros {
 func (w *world) lists() map[record.Instance][]list {
 	out := map[record.Instance][]list{}
 	for _, e := range w.events {
-		if e.Kind != record.ListSeen {
+		if e.Kind != record.KindListChanged {
 			continue
 		}
 		l := list{at: e.At, service: e.Service}

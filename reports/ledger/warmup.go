@@ -65,7 +65,7 @@ type hit struct {
 
 func (w *warmBook) frame(end record.Micros) {
 	window, lead := w.window(), time.Duration(0)
-	if at := w.life.when[record.Listening]; at != 0 && at < w.start {
+	if at := w.life.when[record.KindListening]; at != 0 && at < w.start {
 		lead = w.start.Sub(at) + window/50
 	}
 	lead = min(max(lead, time.Duration(leastLead*float64(window))), time.Duration(mostLead*float64(window)))
@@ -99,8 +99,8 @@ func (s *sketch) byCaller() map[record.Instance][]hit {
 // draw fills in what the picture of a warm-up shows.
 func (b *books) draw(w *warmBook, out *Warmup) {
 	l := w.life
-	out.Listening, out.Registered, out.Warm = b.ptr(l.when[record.Listening]), b.ptr(l.when[record.Registered]), b.ptr(l.when[record.WarmupEnd])
-	out.Ready = b.ptr(cmp.Or(l.when[record.PodReady], l.when[record.Ready]))
+	out.Listening, out.Registered, out.Warm = b.ptr(l.when[record.KindListening]), b.ptr(l.when[record.KindRegistered]), b.ptr(l.when[record.KindWarmupEnd])
+	out.Ready = b.ptr(cmp.Or(l.when[record.KindPodReady], l.when[record.KindReady]))
 	until := b.w.end
 	if at := l.leaves(); at != 0 {
 		until = min(until, at)
@@ -248,8 +248,8 @@ func (b *books) avoided(consumer record.Instance, instance string, t record.Micr
 		if e.At > t {
 			break
 		}
-		if e.Peer == instance && (e.Kind == record.MarkSet || e.Kind == record.MarkGone) {
-			marked = e.Kind == record.MarkSet
+		if e.Peer == instance && (e.Kind == record.KindMarkSet || e.Kind == record.KindMarkCleared) {
+			marked = e.Kind == record.KindMarkSet
 		}
 	}
 	return marked

@@ -82,7 +82,7 @@ func TestWindows(t *testing.T) {
 			func(s *sim) {
 				s.deregisterFirst("b-1", sec(2), push)
 				for i, e := range s.in.Events {
-					if e.Kind == record.PodDeleted {
+					if e.Kind == record.KindPodDeleted {
 						s.in.Events[i].At = sec(2.25)
 					}
 				}
@@ -257,10 +257,10 @@ func TestPhasesAreGapless(t *testing.T) {
 
 func TestPushes(t *testing.T) {
 	s := newSim(4 * time.Second)
-	s.event(record.Event{At: sec(-2), Kind: record.Pushed, Service: "spring-cloud-b", Peer: "a", Since: sec(-3)})
-	s.event(record.Event{At: sec(1.5), Kind: record.Pushed, Service: "spring-cloud-b", Peer: "a"})
-	s.event(record.Event{At: sec(2.55), Kind: record.Pushed, Service: "spring-cloud-b", Peer: "a", Since: sec(2)})
-	s.event(record.Event{At: sec(9), Kind: record.Pushed, Service: "spring-cloud-b", Peer: "a", Since: sec(8.5)})
+	s.event(record.Event{At: sec(-2), Kind: record.KindPush, Service: "spring-cloud-b", Peer: "a", Since: sec(-3)})
+	s.event(record.Event{At: sec(1.5), Kind: record.KindPush, Service: "spring-cloud-b", Peer: "a"})
+	s.event(record.Event{At: sec(2.55), Kind: record.KindPush, Service: "spring-cloud-b", Peer: "a", Since: sec(2)})
+	s.event(record.Event{At: sec(9), Kind: record.KindPush, Service: "spring-cloud-b", Peer: "a", Since: sec(8.5)})
 	l := s.run()
 	require.Equal(t, []Push{{
 		Service: "spring-cloud-b", Subscriber: "a",
@@ -284,10 +284,10 @@ func TestRejectStopsServingWhenItDeregisters(t *testing.T) {
 		}
 	}
 	l := s.lives["b-1"]
-	s.tell(l, sec(2), record.PodDeleted)
-	s.tell(l, sec(2.005), record.Offline)
-	s.tell(l, sec(2.01), record.Deregistered)
-	s.tell(l, sec(3.9), record.ListenerClosed)
+	s.tell(l, sec(2), record.KindPodDeleted)
+	s.tell(l, sec(2.005), record.KindOffline)
+	s.tell(l, sec(2.01), record.KindDeregistered)
+	s.tell(l, sec(3.9), record.KindListenerClosed)
 	s.heard(l, sec(2.56))
 	s.spoil = func(r *record.Request) {
 		if c := r.Trail[1].Call; c.Callee.Pod == "b-1" && c.At >= sec(2.01) {

@@ -78,12 +78,12 @@ func newWorld(in Input) *world {
 // off; after the last event, if nobody tells.
 func loadEnd(events []record.Event) (end record.Micros) {
 	for _, e := range events {
-		if e.Kind == record.LoadEnd {
+		if e.Kind == record.KindLoadEnd {
 			end = max(end, e.At)
 		}
 	}
 	for _, e := range events {
-		if e.Kind == record.Interrupted && (end == 0 || e.At < end) {
+		if e.Kind == record.KindInterrupted && (end == 0 || e.At < end) {
 			end = e.At
 		}
 	}
@@ -96,17 +96,17 @@ func loadEnd(events []record.Event) (end record.Micros) {
 // see takes in one event.
 func (w *world) see(e record.Event) {
 	switch e.Kind {
-	case record.Pushed:
+	case record.KindPush:
 		w.pushes = append(w.pushes, e)
 		return
-	case record.StepInput, record.StepDone, record.Noise:
+	case record.KindMachineInput, record.KindMachineOutput, record.KindHostStats:
 		return
 	}
 	if e.Instance == (record.Instance{}) {
 		return
 	}
 	l := w.life(e.Instance)
-	if e.Kind == record.Changed { // the registry's word, not the instance's
+	if e.Kind == record.KindRegistryChange { // the registry's word, not the instance's
 		if e.Text == "removed" {
 			l.note(e)
 		}
@@ -114,13 +114,13 @@ func (w *world) see(e record.Event) {
 	}
 	l.note(e)
 	switch e.Kind {
-	case record.PodAddress:
+	case record.KindPodAddress:
 		w.byName[e.Text] = append(w.byName[e.Text], l)
-	case record.ListSeen:
+	case record.KindListChanged:
 		l.lists = append(l.lists, newView(e))
-	case record.MarkSet:
+	case record.KindMarkSet:
 		l.marks = append(l.marks, e)
-	case record.Starting, record.Listening, record.Registered, record.Deregistered, record.ListenerClosed, record.Term:
+	case record.KindStarting, record.KindListening, record.KindRegistered, record.KindDeregistered, record.KindListenerClosed, record.KindTermReceived:
 		l.own = true
 		l.service = cmp.Or(e.Service, l.service)
 	}
@@ -290,10 +290,10 @@ func (l *life) since(kinds ...record.Kind) record.Micros {
 // up reports whether l was registered at t.
 func (l *life) up(t record.Micros) bool {
 	if l.foreign { // who registers nowhere serves while it is ready
-		in, out := l.when[record.PodReady], l.since(record.PodDeleted, record.ContainerExit, record.KillSent)
+		in, out := l.when[record.KindPodReady], l.since(record.KindPodDeleted, record.KindContainerExited, record.KindKillSent)
 		return in != 0 && in <= t && (out == 0 || t < out)
 	}
-	in, out := l.when[record.Registered], l.since(record.Deregistered, record.Changed, record.ContainerExit, record.KillSent)
+	in, out := l.when[record.KindRegistered], l.since(record.KindDeregistered, record.KindRegistryChange, record.KindContainerExited, record.KindKillSent)
 	return in != 0 && in <= t && (out == 0 || t < out)
 }
 
@@ -304,7 +304,7 @@ func (l *life) stalled(from, to record.Micros) (longest time.Duration) {
 		return 0
 	}
 	for _, e := range l.events {
-		if e.Kind == record.Stalled && e.Since <= to && e.At >= from {
+		if e.Kind == record.KindStalled && e.Since <= to && e.At >= from {
 			longest = max(longest, e.At.Sub(e.Since))
 		}
 	}

@@ -122,11 +122,11 @@ func (c *Cluster) handle(e Event) {
 		c.shutdown()
 	case Unwatched:
 		if !c.down {
-			c.note(record.Event{Kind: record.Unwatched, Text: e.Err, Since: e.Since, N: int64(e.N)})
+			c.note(record.Event{Kind: record.KindUnwatched, Text: e.Err, Since: e.Since, N: int64(e.N)})
 		}
 	case Ruled:
 		if p := c.find(e.Pod); p != nil && e.Err != "" {
-			c.tell(p, record.RuleFailed, e.Err, 0)
+			c.tell(p, record.KindRuleFailed, e.Err, 0)
 		}
 	case Signaled:
 		if p := c.find(e.Pod); p != nil && c.down && e.Err == "" {
@@ -178,7 +178,7 @@ func (c *Cluster) rescale(workload string, n int) {
 		return
 	}
 	n = max(0, n)
-	c.note(record.Event{Kind: record.Scaled, Workload: workload, N: int64(n)})
+	c.note(record.Event{Kind: record.KindScaled, Workload: workload, N: int64(n)})
 	c.act(Action{Kind: Scale, Workload: workload, N: n})
 }
 
@@ -197,7 +197,7 @@ func (c *Cluster) kill(workload string, evict bool) {
 		return
 	}
 	victim.evicted = evict
-	c.tell(victim, record.KillSent, "step", 0)
+	c.tell(victim, record.KindKillSent, "step", 0)
 	c.act(Action{Kind: Signal, Sig: "KILL", Pod: victim.Instance, Workload: workload, On: evict})
 }
 
@@ -239,17 +239,17 @@ func (c *Cluster) see(e Event) {
 	case Started:
 		if !p.Running && !p.exited {
 			p.Running = true
-			c.tell(p, record.ContainerStart, "", 0)
+			c.tell(p, record.KindContainerStarted, "", 0)
 			c.tellRule(p)
 		}
 	case ReadySeen:
-		c.toggle(p, &p.Ready, e.OK, record.PodReady, record.PodNotReady)
+		c.toggle(p, &p.Ready, e.OK, record.KindPodReady, record.KindPodNotReady)
 	case EndpointSeen:
-		c.toggle(p, &p.endpoint, e.OK, record.EndpointAdded, record.EndpointRemoved)
+		c.toggle(p, &p.endpoint, e.OK, record.KindEndpointAdded, record.KindEndpointRemoved)
 	case DeletionSeen:
 		if !p.Terminating && !p.evicted {
 			p.Terminating = true
-			c.tell(p, record.PodDeleted, "", 0)
+			c.tell(p, record.KindPodDeleted, "", 0)
 		}
 	case Exited:
 		c.exit(p, e)
@@ -287,7 +287,7 @@ func (c *Cluster) appear(e Event) {
 		p.order = max(p.order, other.order+1)
 	}
 	c.pods = append(c.pods, p)
-	c.tell(p, record.PodCreated, "", 0)
+	c.tell(p, record.KindPodCreated, "", 0)
 }
 
 // killedCode is the exit code of a container that SIGKILL ended.
@@ -299,13 +299,13 @@ func (c *Cluster) exit(p *sighted, e Event) {
 	}
 	p.exited, p.Running = true, false
 	if e.N == killedCode && !p.evicted {
-		c.tell(p, record.KillSent, "by the kubelet, as its exit code says", 0)
+		c.tell(p, record.KindKillSent, "by the kubelet, as its exit code says", 0)
 	}
-	c.toggle(p, &p.Ready, false, record.PodReady, record.PodNotReady)
+	c.toggle(p, &p.Ready, false, record.KindPodReady, record.KindPodNotReady)
 	if w := c.workload(p.Workload); w == nil || !w.Foreign { // of those it has to be seen
-		c.toggle(p, &p.endpoint, false, record.EndpointAdded, record.EndpointRemoved)
+		c.toggle(p, &p.endpoint, false, record.KindEndpointAdded, record.KindEndpointRemoved)
 	}
-	c.tell(p, record.ContainerExit, e.Err, int64(e.N))
+	c.tell(p, record.KindContainerExited, e.Err, int64(e.N))
 }
 
 // reborn is a later incarnation in a pod that is known.

@@ -51,13 +51,13 @@ func TestClusterTellsALife(t *testing.T) {
 	require.Equal(t, []control.Action{{Kind: control.Apply, Workload: "a"}, {Kind: control.Apply, Workload: "b"}}, orders)
 
 	notes, _ := told(c, sec(1), append(up("b-1"), up("b-1")...)...)
-	require.Equal(t, []record.Kind{record.PodCreated, record.ContainerStart, record.PodReady, record.EndpointAdded}, notes, "each once, however often it is told")
+	require.Equal(t, []record.Kind{record.KindPodCreated, record.KindContainerStarted, record.KindPodReady, record.KindEndpointAdded}, notes, "each once, however often it is told")
 	require.Equal(t, []control.PodState{{Instance: pod("b-1", 1), Workload: "b", Running: true, Ready: true}}, c.Pods())
 
 	notes, _ = told(c, sec(2),
 		control.Event{Kind: control.DeletionSeen, Pod: pod("b-1", 1)}, control.Event{Kind: control.Exited, Pod: pod("b-1", 1)},
 		control.Event{Kind: control.PodGone, Pod: pod("b-1", 1)})
-	require.Equal(t, []record.Kind{record.PodDeleted, record.PodNotReady, record.EndpointRemoved, record.ContainerExit}, notes)
+	require.Equal(t, []record.Kind{record.KindPodDeleted, record.KindPodNotReady, record.KindEndpointRemoved, record.KindContainerExited}, notes)
 	require.True(t, c.Empty())
 }
 
@@ -67,12 +67,12 @@ func TestClusterTellsRestarts(t *testing.T) {
 	notes, _ := told(c, sec(1),
 		control.Event{Kind: control.Exited, Pod: pod("b-1", 1), N: 137}, control.Event{Kind: control.Started, Pod: pod("b-1", 2)},
 		control.Event{Kind: control.Exited, Pod: pod("b-1", 1), N: 137})
-	require.Equal(t, []record.Kind{record.KillSent, record.PodNotReady, record.EndpointRemoved, record.ContainerExit, record.ContainerStart}, notes)
+	require.Equal(t, []record.Kind{record.KindKillSent, record.KindPodNotReady, record.KindEndpointRemoved, record.KindContainerExited, record.KindContainerStarted}, notes)
 	require.Equal(t, pod("b-1", 2), c.Pods()[0].Instance)
 
 	// An incarnation whose end nobody saw.
 	notes, _ = told(c, sec(2), control.Event{Kind: control.Started, Pod: pod("b-1", 4)})
-	require.Equal(t, []record.Kind{record.ContainerExit, record.ContainerStart}, notes)
+	require.Equal(t, []record.Kind{record.KindContainerExited, record.KindContainerStarted}, notes)
 }
 
 func TestClusterScalesAndRolls(t *testing.T) {
@@ -84,7 +84,7 @@ func TestClusterScalesAndRolls(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, sec(13), at)
 	notes, orders := told(c, at, control.Event{Kind: control.Tick})
-	require.Equal(t, []record.Kind{record.CronFired, record.Scaled}, notes)
+	require.Equal(t, []record.Kind{record.KindCronFired, record.KindScaled}, notes)
 	require.Equal(t, []control.Action{{Kind: control.Scale, Workload: "b", N: 1}}, orders)
 
 	_, orders = told(c, sec(20), control.Event{Kind: control.SetScale, Workload: "b", N: -3},
@@ -106,7 +106,7 @@ func TestClusterTellsRules(t *testing.T) {
 	_, orders = told(c, sec(3), up("b-3")...)
 	require.Equal(t, []control.Action{rule("b-3")}, orders)
 	notes, _ := told(c, sec(4), control.Event{Kind: control.Ruled, Pod: pod("b-3", 1)}, control.Event{Kind: control.Ruled, Pod: pod("b-2", 1), Err: "deaf"})
-	require.Equal(t, []record.Kind{record.RuleFailed}, notes)
+	require.Equal(t, []record.Kind{record.KindRuleFailed}, notes)
 }
 
 func TestClusterKills(t *testing.T) {
@@ -114,13 +114,13 @@ func TestClusterKills(t *testing.T) {
 	told(c, 0, append(up("b-1"), up("b-2")...)...)
 	told(c, sec(1), control.Event{Kind: control.ReadySeen, Pod: pod("b-2", 1)})
 	notes, orders := told(c, sec(2), control.Event{Kind: control.KillPod, Workload: "b", N: 1})
-	require.Equal(t, []record.Kind{record.KillSent}, notes)
+	require.Equal(t, []record.Kind{record.KindKillSent}, notes)
 	require.Equal(t, []control.Action{{Kind: control.Signal, Sig: "KILL", Pod: pod("b-1", 1), Workload: "b", On: true}}, orders, "one that is ready")
 
 	notes, _ = told(c, sec(3), control.Event{Kind: control.DeletionSeen, Pod: pod("b-1", 1)},
 		control.Event{Kind: control.Exited, Pod: pod("b-1", 1), N: 137}, control.Event{Kind: control.Started, Pod: pod("b-1", 2)},
 		control.Event{Kind: control.PodGone, Pod: pod("b-1", 1)})
-	require.Equal(t, []record.Kind{record.PodNotReady, record.EndpointRemoved, record.ContainerExit}, notes, "killed once, deleted by nobody, and never back")
+	require.Equal(t, []record.Kind{record.KindPodNotReady, record.KindEndpointRemoved, record.KindContainerExited}, notes, "killed once, deleted by nobody, and never back")
 }
 
 func TestClusterShutsDown(t *testing.T) {
@@ -146,7 +146,7 @@ func TestClusterTellsWhatItDidNotSee(t *testing.T) {
 	lost := control.Event{Kind: control.Unwatched, Err: "pods", Since: 7, N: 20}
 	out := c.Step(sec(1), lost)
 	require.Len(t, out, 1)
-	require.Equal(t, &record.Event{Kind: record.Unwatched, Text: "pods", Since: 7, N: 20}, out[0].Note)
+	require.Equal(t, &record.Event{Kind: record.KindUnwatched, Text: "pods", Since: 7, N: 20}, out[0].Note)
 	c.Step(sec(2), control.Event{Kind: control.Shutdown})
 	require.Empty(t, c.Step(sec(3), lost))
 }

@@ -151,18 +151,18 @@ func (d *drive) comparable(m moment, theirs, ours *time.Duration) bool {
 	if at := cmp.Or(theirs, ours); *at >= d.end {
 		return false
 	}
-	created := moment{record.PodCreated, record.Instance{Pod: m.pod.Pod, Incarnation: 1}}
+	created := moment{record.KindPodCreated, record.Instance{Pod: m.pod.Pod, Incarnation: 1}}
 	both := len(d.seen.acts[created]) > 0 && len(d.did[created]) > 0
-	if m.kind == record.PodCreated {
+	if m.kind == record.KindPodCreated {
 		return true
 	}
 	if !both {
 		return false
 	}
 	switch m.kind {
-	case record.ContainerStart:
+	case record.KindContainerStarted:
 		return m.pod.Incarnation > 1 // the first is no decision
-	case record.TermSent:
+	case record.KindTermSent:
 		return d.seen.tellsOfItself(m.pod) && (theirs != nil || !d.seen.killed(m.pod))
 	}
 	return true
@@ -170,15 +170,15 @@ func (d *drive) comparable(m moment, theirs, ours *time.Duration) bool {
 
 // rules says where in the model an act is decided.
 var rules = map[record.Kind]struct{ what, rule string }{
-	record.PodCreated:      {"pod created", "how many pods: replicaset.go, rollout.go"},
-	record.PodDeleted:      {"pod deleted", "how many pods: replicaset.go, rollout.go"},
-	record.ContainerStart:  {"container started again", "restart back-off: pod.go"},
-	record.PodReady:        {"ready", "readiness probe: probe.go"},
-	record.PodNotReady:     {"not ready", "readiness probe: probe.go"},
-	record.EndpointAdded:   {"endpoint added", "endpoints: pod.go"},
-	record.EndpointRemoved: {"endpoint removed", "endpoints: pod.go"},
-	record.TermSent:        {"TERM", "preStop before TERM: stop.go"},
-	record.KillSent:        {"KILL", "grace: stop.go"},
+	record.KindPodCreated:       {"pod created", "how many pods: replicaset.go, rollout.go"},
+	record.KindPodDeleted:       {"pod deleted", "how many pods: replicaset.go, rollout.go"},
+	record.KindContainerStarted: {"container started again", "restart back-off: pod.go"},
+	record.KindPodReady:         {"ready", "readiness probe: probe.go"},
+	record.KindPodNotReady:      {"not ready", "readiness probe: probe.go"},
+	record.KindEndpointAdded:    {"endpoint added", "endpoints: pod.go"},
+	record.KindEndpointRemoved:  {"endpoint removed", "endpoints: pod.go"},
+	record.KindTermSent:         {"TERM", "preStop before TERM: stop.go"},
+	record.KindKillSent:         {"KILL", "grace: stop.go"},
 }
 
 // slack is how far apart the two may be.
@@ -188,13 +188,13 @@ func (d *drive) slack(kind record.Kind, w *workload, at time.Duration) time.Dura
 		ready += p.Period
 	}
 	switch kind {
-	case record.PodReady, record.PodNotReady:
+	case record.KindPodReady, record.KindPodNotReady:
 		return ready
-	case record.EndpointAdded, record.EndpointRemoved:
+	case record.KindEndpointAdded, record.KindEndpointRemoved:
 		return ready + actWithin
-	case record.KillSent:
+	case record.KindKillSent:
 		return relistWithin + actWithin
-	case record.ContainerStart:
+	case record.KindContainerStarted:
 		return restartWithin
 	}
 	within := actWithin + d.seen.lag(w.spec.Name, at)

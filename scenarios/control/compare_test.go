@@ -29,25 +29,25 @@ func watched(w *world) control.Observed {
 	for _, n := range w.notes {
 		e := control.Event{Pod: n.Instance, Workload: n.Workload}
 		switch n.Kind {
-		case record.PodCreated:
+		case record.KindPodCreated:
 			e.Kind, e.UID = control.PodSeen, n.Instance.Pod
-		case record.ContainerStart:
+		case record.KindContainerStarted:
 			e.Kind = control.Started
-		case record.PodReady, record.PodNotReady:
-			e.Kind, e.OK = control.ReadySeen, n.Kind == record.PodReady
-		case record.EndpointAdded, record.EndpointRemoved:
-			e.Kind, e.OK = control.EndpointSeen, n.Kind == record.EndpointAdded
-		case record.PodDeleted:
+		case record.KindPodReady, record.KindPodNotReady:
+			e.Kind, e.OK = control.ReadySeen, n.Kind == record.KindPodReady
+		case record.KindEndpointAdded, record.KindEndpointRemoved:
+			e.Kind, e.OK = control.EndpointSeen, n.Kind == record.KindEndpointAdded
+		case record.KindPodDeleted:
 			e.Kind = control.DeletionSeen
-		case record.ContainerExit:
+		case record.KindContainerExited:
 			e.Kind, e.N = control.Exited, int(n.N)
 			if killed[n.Instance] {
 				e.N = 137
 			}
-		case record.TermSent:
-			o.Own = append(o.Own, record.Event{Kind: record.Term, Instance: n.Instance, At: began.Add(n.at)})
+		case record.KindTermSent:
+			o.Own = append(o.Own, record.Event{Kind: record.KindTermReceived, Instance: n.Instance, At: began.Add(n.at)})
 			continue
-		case record.KillSent:
+		case record.KindKillSent:
 			killed[n.Instance] = true // its exit code will tell
 			continue
 		default:
@@ -113,10 +113,10 @@ func TestCompareNoticesEachKind(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, found)
 
-	deleted := w.notesOf(record.PodDeleted)
-	created := w.notesOf(record.PodCreated)
-	ready := w.notesOf(record.PodReady)
-	started := w.notesOf(record.ContainerStart)
+	deleted := w.notesOf(record.KindPodDeleted)
+	created := w.notesOf(record.KindPodCreated)
+	ready := w.notesOf(record.KindPodReady)
+	started := w.notesOf(record.KindContainerStarted)
 	kept := created[0].Instance // of the first three, which are older than those that go
 	victim := deleted[0].Instance
 	restarted := started[len(started)-1]
@@ -226,7 +226,7 @@ func swapped(a, b record.Instance) func(*control.Observed) {
 // late: it says itself that it would have passed from the beginning.
 func late(i record.Instance, by time.Duration) func(*control.Observed) {
 	return func(o *control.Observed) {
-		o.Own = append(o.Own, record.Event{Kind: record.Listening, Instance: i, At: began})
+		o.Own = append(o.Own, record.Event{Kind: record.KindListening, Instance: i, At: began})
 		for k, in := range o.Inputs {
 			if in.Event.Kind == control.ReadySeen && in.Event.Pod == i && in.Event.OK {
 				o.Inputs[k].At += by
@@ -239,8 +239,8 @@ func late(i record.Instance, by time.Duration) func(*control.Observed) {
 // offline: it was TERM that made it go.
 func offline(o *control.Observed, i record.Instance) {
 	for _, e := range o.Own {
-		if e.Instance == i && e.Kind == record.Term {
-			o.Own = append(o.Own, record.Event{Kind: record.Offline, Instance: i, At: e.At.Add(time.Millisecond)})
+		if e.Instance == i && e.Kind == record.KindTermReceived {
+			o.Own = append(o.Own, record.Event{Kind: record.KindOffline, Instance: i, At: e.At.Add(time.Millisecond)})
 			return
 		}
 	}
@@ -269,9 +269,9 @@ func TestCompareLivesThroughEvictions(t *testing.T) {
 	w.at(sec(20), control.Event{Kind: control.Evicted, Pod: pods[1].Instance, OK: true})
 	w.at(sec(20), control.Event{Kind: control.Evicted, Pod: pods[0].Instance, Err: "its budget forbids it"})
 	w.run(sec(60))
-	require.Len(t, w.notesOf(record.PodDeleted), 1)
-	require.Equal(t, pods[1].Instance, w.notesOf(record.PodDeleted)[0].Instance)
-	require.Len(t, w.notesOf(record.PodCreated), 4, "another in its place")
+	require.Len(t, w.notesOf(record.KindPodDeleted), 1)
+	require.Equal(t, pods[1].Instance, w.notesOf(record.KindPodDeleted)[0].Instance)
+	require.Len(t, w.notesOf(record.KindPodCreated), 4, "another in its place")
 
 	o := watched(w)
 	found, err := control.Compare(cfg, o)

@@ -131,15 +131,15 @@ func (a *autoscaler) expire(p scaler, now time.Duration) {
 }
 
 func (a *autoscaler) fire(p scaler, t *timer) {
-	kind := record.CronFired
+	kind := record.KindCronFired
 	if t.excluded() {
-		kind = record.CronSkipped
+		kind = record.KindCronSkipped
 	}
 	p.note(record.Event{
 		Kind: kind, Workload: t.job.Workload, N: int64(t.job.TargetSize),
 		Text: t.job.Autoscaler + "/" + t.job.Name,
 	})
-	if kind == record.CronFired {
+	if kind == record.KindCronFired {
 		p.rescale(t.job.Workload, t.job.TargetSize)
 	}
 }

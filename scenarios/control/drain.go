@@ -80,7 +80,7 @@ func (c *Cluster) onCordoned(e Event) {
 				n++
 			}
 		}
-		c.note(record.Event{Kind: record.NodeCordoned, Workload: d.workload, Peer: d.node, N: int64(n), Text: fmt.Sprintf("%s carries %d pods of this run", d.node, n)})
+		c.note(record.Event{Kind: record.KindNodeCordoned, Workload: d.workload, Peer: d.node, N: int64(n), Text: fmt.Sprintf("%s carries %d pods of this run", d.node, n)})
 	}
 }
 
@@ -109,14 +109,14 @@ func (c *Cluster) answered(x *eviction, e Event) {
 		if x.refused > 0 {
 			text = fmt.Sprintf("its budget had refused %d times over %v", x.refused, waited)
 		}
-		c.tell(p, record.Evicted, text, int64(x.refused))
+		c.tell(p, record.KindEvicted, text, int64(x.refused))
 		return
 	}
 	x.refused++
-	c.tell(p, record.EvictionRefused, e.Err, int64(x.refused))
+	c.tell(p, record.KindEvictionRefused, e.Err, int64(x.refused))
 	if x.due = c.now + evictAgain; x.due > x.began+evictFor {
 		x.done = true
-		c.tell(p, record.EvictionRefused, fmt.Sprintf("given up after %v: the node is not drained", waited), int64(x.refused))
+		c.tell(p, record.KindEvictionRefused, fmt.Sprintf("given up after %v: the node is not drained", waited), int64(x.refused))
 	}
 }
 
@@ -170,7 +170,7 @@ func (c *Cluster) finish(d *drain) {
 	if refused > 0 {
 		text += fmt.Sprintf("; a budget had refused %d times", refused)
 	}
-	c.note(record.Event{Kind: record.NodeDrained, Workload: d.workload, Peer: d.node, N: int64(len(d.pods)), Text: text})
+	c.note(record.Event{Kind: record.KindNodeDrained, Workload: d.workload, Peer: d.node, N: int64(len(d.pods)), Text: text})
 }
 
 // nextEviction is the earliest that is to be asked for again.

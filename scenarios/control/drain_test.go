@@ -54,19 +54,19 @@ func notes(out []control.Action) []record.Kind {
 func TestADrainEvictsAllAtOnce(t *testing.T) {
 	c, op := drained(t)
 	out := c.Step(sec(1.1), control.Event{Op: op, Kind: control.Cordoned})
-	require.Equal(t, []record.Kind{record.NodeCordoned}, notes(out))
+	require.Equal(t, []record.Kind{record.KindNodeCordoned}, notes(out))
 	asked := evictions(out)
 	require.Len(t, asked, 2, "those on the node, and no others: %v", asked)
 	for _, name := range []string{"b-1", "b-2"} {
 		out = c.Step(sec(1.2), control.Event{Op: asked[name], Kind: control.Evicted, Pod: pod(name, 1), OK: true})
-		require.Equal(t, []record.Kind{record.Evicted}, notes(out))
+		require.Equal(t, []record.Kind{record.KindEvicted}, notes(out))
 	}
 	_, pending := c.Next()
 	require.False(t, pending)
 	kinds, _ := told(c, sec(3), control.Event{Kind: control.PodGone, Pod: pod("b-1", 1)})
-	require.NotContains(t, kinds, record.NodeDrained)
+	require.NotContains(t, kinds, record.KindNodeDrained)
 	kinds, _ = told(c, sec(4), control.Event{Kind: control.PodGone, Pod: pod("b-2", 1)})
-	require.Contains(t, kinds, record.NodeDrained)
+	require.Contains(t, kinds, record.KindNodeDrained)
 }
 
 func TestADrainAsksABudgetAgain(t *testing.T) {
@@ -74,7 +74,7 @@ func TestADrainAsksABudgetAgain(t *testing.T) {
 	asked := evictions(c.Step(sec(1), control.Event{Op: op, Kind: control.Cordoned}))
 	c.Step(sec(1), control.Event{Op: asked["b-1"], Kind: control.Evicted, Pod: pod("b-1", 1), OK: true})
 	out := c.Step(sec(1), control.Event{Op: asked["b-2"], Kind: control.Evicted, Pod: pod("b-2", 1), Err: "it needs 1 and has 1"})
-	require.Equal(t, []record.Kind{record.EvictionRefused}, notes(out))
+	require.Equal(t, []record.Kind{record.KindEvictionRefused}, notes(out))
 	for i, at := range []time.Duration{sec(6), sec(11)} {
 		next, ok := c.Next()
 		require.True(t, ok)
@@ -83,7 +83,7 @@ func TestADrainAsksABudgetAgain(t *testing.T) {
 		require.Len(t, again, 1)
 		out = c.Step(at, control.Event{Op: again["b-2"], Kind: control.Evicted, Pod: pod("b-2", 1), OK: i == 1, Err: "it needs 1 and has 1"})
 	}
-	require.Equal(t, record.Evicted, out[0].Note.Kind)
+	require.Equal(t, record.KindEvicted, out[0].Note.Kind)
 	require.EqualValues(t, 2, out[0].Note.N)
 	require.Equal(t, "its budget had refused 2 times over 10s", out[0].Note.Text)
 }

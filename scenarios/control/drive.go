@@ -84,12 +84,12 @@ func (d *drive) answer(now time.Duration, a Action) {
 	e := Event{Op: a.Op, Pod: a.Pod}
 	switch a.Kind {
 	case Note:
-		if a.Note.Kind != record.ContainerStart {
+		if a.Note.Kind != record.KindContainerStarted {
 			d.did.add(now, *a.Note)
 		}
 	case Start:
-		d.did.add(now, record.Event{Kind: record.ContainerStart, Instance: a.Pod})
-		if at, ok := d.seen.first(record.ContainerStart, a.Pod); ok {
+		d.did.add(now, record.Event{Kind: record.KindContainerStarted, Instance: a.Pod})
+		if at, ok := d.seen.first(record.KindContainerStarted, a.Pod); ok {
 			e.Kind = Started
 			d.put(max(now, at), e)
 			d.exit(max(now, at), a.Pod)
@@ -110,7 +110,7 @@ func (d *drive) answer(now time.Duration, a Action) {
 
 // exit tells the end of an incarnation, if it was seen.
 func (d *drive) exit(started time.Duration, i record.Instance) {
-	if at, ok := d.seen.first(record.ContainerExit, i); ok {
+	if at, ok := d.seen.first(record.KindContainerExited, i); ok {
 		d.put(max(started, at), d.seen.exits[i])
 	}
 }
@@ -151,8 +151,8 @@ func (d *drive) taken(w *workload, pods, own []*pod) []*pod {
 	var theirs []*pod
 	for _, name := range d.seen.deleted {
 		i := slices.IndexFunc(pods, func(x *pod) bool { return x.name == name })
-		at, _ := d.seen.first(record.PodDeleted, record.Instance{Pod: name, Incarnation: incarnation(pods, i)})
-		if i >= 0 && len(theirs) < len(own) && at <= d.plane.now+d.slack(record.PodDeleted, w, d.plane.now) {
+		at, _ := d.seen.first(record.KindPodDeleted, record.Instance{Pod: name, Incarnation: incarnation(pods, i)})
+		if i >= 0 && len(theirs) < len(own) && at <= d.plane.now+d.slack(record.KindPodDeleted, w, d.plane.now) {
 			theirs = append(theirs, pods[i])
 		}
 	}

@@ -57,7 +57,7 @@ func (d *drive) rollouts() []Difference {
 func (d *drive) turns(h history, w *workload, since time.Duration) []act {
 	var out []act
 	for m, times := range h {
-		if m.kind != record.PodCreated && m.kind != record.PodDeleted || d.workloadOf(m.pod) != w.spec.Name {
+		if m.kind != record.KindPodCreated && m.kind != record.KindPodDeleted || d.workloadOf(m.pod) != w.spec.Name {
 			continue
 		}
 		for _, at := range times {

@@ -41,21 +41,21 @@ func scaleTo(n int) control.Event { return control.Event{Kind: control.SetScale,
 func TestANewImageIsRolledOut(t *testing.T) {
 	w := rolled(t, control.Workload{}, at(10, image("b:2")))
 	w.run(sec(20))
-	require.Len(t, w.told(record.PodCreated), 4)
-	require.Len(t, w.told(record.PodDeleted), 2, "as a restart does it")
-	require.Equal(t, sec(10), w.told(record.PodCreated)[2])
+	require.Len(t, w.told(record.KindPodCreated), 4)
+	require.Len(t, w.told(record.KindPodDeleted), 2, "as a restart does it")
+	require.Equal(t, sec(10), w.told(record.KindPodCreated)[2])
 
 	w = rolled(t, control.Workload{}, at(10, image("b:1")))
 	w.run(sec(20))
-	require.Len(t, w.told(record.PodCreated), 2, "the image that it has is no change")
+	require.Len(t, w.told(record.KindPodCreated), 2, "the image that it has is no change")
 }
 
 // A rollback takes over what is left of the revision that it returns to.
 func TestARollbackKeepsWhatIsLeft(t *testing.T) {
 	w := rolled(t, control.Workload{}, at(10, image("b:2")), at(10.2, image("b:1")))
 	w.run(sec(20))
-	require.Len(t, w.told(record.PodCreated), 3, "one of the new image had come")
-	require.Len(t, w.told(record.PodDeleted), 1, "and goes")
+	require.Len(t, w.told(record.KindPodCreated), 3, "one of the new image had come")
+	require.Len(t, w.told(record.KindPodDeleted), 1, "and goes")
 	require.Len(t, w.pods(), 2)
 }
 
@@ -63,24 +63,24 @@ func TestPauseHoldsWhatChangesThePods(t *testing.T) {
 	for name, change := range map[string]control.Event{"image": image("b:2"), "restart": restart} {
 		w := rolled(t, control.Workload{}, at(10, pause), at(11, change), at(15, resume))
 		w.run(sec(30))
-		created := w.told(record.PodCreated)
+		created := w.told(record.KindPodCreated)
 		require.Len(t, created, 4, name)
 		require.Equal(t, sec(15), created[2], "%s: not before it was resumed", name)
-		require.Len(t, w.told(record.PodDeleted), 2)
+		require.Len(t, w.told(record.KindPodDeleted), 2)
 	}
 	w := rolled(t, control.Workload{}, at(10, pause), at(11, image("b:2")), at(12, image("b:1")), at(15, resume))
 	w.run(sec(30))
-	require.Len(t, w.told(record.PodCreated), 2, "it was taken back in time")
+	require.Len(t, w.told(record.KindPodCreated), 2, "it was taken back in time")
 }
 
 func TestScalingGoesOnWhilePaused(t *testing.T) {
 	w := rolled(t, control.Workload{}, at(10, pause), at(11, image("b:2")), at(12, scaleTo(4)), at(16, scaleTo(1)))
 	w.run(sec(20))
-	require.Equal(t, seconds(0, 0, 12, 12), w.told(record.PodCreated))
-	require.Len(t, w.told(record.PodDeleted), 3)
+	require.Equal(t, seconds(0, 0, 12, 12), w.told(record.KindPodCreated))
+	require.Len(t, w.told(record.KindPodDeleted), 3)
 	w.at(sec(21), control.Event{Kind: control.Resume, Workload: "b"})
 	w.run(sec(30))
-	require.Equal(t, sec(21), w.told(record.PodCreated)[4], "the image waited")
+	require.Equal(t, sec(21), w.told(record.KindPodCreated)[4], "the image waited")
 	require.Len(t, w.pods(), 1)
 }
 
@@ -92,12 +92,12 @@ func TestARolloutIsPaused(t *testing.T) {
 	require.Len(t, w.pods(), 3, "two old and one new")
 	w.run(sec(30))
 	// Replicas and surge were 3 and are 6: each set doubles.
-	require.Equal(t, seconds(20, 20, 20), w.told(record.PodCreated)[3:])
-	require.Empty(t, w.told(record.PodDeleted))
+	require.Equal(t, seconds(20, 20, 20), w.told(record.KindPodCreated)[3:])
+	require.Empty(t, w.told(record.KindPodDeleted))
 	w.at(sec(31), control.Event{Kind: control.Resume, Workload: "b"})
 	w.run(sec(60))
 	require.Len(t, w.pods(), 5)
-	require.Len(t, w.told(record.PodDeleted), 4, "all old ones")
+	require.Len(t, w.told(record.KindPodDeleted), 4, "all old ones")
 }
 
 func TestAPausedRecreateComesBack(t *testing.T) {
@@ -105,12 +105,12 @@ func TestAPausedRecreateComesBack(t *testing.T) {
 	w.exitAfter = sec(5)
 	w.run(sec(20))
 	require.Len(t, w.pods(), 2, "the old replica set is the only one that there is")
-	require.Equal(t, seconds(0, 0, 12, 12), w.told(record.PodCreated))
+	require.Equal(t, seconds(0, 0, 12, 12), w.told(record.KindPodCreated))
 }
 
 func TestAKilledPodOfAPausedWorkloadIsReplaced(t *testing.T) {
 	w := rolled(t, control.Workload{}, at(10, pause), at(11, image("b:2")), at(12, control.Event{Kind: control.KillPod, N: 1}))
 	w.run(sec(20))
 	require.Len(t, w.pods(), 2)
-	require.Len(t, w.told(record.PodCreated), 3)
+	require.Len(t, w.told(record.KindPodCreated), 3)
 }

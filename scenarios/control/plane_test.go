@@ -43,13 +43,13 @@ func TestDeletion(t *testing.T) {
 			w.at(sec(10), control.Event{Kind: control.SetScale, Workload: "b", N: 1})
 			w.run(sec(200))
 
-			require.Equal(t, seconds(10), w.told(record.PodDeleted))
-			require.Equal(t, seconds(10), w.told(record.EndpointRemoved), "at the same moment")
-			require.ElementsMatch(t, tt.abandoned, w.told(record.HookAbandoned))
-			require.ElementsMatch(t, tt.failed, w.told(record.HookFailed))
-			require.Equal(t, tt.term, w.told(record.TermSent))
-			require.Equal(t, tt.kill, w.told(record.KillSent))
-			require.Equal(t, tt.exited, w.told(record.ContainerExit))
+			require.Equal(t, seconds(10), w.told(record.KindPodDeleted))
+			require.Equal(t, seconds(10), w.told(record.KindEndpointRemoved), "at the same moment")
+			require.ElementsMatch(t, tt.abandoned, w.told(record.KindHookAbandoned))
+			require.ElementsMatch(t, tt.failed, w.told(record.KindHookFailed))
+			require.Equal(t, tt.term, w.told(record.KindTermSent))
+			require.Equal(t, tt.kill, w.told(record.KindKillSent))
+			require.Equal(t, tt.exited, w.told(record.KindContainerExited))
 			require.Len(t, w.plane.Pods(), 1)
 		})
 	}
@@ -91,7 +91,7 @@ func TestVictims(t *testing.T) {
 			w.run(sec(50))
 			var got []int
 			for _, n := range w.notes {
-				if n.Kind == record.PodDeleted {
+				if n.Kind == record.KindPodDeleted {
 					got = append(got, order[n.Instance.Pod])
 				}
 			}
@@ -117,11 +117,11 @@ func TestTheOfflineScenario(t *testing.T) {
 	w.at(0, control.Event{Kind: control.Begin})
 	w.at(sec(2), control.Event{Kind: control.Zero})
 	w.run(sec(72))
-	require.Equal(t, seconds(12, 22), w.told(record.CronFired))
-	require.Equal(t, seconds(12), w.told(record.PodDeleted))
-	require.Equal(t, seconds(42), w.told(record.HookAbandoned), "at zero + 40 s")
-	require.Equal(t, seconds(0, 0, 22), w.told(record.PodCreated), "its successor comes before it has gone")
-	require.Equal(t, seconds(43), w.told(record.ContainerExit))
+	require.Equal(t, seconds(12, 22), w.told(record.KindCronFired))
+	require.Equal(t, seconds(12), w.told(record.KindPodDeleted))
+	require.Equal(t, seconds(42), w.told(record.KindHookAbandoned), "at zero + 40 s")
+	require.Equal(t, seconds(0, 0, 22), w.told(record.KindPodCreated), "its successor comes before it has gone")
+	require.Equal(t, seconds(43), w.told(record.KindContainerExited))
 }
 
 func TestRestartBackOff(t *testing.T) {
@@ -129,15 +129,15 @@ func TestRestartBackOff(t *testing.T) {
 	w.at(0, control.Event{Kind: control.Begin})
 	crashed := 0
 	w.check = func() { // it crashes a second after each of its first starts
-		starts := w.told(record.ContainerStart)
+		starts := w.told(record.KindContainerStarted)
 		if len(starts) > crashed && crashed < 4 {
 			crashed++
 			w.at(w.now+sec(1), control.Event{Kind: control.Exited, Pod: w.plane.Pods()[0].Instance, N: 1})
 		}
 	}
 	w.run(sec(100))
-	require.Equal(t, seconds(0, 1, 12, 33, 74), w.told(record.ContainerStart), "at once, then after 10, 20, 40 s")
-	require.Len(t, w.told(record.PodCreated), 1, "in its pod")
+	require.Equal(t, seconds(0, 1, 12, 33, 74), w.told(record.KindContainerStarted), "at once, then after 10, 20, 40 s")
+	require.Len(t, w.told(record.KindPodCreated), 1, "in its pod")
 }
 
 func TestKill(t *testing.T) {
@@ -146,11 +146,11 @@ func TestKill(t *testing.T) {
 		w.at(0, control.Event{Kind: control.Begin})
 		w.at(sec(5), control.Event{Kind: control.KillPod, Workload: "b", N: gone})
 		w.run(sec(60))
-		require.Equal(t, seconds(5), w.told(record.KillSent))
-		require.Empty(t, w.told(record.HookStart), "a crash has no preStop")
-		require.Empty(t, w.told(record.TermSent))
-		require.Len(t, w.told(record.PodCreated), want)
-		require.Len(t, w.told(record.ContainerStart), 2)
+		require.Equal(t, seconds(5), w.told(record.KindKillSent))
+		require.Empty(t, w.told(record.KindHookStarted), "a crash has no preStop")
+		require.Empty(t, w.told(record.KindTermSent))
+		require.Len(t, w.told(record.KindPodCreated), want)
+		require.Len(t, w.told(record.KindContainerStarted), 2)
 		require.Len(t, w.plane.Pods(), 1)
 	}
 }
@@ -166,11 +166,11 @@ func TestProbes(t *testing.T) {
 		w.probe = up(10, 15)
 		w.at(0, control.Event{Kind: control.Begin})
 		w.run(sec(30))
-		require.Equal(t, seconds(3, 16), w.told(record.PodReady))
-		require.Equal(t, seconds(12), w.told(record.PodNotReady))
-		require.Equal(t, seconds(3, 16), w.told(record.EndpointAdded))
-		require.Equal(t, seconds(12), w.told(record.EndpointRemoved))
-		require.Len(t, w.told(record.ProbeFailed), 5)
+		require.Equal(t, seconds(3, 16), w.told(record.KindPodReady))
+		require.Equal(t, seconds(12), w.told(record.KindPodNotReady))
+		require.Equal(t, seconds(3, 16), w.told(record.KindEndpointAdded))
+		require.Equal(t, seconds(12), w.told(record.KindEndpointRemoved))
+		require.Len(t, w.told(record.KindProbeFailed), 5)
 	})
 	t.Run("failed liveness restarts the container, with its preStop", func(t *testing.T) {
 		w := newWorld(t, one(control.Workload{
@@ -180,10 +180,10 @@ func TestProbes(t *testing.T) {
 		w.probe, w.hookFor = up(10, 16), sec(4)
 		w.at(0, control.Event{Kind: control.Begin})
 		w.run(sec(60))
-		require.Equal(t, seconds(15), w.told(record.HookStart))
-		require.Equal(t, seconds(19), w.told(record.TermSent))
-		require.Equal(t, seconds(0, 19), w.told(record.ContainerStart))
-		require.Empty(t, w.told(record.PodDeleted))
+		require.Equal(t, seconds(15), w.told(record.KindHookStarted))
+		require.Equal(t, seconds(19), w.told(record.KindTermSent))
+		require.Equal(t, seconds(0, 19), w.told(record.KindContainerStarted))
+		require.Empty(t, w.told(record.KindPodDeleted))
 		require.Equal(t, 2, w.plane.Pods()[0].Instance.Incarnation)
 	})
 	t.Run("nothing else is probed before startup has passed", func(t *testing.T) {
@@ -198,9 +198,9 @@ func TestProbes(t *testing.T) {
 		}
 		w.at(0, control.Event{Kind: control.Begin})
 		w.run(sec(3.5))
-		require.Empty(t, w.told(record.PodReady))
+		require.Empty(t, w.told(record.KindPodReady))
 		w.run(sec(10))
-		require.Len(t, w.told(record.PodReady), 1)
+		require.Len(t, w.told(record.KindPodReady), 1)
 	})
 	t.Run("no answer is a failure after its timeout, and a late one is stale", func(t *testing.T) {
 		w := newWorld(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{TCPPort: 1, Period: sec(10), Timeout: sec(3)}}))
@@ -213,9 +213,9 @@ func TestProbes(t *testing.T) {
 		}
 		w.at(0, control.Event{Kind: control.Begin})
 		w.run(sec(3))
-		require.Equal(t, seconds(3), w.told(record.ProbeFailed))
+		require.Equal(t, seconds(3), w.told(record.KindProbeFailed))
 		w.step(sec(4), control.Event{Op: asked.Op, Kind: control.Probed, Pod: asked.Pod, OK: true})
-		require.Empty(t, w.told(record.PodReady))
+		require.Empty(t, w.told(record.KindPodReady))
 	})
 	// pkg/kubelet/kubelet.go, SyncTerminatingPod: liveness and startup probes
 	// stop, readiness goes on until the container has ended.
@@ -229,9 +229,9 @@ func TestProbes(t *testing.T) {
 		w.at(0, control.Event{Kind: control.Begin})
 		w.at(sec(4.5), control.Event{Kind: control.SetScale, Workload: "b", N: 0})
 		w.run(sec(60))
-		require.Equal(t, seconds(7), w.told(record.PodNotReady))
-		require.Equal(t, seconds(4.5), w.told(record.EndpointRemoved), "at its deletion")
-		require.Equal(t, seconds(14.5), w.told(record.TermSent), "no liveness probe has ended it")
+		require.Equal(t, seconds(7), w.told(record.KindPodNotReady))
+		require.Equal(t, seconds(4.5), w.told(record.KindEndpointRemoved), "at its deletion")
+		require.Equal(t, seconds(14.5), w.told(record.KindTermSent), "no liveness probe has ended it")
 	})
 	// pkg/controller/endpointslice: a Service's endpoints are the pods that it
 	// selects.
@@ -239,14 +239,14 @@ func TestProbes(t *testing.T) {
 		w := newWorld(t, one(control.Workload{Replicas: 1, NoService: true}))
 		w.at(0, control.Event{Kind: control.Begin})
 		w.run(0)
-		require.Len(t, w.told(record.PodReady), 1)
-		require.Empty(t, w.told(record.EndpointAdded))
+		require.Len(t, w.told(record.KindPodReady), 1)
+		require.Empty(t, w.told(record.KindEndpointAdded))
 	})
 	t.Run("no readiness probe: ready when started", func(t *testing.T) {
 		w := newWorld(t, one(control.Workload{Replicas: 1}))
 		w.at(0, control.Event{Kind: control.Begin})
 		w.run(0)
-		require.Equal(t, seconds(0), w.told(record.PodReady))
+		require.Equal(t, seconds(0), w.told(record.KindPodReady))
 	})
 }
 
@@ -293,8 +293,8 @@ func TestRollout(t *testing.T) {
 			w.at(0, control.Event{Kind: control.Begin})
 			w.at(sec(10), control.Event{Kind: control.Restart, Workload: "b"})
 			w.run(sec(60))
-			require.Equal(t, tt.created, w.told(record.PodCreated))
-			require.Equal(t, tt.deleted, w.told(record.PodDeleted))
+			require.Equal(t, tt.created, w.told(record.KindPodCreated))
+			require.Equal(t, tt.deleted, w.told(record.KindPodDeleted))
 			require.Len(t, w.pods(), 2)
 		})
 	}
@@ -310,10 +310,10 @@ func TestShutdown(t *testing.T) {
 		w.at(sec(6), control.Event{Kind: control.SetScale, Workload: "b", N: 9})
 		w.run(sec(9))
 		require.True(t, w.plane.Empty())
-		require.Equal(t, seconds(6), w.told(record.HookAbandoned))
-		require.Len(t, w.told(record.PodCreated), 3, "nothing new")
+		require.Equal(t, seconds(6), w.told(record.KindHookAbandoned))
+		require.Len(t, w.told(record.KindPodCreated), 3, "nothing new")
 		if deaf {
-			require.Equal(t, seconds(7.5, 7.5, 7.5), w.told(record.KillSent))
+			require.Equal(t, seconds(7.5, 7.5, 7.5), w.told(record.KindKillSent))
 		}
 	}
 }
@@ -342,7 +342,7 @@ func TestLostStart(t *testing.T) {
 	w.lose = func(a control.Action) bool { n++; return a.Kind == control.Start && n == 1 }
 	w.at(0, control.Event{Kind: control.Begin})
 	w.run(sec(60))
-	require.Equal(t, seconds(10), w.told(record.ContainerStart), "its second incarnation")
+	require.Equal(t, seconds(10), w.told(record.KindContainerStarted), "its second incarnation")
 }
 
 func TestNewRefuses(t *testing.T) {

@@ -103,7 +103,7 @@ func (d *pod) handle(p *Plane, e Event) {
 		d.onProbed(p, e)
 	case Ruled:
 		if e.Err != "" {
-			d.note(p, record.RuleFailed, e.Err)
+			d.note(p, record.KindRuleFailed, e.Err)
 		}
 	case Exited:
 		if d.phase == starting || d.phase == running {
@@ -118,7 +118,7 @@ func (d *pod) onStarted(p *Plane, e Event) {
 		return
 	}
 	d.phase, d.startedAt = running, p.now
-	d.note(p, record.ContainerStart, "")
+	d.note(p, record.KindContainerStarted, "")
 	switch {
 	case d.stop != nil && p.down: // it may have missed the signal
 		d.stop.killSent = false
@@ -164,9 +164,9 @@ func (d *pod) setReady(p *Plane, on bool) {
 	d.ready = on
 	if on {
 		d.readySince = p.now
-		d.note(p, record.PodReady, "")
+		d.note(p, record.KindPodReady, "")
 	} else {
-		d.note(p, record.PodNotReady, "")
+		d.note(p, record.KindPodNotReady, "")
 	}
 	d.setEndpoint(p, on && d.active())
 }
@@ -176,9 +176,9 @@ func (d *pod) setEndpoint(p *Plane, on bool) {
 		return
 	}
 	d.endpoint = on
-	kind := record.EndpointRemoved
+	kind := record.KindEndpointRemoved
 	if on {
-		kind = record.EndpointAdded
+		kind = record.KindEndpointAdded
 	}
 	d.note(p, kind, "")
 	d.act(p, Action{Kind: SetEndpoint, On: on})
@@ -189,7 +189,7 @@ func (d *pod) onExited(p *Plane, code int, text string) {
 	if d.stop != nil {
 		d.stop.abandon(p, d, "the container exited")
 	}
-	d.noteN(p, record.ContainerExit, text, int64(code))
+	d.noteN(p, record.KindContainerExited, text, int64(code))
 	d.setReady(p, false)
 	d.probes = nil
 	if !d.active() || p.down {
@@ -231,7 +231,7 @@ func (d *pod) delete(p *Plane) {
 	if !d.active() {
 		return
 	}
-	d.note(p, record.PodDeleted, "")
+	d.note(p, record.KindPodDeleted, "")
 	d.deleting = true
 	d.setEndpoint(p, false)
 	if d.phase == waiting {

@@ -92,7 +92,7 @@ func (d *pod) onProbed(p *Plane, e Event) {
 func (d *pod) answer(p *Plane, r *prober, ok bool, text string) {
 	reached := r.count(ok)
 	if !ok {
-		d.noteN(p, record.ProbeFailed, fmt.Sprintf("%s: %s", r.kind, text), int64(r.failures))
+		d.noteN(p, record.KindProbeFailed, fmt.Sprintf("%s: %s", r.kind, text), int64(r.failures))
 	}
 	if !reached {
 		return

@@ -40,9 +40,9 @@ func checkSignals(t *testing.T, w *world) {
 	term := map[record.Instance]time.Duration{}
 	for _, n := range w.notes {
 		switch {
-		case n.Kind == record.TermSent:
+		case n.Kind == record.KindTermSent:
 			term[n.Instance] = n.at
-		case n.Kind == record.KillSent && n.Text == "grace ended":
+		case n.Kind == record.KindKillSent && n.Text == "grace ended":
 			at, ok := term[n.Instance]
 			require.True(t, ok, "%v was killed without TERM", n.Instance)
 			require.GreaterOrEqual(t, n.at-at, sec(2))
@@ -57,7 +57,7 @@ func checkNames(t *testing.T, w *world) {
 	for _, a := range w.actions {
 		require.False(t, ops[a.Op], "an Op came twice")
 		ops[a.Op] = true
-		if a.Note != nil && a.Note.Kind == record.PodCreated {
+		if a.Note != nil && a.Note.Kind == record.KindPodCreated {
 			require.False(t, seen[a.Pod.Pod], "a name came twice")
 			require.Regexp(t, `^b-[a-z0-9]{5}$`, a.Pod.Pod)
 			seen[a.Pod.Pod] = true

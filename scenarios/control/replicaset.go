@@ -43,7 +43,7 @@ func (w *workload) revise() {
 // scale sets the wanted number of pods.
 func (w *workload) scale(p *Plane, n int) {
 	w.replicas = max(0, n)
-	p.note(record.Event{Kind: record.Scaled, Workload: w.spec.Name, N: int64(w.replicas)})
+	p.note(record.Event{Kind: record.KindScaled, Workload: w.spec.Name, N: int64(w.replicas)})
 }
 
 // setRule tells all pods of newer rules; those that come later start with them.
@@ -65,7 +65,7 @@ func (w *workload) createOf(p *Plane, revision int) {
 	}
 	w.pods = append(w.pods, d)
 	p.note(record.Event{
-		Kind: record.PodCreated, Workload: w.spec.Name,
+		Kind: record.KindPodCreated, Workload: w.spec.Name,
 		Instance: record.Instance{Pod: d.name, Incarnation: 1},
 	})
 	d.start(p)

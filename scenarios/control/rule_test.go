@@ -50,6 +50,6 @@ func TestRules(t *testing.T) {
 	require.Empty(t, of(p.Step(7, started(more[0])), control.Rule), "it knows")
 
 	out := p.Step(8, control.Event{Kind: control.Ruled, Op: told[0].Op, Pod: told[0].Pod, Err: "refused"})
-	require.Equal(t, record.RuleFailed, out[0].Note.Kind)
+	require.Equal(t, record.KindRuleFailed, out[0].Note.Kind)
 	require.Empty(t, p.Step(9, control.Event{Kind: control.Ruled, Op: late[0].Op, Pod: late[0].Pod}))
 }

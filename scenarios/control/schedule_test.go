@@ -115,13 +115,13 @@ func TestFiringsAreThePlanes(t *testing.T) {
 		w := newWorld(t, cfg)
 		w.at(0, control.Event{Kind: control.Begin})
 		w.run(sec(100))
-		require.Empty(t, w.told(record.CronFired), "the clock stands still before time zero")
+		require.Empty(t, w.told(record.KindCronFired), "the clock stands still before time zero")
 		w.at(sec(100), control.Event{Kind: control.Zero})
 		w.run(sec(160))
 		want, err := control.Firings(cfg.Jobs, cfg.ClockStart, speed, 0, sec(60)+1)
 		require.NoError(t, err)
 		var got []time.Duration
-		for i, n := range w.told(record.CronFired) {
+		for i, n := range w.told(record.KindCronFired) {
 			require.Equal(t, want[i].At, n-sec(100))
 			got = append(got, n)
 		}
@@ -142,10 +142,10 @@ func TestLastWriteWinsAndSetBack(t *testing.T) {
 	w.at(sec(30), control.Event{Kind: control.SetScale, Workload: "b", N: 3})
 	w.at(sec(60), control.Event{Kind: control.SetBack})
 	w.run(sec(50))
-	require.Equal(t, seconds(10), w.told(record.PodDeleted), "never five")
+	require.Equal(t, seconds(10), w.told(record.KindPodDeleted), "never five")
 	require.Len(t, w.pods(), 3)
 	w.run(sec(100))
-	require.Equal(t, seconds(10, 10, 70, 70), w.told(record.CronFired), "a cycle repeats the experiment")
+	require.Equal(t, seconds(10, 10, 70, 70), w.told(record.KindCronFired), "a cycle repeats the experiment")
 	require.Len(t, w.pods(), 1)
 }
 
@@ -158,7 +158,7 @@ func TestExcludedDayScalesNothing(t *testing.T) {
 	w.at(0, control.Event{Kind: control.Begin})
 	w.at(0, control.Event{Kind: control.Zero})
 	w.run(sec(60))
-	require.Equal(t, seconds(10), w.told(record.CronSkipped))
-	require.Empty(t, w.told(record.Scaled))
+	require.Equal(t, seconds(10), w.told(record.KindCronSkipped))
+	require.Empty(t, w.told(record.KindScaled))
 	require.Len(t, w.pods(), 2)
 }

@@ -75,11 +75,11 @@ func (s *sighting) take(at time.Duration, a Action) {
 	e := *a.Note
 	s.acts.add(at, e)
 	switch e.Kind {
-	case record.PodCreated:
+	case record.KindPodCreated:
 		s.created[e.Workload] = append(s.created[e.Workload], e.Instance.Pod)
-	case record.PodDeleted:
+	case record.KindPodDeleted:
 		s.deleted = append(s.deleted, e.Instance.Pod)
-	case record.ContainerExit:
+	case record.KindContainerExited:
 		s.exits[e.Instance] = Event{Kind: Exited, Pod: e.Instance, N: int(e.N), Err: e.Text}
 	}
 }
@@ -87,7 +87,7 @@ func (s *sighting) take(at time.Duration, a Action) {
 // tell takes in an instance's own word: the first of each kind counts.
 func (s *sighting) tell(e record.Event) {
 	switch e.Kind {
-	case record.Listening, record.Ready, record.Closing, record.ListenerClosed, record.Term, record.Offline:
+	case record.KindListening, record.KindReady, record.KindClosing, record.KindListenerClosed, record.KindTermReceived, record.KindOffline:
 	default:
 		return
 	}
@@ -99,8 +99,8 @@ func (s *sighting) tell(e record.Event) {
 		return
 	}
 	s.own[e.Instance][e.Kind] = at
-	if e.Kind == record.Term {
-		s.acts.add(at, record.Event{Kind: record.TermSent, Instance: e.Instance})
+	if e.Kind == record.KindTermReceived {
+		s.acts.add(at, record.Event{Kind: record.KindTermSent, Instance: e.Instance})
 	}
 }
 
@@ -108,7 +108,7 @@ func (s *sighting) tellsOfItself(i record.Instance) bool { return len(s.own[i]) 
 
 // killed: it could not tell whether TERM came first.
 func (s *sighting) killed(i record.Instance) bool {
-	return len(s.acts[moment{record.KillSent, i}]) > 0 && s.exits[i].N != 0
+	return len(s.acts[moment{record.KindKillSent, i}]) > 0 && s.exits[i].N != 0
 }
 
 // first is when an act first took place.
@@ -124,15 +124,15 @@ func (s *sighting) first(kind record.Kind, i record.Instance) (time.Duration, bo
 // own word, where it gives one; else by what the cluster said of it.
 func (s *sighting) passes(i record.Instance, p *Probe, t time.Duration) bool {
 	own := s.own[i]
-	yes, no := record.Ready, record.Closing
+	yes, no := record.KindReady, record.KindClosing
 	if p.TCPPort != 0 {
-		yes, no = record.Listening, record.ListenerClosed
+		yes, no = record.KindListening, record.KindListenerClosed
 	}
 	if from, ok := own[yes]; ok {
 		to, over := own[no]
 		return from <= t && (!over || t < to)
 	}
-	ups, downs := s.acts[moment{record.PodReady, i}], s.acts[moment{record.PodNotReady, i}]
+	ups, downs := s.acts[moment{record.KindPodReady, i}], s.acts[moment{record.KindPodNotReady, i}]
 	count := func(all []time.Duration) (n int) {
 		for _, at := range all {
 			if at <= t {
@@ -170,7 +170,7 @@ func (s *sighting) hookEnds(h *Hook, i record.Instance, t time.Duration) (time.D
 	if h.Sleep > 0 {
 		return t + h.Sleep, true
 	}
-	if at, ok := s.own[i][record.Term]; ok {
+	if at, ok := s.own[i][record.KindTermReceived]; ok {
 		return max(t, at), !s.skipped(h, i)
 	}
 	return 0, false
@@ -178,6 +178,6 @@ func (s *sighting) hookEnds(h *Hook, i record.Instance, t time.Duration) (time.D
 
 // skipped: the hook would have called /offline, and TERM came first.
 func (s *sighting) skipped(h *Hook, i record.Instance) bool {
-	offline, called := s.own[i][record.Offline]
-	return strings.Contains(strings.Join(h.Exec, " "), "/offline") && called && s.own[i][record.Term] <= offline
+	offline, called := s.own[i][record.KindOffline]
+	return strings.Contains(strings.Join(h.Exec, " "), "/offline") && called && s.own[i][record.KindTermReceived] <= offline
 }

@@ -40,7 +40,7 @@ func (s *stop) begin(p *Plane, d *pod) {
 		s.term(p, d)
 		return
 	}
-	d.note(p, record.HookStart, "")
+	d.note(p, record.KindHookStarted, "")
 	s.hookOp = d.act(p, Action{Kind: RunHook, Hook: h, Deadline: s.graceEnds})
 }
 
@@ -51,16 +51,16 @@ func (s *stop) onHook(p *Plane, d *pod, e Event) {
 	}
 	s.hookOp = 0
 	if e.Err != "" {
-		d.note(p, record.HookFailed, e.Err)
+		d.note(p, record.KindHookFailed, e.Err)
 	} else {
-		d.note(p, record.HookDone, "")
+		d.note(p, record.KindHookDone, "")
 	}
 	s.term(p, d)
 }
 
 func (s *stop) term(p *Plane, d *pod) {
 	s.termSent, s.killAt = true, max(s.graceEnds, p.now+minTerm)
-	d.note(p, record.TermSent, "")
+	d.note(p, record.KindTermSent, "")
 	d.act(p, Action{Kind: Signal, Sig: "TERM", Deadline: s.killAt})
 }
 
@@ -72,7 +72,7 @@ func (s *stop) kill(p *Plane, d *pod, why string) {
 	s.abandon(p, d, "the container is killed")
 	d.probes = nil
 	s.termSent, s.killSent, s.reapAt = true, true, p.now+reapTimeout
-	d.note(p, record.KillSent, why)
+	d.note(p, record.KindKillSent, why)
 	d.act(p, Action{Kind: Signal, Sig: "KILL", Deadline: s.reapAt})
 }
 
@@ -93,7 +93,7 @@ func (s *stop) abandon(p *Plane, d *pod, why string) {
 		return
 	}
 	s.hookOp = 0
-	d.note(p, record.HookAbandoned, why)
+	d.note(p, record.KindHookAbandoned, why)
 	d.act(p, Action{Kind: AbandonHook})
 }
 

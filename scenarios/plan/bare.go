@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"zeroloss/internal/input"
 	"zeroloss/manifests"
-	"zeroloss/manifests/input"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/spec"
 )

@@ -6,7 +6,7 @@ import (
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/demo-services/warmup"
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // way is how the instances of a workload come online from a moment on, by what

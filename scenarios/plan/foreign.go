@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"zeroloss/internal/input"
 	"zeroloss/loadgen/traffic"
 	"zeroloss/manifests"
-	"zeroloss/manifests/input"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/spec"
 )

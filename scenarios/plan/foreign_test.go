@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/internal/input"
 	"zeroloss/loadgen/traffic"
 	"zeroloss/manifests"
-	"zeroloss/manifests/input"
 	"zeroloss/scenarios/spec"
 )
 

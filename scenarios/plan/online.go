@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"zeroloss/demo-services/settings"
+	"zeroloss/internal/input"
 	"zeroloss/manifests"
-	"zeroloss/manifests/input"
 	"zeroloss/scenarios/spec"
 )
 

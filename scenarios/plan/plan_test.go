@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/demo-services/settings"
+	"zeroloss/internal/input"
 	"zeroloss/manifests"
-	"zeroloss/manifests/input"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/spec"
 )

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/internal/input"
 	"zeroloss/manifests"
-	"zeroloss/manifests/input"
 	"zeroloss/scenarios/spec"
 )
 

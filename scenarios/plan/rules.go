@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"zeroloss/demo-services/settings"
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 	"zeroloss/scenarios/spec"
 )
 

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"zeroloss/internal/input"
 	"zeroloss/manifests"
-	"zeroloss/manifests/input"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/spec"
 )

@@ -22,7 +22,7 @@ func Kubernetes(cfg control.Config, s Streams, harness string) ([]control.Differ
 func observed(s Streams, harness string) (control.Observed, error) {
 	var o control.Observed
 	for _, e := range Steps(s[harness], control.MachineName) {
-		if e.Kind != record.StepInput {
+		if e.Kind != record.KindMachineInput {
 			continue
 		}
 		var in control.TimedEvent

@@ -28,7 +28,7 @@ func spans(events []record.Event, tags []string) (out []span, err error) {
 	var view *consumer.View
 	var cfg consumer.Config
 	for _, e := range events {
-		if e.Kind != record.StepInput {
+		if e.Kind != record.KindMachineInput {
 			continue
 		}
 		var in machine.Input

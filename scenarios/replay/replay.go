@@ -43,7 +43,7 @@ type Counts struct {
 // Steps are the journal lines of one machine.
 func Steps(events []record.Event, name string) []record.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e record.Event) bool {
-		return e.Text != name || e.Kind != record.StepInput && e.Kind != record.StepDone
+		return e.Text != name || e.Kind != record.KindMachineInput && e.Kind != record.KindMachineOutput
 	})
 }
 
@@ -80,7 +80,7 @@ func Machines(cfg control.Config, s Streams, harness string, cluster bool) (Coun
 
 func inputs(steps []record.Event) (n int) {
 	for _, e := range steps {
-		if e.Kind == record.StepInput {
+		if e.Kind == record.KindMachineInput {
 			n++
 		}
 	}
@@ -108,7 +108,7 @@ func ofPlane(cfg control.Config, events []record.Event, cluster bool) error {
 	}
 	for i := 0; i < len(events); i++ {
 		var in control.TimedEvent
-		if err := json.Unmarshal(events[i].Data, &in); err != nil || events[i].Kind != record.StepInput {
+		if err := json.Unmarshal(events[i].Data, &in); err != nil || events[i].Kind != record.KindMachineInput {
 			return fmt.Errorf("control plane, line %d: no input: %w", i, err)
 		}
 		got, err := encode(p.Step(in.At, in.Event))
@@ -119,7 +119,7 @@ func ofPlane(cfg control.Config, events []record.Event, cluster bool) error {
 			return nil // killed before it could write what came of it
 		}
 		want := []byte("null")
-		if events[i+1].Kind == record.StepDone {
+		if events[i+1].Kind == record.KindMachineOutput {
 			i++
 			want = events[i].Data
 		}

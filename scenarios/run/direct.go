@@ -146,10 +146,10 @@ func (l *live) do(ctx context.Context, now time.Duration, o Order) {
 func (l *live) write(o Order) {
 	e := *o.Write
 	e.At = record.At(time.Now())
-	if e.Kind == record.RunZero {
+	if e.Kind == record.KindTimeZero {
 		e.At = record.At(l.zero.Add(o.Zero))
 	}
-	if e.Kind == record.Noise && l.cast.Noise != nil {
+	if e.Kind == record.KindHostStats && l.cast.Noise != nil {
 		e.Data = l.cast.Noise()
 	}
 	if s := headline(e); s != "" {
@@ -164,10 +164,10 @@ func (l *live) write(o Order) {
 // headline is the line that progress shows for e, if it deserves one.
 func headline(e record.Event) string {
 	switch e.Kind {
-	case record.Scaled:
+	case record.KindScaled:
 		return fmt.Sprintf("%s scaled to %d", e.Workload, e.N)
-	case record.PodDeleted, record.HookAbandoned, record.HookFailed, record.TermSent, record.KillSent, record.Step,
-		record.NodeCordoned, record.Evicted, record.EvictionRefused, record.NodeDrained:
+	case record.KindPodDeleted, record.KindHookAbandoned, record.KindHookFailed, record.KindTermSent, record.KindKillSent, record.KindStep,
+		record.KindNodeCordoned, record.KindEvicted, record.KindEvictionRefused, record.KindNodeDrained:
 		return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", e.Kind, cmp.Or(e.Instance.Pod, e.Workload), e.Text)), " ")
 	}
 	return ""

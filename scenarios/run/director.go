@@ -178,10 +178,10 @@ func (d *Director) total() time.Duration {
 func (d *Director) tell(e control.Event) {
 	actions := d.plane.Step(d.now, e)
 	if e.Kind != control.Tick || len(actions) > 0 {
-		d.write(trace(record.StepInput, control.TimedEvent{At: d.now, Event: e}))
+		d.write(trace(record.KindMachineInput, control.TimedEvent{At: d.now, Event: e}))
 	}
 	if len(actions) > 0 {
-		d.write(trace(record.StepDone, actions))
+		d.write(trace(record.KindMachineOutput, actions))
 	}
 	for _, a := range actions {
 		if a.Kind == control.Note {
@@ -277,8 +277,8 @@ func (d *Director) Missing() []string {
 func (d *Director) begin() {
 	d.stage, d.cycle = playing, 1
 	d.until = d.zero + d.total() + loadSlack
-	d.out = append(d.out, Order{Write: &record.Event{Kind: record.RunZero}, Zero: d.zero})
-	d.write(record.Event{Kind: record.Noise, Text: "begin"})
+	d.out = append(d.out, Order{Write: &record.Event{Kind: record.KindTimeZero}, Zero: d.zero})
+	d.write(record.Event{Kind: record.KindHostStats, Text: "begin"})
 	d.script.begin(d.zero)
 	d.tell(control.Event{Kind: control.Zero})
 	d.play()
@@ -323,7 +323,7 @@ func (d *Director) perform(st plan.Step) {
 		d.close(err)
 		return
 	}
-	d.write(record.Event{Kind: record.Step, Workload: st.Workload, N: int64(st.N), Text: st.Name})
+	d.write(record.Event{Kind: record.KindStep, Workload: st.Workload, N: int64(st.N), Text: st.Name})
 	for _, e := range es {
 		d.tell(e)
 	}
@@ -356,9 +356,9 @@ func (d *Director) close(err error) {
 	}
 	if err != nil {
 		d.fail(err)
-		d.write(record.Event{Kind: record.Interrupted, Text: err.Error()})
+		d.write(record.Event{Kind: record.KindInterrupted, Text: err.Error()})
 	}
-	d.write(record.Event{Kind: record.Noise, Text: "end"})
+	d.write(record.Event{Kind: record.KindHostStats, Text: "end"})
 	d.script.stop()
 	d.stage, d.until = closing, d.now+lastWord
 	if d.loading {
@@ -378,9 +378,9 @@ func (d *Director) end() {
 		d.fail(fmt.Errorf("%w: not all that was started has stopped", ErrEnvironment))
 	}
 	if d.err == nil {
-		d.write(record.Event{Kind: record.RunEnd})
+		d.write(record.Event{Kind: record.KindRunEnd})
 	}
 	d.stage = over
-	d.write(record.Event{Kind: record.End})
+	d.write(record.Event{Kind: record.KindEnd})
 	d.out = append(d.out, Order{Finish: true})
 }

@@ -114,14 +114,14 @@ func (h *theatre) execute(a control.Action) {
 	case control.Start:
 		h.later(0, run.Input{Control: &control.Event{Op: a.Op, Kind: control.Started, Pod: a.Pod}})
 		if !h.mute[a.Workload] {
-			h.fact(cmp.Or(h.comes[a.Workload], 300*time.Millisecond), record.Event{Kind: record.Registered, Instance: a.Pod})
+			h.fact(cmp.Or(h.comes[a.Workload], 300*time.Millisecond), record.Event{Kind: record.KindRegistered, Instance: a.Pod})
 		}
 		if a.Workload == "gateway" {
 			n := int64(2)
 			if h.blind {
 				n--
 			}
-			h.fact(500*time.Millisecond, record.Event{Kind: cmp.Or(h.sees, record.ListSeen), Instance: a.Pod, Service: "svc-b", N: n})
+			h.fact(500*time.Millisecond, record.Event{Kind: cmp.Or(h.sees, record.KindListChanged), Instance: a.Pod, Service: "svc-b", N: n})
 		}
 		if h.onFact != nil {
 			h.onFact(a.Pod, a.Workload)
@@ -182,14 +182,14 @@ func TestCourseOfARun(t *testing.T) {
 	require.True(t, h.finished)
 	require.NoError(t, h.d.Err())
 	require.Equal(t, ms(zero), h.loads)
-	require.Equal(t, ms(zero), h.of(record.RunZero))
-	require.Equal(t, ms(zero+2000, zero+4000, zero+6000), h.of(record.Step))
-	require.Equal(t, ms(zero+2000, zero+4000), h.of(record.PodDeleted))
-	require.Equal(t, ms(zero+6000), h.of(record.KillSent))
-	require.Equal(t, ms(zero+10_100), h.of(record.RunEnd), "all have gone")
-	require.Empty(t, h.of(record.Interrupted))
+	require.Equal(t, ms(zero), h.of(record.KindTimeZero))
+	require.Equal(t, ms(zero+2000, zero+4000, zero+6000), h.of(record.KindStep))
+	require.Equal(t, ms(zero+2000, zero+4000), h.of(record.KindPodDeleted))
+	require.Equal(t, ms(zero+6000), h.of(record.KindKillSent))
+	require.Equal(t, ms(zero+10_100), h.of(record.KindRunEnd), "all have gone")
+	require.Empty(t, h.of(record.KindInterrupted))
 	require.Empty(t, h.stopped)
-	require.Equal(t, record.End, h.written[len(h.written)-1].Kind)
+	require.Equal(t, record.KindEnd, h.written[len(h.written)-1].Kind)
 	_, ok := h.d.Next()
 	require.False(t, ok)
 }
@@ -210,7 +210,7 @@ func TestWhoIsMissing(t *testing.T) {
 		require.ErrorContains(t, h.d.Err(), "not all is up after 15s")
 		require.ErrorContains(t, h.d.Err(), want)
 		require.Empty(t, h.loads)
-		require.Empty(t, h.of(record.RunEnd))
+		require.Empty(t, h.of(record.KindRunEnd))
 	}
 }
 
@@ -218,7 +218,7 @@ func TestWhoIsMissing(t *testing.T) {
 // heard is enough.
 func TestALazyCacheIsNotWaitedFor(t *testing.T) {
 	h := newTheatre(t, chain())
-	h.sees = record.ListHeard
+	h.sees = record.KindListReceived
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
 	require.Len(t, h.loads, 1)
@@ -237,11 +237,11 @@ func TestUnreadyPodsAreWaitedForNotInsistedOn(t *testing.T) {
 func TestStepAfterAnEvent(t *testing.T) {
 	for _, name := range []string{"b", "gray"} {
 		h := newTheatre(t, chain(plan.Step{
-			Name: "then", After: &plan.After{Workload: name, Event: string(record.Deregistered), Delay: 200 * time.Millisecond},
+			Name: "then", After: &plan.After{Workload: name, Event: string(record.KindDeregistered), Delay: 200 * time.Millisecond},
 			Kind: "scale", Workload: "b", N: 0,
 		}))
 		told := func(at int, i record.Instance) {
-			h.fact(time.Duration(at)*time.Millisecond, record.Event{Kind: record.Deregistered, Instance: i})
+			h.fact(time.Duration(at)*time.Millisecond, record.Event{Kind: record.KindDeregistered, Instance: i})
 		}
 		h.onFact = func(i record.Instance, workload string) {
 			switch workload {
@@ -255,8 +255,8 @@ func TestStepAfterAnEvent(t *testing.T) {
 		}
 		h.play(time.Hour)
 		require.NoError(t, h.d.Err())
-		require.Equal(t, ms(zero+3200), h.of(record.Step), name)
-		require.Len(t, h.of(record.PodDeleted), 2)
+		require.Equal(t, ms(zero+3200), h.of(record.KindStep), name)
+		require.Len(t, h.of(record.KindPodDeleted), 2)
 	}
 }
 
@@ -267,7 +267,7 @@ func TestRuleStep(t *testing.T) {
 	h := newTheatre(t, p)
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
-	require.Equal(t, ms(zero+1000), h.of(record.Step))
+	require.Equal(t, ms(zero+1000), h.of(record.KindStep))
 	require.Len(t, h.rules, 2)
 	for _, a := range h.rules {
 		require.Equal(t, []any{"b", 2}, []any{a.Workload, a.N})
@@ -284,8 +284,8 @@ func TestTemplateSteps(t *testing.T) {
 	))
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
-	require.Equal(t, ms(zero+1000, zero+2000, zero+4000), h.of(record.Step))
-	require.Equal(t, time.Duration(zero+4000)*time.Millisecond, h.of(record.PodDeleted)[0], "nothing is rolled out before")
+	require.Equal(t, ms(zero+1000, zero+2000, zero+4000), h.of(record.KindStep))
+	require.Equal(t, time.Duration(zero+4000)*time.Millisecond, h.of(record.KindPodDeleted)[0], "nothing is rolled out before")
 }
 
 // TestADrainNeedsNodes: a machine's own processes have none, and a cluster's
@@ -309,7 +309,7 @@ func TestTimeZeroWaitsForADelay(t *testing.T) {
 		h := newTheatre(t, p)
 		h.comes = map[string]time.Duration{"b": 21 * time.Second}
 		h.play(time.Hour)
-		require.Len(t, h.of(record.RunZero), want)
+		require.Len(t, h.of(record.KindTimeZero), want)
 	}
 }
 
@@ -324,10 +324,10 @@ func TestCycles(t *testing.T) {
 	h := newTheatre(t, p)
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
-	require.Equal(t, ms(zero+1000, zero+5000, zero+11_000, zero+15_000, zero+21_000, zero+25_000), h.of(record.Step))
-	require.Equal(t, ms(zero+3000, zero+13_000, zero+23_000), h.of(record.CronFired), "the clock is set back")
-	require.Equal(t, ms(zero+30_100), h.of(record.RunEnd))
-	require.Len(t, h.of(record.PodDeleted), 3)
+	require.Equal(t, ms(zero+1000, zero+5000, zero+11_000, zero+15_000, zero+21_000, zero+25_000), h.of(record.KindStep))
+	require.Equal(t, ms(zero+3000, zero+13_000, zero+23_000), h.of(record.KindCronFired), "the clock is set back")
+	require.Equal(t, ms(zero+30_100), h.of(record.KindRunEnd))
+	require.Len(t, h.of(record.KindPodDeleted), 3)
 }
 
 func TestStops(t *testing.T) {
@@ -338,8 +338,8 @@ func TestStops(t *testing.T) {
 		h.play(time.Hour)
 		require.True(t, h.finished)
 		require.ErrorIs(t, h.d.Err(), run.ErrInterrupted)
-		require.Len(t, h.of(record.Interrupted), 1)
-		require.Empty(t, h.of(record.RunEnd))
+		require.Len(t, h.of(record.KindInterrupted), 1)
+		require.Empty(t, h.of(record.KindRunEnd))
 		require.Equal(t, at > 500, len(h.stopped) == 1, "the load is stopped if it was started")
 		require.LessOrEqual(t, h.now, time.Duration(at)*time.Millisecond+3*time.Second)
 	}
@@ -351,7 +351,7 @@ func TestDeafChildren(t *testing.T) {
 	h.deaf = true
 	h.play(time.Hour)
 	require.True(t, h.finished)
-	require.Len(t, h.of(record.KillSent), 3)
+	require.Len(t, h.of(record.KindKillSent), 3)
 }
 
 func TestLoadThatFails(t *testing.T) {
@@ -384,7 +384,7 @@ func TestLoadMayBeShorter(t *testing.T) {
 	h.loadFor = time.Second
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
-	require.Equal(t, ms(zero+10_100), h.of(record.RunEnd))
+	require.Equal(t, ms(zero+10_100), h.of(record.KindRunEnd))
 }
 
 func TestUnknownStepEndsTheRun(t *testing.T) {
@@ -409,11 +409,11 @@ func TestReplayFromEvents(t *testing.T) {
 	var want []control.Action
 	for _, e := range h.written {
 		switch e.Kind {
-		case record.StepInput:
+		case record.KindMachineInput:
 			var in control.TimedEvent
 			require.NoError(t, json.Unmarshal(e.Data, &in))
 			inputs = append(inputs, in)
-		case record.StepDone:
+		case record.KindMachineOutput:
 			require.Equal(t, control.MachineName, e.Text)
 			var out []control.Action
 			require.NoError(t, json.Unmarshal(e.Data, &out))
@@ -428,7 +428,7 @@ func TestReplayFromEvents(t *testing.T) {
 // TestEndsBeforeItsTime: a load that is ended on purpose is the whole account:
 // no step comes after it, and the run has an end of its own.
 func TestEndsBeforeItsTime(t *testing.T) {
-	for _, kind := range []record.Kind{record.Concluded, record.Aborted} {
+	for _, kind := range []record.Kind{record.KindConcluded, record.KindAborted} {
 		h := newTheatre(t, chain(plan.Step{Name: "late", At: 6 * time.Second, Kind: "restart", Workload: "b"}))
 		for range 2 { // the second one changes nothing
 			h.later((zero+4000)*time.Millisecond, run.Input{Ending: &run.Ending{Kind: kind, Why: "enough"}})
@@ -438,14 +438,14 @@ func TestEndsBeforeItsTime(t *testing.T) {
 		require.NoError(t, h.d.Err())
 		require.Equal(t, ms(zero+4000), h.of(kind))
 		require.Equal(t, ms(zero+4000), h.stopped)
-		require.Empty(t, h.of(record.Step))
-		require.Empty(t, h.of(record.Interrupted))
-		require.Equal(t, ms(zero+4150), h.of(record.RunEnd), "the load has closed its log, and all have gone")
+		require.Empty(t, h.of(record.KindStep))
+		require.Empty(t, h.of(record.KindInterrupted))
+		require.Equal(t, ms(zero+4150), h.of(record.KindRunEnd), "the load has closed its log, and all have gone")
 	}
 	// Before there is a load there is nothing to end.
 	h := newTheatre(t, chain())
-	h.later(100*time.Millisecond, run.Input{Ending: &run.Ending{Kind: record.Concluded}})
+	h.later(100*time.Millisecond, run.Input{Ending: &run.Ending{Kind: record.KindConcluded}})
 	h.play(time.Hour)
-	require.Equal(t, ms(zero+10_100), h.of(record.RunEnd))
-	require.Empty(t, h.of(record.Concluded))
+	require.Equal(t, ms(zero+10_100), h.of(record.KindRunEnd))
+	require.Empty(t, h.of(record.KindConcluded))
 }

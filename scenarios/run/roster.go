@@ -28,11 +28,11 @@ func newRoster(p *plan.Plan) *roster {
 
 func (r *roster) hear(e record.Event) {
 	switch e.Kind {
-	case record.Registered:
+	case record.KindRegistered:
 		r.registered[e.Instance] = true
-	case record.Deregistered:
+	case record.KindDeregistered:
 		delete(r.registered, e.Instance)
-	case record.ListSeen, record.ListHeard: // a ttl35 cache is filled by the first call, and from what was heard
+	case record.KindListChanged, record.KindListReceived: // a ttl35 cache is filled by the first call, and from what was heard
 		r.lists[listKey{e.Instance, e.Service}] = e.N
 	}
 }

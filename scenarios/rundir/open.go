@@ -203,7 +203,7 @@ func (r *Run) readEvents() error {
 	r.readLandmarks()
 	r.missingStreams(names)
 	for _, e := range r.Events {
-		if e.Kind == record.ContainerStart && !told[e.Instance] && r.Ours(e.Workload) {
+		if e.Kind == record.KindContainerStarted && !told[e.Instance] && r.Ours(e.Workload) {
 			open[e.Instance] = "it was started, and there are no events of it"
 		}
 	}
@@ -257,7 +257,7 @@ func (r *Run) missingStreams(told map[string]bool) {
 	if r.Interrupted {
 		return
 	}
-	if !slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind == record.LoadEnd }) {
+	if !slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind == record.KindLoadEnd }) {
 		r.torn("%s: nobody tells when the load ended", EventsDir)
 	}
 	if !r.Meta.InCluster() && !told[RegistryServer] {
@@ -284,15 +284,15 @@ func parseEventsName(name string) (record.Instance, bool) {
 }
 
 func (r *Run) readLandmarks() {
-	ended := slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind == record.Concluded || e.Kind == record.Aborted })
+	ended := slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind == record.KindConcluded || e.Kind == record.KindAborted })
 	r.Zero = record.Micros(r.Meta.ZeroMicros)
 	for _, e := range r.Events {
 		switch e.Kind {
-		case record.RunZero:
+		case record.KindTimeZero:
 			r.Zero = e.At
-		case record.RunEnd:
+		case record.KindRunEnd:
 			r.End = e.At
-		case record.Interrupted:
+		case record.KindInterrupted:
 			// A load that was ended on purpose says so too.
 			r.Interrupted = r.Interrupted || !ended || e.Instance == (record.Instance{})
 		}
@@ -309,6 +309,6 @@ func (r *Run) Ours(workload string) bool {
 // end because it could write none.
 func killed(events []record.Event, i record.Instance) bool {
 	return slices.ContainsFunc(events, func(e record.Event) bool {
-		return e.Kind == record.KillSent && e.Instance == i
+		return e.Kind == record.KindKillSent && e.Instance == i
 	})
 }

@@ -76,17 +76,17 @@ func fixtures() map[string]func(t *testing.T, d *Dir) {
 			Streams: []traffic.Stream{{Name: "base", Arm: "base", Rate: 100, Duration: 20e6}},
 		}))
 		writeEvents(t, d, EventsName(b1),
-			record.Event{At: 500_000, Kind: record.Listening, Instance: b1},
+			record.Event{At: 500_000, Kind: record.KindListening, Instance: b1},
 			record.Event{At: 1_100_000, Kind: last, Instance: b1})
 		writeEvents(t, d, Harness,
-			record.Event{At: 400_000, Kind: record.ContainerStart, Instance: b1, Workload: "spring-cloud-b"},
-			record.Event{At: 1_000_000, Kind: record.RunZero},
-			record.Event{At: 1_200_000, Kind: record.RunEnd},
-			record.Event{At: 1_200_001, Kind: record.End})
+			record.Event{At: 400_000, Kind: record.KindContainerStarted, Instance: b1, Workload: "spring-cloud-b"},
+			record.Event{At: 1_000_000, Kind: record.KindTimeZero},
+			record.Event{At: 1_200_000, Kind: record.KindRunEnd},
+			record.Event{At: 1_200_001, Kind: record.KindEnd})
 		writeEvents(t, d, Load,
-			record.Event{At: 1_020_000, Kind: record.LoadEnd},
-			record.Event{At: 1_020_001, Kind: record.End})
-		writeEvents(t, d, RegistryServer, record.Event{At: 1_200_000, Kind: record.End})
+			record.Event{At: 1_020_000, Kind: record.KindLoadEnd},
+			record.Event{At: 1_020_001, Kind: record.KindEnd})
+		writeEvents(t, d, RegistryServer, record.Event{At: 1_200_000, Kind: record.KindEnd})
 		f, err := os.Create(d.RequestsPath(""))
 		require.NoError(t, err)
 		w, err := record.NewWriter(f)
@@ -104,15 +104,15 @@ func fixtures() map[string]func(t *testing.T, d *Dir) {
 		require.NoError(t, f.Close())
 	}
 	return map[string]func(t *testing.T, d *Dir){
-		"clean": func(t *testing.T, d *Dir) { whole(t, d, record.End, false) },
-		"lossy": func(t *testing.T, d *Dir) { whole(t, d, record.End, true) },
+		"clean": func(t *testing.T, d *Dir) { whole(t, d, record.KindEnd, false) },
+		"lossy": func(t *testing.T, d *Dir) { whole(t, d, record.KindEnd, true) },
 		"torn": func(t *testing.T, d *Dir) {
-			whole(t, d, record.Deregistered, false)
+			whole(t, d, record.KindDeregistered, false)
 			cut(t, d.RequestsPath(""), 20)
 			cut(t, d.EventsPath(Harness), 50)
 		},
 		"newer": func(t *testing.T, d *Dir) {
-			whole(t, d, record.End, false)
+			whole(t, d, record.KindEnd, false)
 			require.NoError(t, d.WriteFile(MetaFile, []byte(`{"schema": "zeroloss.meta/v2", "zero": {"at": "elsewhere"}}`+"\n")))
 		},
 	}
@@ -299,7 +299,7 @@ func TestAKillThatTheHarnessToldClosesAStream(t *testing.T) {
 	for _, at := range []record.Instance{i, {Pod: "spring-cloud-b-1", Incarnation: 2}} {
 		r, err := Open(made(t, "clean", func(d *Dir) {
 			cut(t, d.EventsPath(EventsName(i)), 5)
-			writeEvents(t, d, Harness, record.Event{At: 1_050_000, Kind: record.KillSent, Instance: at})
+			writeEvents(t, d, Harness, record.Event{At: 1_050_000, Kind: record.KindKillSent, Instance: at})
 		}))
 		require.NoError(t, err)
 		require.Equal(t, at == i, len(r.Incomplete) == 0, at)
@@ -319,18 +319,18 @@ func TestSeveralRequestLogs(t *testing.T) {
 // TestALoadThatWasEndedOnPurposeIsNotInterrupted: the generator says that it was
 // broken off, and the harness that it had asked for that.
 func TestALoadThatWasEndedOnPurposeIsNotInterrupted(t *testing.T) {
-	broken := record.Event{At: 3, Kind: record.Interrupted, Instance: record.Instance{Pod: Load, Incarnation: 1}}
-	end := record.Event{At: 9, Kind: record.RunEnd}
+	broken := record.Event{At: 3, Kind: record.KindInterrupted, Instance: record.Instance{Pod: Load, Incarnation: 1}}
+	end := record.Event{At: 9, Kind: record.KindRunEnd}
 	for name, c := range map[string]struct {
 		events []record.Event
 		want   bool
 	}{
 		"to its end":                {[]record.Event{end}, false},
 		"broken off":                {[]record.Event{broken, end}, true},
-		"concluded":                 {[]record.Event{{At: 2, Kind: record.Concluded}, broken, end}, false},
-		"aborted, its clock behind": {[]record.Event{broken, {At: 4, Kind: record.Aborted}, end}, false},
-		"and then Ctrl-C":           {[]record.Event{{At: 2, Kind: record.Concluded}, broken, {At: 5, Kind: record.Interrupted}}, true},
-		"and then kill -9":          {[]record.Event{{At: 2, Kind: record.Concluded}, broken}, true},
+		"concluded":                 {[]record.Event{{At: 2, Kind: record.KindConcluded}, broken, end}, false},
+		"aborted, its clock behind": {[]record.Event{broken, {At: 4, Kind: record.KindAborted}, end}, false},
+		"and then Ctrl-C":           {[]record.Event{{At: 2, Kind: record.KindConcluded}, broken, {At: 5, Kind: record.KindInterrupted}}, true},
+		"and then kill -9":          {[]record.Event{{At: 2, Kind: record.KindConcluded}, broken}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &Run{Events: c.events}

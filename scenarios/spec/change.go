@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // The arms of a target with a change: as it is, and with the change.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 	"zeroloss/reports/expect"
 )
 

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // Override sets one field of the spec over what the file says: the flag

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"zeroloss/demo-services/warmup"
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // NoWarmup is the model of a rule that wants none.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // Runtimes lists where scenarios run.

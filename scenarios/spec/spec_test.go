@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/internal/input"
 	"zeroloss/loadgen/record"
-	"zeroloss/manifests/input"
 	"zeroloss/reports/expect"
 )
 
@@ -63,7 +63,7 @@ func TestDecode(t *testing.T) {
 	require.Equal(t, Stream{
 		Name: "gray", Arm: "gray", Tag: "gray", Rate: 10, Request: Request{"POST", "/A/a"}, Body: "x", Connections: "keep-alive", Timeout: Duration(2500 * time.Millisecond),
 	}, sp.Load[1])
-	require.Equal(t, After{Of: "gray", Event: record.Deregistered, Delay: 200 * time.Millisecond}, sp.Steps[1].After)
+	require.Equal(t, After{Of: "gray", Event: record.KindDeregistered, Delay: 200 * time.Millisecond}, sp.Steps[1].After)
 	require.Equal(t, 3, *sp.Set["b"].Replicas)
 	e := sp.Expect[0].Parsed()
 	require.Equal(t, "gray lost is 0", e.Name)

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/internal/input"
 	"zeroloss/loadgen/traffic"
-	"zeroloss/manifests/input"
 )
 
 // attached is a scenario with a target, that the table below spoils one line at

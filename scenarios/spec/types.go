@@ -8,7 +8,7 @@
 package spec
 
 import (
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 	"zeroloss/reports/expect"
 )
 

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"zeroloss/internal/input"
 	"zeroloss/loadgen/record"
-	"zeroloss/manifests/input"
 )
 
 // valueError is what is wrong with one scalar.
@@ -191,11 +191,11 @@ var afterForm = regexp.MustCompile(`^\s*([A-Za-z0-9-]+)\.([A-Za-z-]+)\s*(?:\+\s*
 // what the control plane does to them.
 func afterEvents() []string {
 	kinds := []record.Kind{
-		record.Listening, record.Registered, record.Ready, record.Offline, record.Closing,
-		record.Deregistering, record.Deregistered, record.Verified, record.Term, record.DrainWait,
-		record.ListenerClosed, record.Drained, record.ListSeen, record.MarkSet, record.MarkGone,
-		record.CronFired, record.Scaled, record.PodCreated, record.ContainerStart, record.PodReady,
-		record.PodDeleted, record.HookStart, record.HookDone, record.TermSent, record.ContainerExit,
+		record.KindListening, record.KindRegistered, record.KindReady, record.KindOffline, record.KindClosing,
+		record.KindDeregistering, record.KindDeregistered, record.KindVerified, record.KindTermReceived, record.KindDrainWait,
+		record.KindListenerClosed, record.KindDrained, record.KindListChanged, record.KindMarkSet, record.KindMarkCleared,
+		record.KindCronFired, record.KindScaled, record.KindPodCreated, record.KindContainerStarted, record.KindPodReady,
+		record.KindPodDeleted, record.KindHookStarted, record.KindHookDone, record.KindTermSent, record.KindContainerExited,
 	}
 	words := make([]string, len(kinds))
 	for i, k := range kinds {

@@ -342,7 +342,7 @@ func (s *Server) acked(owner registry.Owner, id uint64, success bool) {
 		data = nil
 	}
 	s.opts.OnEvent(record.Event{
-		At: s.instant(s.now()), Kind: record.Pushed, Service: p.Snapshot.Key.Service, Peer: c.name(),
+		At: s.instant(s.now()), Kind: record.KindPush, Service: p.Snapshot.Key.Service, Peer: c.name(),
 		Since: s.instant(p.Since), N: int64(len(ids)), Text: p.Reason, Data: data,
 	})
 }
@@ -352,7 +352,7 @@ func (s *Server) tell(by string, changes []registry.Change) {
 	at := s.instant(s.now())
 	for _, c := range changes {
 		s.opts.OnEvent(record.Event{
-			At: at, Kind: record.Changed, Instance: c.Host.Instance(), Service: c.Key.Service, Tag: c.Host.Tag(),
+			At: at, Kind: record.KindRegistryChange, Instance: c.Host.Instance(), Service: c.Key.Service, Tag: c.Host.Tag(),
 			Addr: c.Host.Addr(), Peer: by, Text: c.How,
 		})
 	}

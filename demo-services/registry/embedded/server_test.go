@@ -88,18 +88,18 @@ func TestEventsTellOfChangesAndPushes(t *testing.T) {
 
 	require.NoError(t, a.Subscribe(t.Context(), "b", func([]registry.Host) {}))
 	require.NoError(t, b.Register(t.Context(), "b", host))
-	change := ev.await(t, func(e record.Event) bool { return e.Kind == record.Changed && e.Text == registry.Added })
+	change := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindRegistryChange && e.Text == registry.Added })
 	require.Equal(t, host.Instance(), change.Instance)
 	require.Equal(t, []string{"b", "gray", "127.0.0.2:20002", "b-0/1"}, []string{change.Service, change.Tag, change.Addr, change.Peer})
 
-	push := ev.await(t, func(e record.Event) bool { return e.Kind == record.Pushed && e.N == 1 })
+	push := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindPush && e.N == 1 })
 	require.Equal(t, "a-0/1", push.Peer)
 	require.JSONEq(t, `["b-0/1"]`, string(push.Data))
 	require.GreaterOrEqual(t, push.At.Sub(push.Since), 50*time.Millisecond)
 
 	require.NoError(t, b.Deregister(t.Context(), "b", host))
-	gone := ev.await(t, func(e record.Event) bool { return e.Kind == record.Changed && e.Text == registry.Removed })
-	empty := ev.await(t, func(e record.Event) bool { return e.Kind == record.Pushed && e.N == 0 && e.At > gone.At })
+	gone := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindRegistryChange && e.Text == registry.Removed })
+	empty := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindPush && e.N == 0 && e.At > gone.At })
 	require.JSONEq(t, `[]`, string(empty.Data))
 	require.LessOrEqual(t, empty.Since, gone.At, "the push refers to the change")
 	require.Greater(t, empty.Since, push.At, "and to no earlier one")

@@ -70,7 +70,7 @@ func TestWirePushesAreSentAgainUntilAcknowledged(t *testing.T) {
 	w.Send("NotifySubscriberResponse", `no JSON`)
 	w.Send("NotifySubscriberResponse", `{"resultCode":200,"requestId":"no number"}`)
 	w.Send("NotifySubscriberResponse", `{"resultCode":200,"requestId":"`+third+`"}`)
-	e := ev.await(t, func(e record.Event) bool { return e.Kind == record.Pushed })
+	e := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindPush })
 	require.Equal(t, registry.Retry, e.Text)
 }
 
@@ -135,7 +135,7 @@ func TestASilentConnectionIsEnded(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	require.NoError(t, c.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
 	proxy.Mute()
-	ev.awaitFor(t, 15*time.Second, func(e record.Event) bool { return e.Kind == record.Changed && e.Text == registry.Removed })
+	ev.awaitFor(t, 15*time.Second, func(e record.Event) bool { return e.Kind == record.KindRegistryChange && e.Text == registry.Removed })
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
@@ -189,7 +189,7 @@ func TestKnobs(t *testing.T) {
 	other := connect(t, s, "c-0/1")
 	require.NoError(t, other.Register(t.Context(), "free", registry.NewHost("127.0.0.3", 3, registry.Meta{})))
 	require.NoError(t, other.Subscribe(t.Context(), "free", func([]registry.Host) {}))
-	ev.await(t, func(e record.Event) bool { return e.Kind == record.Pushed && e.Service == "free" })
+	ev.await(t, func(e record.Event) bool { return e.Kind == record.KindPush && e.Service == "free" })
 	require.Empty(t, lists, "a later push went out, this one did not")
 }
 

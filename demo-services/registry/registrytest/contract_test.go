@@ -75,7 +75,7 @@ func startEmbedded(t *testing.T) (registrytest.Target, func() []time.Duration) {
 	s, err := embedded.Start(embedded.Options{
 		Timing: registry.Timing{OverlayTTL: registrytest.OverlayTTL},
 		OnEvent: func(e record.Event) {
-			if e.Kind == record.Pushed && e.Text == registry.Changed {
+			if e.Kind == record.KindPush && e.Text == registry.Changed {
 				mu.Lock()
 				defer mu.Unlock()
 				delays = append(delays, e.At.Sub(e.Since))

@@ -294,7 +294,7 @@ func (b budget) spent(counts []run.StreamCount) (lost uint64, over bool) {
 func (b budget) watch(ctx context.Context, counts func() []run.StreamCount, end func(run.Ending)) {
 	for pauseFor(ctx, 100*time.Millisecond) == nil {
 		if lost, over := b.spent(counts()); over {
-			end(run.Ending{Kind: record.Aborted, Why: fmt.Sprintf("%d requests are lost, and the budget (--abort-after) is %d", lost, b.most)})
+			end(run.Ending{Kind: record.KindAborted, Why: fmt.Sprintf("%d requests are lost, and the budget (--abort-after) is %d", lost, b.most)})
 			return
 		}
 	}

@@ -77,7 +77,7 @@ func TestBudgetOfLosses(t *testing.T) {
 	}
 	var ended run.Ending
 	budget{4}.watch(t.Context(), func() []run.StreamCount { return counts }, func(e run.Ending) { ended = e })
-	require.Equal(t, run.Ending{Kind: record.Aborted, Why: "4 requests are lost, and the budget (--abort-after) is 4"}, ended)
+	require.Equal(t, run.Ending{Kind: record.KindAborted, Why: "4 requests are lost, and the budget (--abort-after) is 4"}, ended)
 }
 
 func pdb(allowed, healthy, desired int) budgetView {
@@ -234,7 +234,7 @@ func TestWhoChangesATarget(t *testing.T) {
 	for _, e := range events() {
 		kinds = append(kinds, e.Kind)
 	}
-	require.Equal(t, []record.Kind{record.RolloutSeen, record.Scaled, record.End}, kinds)
+	require.Equal(t, []record.Kind{record.KindRolloutSeen, record.KindScaled, record.KindEnd}, kinds)
 }
 
 func TestAnEventOfYesterday(t *testing.T) {
@@ -271,8 +271,8 @@ func TestListChanges(t *testing.T) {
 	}
 	got := listChanges([]registry.Host{host("10.0.0.1", true), host("10.0.0.2", true)}, []registry.Host{host("10.0.0.1", false), host("10.0.0.2", true), host("10.0.0.3", true)}, who)
 	require.Equal(t, []record.Event{
-		{Kind: record.Changed, Instance: record.Instance{Pod: "orders-1", Incarnation: 1}, Addr: "10.0.0.1:80", Text: "removed"},
-		{Kind: record.Changed, Addr: "10.0.0.3:80", Text: "added"},
+		{Kind: record.KindRegistryChange, Instance: record.Instance{Pod: "orders-1", Incarnation: 1}, Addr: "10.0.0.1:80", Text: "removed"},
+		{Kind: record.KindRegistryChange, Addr: "10.0.0.3:80", Text: "added"},
 	}, got)
 	require.Empty(t, listChanges(nil, nil, who))
 }

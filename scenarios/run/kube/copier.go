@@ -75,7 +75,7 @@ func (c *copier) line(name string, line []byte) error {
 	if json.Unmarshal(line, &e) != nil {
 		return nil // the ledger's to report: it reads the file again, whole
 	}
-	if e.Kind == record.ClockOffset {
+	if e.Kind == record.KindClockOffset {
 		c.noteOffset(name, e)
 	}
 	if c.clock.Significant() {
@@ -86,8 +86,8 @@ func (c *copier) line(name string, line []byte) error {
 }
 
 var (
-	stepInput = []byte(`"kind":"` + string(record.StepInput) + `"`)
-	stepDone  = []byte(`"kind":"` + string(record.StepDone) + `"`)
+	stepInput = []byte(`"kind":"` + string(record.KindMachineInput) + `"`)
+	stepDone  = []byte(`"kind":"` + string(record.KindMachineOutput) + `"`)
 )
 
 func (c *copier) noteOffset(name string, e record.Event) {

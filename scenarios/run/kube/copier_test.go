@@ -75,7 +75,7 @@ func newCopier(t *testing.T, c *collect.Client) (*copier, func() []record.Event)
 }
 
 // ahead is the offset of a clock that is 5 ms behind the load pod's.
-var ahead = record.Event{At: 3, Kind: record.ClockOffset, N: 5000, Data: mustJSON(record.Offset{Ahead: 5000, Within: 100})}
+var ahead = record.Event{At: 3, Kind: record.KindClockOffset, N: 5000, Data: mustJSON(record.Offset{Ahead: 5000, Within: 100})}
 
 func TestCopierKeepsAllAndCorrectsClocks(t *testing.T) {
 	client, desk := loadPodHere(t)
@@ -83,8 +83,8 @@ func TestCopierKeepsAllAndCorrectsClocks(t *testing.T) {
 	k.clock = record.Offset{Ahead: 2000, Within: 10}
 	k.begin(t.Context(), func(err error) { require.NoError(t, err) })
 	b, c := record.Instance{Pod: "b-1", Incarnation: 1}, record.Instance{Pod: "c-1", Incarnation: 2}
-	speak(t, desk, b, record.Event{At: 10_000, Kind: record.Starting, Instance: b}, ahead)
-	speak(t, desk, c, record.Event{At: 20_000, Kind: record.Starting, Instance: c}, record.Event{At: 21_000, Kind: record.StepInput, Instance: c})
+	speak(t, desk, b, record.Event{At: 10_000, Kind: record.KindStarting, Instance: b}, ahead)
+	speak(t, desk, c, record.Event{At: 20_000, Kind: record.KindStarting, Instance: c}, record.Event{At: 21_000, Kind: record.KindMachineInput, Instance: c})
 	require.NoError(t, k.finish(t.Context()))
 
 	read := func(name string) (out []record.Micros) {

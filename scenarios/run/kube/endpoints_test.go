@@ -146,8 +146,8 @@ func TestPodsMayComeLast(t *testing.T) {
 	require.NoError(t, n.seePod(ordersPod(t, "a")))
 	require.Equal(t, []control.Event{
 		{Kind: control.PodSeen, Pod: a, Workload: "orders", UID: "uid-a"}, {Kind: control.Started, Pod: a, Workload: "orders"}, {Kind: control.ReadySeen, Pod: a, OK: true},
-		{Kind: control.Remark, Pod: a, Note: record.PodAddress, Err: "10.0.0.1"},
-		{Kind: control.EndpointSeen, Pod: a, OK: true}, {Kind: control.Remark, Pod: a, Note: record.ProbeFailed, N: 1, Err: "probe"},
+		{Kind: control.Remark, Pod: a, Note: record.KindPodAddress, Err: "10.0.0.1"},
+		{Kind: control.EndpointSeen, Pod: a, OK: true}, {Kind: control.Remark, Pod: a, Note: record.KindProbeFailed, N: 1, Err: "probe"},
 	}, told())
 	require.NoError(t, n.seePod(ordersPod(t, "b")))
 	require.NotContains(t, told(), control.Event{Kind: control.EndpointSeen, Pod: record.Instance{Pod: "b", Incarnation: 1}, OK: true})
@@ -170,7 +170,7 @@ func TestThePlaneNotesTheRemoval(t *testing.T) {
 			noted = append(noted, a.Note.Kind)
 		}
 	}
-	require.Contains(t, noted, record.EndpointRemoved)
+	require.Contains(t, noted, record.KindEndpointRemoved)
 }
 
 // TestWhatIsNotTheTargetsIsNotTold, neither of leftovers nor of a canary.

@@ -70,7 +70,7 @@ func (n *node) address(p *podView) []control.Event {
 	}
 	n.placed[name] = true
 	n.byIP[ip] = p.instance()
-	return []control.Event{{Kind: control.Remark, Pod: p.instance(), Note: record.PodAddress, Err: ip}}
+	return []control.Event{{Kind: control.Remark, Pod: p.instance(), Note: record.KindPodAddress, Err: ip}}
 }
 
 // foreign reports whether a workload of the plan is none of ours.

@@ -13,8 +13,8 @@ import (
 
 	"zeroloss/demo-services/registry"
 	"zeroloss/demo-services/registry/nacos"
+	"zeroloss/internal/input"
 	"zeroloss/loadgen/record"
-	"zeroloss/manifests/input"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 )
@@ -151,12 +151,12 @@ func listChanges(was, is []registry.Host, who func(ip string) record.Instance) [
 	var out []record.Event
 	for _, h := range was {
 		if addr := h.Addr(); before[addr] != "" && after[addr] == "" {
-			out = append(out, record.Event{Kind: record.Changed, Instance: who(h.IP), Addr: addr, Text: "removed"})
+			out = append(out, record.Event{Kind: record.KindRegistryChange, Instance: who(h.IP), Addr: addr, Text: "removed"})
 		}
 	}
 	for _, h := range is {
 		if addr := h.Addr(); after[addr] != "" && before[addr] == "" {
-			out = append(out, record.Event{Kind: record.Changed, Instance: who(h.IP), Addr: addr, Text: "added"})
+			out = append(out, record.Event{Kind: record.KindRegistryChange, Instance: who(h.IP), Addr: addr, Text: "added"})
 		}
 	}
 	return out

@@ -62,9 +62,9 @@ func TestAListIsFollowed(t *testing.T) {
 			return record.Event{}
 		}
 	}
-	require.Equal(t, record.Event{Kind: record.Changed, Instance: pod, Addr: "10.0.0.1:80", Text: "added"}, next())
+	require.Equal(t, record.Event{Kind: record.KindRegistryChange, Instance: pod, Addr: "10.0.0.1:80", Text: "added"}, next())
 	require.NoError(t, c.Deregister(ctx, "orders", h))
-	require.Equal(t, record.Event{Kind: record.Changed, Instance: pod, Addr: "10.0.0.1:80", Text: "removed"}, next())
+	require.Equal(t, record.Event{Kind: record.KindRegistryChange, Instance: pod, Addr: "10.0.0.1:80", Text: "removed"}, next())
 	end()
 	require.NoError(t, <-done)
 }

@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"zeroloss/demo-services/settings"
+	"zeroloss/internal/input"
 	"zeroloss/loadgen/collect"
-	"zeroloss/manifests/input"
 	"zeroloss/scenarios/image"
 	"zeroloss/scenarios/plan"
 )

@@ -67,7 +67,7 @@ func (s *shard) ahead() record.Micros {
 // clockEvent tells of the shard's clock.
 func (s *shard) clockEvent() record.Event {
 	return record.Event{
-		At: record.At(time.Now()), Kind: record.ClockOffset, Instance: record.Instance{Pod: s.name(), Incarnation: 1},
+		At: record.At(time.Now()), Kind: record.KindClockOffset, Instance: record.Instance{Pod: s.name(), Incarnation: 1},
 		N: int64(s.record.Ahead), Data: mustJSON(s.record),
 		Text: fmt.Sprintf("that of load pod %d of %d, within %d µs of the collector's", s.Index+1, s.Of, s.record.Within),
 	}

@@ -188,7 +188,7 @@ func TestClocksOfShards(t *testing.T) {
 	require.Equal(t, record.Micros(-5000), s.ahead())
 	e := s.clockEvent()
 	require.Equal(t, record.Instance{Pod: "load-1", Incarnation: 1}, e.Instance)
-	require.Equal(t, record.ClockOffset, e.Kind)
+	require.Equal(t, record.KindClockOffset, e.Kind)
 	require.EqualValues(t, -5000, e.N)
 	require.JSONEq(t, `{"aheadMicros":-5000,"withinMicros":100}`, string(e.Data))
 	require.Contains(t, e.Text, "load pod 2 of 3, within 100 µs")

@@ -216,9 +216,9 @@ func (e *eventView) kind() record.Kind {
 	}
 	switch e.Reason {
 	case "FailedPreStopHook":
-		return record.HookFailed
+		return record.KindHookFailed
 	case "Unhealthy":
-		return record.ProbeFailed
+		return record.KindProbeFailed
 	}
 	return ""
 }

@@ -325,7 +325,7 @@ func (s *stage) tellClocks(shards []*shard) error {
 
 func clockEvent(o record.Offset) record.Event {
 	return record.Event{
-		At: record.At(time.Now()), Kind: record.ClockOffset, N: int64(o.Ahead), Data: mustJSON(o),
+		At: record.At(time.Now()), Kind: record.KindClockOffset, N: int64(o.Ahead), Data: mustJSON(o),
 		Text: fmt.Sprintf("the harness's, within %d µs of the load pod's", o.Within),
 	}
 }

@@ -179,7 +179,7 @@ func (t *theirs) put(e record.Event) {
 func (t *theirs) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.put(record.Event{Kind: record.End})
+	t.put(record.Event{Kind: record.KindEnd})
 	return errors.Join(t.err, t.file.Close())
 }
 
@@ -198,11 +198,11 @@ func (t *theirs) see(u *unstructured.Unstructured) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.template != "" && string(text) != t.template {
-		t.put(record.Event{Kind: record.RolloutSeen, Workload: u.GetName(), Text: "its template has changed"})
+		t.put(record.Event{Kind: record.KindRolloutSeen, Workload: u.GetName(), Text: "its template has changed"})
 	}
 	if n := v.replicas(); n != t.replicas {
 		if t.ordered == nil || n != *t.ordered { // ours is told already
-			t.put(record.Event{Kind: record.Scaled, Workload: u.GetName(), N: int64(n), Text: "by somebody else"})
+			t.put(record.Event{Kind: record.KindScaled, Workload: u.GetName(), N: int64(n), Text: "by somebody else"})
 		}
 		t.replicas = n
 	}

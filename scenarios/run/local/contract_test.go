@@ -30,7 +30,7 @@ func TestContract(t *testing.T) {
 			p.Workloads[1].Settings.Port = l.Addr().(*net.TCPAddr).Port
 			return p
 		},
-		Moments: []record.Kind{record.PodCreated, record.RunZero, record.HookStart},
+		Moments: []record.Kind{record.KindPodCreated, record.KindTimeZero, record.KindHookStarted},
 		Left: func(t *testing.T, dir *rundir.Dir) {
 			require.NoDirExists(t, dir.Join("tmp"))
 			for _, pid := range pids(t, dir) {

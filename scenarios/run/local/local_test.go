@@ -93,7 +93,7 @@ func small() *plan.Plan {
 		Entry: plan.Entry{Workload: "gateway", Port: gatewayPort},
 		Steps: []plan.Step{
 			{Name: "in", At: 100 * time.Millisecond, Kind: "scale", Workload: "b", N: 1},
-			{Name: "out", After: &plan.After{Workload: "gray", Event: string(record.Offline), Delay: 50 * time.Millisecond}, Kind: "scale", Workload: "b", N: 2},
+			{Name: "out", After: &plan.After{Workload: "gray", Event: string(record.KindOffline), Delay: 50 * time.Millisecond}, Kind: "scale", Workload: "b", N: 2},
 			{Name: "crash", At: 700 * time.Millisecond, Kind: "kill", Workload: "gateway", N: 1},
 		},
 		Streams: []traffic.Stream{{
@@ -120,37 +120,37 @@ func TestRun(t *testing.T) {
 	p := small()
 	require.NoError(t, rt.Run(t.Context(), p, out))
 
-	zero := out.of(record.RunZero)
+	zero := out.of(record.KindTimeZero)
 	require.Len(t, zero, 1)
-	require.Len(t, out.of(record.Step), 3)
-	require.Len(t, out.of(record.Noise), 2)
-	require.Len(t, out.of(record.RunEnd), 1)
-	require.Equal(t, record.End, out.events[len(out.events)-1].Kind)
-	require.Empty(t, out.of(record.HookFailed))
+	require.Len(t, out.of(record.KindStep), 3)
+	require.Len(t, out.of(record.KindHostStats), 2)
+	require.Len(t, out.of(record.KindRunEnd), 1)
+	require.Equal(t, record.KindEnd, out.events[len(out.events)-1].Kind)
+	require.Empty(t, out.of(record.KindHookFailed))
 
-	victim := out.of(record.PodDeleted)[0].Instance
-	require.Equal(t, victim, out.of(record.HookDone)[0].Instance)
-	require.Equal(t, victim, out.of(record.TermSent)[0].Instance)
-	exit := out.of(record.ContainerExit)
+	victim := out.of(record.KindPodDeleted)[0].Instance
+	require.Equal(t, victim, out.of(record.KindHookDone)[0].Instance)
+	require.Equal(t, victim, out.of(record.KindTermSent)[0].Instance)
+	exit := out.of(record.KindContainerExited)
 	i := slices.IndexFunc(exit, func(e record.Event) bool { return e.Instance == victim })
 	require.Zero(t, exit[i].N, exit[i].Text)
-	hook, term := out.of(record.HookStart)[0], out.of(record.TermSent)[0]
+	hook, term := out.of(record.KindHookStarted)[0], out.of(record.KindTermSent)[0]
 	require.GreaterOrEqual(t, term.At.Sub(hook.At), 100*time.Millisecond, "the hook slept, divided by the speed")
 
 	told := readEvents(t, dir.EventsPath(rundir.EventsName(victim)))
-	require.Equal(t, []record.Kind{record.Starting, record.Listening, record.Registered, record.Offline, record.Term, record.End}, kinds(told))
+	require.Equal(t, []record.Kind{record.KindStarting, record.KindListening, record.KindRegistered, record.KindOffline, record.KindTermReceived, record.KindEnd}, kinds(told))
 	require.Regexp(t, `^127\.`, told[3].Text, "the hook called from the pod's own address")
 	require.Greater(t, told[4].At, told[3].At)
 
-	killed := out.of(record.KillSent)[0].Instance
-	require.NotContains(t, kinds(readEvents(t, dir.EventsPath(rundir.EventsName(killed)))), record.End)
+	killed := out.of(record.KindKillSent)[0].Instance
+	require.NotContains(t, kinds(readEvents(t, dir.EventsPath(rundir.EventsName(killed)))), record.KindEnd)
 	require.Equal(t, int64(137), exit[slices.IndexFunc(exit, func(e record.Event) bool { return e.Instance == killed })].N)
-	require.Len(t, out.of(record.PodCreated), 5, "a successor for each that went")
+	require.Len(t, out.of(record.KindPodCreated), 5, "a successor for each that went")
 
 	requests := readRequests(t, dir)
 	require.Len(t, requests, 100)
 	require.Equal(t, zero[0].At, requests[0].Due)
-	require.Equal(t, "b", out.of(record.Scaled)[1].Workload, "the step after an event came")
+	require.Equal(t, "b", out.of(record.KindScaled)[1].Workload, "the step after an event came")
 
 	require.NoDirExists(t, dir.Join("tmp"))
 	require.NoDirExists(t, dir.Join("logs"), "nothing was amiss")
@@ -165,11 +165,11 @@ func requireReplay(t *testing.T, p *plan.Plan, events []record.Event) {
 	var want []control.Action
 	for _, e := range events {
 		switch e.Kind {
-		case record.StepInput:
+		case record.KindMachineInput:
 			var in control.TimedEvent
 			require.NoError(t, json.Unmarshal(e.Data, &in))
 			inputs = append(inputs, in)
-		case record.StepDone:
+		case record.KindMachineOutput:
 			var out []control.Action
 			require.NoError(t, json.Unmarshal(e.Data, &out))
 			want = append(want, out...)
@@ -213,13 +213,13 @@ func TestHTTPGetHookIsForbidden(t *testing.T) {
 	p.Steps = p.Steps[:1]
 	p.Control.Workloads[1].PreStop = &control.Hook{HTTPGet: &control.HTTPGet{Port: 54199, Path: "/offline"}}
 	require.NoError(t, rt.Run(t.Context(), p, out))
-	failed := out.of(record.HookFailed)
+	failed := out.of(record.KindHookFailed)
 	require.Len(t, failed, 1)
 	require.Contains(t, failed[0].Text, "403 Forbidden")
 }
 
 func TestInterrupted(t *testing.T) {
-	for _, at := range []record.Kind{record.PodCreated, record.RunZero, record.HookStart} {
+	for _, at := range []record.Kind{record.KindPodCreated, record.KindTimeZero, record.KindHookStarted} {
 		dir, out, rt := start(t)
 		ctx, stop := context.WithCancel(t.Context())
 		out.watch = func(e record.Event) {
@@ -232,14 +232,14 @@ func TestInterrupted(t *testing.T) {
 		err := rt.Run(ctx, p, out)
 		require.ErrorIs(t, err, run.ErrInterrupted, "at %s", at)
 		require.NotErrorIs(t, err, run.ErrEnvironment, "at %s", at)
-		require.Len(t, out.of(record.Interrupted), 1)
-		require.Empty(t, out.of(record.RunEnd))
-		require.Equal(t, record.End, out.events[len(out.events)-1].Kind)
+		require.Len(t, out.of(record.KindInterrupted), 1)
+		require.Empty(t, out.of(record.KindRunEnd))
+		require.Equal(t, record.KindEnd, out.events[len(out.events)-1].Kind)
 		require.NoDirExists(t, dir.Join("tmp"))
 		for _, pid := range pids(t, dir) {
 			require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH, "at %s: %d is gone when Run returns", at, pid)
 		}
-		if at != record.PodCreated {
+		if at != record.KindPodCreated {
 			require.NotNil(t, readRequests(t, dir))
 		}
 	}
@@ -252,7 +252,7 @@ func pids(t *testing.T, dir *rundir.Dir) []int {
 	var out []int
 	for _, f := range files {
 		for _, e := range readEvents(t, f) {
-			if e.Kind == record.Starting && e.Instance.Pod != rundir.Load {
+			if e.Kind == record.KindStarting && e.Instance.Pod != rundir.Load {
 				out = append(out, int(e.N))
 			}
 		}

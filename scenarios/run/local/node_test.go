@@ -129,8 +129,8 @@ func TestTailHearsLinesWhenTheyAreWhole(t *testing.T) {
 		want []record.Kind
 	}{
 		{`{"at":1,"kind":"list`, nil},
-		{"ening\"}\n{\"at\":2,\"kind\":\"input\",\"data\":{}}\nnonsense\n", []record.Kind{record.Listening}},
-		{`{"at":3,"kind":"ready"}` + "\n", []record.Kind{record.Listening, record.Ready}},
+		{"ening\"}\n{\"at\":2,\"kind\":\"input\",\"data\":{}}\nnonsense\n", []record.Kind{record.KindListening}},
+		{`{"at":3,"kind":"ready"}` + "\n", []record.Kind{record.KindListening, record.KindReady}},
 	} {
 		_, err := f.WriteString(piece.text)
 		require.NoError(t, err)
@@ -143,7 +143,7 @@ func TestTailHearsLinesWhenTheyAreWhole(t *testing.T) {
 	_, err = f.WriteString(`{"at":4,"kind":"end"}` + "\n")
 	require.NoError(t, err)
 	require.NoError(t, tl.run(over))
-	require.Equal(t, record.End, heard[len(heard)-1])
+	require.Equal(t, record.KindEnd, heard[len(heard)-1])
 	require.Error(t, tl.follow(filepath.Join(t.TempDir(), "none")))
 }
 

@@ -54,7 +54,7 @@ func (w watched) requireExit(t *testing.T, within time.Duration) {
 }
 
 func TestKilledHarnessLeavesNoChild(t *testing.T) {
-	for _, at := range []record.Kind{record.PodReady, record.RunZero, record.HookStart} {
+	for _, at := range []record.Kind{record.KindPodReady, record.KindTimeZero, record.KindHookStarted} {
 		dir := filepath.Join(t.TempDir(), "run")
 		cmd := exec.Command(os.Args[0], dir)
 		cmd.Env = append(os.Environ(), roleEnv+"=harness")

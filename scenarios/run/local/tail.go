@@ -118,6 +118,6 @@ func (f *tailed) lines(hear func(record.Event)) {
 }
 
 var (
-	machineInput  = []byte(`"kind":"` + string(record.StepInput) + `"`)
-	machineOutput = []byte(`"kind":"` + string(record.StepDone) + `"`)
+	machineInput  = []byte(`"kind":"` + string(record.KindMachineInput) + `"`)
+	machineOutput = []byte(`"kind":"` + string(record.KindMachineOutput) + `"`)
 )

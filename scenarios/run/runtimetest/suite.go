@@ -124,12 +124,12 @@ func whole(t *testing.T, x Target) {
 	s := newSite(t, x, p)
 	require.NoError(t, s.play(t.Context(), t, x, p))
 
-	require.Len(t, s.of(record.RunZero), 1)
-	require.Len(t, s.of(record.RunEnd), 1)
-	require.Empty(t, s.of(record.Interrupted))
-	require.NotEmpty(t, s.of(record.PodDeleted), "the plan has a release")
-	require.Equal(t, record.End, s.events[len(s.events)-1].Kind)
-	for _, e := range s.of(record.PodCreated) {
+	require.Len(t, s.of(record.KindTimeZero), 1)
+	require.Len(t, s.of(record.KindRunEnd), 1)
+	require.Empty(t, s.of(record.KindInterrupted))
+	require.NotEmpty(t, s.of(record.KindPodDeleted), "the plan has a release")
+	require.Equal(t, record.KindEnd, s.events[len(s.events)-1].Kind)
+	for _, e := range s.of(record.KindPodCreated) {
 		require.NotEmpty(t, e.Workload)
 	}
 
@@ -138,7 +138,7 @@ func whole(t *testing.T, x Target) {
 	require.False(t, r.Interrupted)
 	require.Empty(t, r.Incomplete)
 	require.Empty(t, r.Torn)
-	require.Equal(t, s.of(record.RunZero)[0].At, r.Zero)
+	require.Equal(t, s.of(record.KindTimeZero)[0].At, r.Zero)
 	require.Len(t, r.Requests, due(p.Streams), "each that was due is on record once")
 }
 
@@ -171,10 +171,10 @@ func interrupted(t *testing.T, x Target, at record.Kind) {
 	err := s.play(ctx, t, x, p)
 	require.ErrorIs(t, err, run.ErrInterrupted)
 	require.NotErrorIs(t, err, run.ErrEnvironment)
-	require.Empty(t, s.of(record.RunEnd))
+	require.Empty(t, s.of(record.KindRunEnd))
 	if at != "" {
-		require.Len(t, s.of(record.Interrupted), 1)
-		require.Equal(t, record.End, s.events[len(s.events)-1].Kind)
+		require.Len(t, s.of(record.KindInterrupted), 1)
+		require.Equal(t, record.KindEnd, s.events[len(s.events)-1].Kind)
 	}
 	r, err := rundir.Open(s.dir.Path())
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"zeroloss/manifests/input"
+	"zeroloss/internal/input"
 )
 
 // Env is what a command may touch of its surroundings.

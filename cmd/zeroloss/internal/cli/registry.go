@@ -125,5 +125,5 @@ func (c *childFlags) end(w *record.EventWriter) error {
 	if w == nil {
 		return nil
 	}
-	return w.Write(record.Event{At: record.At(time.Now()), Kind: record.End})
+	return w.Write(record.Event{At: record.At(time.Now()), Kind: record.KindEnd})
 }

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"zeroloss/internal/input"
 	"zeroloss/loadgen/record"
-	"zeroloss/manifests/input"
 	"zeroloss/reports"
 	"zeroloss/scenarios"
 	"zeroloss/scenarios/run"

@@ -1,4 +1,4 @@
-package face
+package format
 
 // Colour is one meaning's colour, as #rrggbb, on light and on dark ground.
 // All are taken from, or near, the palette of Okabe and Ito, and none means

@@ -1,4 +1,4 @@
-package sample
+package reporttest
 
 import (
 	"fmt"
@@ -109,7 +109,7 @@ func (b *builder) life(w plan.Workload, n int, from, to time.Duration) ledger.In
 	for i, name := range []string{"starting", "listening", "registered", "serving"} {
 		in.Phases = append(in.Phases, ledger.Phase{Name: name, From: at[i], To: at[i+1]})
 	}
-	in.Marks = []ledger.Mark{{At: at[0], Kind: record.Starting}, {At: at[1], Kind: record.Listening}, {At: at[2], Kind: record.Registered}, {At: at[3], Kind: record.Ready}}
+	in.Marks = []ledger.Mark{{At: at[0], Kind: record.KindStarting}, {At: at[1], Kind: record.KindListening}, {At: at[2], Kind: record.KindRegistered}, {At: at[3], Kind: record.KindReady}}
 	b.receive(&in, w, max(0, at[3]), to)
 	return in
 }
@@ -126,14 +126,14 @@ func (b *builder) victim(w plan.Workload) ledger.Instance {
 		in.Phases = append(in.Phases, ledger.Phase{Name: name, From: b.at + from, To: b.at + to})
 	}
 	rel := ledger.Release{Instance: in.Instance, Workload: w.Name, Service: w.Service, Tag: w.Tag, At: b.at, Planned: true, Why: "scale-in", Rate: 50}
-	mark(0, record.PodDeleted, "scale-in 2 to 1")
+	mark(0, record.KindPodDeleted, "scale-in 2 to 1")
 	m := time.Millisecond
 	if w.Tag == "" {
 		rel.Arms, rel.StaleRoute, rel.PredictedLow, rel.PredictedHigh = []string{"base"}, 548*m, 23, 31
-		mark(8*m, record.Term, "2 in flight")
-		mark(12*m, record.Deregistered, "")
-		mark(31*m, record.ListenerClosed, "")
-		mark(48*m, record.ContainerExit, "0")
+		mark(8*m, record.KindTermReceived, "2 in flight")
+		mark(12*m, record.KindDeregistered, "")
+		mark(31*m, record.KindListenerClosed, "")
+		mark(48*m, record.KindContainerExited, "0")
 		phase("closing", 8*m, 31*m)
 		phase("draining", 31*m, 48*m)
 		rel.Deregistered, rel.ListenerClosed, rel.Exited = at(12*m), at(31*m), at(48*m)
@@ -141,13 +141,13 @@ func (b *builder) victim(w plan.Workload) ledger.Instance {
 	} else {
 		end := min(30*time.Second, b.o.Duration-b.at-time.Second)
 		rel.Arms, rel.StaleRoute = []string{"gray"}, 38*m
-		mark(6*m, record.Offline, "preStop called /offline")
-		mark(11*m, record.Deregistered, "")
-		mark(19*m, record.Notified, "acked")
-		mark(end, record.HookAbandoned, "its grace is over")
-		mark(end+5*m, record.Term, "0 in flight")
-		mark(end+20*m, record.ListenerClosed, "")
-		mark(end+60*m, record.ContainerExit, "0")
+		mark(6*m, record.KindOffline, "preStop called /offline")
+		mark(11*m, record.KindDeregistered, "")
+		mark(19*m, record.KindNotified, "acked")
+		mark(end, record.KindHookAbandoned, "its grace is over")
+		mark(end+5*m, record.KindTermReceived, "0 in flight")
+		mark(end+20*m, record.KindListenerClosed, "")
+		mark(end+60*m, record.KindContainerExited, "0")
 		phase("closing", 6*m, end+5*m)
 		phase("draining", end+5*m, end+60*m)
 		rel.Offline, rel.Deregistered, rel.LastHeard, rel.LastAttempt = at(6*m), at(11*m), at(49*m), at(49*m)

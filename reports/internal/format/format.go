@@ -1,9 +1,9 @@
-// Package face is what the page and the pictures of a run have in common:
+// Package format is what the page and the pictures of a run have in common:
 // the colours, the names on legends, and the sentences that tell the result.
 // Integers come first, and a zero is told as a bound.
 //
 // It draws nothing, and counts nothing that the ledger has not counted.
-package face
+package format
 
 import (
 	"cmp"

@@ -1,7 +1,7 @@
-// Package sample makes up the reports of runs that never happened, for the
+// Package reporttest makes up the reports of runs that never happened, for the
 // tests of those who draw: shaped like the offline scenario, deterministic,
 // of any length and with any number of losses. Nothing but tests imports it.
-package sample
+package reporttest
 
 import (
 	"fmt"
