@@ -75,6 +75,7 @@ var layers = map[string]struct {
 	"cmd/zeroloss/internal/cli": {10, "the verbs"},
 	"cmd/zeroloss":              {11, "one-line main"},
 	"e2e":                       {11, "tests of the whole"},
+	"e2e/census":                {0, "how the source is laid out"},
 }
 
 // suites are contract suites: tests of any layer may import them.
