@@ -16,9 +16,9 @@ func TestPathsAreTheChains(t *testing.T) {
 		require.NotEmpty(t, chain.Paths(string(of)))
 		for _, path := range chain.Paths(string(of)) {
 			for _, role := range manifests.Chain() {
-				require.Equal(t, role == of, role.Answers(path), "%s %s", role, path)
+				require.Equal(t, role == of, role.ServesPath(path), "%s %s", role, path)
 			}
-			require.Equal(t, of == manifests.Gateway, of.Answers(path+"x"), "%s %sx", of, path)
+			require.Equal(t, of == manifests.Gateway, of.ServesPath(path+"x"), "%s %sx", of, path)
 		}
 	}
 }

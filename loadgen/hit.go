@@ -180,7 +180,7 @@ func (h *hit) finish(err error) {
 	r.FirstByte = seen.FirstByte
 	r.Body = string(h.head)
 	r.Class = classify(err, seen, r.Status)
-	if s := h.gun.stream; s.Foreign() && err == nil {
+	if s := h.gun.stream; s.External() && err == nil {
 		r.Class, err = h.foreign(r.Status)
 	}
 	if err != nil {

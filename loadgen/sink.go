@@ -102,7 +102,7 @@ func (k *sink) drain() error {
 // parseTrail reads the header here, where no request waits for it.
 func (h *hit) parseTrail() {
 	switch {
-	case h.gun.stream.Foreign():
+	case h.gun.stream.External():
 		h.req.Trail = named(h.gun.stream.Workload, h.who)
 		return
 	case h.trail == "":

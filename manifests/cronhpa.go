@@ -76,7 +76,7 @@ func (l *loader) cron(c *cronHPA, root input.Node) {
 		if j.Schedule == "" {
 			l.problem(jobs[i], "the job has no schedule", `as "0 0/5 * * * *", seconds first`)
 		}
-		if jobs[i].Get("targetSize").Shape() == input.Nowhere || j.TargetSize < 0 {
+		if jobs[i].Get("targetSize").Shape() == input.Absent || j.TargetSize < 0 {
 			l.problem(jobs[i].Find("targetSize"), "the job has no targetSize of 0 or more", "")
 		}
 		a.Jobs = append(a.Jobs, Job{Name: j.Name, Schedule: j.Schedule, Target: int(j.TargetSize), RunOnce: j.RunOnce, Line: jobs[i].Find("schedule").Line()})

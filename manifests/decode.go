@@ -87,7 +87,7 @@ func (l *loader) identify(root input.Node) (kind, api string, ok bool) {
 			l.problem(root, "the object has no kind", "add kind: Deployment, or what it is")
 			return "", "", false
 		}
-		l.repair(root, "the object has no kind; its fields are those of a "+kind, "add kind: "+kind)
+		l.correct(root, "the object has no kind; its fields are those of a "+kind, "add kind: "+kind)
 	}
 	if kind == "Scenario" && strings.HasPrefix(api, "zeroloss/") {
 		l.problem(root.Get("kind"), "is a scenario, not a manifest", "run it without -f")
@@ -99,10 +99,10 @@ func (l *loader) identify(root input.Node) (kind, api string, ok bool) {
 		kind == budget && api == budgetAPI:
 		return kind, api, true
 	case kind == deployment && (group == "apps" || group == "extensions" || api == ""):
-		l.repair(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q of a Deployment is no longer served; read as apps/v1", api), "write apiVersion: apps/v1")
+		l.correct(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q of a Deployment is no longer served; read as apps/v1", api), "write apiVersion: apps/v1")
 		return kind, "apps/v1", true
 	case kind == service && api == "":
-		l.repair(root, "the Service has no apiVersion; read as v1", "add apiVersion: v1")
+		l.correct(root, "the Service has no apiVersion; read as v1", "add apiVersion: v1")
 		return kind, "v1", true
 	case kind == budget:
 		l.problem(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q of a %s is not served", api, budget), "write apiVersion: "+budgetAPI)
@@ -146,7 +146,7 @@ func evident(root input.Node) string {
 // identity wants a name, and each only once.
 func (l *loader) identity(kind string, root input.Node) {
 	name := root.Find("metadata.name")
-	if name.Shape() != input.Scalar || name.Text() == "" || root.Get("metadata").Get("name").Shape() == input.Nowhere {
+	if name.Shape() != input.Scalar || name.Text() == "" || root.Get("metadata").Get("name").Shape() == input.Absent {
 		l.problem(root.Find("metadata"), "the "+kind+" has no metadata.name", "")
 		return
 	}

@@ -48,14 +48,14 @@ type Finding struct {
 
 // Set is everything that a number of manifests say together.
 type Set struct {
-	Workloads   []Workload // demo services, in their order
-	Registry    *Registry  // nil: no manifest has one
-	Services    []Service
-	Autoscalers []Autoscaler
-	Budgets     []Budget
+	Workloads            []Workload // demo services, in their order
+	Registry             *Registry  // nil: no manifest has one
+	Services             []Service
+	Autoscalers          []Autoscaler
+	PodDisruptionBudgets []PodDisruptionBudget
 
-	Repairs  []Finding // what was changed, and why
-	Warnings []Finding // what will not be as written
+	Corrections []Finding // what was changed, and why
+	Warnings    []Finding // what will not be as written
 }
 
 // Registry is the Deployment of a Nacos image.
@@ -117,14 +117,14 @@ func (s *Set) WorkloadNames() []string {
 type Options struct {
 	// StandIns maps an image, or its name alone, to a demo service: gateway,
 	// a, b, c or registry, also as "service a".
-	StandIns map[string]string
+	ImageRoles map[string]string
 }
 
 // Load reads sources as one topology. The error lists all that is wrong with
 // any of them.
 func Load(sources []input.Source, o Options) (*Set, error) {
-	l := loader{set: &Set{}, standIns: o.StandIns, names: map[string]input.Problem{}}
-	l.checkStandIns()
+	l := loader{set: &Set{}, imageRoles: o.ImageRoles, names: map[string]input.Problem{}}
+	l.checkImageRoles()
 	for _, src := range sources {
 		docs, problems := input.Split(src)
 		l.problems = append(l.problems, problems...)
@@ -143,26 +143,26 @@ func Load(sources []input.Source, o Options) (*Set, error) {
 
 // loader collects what the documents say, and what is wrong with them.
 type loader struct {
-	set      *Set
-	standIns map[string]string
-	names    map[string]input.Problem // kind/name to where it was first seen
-	problems input.Problems
+	set        *Set
+	imageRoles map[string]string
+	names      map[string]input.Problem // kind/name to where it was first seen
+	problems   input.Problems
 }
 
 func (l *loader) problem(n input.Node, text, hint string) {
 	l.problems = append(l.problems, n.Problem(text, hint))
 }
 
-func (l *loader) repair(n input.Node, text, fix string) {
-	l.set.Repairs = append(l.set.Repairs, Finding{File: n.File(), Line: n.Line(), Text: text, Fix: fix})
+func (l *loader) correct(n input.Node, text, fix string) {
+	l.set.Corrections = append(l.set.Corrections, Finding{File: n.File(), Line: n.Line(), Text: text, Fix: fix})
 }
 
 func (l *loader) warn(n input.Node, text, fix string) {
 	l.set.Warnings = append(l.set.Warnings, Finding{File: n.File(), Line: n.Line(), Text: text, Fix: fix})
 }
 
-func (l *loader) checkStandIns() {
-	for image, command := range l.standIns {
+func (l *loader) checkImageRoles() {
+	for image, command := range l.imageRoles {
 		if _, ok := roleOf(command); !ok {
 			l.problems = append(l.problems, input.Problem{File: "standIns", Text: image + ": unknown demo service " + command,
 				Hint: input.DidYouMean(command, RoleNames())})

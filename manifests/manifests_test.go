@@ -56,7 +56,7 @@ func TestLoadListsRepairs(t *testing.T) {
 		{"legacy.yaml", 45, `apiVersion "apps/v1beta2" of a Deployment is no longer served; read as apps/v1`, "write apiVersion: apps/v1"},
 		{"legacy.yaml", 72, "containerPort is 8080, but the service listens on 20002", "write containerPort: 20002"},
 		{"legacy.yaml", 23, `Service "nacos-server" has no port 9848: clients of Nacos 2 speak gRPC on port + 1000`, "add - {name: grpc, port: 9848, targetPort: 9848}"},
-	}, s.Repairs)
+	}, s.Corrections)
 	require.Equal(t, Service{Name: "nacos-server", Port: 9848, Target: 9848, Selector: map[string]string{"app": "nacos-server"}, File: "legacy.yaml", Line: 23}, s.Services[1])
 }
 
@@ -85,12 +85,12 @@ func TestTheCataloguesOwnManifestIsCorrect(t *testing.T) {
 		}
 		s, err := Load(sources, Options{})
 		require.NoError(t, err)
-		require.Empty(t, s.Repairs, name)
+		require.Empty(t, s.Corrections, name)
 		require.Empty(t, s.Warnings, name)
 		for _, w := range s.Workloads {
 			require.NotNil(t, w.Readiness, w.Name)
 			drain := 30 * time.Second
-			if w.Role.Foreign() {
+			if w.Role.External() {
 				drain = 0 // it waits for nothing
 			}
 			require.Greater(t, w.Grace, w.PreStop.Slept()+drain, w.Name)
@@ -105,13 +105,13 @@ func TestStandIns(t *testing.T) {
 	src := []input.Source{{Name: "x.yaml", Data: []byte(text)}}
 	for _, key := range []string{"example.com/shop/checkout:1.2", "example.com/shop/checkout", "checkout"} {
 		for _, command := range []string{"b", "service b"} {
-			s, err := Load(src, Options{StandIns: map[string]string{key: command}})
+			s, err := Load(src, Options{ImageRoles: map[string]string{key: command}})
 			require.NoError(t, err)
 			require.Equal(t, B, s.Workloads[0].Role)
 			require.Equal(t, "spring-cloud-b", s.Workloads[0].Service)
 		}
 	}
-	_, err := Load(src, Options{StandIns: map[string]string{"checkout": "gatway"}})
+	_, err := Load(src, Options{ImageRoles: map[string]string{"checkout": "gatway"}})
 	require.EqualError(t, err, "standIns: checkout: unknown demo service gatway (did you mean gateway?)\nx.yaml:1: unknown image \"example.com/shop/checkout:1.2\": no demo service stands for it (or map it by standIns: {checkout: a})")
 }
 

@@ -25,8 +25,8 @@ const (
 	Target Role = "target"
 )
 
-// Foreign reports whether a service of this role is none of ours.
-func (r Role) Foreign() bool { return r == Plain || r == Target }
+// External reports whether a service of this role is none of ours.
+func (r Role) External() bool { return r == Plain || r == Target }
 
 // Chain lists the roles of the chain, the outermost first.
 func Chain() []Role { return []Role{Gateway, A, B, C} }
@@ -51,9 +51,9 @@ func (r Role) Port() int {
 	return 8848 // the registry's; its gRPC port is 1000 above
 }
 
-// Answers tells whether a path is the demo service's own, which the chain's
+// ServesPath tells whether a path is the demo service's own, which the chain's
 // requests have.
-func (r Role) Answers(path string) bool {
+func (r Role) ServesPath(path string) bool {
 	switch r {
 	case Gateway:
 		return strings.HasPrefix(path, "/A/")
@@ -100,7 +100,7 @@ func imageName(image string) string {
 }
 
 // role finds what an image stands for.
-func (l *loader) role(image string) (Role, bool) { return RoleOf(image, l.standIns) }
+func (l *loader) role(image string) (Role, bool) { return RoleOf(image, l.imageRoles) }
 
 // RoleOf finds what an image stands for: a stand-in first, as [Options] has
 // them, then its name.

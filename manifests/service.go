@@ -91,7 +91,7 @@ func (l *loader) grpcPort(ports []Service) {
 	grpc := http
 	grpc.Port, grpc.Target = http.Port+1000, http.Target+1000
 	l.set.Services = append(l.set.Services, grpc)
-	l.set.Repairs = append(l.set.Repairs, Finding{File: http.File, Line: http.Line,
+	l.set.Corrections = append(l.set.Corrections, Finding{File: http.File, Line: http.Line,
 		Text: fmt.Sprintf("Service %q has no port %d: clients of Nacos 2 speak gRPC on port + 1000", http.Name, grpc.Port),
 		Fix:  fmt.Sprintf("add - {name: grpc, port: %d, targetPort: %d}", grpc.Port, grpc.Target)})
 }

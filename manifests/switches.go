@@ -8,8 +8,8 @@ import (
 	"zeroloss/internal/input"
 )
 
-// said is one switch as it stands somewhere.
-type said struct {
+// switchValue is one switch as it stands somewhere.
+type switchValue struct {
 	name, value, where string
 	node               input.Node
 }
@@ -19,13 +19,13 @@ type said struct {
 // originals' agents see it so.
 func (l *loader) switches(w *Workload, root, container input.Node) {
 	pod := root.Find("spec.template")
-	var all []said
+	var all []switchValue
 	all = append(all, l.environment(container)...)
 	all = append(all, l.unfold(fields(pod.Get("metadata").Get("annotations"), "annotation"))...)
 	all = append(all, l.unfold(fields(pod.Get("metadata").Get("labels"), "label"))...)
-	l.misplaced(root)
+	l.warnMisplaced(root)
 
-	last := map[string]said{}
+	last := map[string]switchValue{}
 	for _, s := range all {
 		if before, twice := last[s.name]; twice && before.value != s.value {
 			l.warn(s.node, fmt.Sprintf("%s is %q as %s and %q as %s; the %s wins", s.name, s.value, s.where, before.value, before.where, s.where), "say it once")
@@ -37,19 +37,19 @@ func (l *loader) switches(w *Workload, root, container input.Node) {
 	if w.Service == "" {
 		w.Service = defaultService(w.Role)
 	}
-	if w.Role.Foreign() {
+	if w.Role.External() {
 		w.Service = w.Name // it is in no registry
 	}
-	l.halfSaid(w, pod)
+	l.checkPrerequisites(w, pod)
 }
 
 // apply asks the table.
-func (l *loader) apply(s *Switches, x said) {
+func (l *loader) apply(s *Switches, x switchValue) {
 	table := Table()
 	i := slices.IndexFunc(table, func(row Switch) bool { return row.Name == x.name })
 	if i >= 0 {
 		if err := table[i].set(s, x.value); err != nil {
-			l.problem(x.node, fmt.Sprintf("%s: %v", x.name, err), table[i].Says)
+			l.problem(x.node, fmt.Sprintf("%s: %v", x.name, err), table[i].Doc)
 		}
 		return
 	}
@@ -59,20 +59,20 @@ func (l *loader) apply(s *Switches, x said) {
 }
 
 // fields lists labels or annotations.
-func fields(n input.Node, where string) []said {
-	var out []said
+func fields(n input.Node, where string) []switchValue {
+	var out []switchValue
 	for _, f := range n.Fields() {
-		out = append(out, said{name: f.Key, value: f.Value.Text(), where: where, node: f.Value})
+		out = append(out, switchValue{name: f.Key, value: f.Value.Text(), where: where, node: f.Value})
 	}
 	return out
 }
 
 // environment lists a container's literal variables.
-func (l *loader) environment(container input.Node) []said {
-	var out []said
+func (l *loader) environment(container input.Node) []switchValue {
+	var out []switchValue
 	for _, e := range container.Get("env").Items() {
-		if e.Get("valueFrom").Shape() == input.Nowhere {
-			out = append(out, said{name: e.Get("name").Text(), value: e.Get("value").Text(), where: "variable", node: e})
+		if e.Get("valueFrom").Shape() == input.Absent {
+			out = append(out, switchValue{name: e.Get("name").Text(), value: e.Get("value").Text(), where: "variable", node: e})
 		}
 	}
 	return out
@@ -80,8 +80,8 @@ func (l *loader) environment(container input.Node) []said {
 
 // unfold replaces the JSON of the Polaris agent's configuration by the
 // switches in it. JSON is YAML, so that it is read by the same parser.
-func (l *loader) unfold(all []said) []said {
-	var out []said
+func (l *loader) unfold(all []switchValue) []switchValue {
+	var out []switchValue
 	for _, s := range all {
 		if s.name != polarisConfig {
 			out = append(out, s)
@@ -93,14 +93,14 @@ func (l *loader) unfold(all []said) []said {
 			continue
 		}
 		for _, f := range docs[0].Root.Fields() {
-			out = append(out, said{name: f.Key, value: f.Value.Text(), where: "part of " + polarisConfig, node: s.node})
+			out = append(out, switchValue{name: f.Key, value: f.Value.Text(), where: "part of " + polarisConfig, node: s.node})
 		}
 	}
 	return out
 }
 
-// misplaced finds switches on the Deployment itself, where no agent looks.
-func (l *loader) misplaced(root input.Node) {
+// warnMisplaced finds switches on the Deployment itself, where no agent looks.
+func (l *loader) warnMisplaced(root input.Node) {
 	for _, place := range []string{"annotations", "labels"} {
 		for _, f := range root.Get("metadata").Get(place).Fields() {
 			if slices.Contains(switchNames(), f.Key) || family(f.Key) {
@@ -110,16 +110,16 @@ func (l *loader) misplaced(root input.Node) {
 	}
 }
 
-// halfSaid names switches that need another one.
-func (l *loader) halfSaid(w *Workload, pod input.Node) {
+// checkPrerequisites names switches that need another one.
+func (l *loader) checkPrerequisites(w *Workload, pod input.Node) {
 	s := w.Switches
-	if (s.WarmupTime != nil || s.DelayTime != nil) && !On(s.LosslessOnline, false) {
+	if (s.WarmupTime != nil || s.DelayTime != nil) && !Enabled(s.LosslessOnline, false) {
 		l.warn(pod.Find("metadata"), w.Name+": mse.lossless.warmupTime and delayTime do nothing without mse.lossless.enable", `add mse.lossless.enable: "true"`)
 	}
-	if (s.PolarisDelay != nil || s.HealthPath != "") && !On(s.Polaris, false) {
+	if (s.PolarisDelay != nil || s.HealthPath != "") && !Enabled(s.Polaris, false) {
 		l.warn(pod.Find("metadata"), w.Name+": spring.cloud.polaris.lossless.* does nothing without spring.cloud.polaris.lossless.enabled", `set it to "true"`)
 	}
-	if On(s.Governed, false) && On(s.Polaris, false) {
+	if Enabled(s.Governed, false) && Enabled(s.Polaris, false) {
 		l.warn(pod.Find("metadata"), w.Name+" is governed by MSE and by Polaris: both /offline ports open, and the later of the delays counts", "choose one")
 	}
 }

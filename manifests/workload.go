@@ -110,12 +110,12 @@ func (l *loader) deployment(d *appsv1.Deployment, root input.Node) {
 	}
 	l.strategy(&w, d, root)
 	l.env(&w, c, node)
-	l.life(&w, c, node)
+	l.lifecycle(&w, c, node)
 	l.ports(c, node, role)
 	l.cost(&w, pod)
 	l.switches(&w, root, node)
-	if !role.Foreign() { // what is, is run as it is written
-		l.ignored(d, root, pod, i)
+	if !role.External() { // what is, is run as it is written
+		l.warnIgnoredFields(d, root, pod, i)
 	}
 	l.set.Workloads = append(l.set.Workloads, w)
 }
@@ -221,14 +221,14 @@ func (l *loader) env(w *Workload, c corev1.Container, node input.Node) {
 
 // ports: a demo service listens on its own port whatever is declared.
 func (l *loader) ports(c corev1.Container, node input.Node, role Role) {
-	if role.Foreign() {
+	if role.External() {
 		return // it listens on what it likes
 	}
 	nodes := node.Get("ports").Items()
 	if len(c.Ports) == 0 || slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return int(p.ContainerPort) == role.Port() }) {
 		return
 	}
-	l.repair(nodes[0].Find("containerPort"), fmt.Sprintf("containerPort is %d, but the service listens on %d", c.Ports[0].ContainerPort, role.Port()), fmt.Sprintf("write containerPort: %d", role.Port()))
+	l.correct(nodes[0].Find("containerPort"), fmt.Sprintf("containerPort is %d, but the service listens on %d", c.Ports[0].ContainerPort, role.Port()), fmt.Sprintf("write containerPort: %d", role.Port()))
 }
 
 func (l *loader) cost(w *Workload, pod input.Node) {
@@ -243,19 +243,19 @@ func (l *loader) cost(w *Workload, pod input.Node) {
 	w.DeletionCost = n
 }
 
-// ignored names what is written and means nothing here, except what could
+// warnIgnoredFields names what is written and means nothing here, except what could
 // not mean anything to a process on this machine anyway.
-func (l *loader) ignored(d *appsv1.Deployment, root, pod input.Node, container int) {
+func (l *loader) warnIgnoredFields(d *appsv1.Deployment, root, pod input.Node, container int) {
 	if d.Spec.Paused {
 		l.warn(root.Find("spec.paused"), "paused is not heeded", "")
 	}
-	l.unheeded(pod.Find("spec"), "containers", "terminationGracePeriodSeconds",
+	l.warnIgnored(pod.Find("spec"), "containers", "terminationGracePeriodSeconds",
 		"dnsPolicy", "dnsConfig", "restartPolicy", "imagePullSecrets", "schedulerName", "enableServiceLinks")
-	l.unheeded(pod.Find("spec.containers").Items()[container], "name", "image", "env", "lifecycle", "startupProbe", "readinessProbe", "livenessProbe", "ports",
+	l.warnIgnored(pod.Find("spec.containers").Items()[container], "name", "image", "env", "lifecycle", "startupProbe", "readinessProbe", "livenessProbe", "ports",
 		"imagePullPolicy", "resources", "terminationMessagePath", "terminationMessagePolicy")
 }
 
-func (l *loader) unheeded(n input.Node, heeded ...string) {
+func (l *loader) warnIgnored(n input.Node, heeded ...string) {
 	for _, f := range n.Fields() {
 		if !slices.Contains(heeded, f.Key) && f.Value.Shape() != input.Null {
 			l.warn(f.Value, f.Key+" means nothing to a pod that is a process, and is left out", "")

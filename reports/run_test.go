@@ -53,7 +53,7 @@ func newScene(t *testing.T) *scene {
 			{Name: "base sent is 500", Arm: "base", Metric: expect.Sent, Is: exactly(500), Role: expect.Contrast, Why: "else nothing was tried"},
 			{Name: "base lost is predicted", Arm: "base", Metric: expect.Lost, Is: expect.Compare{Text: "predicted", Predicted: true}, Role: expect.Info},
 		},
-		Repairs: []plan.Finding{{File: "m.yaml", Line: 3, Text: "kind was missing"}},
+		Corrections: []plan.Finding{{File: "m.yaml", Line: 3, Text: "kind was missing"}},
 	}
 	return &scene{dir: d, plan: p, pushed: 545 * time.Millisecond, lossy: true}
 }

@@ -153,7 +153,7 @@ func (p *printer) notes(r *Report) {
 		lines = append(lines, fmt.Sprintf("%s  %s: %s", at(n.At), n.Instance, n.Text))
 	}
 	if r.Plan != nil {
-		for _, f := range r.Plan.Repairs {
+		for _, f := range r.Plan.Corrections {
 			lines = append(lines, fmt.Sprintf("repaired %s:%d: %s", f.File, f.Line, f.Text))
 		}
 		for _, f := range r.Plan.Warnings {

@@ -22,11 +22,11 @@ var files embed.FS
 
 // Entry is one scenario of the catalogue.
 type Entry struct {
-	Name     string
-	Title    string
-	Teach    string        // its leading comment
-	Duration time.Duration // of all its cycles at speed 1
-	Runtimes []string      // that can run it; none: all
+	Name        string
+	Title       string
+	Description string        // its leading comment
+	Duration    time.Duration // of all its cycles at speed 1
+	Runtimes    []string      // that can run it; none: all
 }
 
 // Names lists the catalogue.
@@ -54,7 +54,7 @@ func List() ([]Entry, error) {
 			return nil, fmt.Errorf("reading the catalogue: %w", err)
 		}
 		entries = append(entries, Entry{
-			Name: name, Title: s.Metadata.Title, Teach: s.Teach,
+			Name: name, Title: s.Metadata.Title, Description: s.Description,
 			Duration: time.Duration(s.Spec.Time.Duration) * time.Duration(s.Spec.Time.Cycles),
 			Runtimes: s.Spec.Runtimes,
 		})

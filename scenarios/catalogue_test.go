@@ -30,9 +30,9 @@ func TestTheCatalogue(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, e.Name, p.Plan.Scenario, "named as its file")
 			require.NotEmpty(t, e.Title)
-			require.Greater(t, len(e.Teach), 200, "its comment teaches")
+			require.Greater(t, len(e.Description), 200, "its comment teaches")
 			require.Equal(t, e.Duration, p.Plan.Duration)
-			require.Empty(t, p.Plan.Repairs)
+			require.Empty(t, p.Plan.Corrections)
 			for _, w := range p.Plan.Warnings {
 				require.Contains(t, w.Text, cmp.Or(teaches[e.Name], "nothing"), "what a scenario is warned of it is about")
 			}
@@ -66,7 +66,7 @@ func TestMirror(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, offline.Plan.Firings, crossover.Plan.Firings)
+	require.Equal(t, offline.Plan.ScheduledJobs, crossover.Plan.ScheduledJobs)
 	require.Equal(t, offline.Plan.Streams, crossover.Plan.Streams)
 }
 
@@ -81,7 +81,7 @@ func TestOpenHasTheNearestName(t *testing.T) {
 	} {
 		_, err := Prepare(Request{Scenario: name})
 		require.EqualError(t, err, want)
-		require.True(t, input.Wrong(err))
+		require.True(t, input.IsInvalid(err))
 	}
 }
 
@@ -151,7 +151,7 @@ func TestPrepareWrongInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := Prepare(c.request)
 			require.ErrorContains(t, err, c.want)
-			require.True(t, input.Wrong(err), "exit code 2")
+			require.True(t, input.IsInvalid(err), "exit code 2")
 		})
 	}
 }

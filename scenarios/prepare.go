@@ -37,9 +37,9 @@ type Prepared struct {
 // Prepare reads, checks and compiles. It starts nothing and writes nothing;
 // what is wrong with the input is [input.Problems], all at once (exit code 2).
 func Prepare(r Request) (*Prepared, error) {
-	var overrides []spec.Override
+	var overrides []spec.FieldOverride
 	for _, text := range r.Set {
-		o, err := spec.ParseOverride(text)
+		o, err := spec.ParseFieldOverride(text)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +61,7 @@ func Prepare(r Request) (*Prepared, error) {
 			return nil, err
 		}
 	}
-	m, err := manifests.Load(sources, manifests.Options{StandIns: s.Spec.StandIns})
+	m, err := manifests.Load(sources, manifests.Options{ImageRoles: s.Spec.ImageRoles})
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ const MaxDocuments = 10_000
 // comments only are left out. What cannot be parsed is a Problem each; the
 // other documents are returned all the same.
 func Split(src Source) ([]Document, Problems) {
-	if p, bad := src.unfit(); bad {
+	if p, bad := src.validateText(); bad {
 		return nil, Problems{p}
 	}
 	parts := cut(src)

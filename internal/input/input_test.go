@@ -34,7 +34,7 @@ func TestReadRefusesWhatIsNoText(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Read(c.path, nil)
 			require.ErrorContains(t, err, c.want)
-			require.True(t, Wrong(err))
+			require.True(t, IsInvalid(err))
 		})
 	}
 	src, err := Read(good, nil)
@@ -175,7 +175,7 @@ func TestProblemsSortAndFlatten(t *testing.T) {
 	require.EqualError(t, ps.Err(), "a:2: z (h)\na:9: y\nb:1: x")
 	require.NoError(t, Problems{}.Err())
 	require.Equal(t, Problems{{File: "f", Text: "boom"}}, All("f", errors.New("boom")))
-	require.False(t, Wrong(errors.New("boom")))
+	require.False(t, IsInvalid(errors.New("boom")))
 	require.Contains(t, Problems(make([]Problem, 51)).Error(), "… and 1 more")
 }
 

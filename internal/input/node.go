@@ -20,7 +20,7 @@ type Node struct {
 
 // Shapes of a Node.
 const (
-	Nowhere = ""
+	Absent  = ""
 	Mapping = "a mapping"
 	List    = "a list"
 	Scalar  = "a value"
@@ -31,7 +31,7 @@ const (
 func (d Node) Shape() string {
 	n := d.resolved()
 	if n == nil {
-		return Nowhere
+		return Absent
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -44,7 +44,7 @@ func (d Node) Shape() string {
 		}
 		return Scalar
 	}
-	return Nowhere
+	return Absent
 }
 
 // resolved follows an alias to its anchor.

@@ -67,8 +67,8 @@ func (ps Problems) Err() error {
 	return slices.Compact(sorted)
 }
 
-// Wrong reports whether err says that an input is wrong (exit code 2).
-func Wrong(err error) bool {
+// IsInvalid reports whether err says that an input is wrong (exit code 2).
+func IsInvalid(err error) bool {
 	var one Problem
 	var many Problems
 	return errors.As(err, &one) || errors.As(err, &many)

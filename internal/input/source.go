@@ -94,14 +94,14 @@ func read(name string, r io.Reader) (Source, error) {
 		return Source{}, Problem{File: name, Text: "cannot be read: " + err.Error()}
 	}
 	src := Source{Name: name, Data: data}
-	if p, bad := src.unfit(); bad {
+	if p, bad := src.validateText(); bad {
 		return Source{}, p
 	}
 	return src, nil
 }
 
-// unfit says why the bytes cannot be YAML, before any parser sees them.
-func (s Source) unfit() (Problem, bool) {
+// validateText says why the bytes cannot be YAML, before any parser sees them.
+func (s Source) validateText() (Problem, bool) {
 	switch {
 	case len(s.Data) > MaxBytes:
 		return Problem{File: s.Name, Text: fmt.Sprintf("is bigger than %d MiB", MaxBytes>>20), Hint: "is this the right file?"}, true

@@ -51,9 +51,9 @@ type Stream struct {
 	InstanceHeader string `json:"instanceHeader,omitempty"`
 }
 
-// Foreign reports whether the service that answers is none of ours: it tells
+// External reports whether the service that answers is none of ours: it tells
 // no trail, and what it calls in its turn cannot be seen.
-func (s Stream) Foreign() bool { return s.Workload != "" }
+func (s Stream) External() bool { return s.Workload != "" }
 
 // Count is how many requests are due in all.
 func (s Stream) Count() uint64 {

@@ -73,7 +73,7 @@ func TestPageCarriesWhatTheLedgerCounted(t *testing.T) {
 func TestTextOfARunStaysText(t *testing.T) {
 	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>`
 	r := reporttest.Report(reporttest.Options{})
-	r.Plan.Title, r.Plan.Teach, r.Meta.Scenario = evil, evil, evil
+	r.Plan.Title, r.Plan.Description, r.Meta.Scenario = evil, evil, evil
 	r.Meta.Command = []string{"zeroloss", "run", evil}
 	for i := range r.Ledger.Losses {
 		r.Ledger.Losses[i].Why, r.Ledger.Losses[i].Error, r.Ledger.Losses[i].Stream = evil, evil, evil

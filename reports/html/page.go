@@ -86,7 +86,7 @@ func newPage(r *reports.Report) (*page, error) {
 		Facts: facts(r), Command: command(r.Meta), Thinned: thinned(d.Points),
 	}
 	if r.Plan != nil {
-		p.Teach = paragraphs(r.Plan.Teach)
+		p.Teach = paragraphs(r.Plan.Description)
 	}
 	for _, a := range l.Arms {
 		p.Arms = append(p.Arms, a.Name)

@@ -322,7 +322,7 @@ func findings(p *plan.Plan) []findingRow {
 			out = append(out, findingRow{kind, where, f.Text, f.Fix})
 		}
 	}
-	add("repaired", p.Repairs)
+	add("repaired", p.Corrections)
 	add("warning", p.Warnings)
 	return out
 }

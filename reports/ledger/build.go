@@ -98,7 +98,7 @@ func newBooks(in Input) *books {
 		if i := slices.IndexFunc(b.arms, func(a *armBook) bool { return a.Name == s.Arm }); i >= 0 {
 			sb.arm = b.arms[i]
 			sb.arm.blind = sb.arm.blind || len(s.Chain) == 0
-			sb.arm.Unpredicted = sb.arm.Unpredicted || s.Foreign()
+			sb.arm.Unpredicted = sb.arm.Unpredicted || s.External()
 		}
 		b.streams[s.Name] = sb
 		b.order = append(b.order, sb)
@@ -112,7 +112,7 @@ func (b *books) entryRole(s traffic.Stream) string {
 	if len(s.Chain) > 0 {
 		return b.role(s.Chain[0])
 	}
-	if s.Foreign() {
+	if s.External() {
 		return b.role(s.Workload)
 	}
 	for _, w := range b.p.Workloads {
@@ -136,7 +136,7 @@ func (b *books) enter(r *record.Request) {
 		b.unknown[r.Stream]++
 		return
 	}
-	if s.spec.Foreign() {
+	if s.spec.External() {
 		r = b.named(r)
 	}
 	s.seqs.add(r.Seq)

@@ -162,7 +162,7 @@ func (b *books) neverDone() []string {
 	for _, s := range b.p.Steps {
 		plans(deed{record.KindStep, s.Workload, s.Name})
 	}
-	for _, f := range b.p.Firings {
+	for _, f := range b.p.ScheduledJobs {
 		if f.At+lastJob <= b.p.Duration {
 			plans(deed{record.KindCronFired, f.Workload, f.Job})
 		}

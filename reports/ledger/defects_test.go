@@ -74,7 +74,7 @@ func TestDefects(t *testing.T) {
 		}, "instance b-gray-1/1 was taken out 500 ms after time zero and had not closed when the load ended, at 2.0 s"},
 		"a job that did not fire": {func(s *sim) {
 			s.in.Plan.Cycles, s.in.Plan.Duration = 2, 3*time.Second
-			s.in.Plan.Firings = []plan.Firing{{At: time.Second, Workload: "b", Job: "down", Target: 1}, {At: 3 * time.Second, Workload: "b", Job: "late", Target: 1}}
+			s.in.Plan.ScheduledJobs = []plan.ScheduledJob{{At: time.Second, Workload: "b", Job: "down", Target: 1}, {At: 3 * time.Second, Workload: "b", Job: "late", Target: 1}}
 			s.event(record.Event{At: sec(1), Kind: record.KindCronFired, Workload: "b", Text: "b/down", N: 1})
 		}, `CronHPA job "down" of b was to come twice and came once`},
 		"an instance that died at its start": {func(s *sim) {
@@ -127,7 +127,7 @@ func TestWhatWasDoneIsNoDefect(t *testing.T) {
 	s := newSim(time.Second)
 	s.in.Plan.Duration = 2 * time.Second
 	s.in.Plan.Steps = []plan.Step{{Name: "restart b", Kind: "restart", Workload: "b"}, {Name: "restart b", Kind: "restart", Workload: "b"}}
-	s.in.Plan.Firings = []plan.Firing{{At: time.Second, Workload: "b", Job: "up", Target: 3}}
+	s.in.Plan.ScheduledJobs = []plan.ScheduledJob{{At: time.Second, Workload: "b", Job: "up", Target: 3}}
 	for range 2 {
 		s.event(record.Event{At: sec(0.2), Kind: record.KindStep, Workload: "b", Text: "restart b"})
 	}

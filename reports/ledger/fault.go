@@ -29,7 +29,7 @@ func (f fault) hop() string { return f.from + "->" + f.to }
 // ok when its answer is 2xx, complete, from the version that was wanted at
 // each hop, with the trail and the body that are due.
 func (b *books) examine(s *streamBook, r *record.Request) (fault, bool) {
-	if s.spec.Foreign() {
+	if s.spec.External() {
 		return b.examineForeign(s, r)
 	}
 	client := r.Class

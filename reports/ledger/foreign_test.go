@@ -24,7 +24,7 @@ var (
 func strangers() Input {
 	p := &plan.Plan{
 		Arms:      []plan.Arm{{Name: "orders", Workloads: []string{"orders"}}},
-		Workloads: []plan.Workload{{Name: "orders", Role: "target", Service: "orders", Foreign: true, Replicas: 2}},
+		Workloads: []plan.Workload{{Name: "orders", Role: "target", Service: "orders", External: true, Replicas: 2}},
 		Streams:   []traffic.Stream{{Name: "s", Arm: "orders", Rate: 10, Duration: 10 * time.Second, Workload: "orders"}},
 		Entry:     plan.Entry{Workload: "orders"},
 		Steps:     []plan.Step{{Name: "restart orders", Kind: "restart", Workload: "orders", At: 4900 * time.Millisecond}},

@@ -128,7 +128,7 @@ func (w *world) whyDeleted(p *plan.Plan, workload string, at record.Micros) stri
 		if e.At > at {
 			break
 		}
-		if e.Kind == record.KindNodeCordoned && slices.Contains(p.Drained(), workload) {
+		if e.Kind == record.KindNodeCordoned && slices.Contains(p.DrainedWorkloads(), workload) {
 			why = drained
 		}
 		if e.Workload != workload {

@@ -90,7 +90,7 @@ func (b *books) disobeyed() []string {
 	}
 	for _, e := range b.ruleSteps() {
 		for _, l := range b.w.order {
-			if _, ok := b.p.Ruled(l.workload, int(e.N)); !ok || !l.own {
+			if _, ok := b.p.OnlineUnder(l.workload, int(e.N)); !ok || !l.own {
 				continue
 			}
 			from, until := max(e.At, l.when[record.KindRegistered]), b.w.end

@@ -214,7 +214,7 @@ func (w *world) place(l *life) {
 	}
 	if best >= 0 {
 		wl := w.workloads[best]
-		l.known, l.workload, l.service, l.tag, l.foreign = true, wl.Name, wl.Service, wl.Tag, wl.Foreign
+		l.known, l.workload, l.service, l.tag, l.foreign = true, wl.Name, wl.Service, wl.Tag, wl.External
 	}
 }
 

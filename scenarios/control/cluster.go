@@ -206,7 +206,7 @@ func (c *Cluster) shutdown() {
 	c.down = true
 	c.cron.stop()
 	for _, p := range c.pods {
-		if w := c.workload(p.Workload); w != nil && w.Foreign {
+		if w := c.workload(p.Workload); w != nil && w.External {
 			p.exited = true // it has nothing to tell, and is not ours to end
 		}
 		if !p.exited {
@@ -302,7 +302,7 @@ func (c *Cluster) exit(p *sighted, e Event) {
 		c.tell(p, record.KindKillSent, "by the kubelet, as its exit code says", 0)
 	}
 	c.toggle(p, &p.Ready, false, record.KindPodReady, record.KindPodNotReady)
-	if w := c.workload(p.Workload); w == nil || !w.Foreign { // of those it has to be seen
+	if w := c.workload(p.Workload); w == nil || !w.External { // of those it has to be seen
 		c.toggle(p, &p.endpoint, false, record.KindEndpointAdded, record.KindEndpointRemoved)
 	}
 	c.tell(p, record.KindContainerExited, e.Err, int64(e.N))

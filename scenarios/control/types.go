@@ -39,7 +39,7 @@ type Config struct {
 type Workload struct {
 	// Foreign: nothing of ours is in its pods; nobody tells them that a run
 	// is over.
-	Foreign        bool `json:",omitempty"`
+	External       bool `json:",omitempty"`
 	Name           string
 	Image          string // of its container; what a step changes
 	Replicas       int

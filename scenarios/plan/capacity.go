@@ -8,24 +8,24 @@ import (
 
 // Capacity is the arithmetic of one workload under the plan's load.
 type Capacity struct {
-	Workload string        `json:"workload"`
-	Rate     float64       `json:"rate"`   // requests a second of all its instances together
-	Most     int           `json:"most"`   // instances at the start
-	Fewest   int           `json:"fewest"` // when it is scaled in; 0 is 0
-	Each     float64       `json:"each"`   // requests a second of one, at the start
-	Peak     float64       `json:"peak"`   // and when there are fewest
-	Work     time.Duration `json:"work"`   // of one request
-	Limit    float64       `json:"limit"`  // requests a second that one can take; 0 is unbounded
-	Lost     [2]float64    `json:"lost"`   // predicted loss of a release without lossless
+	Workload            string        `json:"workload"`
+	Rate                float64       `json:"rate"`   // requests a second of all its instances together
+	Instances           int           `json:"most"`   // instances at the start
+	MinInstances        int           `json:"fewest"` // when it is scaled in; 0 is 0
+	RatePerInstance     float64       `json:"each"`   // requests a second of one, at the start
+	PeakRatePerInstance float64       `json:"peak"`   // and when there are fewest
+	Work                time.Duration `json:"work"`   // of one request
+	Limit               float64       `json:"limit"`  // requests a second that one can take; 0 is unbounded
+	PredictedLoss       [2]float64    `json:"lost"`   // predicted loss of a release without lossless
 }
 
 // capacity warns where the plan itself would overload what it measures.
 func (c *compiler) capacity() {
 	for _, k := range c.p.Capacities() {
-		if k.Limit > 0 && k.Peak > k.Limit {
-			c.warn("spec.load", fmt.Sprintf("%s cannot take its load: %.0f/s on each of %d, and one can do %.0f/s (its work takes %s)", k.Workload, k.Peak, k.Fewest, k.Limit, k.Work), "lower the rate, or set more workers")
+		if k.Limit > 0 && k.PeakRatePerInstance > k.Limit {
+			c.warn("spec.load", fmt.Sprintf("%s cannot take its load: %.0f/s on each of %d, and one can do %.0f/s (its work takes %s)", k.Workload, k.PeakRatePerInstance, k.MinInstances, k.Limit, k.Work), "lower the rate, or set more workers")
 		}
-		if k.Fewest == 0 {
+		if k.MinInstances == 0 {
 			c.warn("spec.load", k.Workload+" is scaled to nothing at some time: its requests have nobody to go to", "")
 		}
 	}
@@ -38,21 +38,21 @@ func (c *compiler) capacity() {
 func (p *Plan) Capacities() []Capacity {
 	var out []Capacity
 	for _, w := range p.Workloads {
-		k := Capacity{Workload: w.Name, Rate: p.rate(w.Name), Most: w.Replicas, Fewest: p.fewest(w), Work: w.Settings.Work.Duration}
-		if k.Rate == 0 || w.Foreign { // what it can do, nobody tells
+		k := Capacity{Workload: w.Name, Rate: p.rate(w.Name), Instances: w.Replicas, MinInstances: p.fewest(w), Work: w.Settings.Work.Duration}
+		if k.Rate == 0 || w.External { // what it can do, nobody tells
 			continue
 		}
-		if k.Most > 0 {
-			k.Each = k.Rate / float64(k.Most)
+		if k.Instances > 0 {
+			k.RatePerInstance = k.Rate / float64(k.Instances)
 		}
-		k.Peak = k.Each
-		if k.Fewest > 0 {
-			k.Peak = k.Rate / float64(k.Fewest)
+		k.PeakRatePerInstance = k.RatePerInstance
+		if k.MinInstances > 0 {
+			k.PeakRatePerInstance = k.Rate / float64(k.MinInstances)
 		}
 		if k.Work > 0 {
 			k.Limit = float64(w.Settings.Work.Workers) / k.Work.Seconds()
 		}
-		k.Lost = [2]float64{k.Each * p.PushDelay.Seconds(), k.Each * (p.PushDelay + p.PushTick).Seconds()}
+		k.PredictedLoss = [2]float64{k.RatePerInstance * p.PushDelay.Seconds(), k.RatePerInstance * (p.PushDelay + p.PushTick).Seconds()}
 		out = append(out, k)
 	}
 	return out
@@ -97,7 +97,7 @@ func (p *Plan) role(workload string) string {
 
 func (p *Plan) fewest(w Workload) int {
 	n := w.Replicas
-	for _, f := range p.Firings {
+	for _, f := range p.ScheduledJobs {
 		if f.Workload == w.Name {
 			n = min(n, f.Target)
 		}

@@ -40,7 +40,7 @@ func Compile(s *spec.Scenario, m *manifests.Set, o Options) (*Plan, error) {
 	}
 	sp := s.Spec
 	c.p = &Plan{
-		Schema: Schema, Scenario: s.Metadata.Name, Title: s.Metadata.Title, Teach: s.Teach,
+		Schema: Schema, Scenario: s.Metadata.Name, Title: s.Metadata.Title, Description: s.Description,
 		Seed: o.Seed, Speed: c.speed, Duration: c.scaled(time.Duration(sp.Time.Duration)), Cycles: sp.Time.Cycles,
 		Runtimes:  sp.Runtimes,
 		PushDelay: time.Duration(sp.Registry.PushDelay), PushTick: pushTick,
@@ -110,8 +110,8 @@ func (c *compiler) findings() {
 		}
 		return out
 	}
-	c.p.Repairs, c.p.Warnings = take(c.m.Repairs), take(c.m.Warnings)
-	for _, b := range c.m.Budgets {
+	c.p.Corrections, c.p.Warnings = take(c.m.Corrections), take(c.m.Warnings)
+	for _, b := range c.m.PodDisruptionBudgets {
 		if c.p.CheckRuntime("local") == nil {
 			c.warnAt(b.File, b.Line, fmt.Sprintf("PodDisruptionBudget %q holds in a cluster only: on local nothing is evicted", b.Name), "")
 		}
@@ -143,7 +143,7 @@ func (c *compiler) workloads() {
 		c.switches(w.Name)
 		w = c.with(w, d)
 		c.hookFits(w, d)
-		if w.Role.Foreign() {
+		if w.Role.External() {
 			c.foreign(w, d)
 			continue
 		}
@@ -163,7 +163,7 @@ func (c *compiler) workloads() {
 func (c *compiler) oneServiceARole() {
 	first := map[string]Workload{}
 	for _, w := range c.p.Workloads {
-		if w.Foreign {
+		if w.External {
 			continue
 		}
 		before, ok := first[w.Role]

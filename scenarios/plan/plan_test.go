@@ -274,14 +274,14 @@ func TestRuleSteps(t *testing.T) {
     - {at: 20s, rule: {online: spring-cloud-b, version: gray, model: none}}
 `), Options{Speed: 2})
 	every := 2500 * time.Millisecond
-	require.Equal(t, []Rules{
+	require.Equal(t, []RuleSet{
 		{Version: 2, Online: map[string]settings.Online{"spring-cloud-b-gray": {HealthEvery: every}}},
 		{Version: 3, Online: map[string]settings.Online{"spring-cloud-c": {HealthEvery: every, Warmup: settings.Warmup{Model: "power", Curve: 1, Window: 10 * time.Second}}}},
 	}, p.Rules)
 	require.Equal(t, Step{Name: "rule spring-cloud-c", At: 15 * time.Second, Kind: "rule", N: 3, Line: 11}, p.Steps[0])
 	require.Equal(t, 2, p.Steps[1].N)
 	require.Equal(t, time.Second, workload(t, p, "spring-cloud-c").Settings.Online.Delay, "until then the governance's")
-	_, ok := p.Ruled("spring-cloud-c", 2)
+	_, ok := p.OnlineUnder("spring-cloud-c", 2)
 	require.False(t, ok)
 	require.Contains(t, p.String(), "step: rule spring-cloud-c, version 3: spring-cloud-c power 1 over 10s, delay 0s\n")
 }
@@ -291,8 +291,8 @@ func TestBringUp(t *testing.T) {
 	p := compiled(t, minimal(`  set: {spring-cloud-c: {begins: cold, startUp: 3s, delay: 20s}, spring-cloud-b: {delay: 40s}}
   governance: [{online: spring-cloud-a, healthPath: /up, healthEvery: 30s}]
 `), Options{Speed: 2})
-	require.Equal(t, 11500*time.Millisecond, p.BringUp(false), "c's")
-	require.Equal(t, 30*time.Second, p.BringUp(true), "a's two rounds")
+	require.Equal(t, 11500*time.Millisecond, p.StartupTime(false), "c's")
+	require.Equal(t, 30*time.Second, p.StartupTime(true), "a's two rounds")
 }
 
 // TestHowInstancesComeIsPrinted, where it is not at once.
@@ -378,7 +378,7 @@ func TestSpeedDividesTheTopologyOnly(t *testing.T) {
 	for name, d := range map[string][2]time.Duration{
 		"duration":        {one.Duration, ten.Duration},
 		"stream":          {one.Streams[0].Duration, ten.Streams[0].Duration},
-		"firing":          {one.Firings[0].At, ten.Firings[0].At},
+		"firing":          {one.ScheduledJobs[0].At, ten.ScheduledJobs[0].At},
 		"step":            {one.Steps[0].At, ten.Steps[0].At},
 		"grace":           {pods(t, one, "spring-cloud-b").Grace, pods(t, ten, "spring-cloud-b").Grace},
 		"grace, told":     {o.Offline.Grace, p.Offline.Grace},
@@ -452,8 +452,8 @@ func TestCapacities(t *testing.T) {
 			c = k
 		}
 	}
-	require.Equal(t, Capacity{Workload: "spring-cloud-b", Rate: 100, Most: 2, Fewest: 1, Each: 50, Peak: 100, Work: time.Second, Limit: 64, Lost: [2]float64{25, 30}}, b)
-	require.Equal(t, Capacity{Workload: "spring-cloud-c", Rate: 200, Most: 2, Fewest: 2, Each: 100, Peak: 100, Work: 500 * time.Millisecond, Limit: 64, Lost: [2]float64{50, 60}}, c)
+	require.Equal(t, Capacity{Workload: "spring-cloud-b", Rate: 100, Instances: 2, MinInstances: 1, RatePerInstance: 50, PeakRatePerInstance: 100, Work: time.Second, Limit: 64, PredictedLoss: [2]float64{25, 30}}, b)
+	require.Equal(t, Capacity{Workload: "spring-cloud-c", Rate: 200, Instances: 2, MinInstances: 2, RatePerInstance: 100, PeakRatePerInstance: 100, Work: 500 * time.Millisecond, Limit: 64, PredictedLoss: [2]float64{50, 60}}, c)
 	require.Len(t, p.Warnings, 2)
 	require.Contains(t, p.Warnings[0].Text, "spring-cloud-b cannot take its load: 100/s on each of 1, and one can do 64/s")
 }
@@ -465,27 +465,27 @@ func TestComings(t *testing.T) {
   governance: [{online: spring-cloud-a, window: 60s}]
 `)
 	p := compiled(t, text, Options{})
-	all := p.Comings()
+	all := p.ColdStarts()
 	require.Len(t, all, 3, "a, gray a and c")
 	var rates []float64
-	for _, a := range all[0].Ages {
+	for _, a := range all[0].Points {
 		rates = append(rates, math.Round(10*a.Rate)/10)
 	}
 	require.Equal(t, []float64{1, 1, 5.7, 20, 35.9, 50}, rates, "100/s at x = 0, .1, .25, .5, .75, 1, weights in hundredths")
 	require.Zero(t, all[0].TimedOut)
 	c := all[2]
 	require.Equal(t, "spring-cloud-c", c.Workload)
-	require.InDelta(t, 100, c.Ages[0].Rate, 1e-9, "half of 200/s at once")
-	require.InDelta(t, 6/.52, c.Ages[0].Limit, 1e-9)
-	require.InDelta(t, 6/.02, c.Ages[5].Limit, 1e-9, "it is warm in the end")
+	require.InDelta(t, 100, c.Points[0].Rate, 1e-9, "half of 200/s at once")
+	require.InDelta(t, 6/.52, c.Points[0].Limit, 1e-9)
+	require.InDelta(t, 6/.02, c.Points[5].Limit, 1e-9, "it is warm in the end")
 	require.Greater(t, c.TimedOut, 100.0)
 	require.Contains(t, p.String(), "is flooded")
 
 	slow := strings.Replace(text, "online: spring-cloud-a", "online: spring-cloud-c", 1)
 	p = compiled(t, slow, Options{})
-	require.Zero(t, p.Comings()[0].TimedOut)
+	require.Zero(t, p.ColdStarts()[0].TimedOut)
 	require.Contains(t, p.String(), "keeps up")
-	require.Greater(t, compiled(t, slow, Options{Speed: 10}).Comings()[0].TimedOut, 0.0, "work is not divided by speed, the window is")
+	require.Greater(t, compiled(t, slow, Options{Speed: 10}).ColdStarts()[0].TimedOut, 0.0, "work is not divided by speed, the window is")
 }
 
 func TestCompileBadInput(t *testing.T) {
@@ -523,7 +523,7 @@ func TestCompileBadInput(t *testing.T) {
 			_, err := compile(t, text, Options{})
 			require.Error(t, err)
 			require.Equal(t, c.want, err.Error())
-			require.True(t, input.Wrong(err))
+			require.True(t, input.IsInvalid(err))
 		})
 	}
 	_, err := compile(t, minimal(""), Options{Speed: 1000})

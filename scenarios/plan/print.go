@@ -23,13 +23,13 @@ func (p *Plan) String() string {
 	pr := printer{p: p, w: &b}
 	pr.head()
 	pr.topology()
-	pr.online()
+	pr.onlineSettings()
 	pr.timeline()
 	pr.load()
 	pr.arithmetic()
-	pr.coming()
+	pr.coldStarts()
 	pr.expectations()
-	pr.findings("repaired in the manifests", p.Repairs)
+	pr.findings("repaired in the manifests", p.Corrections)
 	pr.findings("worth knowing", p.Warnings)
 	return trailing.ReplaceAllString(b.String(), "")
 }
@@ -85,8 +85,8 @@ func (pr printer) topology() {
 		rows = append(rows, fmt.Sprintf("%s\t-\t1\t-\t-\t-\tit answers", name))
 	}
 	for i, w := range pr.p.Workloads {
-		if w.Foreign {
-			rows = append(rows, pr.foreign(w, pr.p.Control.Workloads[i]))
+		if w.External {
+			rows = append(rows, pr.externalRow(w, pr.p.Control.Workloads[i]))
 			continue
 		}
 		c := pr.p.Control.Workloads[i]
@@ -169,7 +169,7 @@ func (pr printer) timeline() {
 		text string
 	}
 	lines := []line{{0, "time zero: all pods are registered and seen; the load starts"}}
-	for _, f := range pr.p.Firings {
+	for _, f := range pr.p.ScheduledJobs {
 		lines = append(lines, line{f.At, fmt.Sprintf("CronHPA %s: %s to %d", f.Job, f.Workload, f.Target)})
 	}
 	var after []string
@@ -195,7 +195,7 @@ func (pr printer) timeline() {
 func (pr printer) step(s Step) string {
 	switch s.Kind {
 	case "scale":
-		if s.N == Back {
+		if s.N == InitialReplicas {
 			return s.Name
 		}
 		return fmt.Sprintf("%s to %d", s.Name, s.N)
@@ -208,7 +208,7 @@ func (pr printer) step(s Step) string {
 			return fmt.Sprintf("%s, %d pods", s.Name, s.N)
 		}
 	case "drain":
-		return fmt.Sprintf("%s: the node that carries %s is cordoned, and they are evicted", s.Name, strings.Join(pr.p.Drained(), ", "))
+		return fmt.Sprintf("%s: the node that carries %s is cordoned, and they are evicted", s.Name, strings.Join(pr.p.DrainedWorkloads(), ", "))
 	}
 	return s.Name
 }
@@ -217,7 +217,7 @@ func (pr printer) step(s Step) string {
 func (pr printer) ruled(version int) string {
 	words := []string{fmt.Sprintf("version %d:", version)}
 	for _, w := range pr.p.Workloads {
-		if o, ok := pr.p.Ruled(w.Name, version); ok {
+		if o, ok := pr.p.OnlineUnder(w.Name, version); ok {
 			words = append(words, w.Name, curveWords(o.Warmup)+",", "delay", rounded(o.Delay)+";")
 		}
 	}
@@ -225,7 +225,7 @@ func (pr printer) ruled(version int) string {
 }
 
 func (pr printer) load() {
-	if pr.foreignLoad() {
+	if pr.externalLoad() {
 		return
 	}
 	pr.f("\nload on %s", pr.p.Entry.Workload)
@@ -265,11 +265,11 @@ func (pr printer) arithmetic() {
 			limit = fmt.Sprintf("one can do %.0f/s (work %s)", k.Limit, k.Work)
 		}
 		few := ""
-		if k.Fewest != k.Most {
-			few = fmt.Sprintf(", %.0f/s with %d", k.Peak, k.Fewest)
+		if k.MinInstances != k.Instances {
+			few = fmt.Sprintf(", %.0f/s with %d", k.PeakRatePerInstance, k.MinInstances)
 		}
 		rows = append(rows, fmt.Sprintf("%s\t%.0f/s over %d: %.0f/s each%s\t%s\ta release that is not lossless loses about %.0f to %.0f",
-			k.Workload, k.Rate, k.Most, k.Each, few, limit, k.Lost[0], k.Lost[1]))
+			k.Workload, k.Rate, k.Instances, k.RatePerInstance, few, limit, k.PredictedLoss[0], k.PredictedLoss[1]))
 	}
 	pr.table(rows...)
 	if m := p.Margin; m.Workload != "" {

@@ -91,7 +91,7 @@ func (r rollouts) step(c *compiler, path string, st Step, w manifests.Workload) 
 // image refuses what is no image of the workload's demo service; false: it
 // changes nothing.
 func (c *compiler) image(path string, st Step, w manifests.Workload, s *rolling) bool {
-	role, ok := manifests.RoleOf(st.Image, c.s.Spec.StandIns)
+	role, ok := manifests.RoleOf(st.Image, c.s.Spec.ImageRoles)
 	switch {
 	case !ok:
 		text, hint := manifests.UnknownImage(st.Image)

@@ -29,8 +29,8 @@ func TestImageSteps(t *testing.T) {
 
 func TestDrainSteps(t *testing.T) {
 	p := compiled(t, minimal("  runtimes: [kube]\n  steps: [{at: 10s, drain: spring-cloud-b}]\n"), Options{})
-	require.True(t, p.Drains())
-	require.Equal(t, []string{"spring-cloud-b", "spring-cloud-b-gray"}, p.Drained(), "all versions")
+	require.True(t, p.HasDrain())
+	require.Equal(t, []string{"spring-cloud-b", "spring-cloud-b-gray"}, p.DrainedWorkloads(), "all versions")
 	require.Contains(t, p.String(), "step: drain spring-cloud-b: the node that carries spring-cloud-b, spring-cloud-b-gray is cordoned, and they are evicted\n")
 	require.Contains(t, compiled(t, minimal("  steps: [{at: 10s, restart: spring-cloud-b}]\n"), Options{}).String(), "step: restart")
 }
@@ -94,7 +94,7 @@ func TestABudgetIsNothingToLocal(t *testing.T) {
 	require.True(t, ok)
 	m, err := manifests.Load([]input.Source{demo, budget}, manifests.Options{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"spring-cloud-b-gray"}, m.Budgets[0].Workloads)
+	require.Equal(t, []string{"spring-cloud-b-gray"}, m.PodDisruptionBudgets[0].Workloads)
 	for lines, told := range map[string]bool{"": true, "  runtimes: [kube]\n": false} {
 		s, err := spec.Decode(input.Source{Name: "s.yaml", Data: []byte(minimal(lines))})
 		require.NoError(t, err)

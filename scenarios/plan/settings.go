@@ -40,14 +40,14 @@ const (
 // settings resolves what a workload's services are told: what the switches
 // say, then the scenario's differences. Who and where they are, the runtime
 // fills in.
-func (c *compiler) settings(w manifests.Workload, d spec.Difference) settings.Document {
+func (c *compiler) settings(w manifests.Workload, d spec.WorkloadOverride) settings.Document {
 	doc := settings.Document{
 		Schema: settings.Schema, Version: 1,
 		Role: string(w.Role), Workload: w.Name, Service: w.Service, Tag: w.Tag,
 		Port: w.Role.Port(), AdminPort: ownAdmin, Next: c.next(w.Role), Seed: c.seed,
 		Registry: settings.Registry{Port: c.p.Registry.Port, PushDelay: c.p.PushDelay},
 		Call:     settings.Call{Timeout: cmp.Or(time.Duration(d.CallTimeout), callTimeout(w.Role)), Dial: dialTimeout, NewConnections: d.Connections == "new"},
-		Lane:     settings.Lane{TraceTag: manifests.On(w.Switches.TraceTag, false), Strict: yes(d.Strict, false)},
+		Lane:     settings.Lane{TraceTag: manifests.Enabled(w.Switches.TraceTag, false), Strict: yes(d.Strict, false)},
 	}
 	c.families(&doc, w)
 	c.offline(&doc, w, d)
@@ -66,7 +66,7 @@ func (c *compiler) settings(w manifests.Workload, d spec.Difference) settings.Do
 // lossless.enabled.
 func (c *compiler) families(doc *settings.Document, w manifests.Workload) {
 	s := w.Switches
-	mse, polaris := manifests.On(s.Governed, false), manifests.On(s.Polaris, false)
+	mse, polaris := manifests.Enabled(s.Governed, false), manifests.Enabled(s.Polaris, false)
 	doc.MSE.On, doc.Polaris.On = mse, polaris
 	if mseLossless(s) {
 		doc.MSE.OfflinePort = mseOffline
@@ -75,7 +75,7 @@ func (c *compiler) families(doc *settings.Document, w manifests.Workload) {
 		doc.MSE.ReadinessPort = mseReadiness
 	}
 	if polaris {
-		doc.Polaris.AdminPort, doc.Polaris.NoReadiness = polarisAdmin, !manifests.On(c.ruleFor(w).Aligned, true)
+		doc.Polaris.AdminPort, doc.Polaris.NoReadiness = polarisAdmin, !manifests.Enabled(c.ruleFor(w).Aligned, true)
 	}
 	doc.Offline.Mode = settings.DeregisterFirst
 	if losslessOffline(s) {
@@ -87,14 +87,14 @@ func (c *compiler) families(doc *settings.Document, w manifests.Workload) {
 }
 
 func mseLossless(s manifests.Switches) bool {
-	return manifests.On(s.Governed, false) && manifests.On(s.OfflineServer, true) && manifests.On(s.GracefulShutdown, true)
+	return manifests.Enabled(s.Governed, false) && manifests.Enabled(s.OfflineServer, true) && manifests.Enabled(s.GracefulShutdown, true)
 }
 
 func losslessOffline(s manifests.Switches) bool {
-	return mseLossless(s) || manifests.On(s.Polaris, false)
+	return mseLossless(s) || manifests.Enabled(s.Polaris, false)
 }
 
-func (c *compiler) offline(doc *settings.Document, w manifests.Workload, d spec.Difference) {
+func (c *compiler) offline(doc *settings.Document, w manifests.Workload, d spec.WorkloadOverride) {
 	o := &doc.Offline
 	switch d.Offline {
 	case "":
@@ -107,7 +107,7 @@ func (c *compiler) offline(doc *settings.Document, w manifests.Workload, d spec.
 		o.Mode = d.Offline
 		doc.MSE.OfflinePort = 0
 	}
-	o.Notify = yes(d.Notify, manifests.On(w.Switches.Notice, false))
+	o.Notify = yes(d.Notify, manifests.Enabled(w.Switches.Notice, false))
 	o.NoWait = !yes(d.AdaptiveWait, true)
 	o.MinWait = c.p.PushDelay + minWaitOver
 	if d.MinWait > 0 {
@@ -119,7 +119,7 @@ func (c *compiler) offline(doc *settings.Document, w manifests.Workload, d spec.
 	o.ConsumerMemory = c.scaled(consumerMemory)
 }
 
-func (c *compiler) consumer(doc *settings.Document, w manifests.Workload, d spec.Difference) {
+func (c *compiler) consumer(doc *settings.Document, w manifests.Workload, d spec.WorkloadOverride) {
 	t := &doc.Consumer
 	t.Ungoverned = yes(d.Ungoverned, !doc.MSE.On && !doc.Polaris.On)
 	t.Cache = word(d.Cache, settings.CachePush)
@@ -175,7 +175,7 @@ func callTimeout(r manifests.Role) time.Duration {
 	return 0
 }
 
-func yes(b *bool, silent bool) bool { return manifests.On(b, silent) }
+func yes(b *bool, silent bool) bool { return manifests.Enabled(b, silent) }
 
 func number(n *int, silent int) int {
 	if n == nil {

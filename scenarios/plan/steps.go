@@ -46,7 +46,7 @@ func (c *compiler) jobs() {
 		if f.Skipped {
 			continue
 		}
-		c.p.Firings = append(c.p.Firings, Firing{At: f.At, Workload: f.Job.Workload, Job: f.Job.Name, Target: f.Job.TargetSize})
+		c.p.ScheduledJobs = append(c.p.ScheduledJobs, ScheduledJob{At: f.At, Workload: f.Job.Workload, Job: f.Job.Name, Target: f.Job.TargetSize})
 		if f.Job.TargetSize < size[f.Job.Workload] {
 			c.release(f.Job.Workload)
 		}
@@ -75,7 +75,7 @@ func (c *compiler) steps() {
 		if step.Kind == "kill" {
 			step.N = number(st.Pods, 1)
 		} else if st.Back {
-			step.N = Back
+			step.N = InitialReplicas
 		}
 		if step.Name == "" {
 			step.Name = step.Kind + " " + step.Workload
@@ -86,7 +86,7 @@ func (c *compiler) steps() {
 			c.problem(path+"."+step.Kind, fmt.Sprintf("step %s names workload %q, which is in no manifest", step.Kind, step.Workload), input.DidYouMean(step.Workload, c.m.WorkloadNames()))
 			continue
 		}
-		if step.N == Back && w.Role != manifests.Target {
+		if step.N == InitialReplicas && w.Role != manifests.Target {
 			step.N = c.with(w, c.s.Spec.Set[w.Name]).Replicas
 		}
 		if w.Role == manifests.Target {
@@ -109,8 +109,8 @@ func (c *compiler) place(path string, st spec.Step, step *Step) {
 		step.At = c.scaled(time.Duration(*st.At))
 		return
 	}
-	step.After = &After{Workload: st.After.Of, Event: string(st.After.Event), Delay: st.After.Delay}
-	c.checkAfter(path+".after", st.After.Of)
+	step.After = &After{Workload: st.After.Source, Event: string(st.After.Event), Delay: st.After.Delay}
+	c.checkAfter(path+".after", st.After.Source)
 }
 
 // checkAfter wants a workload or an arm before the dot.

@@ -86,11 +86,11 @@ func NewDirector(p *plan.Plan) (*Director, error) { return NewDirectorOn(p, Term
 
 // NewDirectorOn directs p on the given terms.
 func NewDirectorOn(p *plan.Plan, t Terms) (*Director, error) {
-	if t.Plane == nil && p.Drains() {
+	if t.Plane == nil && p.HasDrain() {
 		return nil, fmt.Errorf("directing %q: it drains a node, and a machine's own processes have none", p.Scenario)
 	}
 	t.Up, t.Lead = cmp.Or(t.Up, upTimeout), cmp.Or(t.Lead, zeroLead)
-	t.Up += p.BringUp(t.Plane != nil)
+	t.Up += p.StartupTime(t.Plane != nil)
 	if t.Plane == nil {
 		plane, err := control.New(p.Control)
 		if err != nil {

@@ -263,7 +263,7 @@ func TestStepAfterAnEvent(t *testing.T) {
 // TestRuleStep: the pods that the rules are for are told, and no others.
 func TestRuleStep(t *testing.T) {
 	p := chain(plan.Step{Name: "rule b", At: time.Second, Kind: "rule", N: 2})
-	p.Rules = []plan.Rules{{Version: 2, Online: map[string]settings.Online{"b": {}}}}
+	p.Rules = []plan.RuleSet{{Version: 2, Online: map[string]settings.Online{"b": {}}}}
 	h := newTheatre(t, p)
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())

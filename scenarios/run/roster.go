@@ -70,11 +70,11 @@ func (r *roster) missingPods(w plan.Workload, pods []control.PodState) []string 
 		switch {
 		case !p.Running:
 			out = append(out, p.Instance.Pod+" does not run")
-		case w.Foreign && p.Terminating:
+		case w.External && p.Terminating:
 			out = append(out, p.Instance.Pod+" is still on its way out")
-		case w.Foreign && !p.Ready:
+		case w.External && !p.Ready:
 			out = append(out, p.Instance.Pod+" is not ready")
-		case !w.Foreign && !r.registered[p.Instance]:
+		case !w.External && !r.registered[p.Instance]:
 			out = append(out, p.Instance.Pod+" is not registered")
 		}
 	}

@@ -16,8 +16,8 @@ import (
 // begins would lose what no release of the run explains, though it is ready.
 func TestAnOldPodIsWaitedFor(t *testing.T) {
 	p := &plan.Plan{
-		Workloads: []plan.Workload{{Name: "orders", Foreign: true, Replicas: 1}},
-		Control:   control.Config{Workloads: []control.Workload{{Name: "orders", Foreign: true, Replicas: 1}}},
+		Workloads: []plan.Workload{{Name: "orders", External: true, Replicas: 1}},
+		Control:   control.Config{Workloads: []control.Workload{{Name: "orders", External: true, Replicas: 1}}},
 	}
 	plane, err := control.NewCluster(p.Control)
 	require.NoError(t, err)

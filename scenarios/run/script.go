@@ -96,7 +96,7 @@ func events(p *plan.Plan, st plan.Step) ([]control.Event, error) {
 	case "rule":
 		var out []control.Event
 		for _, w := range p.Workloads {
-			if _, ok := p.Ruled(w.Name, st.N); ok {
+			if _, ok := p.OnlineUnder(w.Name, st.N); ok {
 				out = append(out, control.Event{Kind: control.SetRule, Workload: w.Name, N: st.N})
 			}
 		}

@@ -302,7 +302,7 @@ func (r *Run) readLandmarks() {
 
 // Ours reports whether workload's instances write events.
 func (r *Run) Ours(workload string) bool {
-	return slices.ContainsFunc(r.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload && !w.Foreign })
+	return slices.ContainsFunc(r.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload && !w.External })
 }
 
 // killed reports whether the harness told why i was killed: its stream has no

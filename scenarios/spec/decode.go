@@ -12,21 +12,21 @@ import (
 	"zeroloss/internal/input"
 )
 
-// Override sets one field of the spec over what the file says: the flag
+// FieldOverride sets one field of the spec over what the file says: the flag
 // --set time.speed=10.
-type Override struct{ Path, Value string }
+type FieldOverride struct{ Path, Value string }
 
-// ParseOverride reads key=value.
-func ParseOverride(text string) (Override, error) {
+// ParseFieldOverride reads key=value.
+func ParseFieldOverride(text string) (FieldOverride, error) {
 	path, value, ok := strings.Cut(text, "=")
 	if !ok || path == "" || strings.Contains(path, "..") || strings.HasPrefix(path, ".") || strings.HasSuffix(path, ".") {
-		return Override{}, input.Problem{File: "--set " + text, Text: "is not key=value", Hint: "as --set time.speed=10"}
+		return FieldOverride{}, input.Problem{File: "--set " + text, Text: "is not key=value", Hint: "as --set time.speed=10"}
 	}
-	return Override{Path: path, Value: value}, nil
+	return FieldOverride{Path: path, Value: value}, nil
 }
 
 // Decode reads a scenario. Its error lists all that is wrong.
-func Decode(src input.Source, overrides ...Override) (*Scenario, error) {
+func Decode(src input.Source, overrides ...FieldOverride) (*Scenario, error) {
 	docs, problems := input.Split(src)
 	if len(problems) > 0 {
 		return nil, problems.Err()
@@ -38,13 +38,13 @@ func Decode(src input.Source, overrides ...Override) (*Scenario, error) {
 	if root.Shape() != input.Mapping {
 		return nil, input.Problems{root.Problem(fmt.Sprintf("is %s, not a scenario", root.Shape()), "begin with apiVersion: "+APIVersion)}
 	}
-	if p, ok := stranger(root); ok {
+	if p, ok := checkKind(root); ok {
 		return nil, input.Problems{p}
 	}
 	for _, o := range overrides {
 		root = root.With(append([]string{"spec"}, strings.Split(o.Path, ".")...), o.Value)
 	}
-	s := &Scenario{File: src.Name, Teach: leadingComment(src.Data), lines: map[string]int{}}
+	s := &Scenario{File: src.Name, Description: leadingComment(src.Data), lines: map[string]int{}}
 	d := decoder{lines: s.lines, bad: map[string]bool{}}
 	d.value("", root, reflect.ValueOf(s).Elem())
 	check := checker{s: s, bad: d.bad}
@@ -54,9 +54,9 @@ func Decode(src input.Source, overrides ...Override) (*Scenario, error) {
 	return s, nil
 }
 
-// stranger notices a document that is not a scenario at all, so that it is
+// checkKind notices a document that is not a scenario at all, so that it is
 // not answered with a list of unknown fields.
-func stranger(root input.Node) (input.Problem, bool) {
+func checkKind(root input.Node) (input.Problem, bool) {
 	kind, api := root.Get("kind"), root.Get("apiVersion")
 	switch {
 	case kind.Text() != "" && kind.Text() != Kind:
@@ -112,12 +112,12 @@ func (d *decoder) value(path string, n input.Node, v reflect.Value) {
 		return
 	}
 	switch p := v.Addr().Interface().(type) {
-	case *Later:
+	case *Unsupported:
 		return
 	case *Patch:
 		*p = d.patch(path, n)
 		return
-	case *Words:
+	case *StringList:
 		*p = d.words(path, n)
 		return
 	case *Probe:
@@ -259,9 +259,9 @@ func (d *decoder) mapping(path string, n input.Node, v reflect.Value) {
 	}
 }
 
-func (d *decoder) words(path string, n input.Node) Words {
+func (d *decoder) words(path string, n input.Node) StringList {
 	if n.Shape() == input.Scalar {
-		return Words{n.Text()}
+		return StringList{n.Text()}
 	}
 	var list []string
 	d.list(path, n, reflect.ValueOf(&list).Elem())

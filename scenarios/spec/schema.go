@@ -57,13 +57,13 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return text(`^https?://`, "http://orders.example:8080")
 	case reflect.TypeFor[After]():
 		return text(afterForm.String(), "gray.deregistered + 200ms")
-	case reflect.TypeFor[Text]():
+	case reflect.TypeFor[StringOrNumber]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}}}
-	case reflect.TypeFor[Words]():
+	case reflect.TypeFor[StringList]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, {Type: "array", Items: &jsonschema.Schema{Type: "string"}}}}
 	case reflect.TypeFor[Patch]():
 		return &jsonschema.Schema{Type: "object"}
-	case reflect.TypeFor[Later]():
+	case reflect.TypeFor[Unsupported]():
 		return &jsonschema.Schema{Description: "not supported yet"}
 	}
 	return nil

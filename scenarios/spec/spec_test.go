@@ -45,14 +45,14 @@ spec:
     - {arm: base, metric: lost, is: ">= 10", role: contrast}
 `
 
-func decode(text string, o ...Override) (*Scenario, error) {
+func decode(text string, o ...FieldOverride) (*Scenario, error) {
 	return Decode(input.Source{Name: "s.yaml", Data: []byte(text)}, o...)
 }
 
 func TestDecode(t *testing.T) {
 	s, err := decode(good)
 	require.NoError(t, err)
-	require.Equal(t, "What it teaches.\n\nIn two paragraphs.", s.Teach)
+	require.Equal(t, "What it teaches.\n\nIn two paragraphs.", s.Description)
 	sp := s.Spec
 	require.Equal(t, []string{"mse-demo.yaml"}, sp.Manifests)
 	require.Equal(t, time.Date(2026, 1, 5, 0, 4, 50, 0, time.UTC), sp.Time.Start.Time())
@@ -63,7 +63,7 @@ func TestDecode(t *testing.T) {
 	require.Equal(t, Stream{
 		Name: "gray", Arm: "gray", Tag: "gray", Rate: 10, Request: Request{"POST", "/A/a"}, Body: "x", Connections: "keep-alive", Timeout: Duration(2500 * time.Millisecond),
 	}, sp.Load[1])
-	require.Equal(t, After{Of: "gray", Event: record.KindDeregistered, Delay: 200 * time.Millisecond}, sp.Steps[1].After)
+	require.Equal(t, After{Source: "gray", Event: record.KindDeregistered, Delay: 200 * time.Millisecond}, sp.Steps[1].After)
 	require.Equal(t, 3, *sp.Set["b"].Replicas)
 	e := sp.Expect[0].Parsed()
 	require.Equal(t, "gray lost is 0", e.Name)
@@ -181,7 +181,7 @@ func TestDecodeBadInput(t *testing.T) {
 			require.NotEqual(t, good, text)
 			_, err := decode(text)
 			require.EqualError(t, err, c.want)
-			require.True(t, input.Wrong(err))
+			require.True(t, input.IsInvalid(err))
 		})
 	}
 }
@@ -223,19 +223,19 @@ func TestRules(t *testing.T) {
 }
 
 func TestOverrides(t *testing.T) {
-	one, err := ParseOverride("time.speed=10")
+	one, err := ParseFieldOverride("time.speed=10")
 	require.NoError(t, err)
-	two, err := ParseOverride("set.b.offline=reject")
+	two, err := ParseFieldOverride("set.b.offline=reject")
 	require.NoError(t, err)
 	s, err := decode(good, one, two)
 	require.NoError(t, err)
 	require.Equal(t, 10.0, s.Spec.Time.Speed)
 	require.Equal(t, "reject", s.Spec.Set["b"].Offline)
 
-	_, err = decode(good, Override{"time.sped", "10"})
+	_, err = decode(good, FieldOverride{"time.sped", "10"})
 	require.EqualError(t, err, `s.yaml:11: unknown field "sped" in spec.time (did you mean speed?)`)
 	for _, text := range []string{"", "x", "=1", "a..b=1", ".a=1"} {
-		_, err := ParseOverride(text)
+		_, err := ParseFieldOverride(text)
 		require.ErrorContains(t, err, "is not key=value", text)
 	}
 }
@@ -278,7 +278,7 @@ func TestSchemaNamesEveryField(t *testing.T) {
 		} `json:"$defs"`
 	}
 	require.NoError(t, json.Unmarshal(b, &s))
-	require.Equal(t, []string{"lossless", "deregister-first", "close-first", "kill", "reject"}, s.Defs["Difference"].Properties["offline"].Enum)
+	require.Equal(t, []string{"lossless", "deregister-first", "close-first", "kill", "reject"}, s.Defs["WorkloadOverride"].Properties["offline"].Enum)
 	require.Equal(t, 1.0, s.Defs["Time"].Properties["cycles"].Default)
 	require.Equal(t, "500ms", s.Defs["Registry"].Properties["pushDelay"].Default)
 	for name, d := range s.Defs {
@@ -305,7 +305,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := decode(text)
-		if err != nil && !input.Wrong(err) {
+		if err != nil && !input.IsInvalid(err) {
 			t.Errorf("not a problem of the input: %v", err)
 		}
 		if err == nil && (len(s.Spec.Load) == 0 || s.Spec.Time.Duration <= 0 || s.Spec.Time.Speed <= 0) {

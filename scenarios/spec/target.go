@@ -35,10 +35,10 @@ type Nacos struct {
 // is said of the body is applied by the generator as answers come, as bodies
 // are not kept: judge cannot change it later.
 type Answer struct {
-	Status   Words  `yaml:"status,omitempty" doc:"codes or ranges: 204, 2xx, 200-204; 2xx by default"`
-	JSONPath string `yaml:"jsonPath,omitempty" doc:"RFC 9535; it has to select something that is neither null nor false"`
-	Equals   Text   `yaml:"equals,omitempty" doc:"what each value is that jsonPath selects"`
-	Match    string `yaml:"match,omitempty" doc:"regular expression (RE2) that the body matches"`
+	Status   StringList     `yaml:"status,omitempty" doc:"codes or ranges: 204, 2xx, 200-204; 2xx by default"`
+	JSONPath string         `yaml:"jsonPath,omitempty" doc:"RFC 9535; it has to select something that is neither null nor false"`
+	Equals   StringOrNumber `yaml:"equals,omitempty" doc:"what each value is that jsonPath selects"`
+	Match    string         `yaml:"match,omitempty" doc:"regular expression (RE2) that the body matches"`
 }
 
 // Traffic is a in the words of the generator; nil is nil. What is wrong with it
@@ -65,9 +65,9 @@ func (u *BaseURL) UnmarshalText(b []byte) error {
 	p, err := url.Parse(s)
 	switch {
 	case err != nil || p.Host == "" || p.Scheme != "http" && p.Scheme != "https":
-		return wrong("write http://orders.example:8080", "URL %q is none", string(b))
+		return newValueError("write http://orders.example:8080", "URL %q is none", string(b))
 	case p.RawQuery != "" || p.Fragment != "" || p.User != nil:
-		return wrong("a request says the rest: GET /path?x=y", "URL %q is more than scheme, host and path", string(b))
+		return newValueError("a request says the rest: GET /path?x=y", "URL %q is more than scheme, host and path", string(b))
 	}
 	*u = BaseURL(s)
 	return nil

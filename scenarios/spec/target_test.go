@@ -70,7 +70,7 @@ func TestTargetSaysWhatIsWrong(t *testing.T) {
 			require.NotEqual(t, attached, text)
 			_, err := decode(text)
 			require.ErrorContains(t, err, c.want)
-			require.True(t, input.Wrong(err))
+			require.True(t, input.IsInvalid(err))
 		})
 	}
 }

@@ -176,7 +176,7 @@ func Switch(r *reports.Report, arm string) string {
 	var modes []string
 	for _, w := range r.Plan.Workloads {
 		mode := switchName(w.Settings.Offline.Mode)
-		if w.Foreign {
+		if w.External {
 			mode = foreignName(r.Plan, w.Name)
 		}
 		if names[w.Name] && !slices.Contains(modes, mode) {
@@ -228,7 +228,7 @@ func released(r *reports.Report, arm string) map[string]bool {
 		return names
 	}
 	var planned []string
-	for _, f := range r.Plan.Firings {
+	for _, f := range r.Plan.ScheduledJobs {
 		planned = append(planned, f.Workload)
 	}
 	for _, s := range r.Plan.Steps {

@@ -65,7 +65,7 @@ func TestSwitchIsThatOfTheReleased(t *testing.T) {
 	r := &reports.Report{Ledger: &ledger.Ledger{}, Plan: &plan.Plan{
 		Workloads: []plan.Workload{of("b", ""), of("b-gray", settings.Lossless), of("c", settings.Lossless)},
 		Arms:      []plan.Arm{{Name: "base", Workloads: []string{"b", "c"}}, {Name: "gray", Workloads: []string{"b-gray", "c"}}},
-		Firings:   []plan.Firing{{Workload: "b"}, {Workload: "b-gray"}},
+		ScheduledJobs:   []plan.ScheduledJob{{Workload: "b"}, {Workload: "b-gray"}},
 	}}
 	require.Equal(t, "lossless off (deregister-first)", Switch(r, "base"), "as planned, where nothing was released")
 	require.Equal(t, "lossless on", Switch(r, "gray"))
@@ -122,7 +122,7 @@ func TestPalette(t *testing.T) {
 // and of one that was there before not even that.
 func TestForeignNames(t *testing.T) {
 	r := &reports.Report{Plan: &plan.Plan{
-		Workloads: []plan.Workload{{Name: "a", Foreign: true}, {Name: "b", Foreign: true}, {Name: "c", Foreign: true}},
+		Workloads: []plan.Workload{{Name: "a", External: true}, {Name: "b", External: true}, {Name: "c", External: true}},
 		Control: control.Config{Workloads: []control.Workload{
 			{Name: "a"}, {Name: "b", PreStop: &control.Hook{Sleep: 5 * time.Second}}, {Name: "c", PreStop: &control.Hook{Exec: []string{"x"}}},
 		}},

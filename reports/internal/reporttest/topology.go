@@ -53,9 +53,9 @@ then is refused. That is λ × push delay: 50/s × 0.55 s ≈ 27 requests.`
 func planOf(o Options) *plan.Plan {
 	p := &plan.Plan{
 		Schema: plan.Schema, Scenario: "offline", Title: "Scale-in and scale-out of B, lossless offline on (gray) and off (base)",
-		Teach: teach, Seed: 1, Speed: 1, Duration: o.Duration, Cycles: 1,
+		Description: teach, Seed: 1, Speed: 1, Duration: o.Duration, Cycles: 1,
 		PushDelay: 500 * time.Millisecond, PushTick: 100 * time.Millisecond,
-		Repairs:  []plan.Finding{{File: "mse-demo.yaml", Line: 118, Text: "document has no kind; taken for a Deployment", Fix: "add kind: Deployment"}},
+		Corrections:  []plan.Finding{{File: "mse-demo.yaml", Line: 118, Text: "document has no kind; taken for a Deployment", Fix: "add kind: Deployment"}},
 		Warnings: []plan.Finding{{File: "mse-demo.yaml", Line: 201, Text: "preStop sleeps 30 s and terminationGracePeriodSeconds is 30: the hook will be abandoned", Fix: "set terminationGracePeriodSeconds: 90"}},
 		Margin:   plan.Margin{Shortest: 29 * time.Second, Push: 600 * time.Millisecond, Ratio: 48.3, Workload: "spring-cloud-b-gray"},
 	}
@@ -78,7 +78,7 @@ func planOf(o Options) *plan.Plan {
 	}
 	for _, arm := range []string{"base", "gray"} {
 		w := workload("b", arm)
-		p.Firings = append(p.Firings, plan.Firing{At: releaseAt(o.Duration), Workload: w, Job: "scale-in", Target: 1}, plan.Firing{At: 2 * releaseAt(o.Duration), Workload: w, Job: "scale-out", Target: 2})
+		p.ScheduledJobs = append(p.ScheduledJobs, plan.ScheduledJob{At: releaseAt(o.Duration), Workload: w, Job: "scale-in", Target: 1}, plan.ScheduledJob{At: 2 * releaseAt(o.Duration), Workload: w, Job: "scale-out", Target: 2})
 	}
 	return p
 }

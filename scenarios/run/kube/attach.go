@@ -305,7 +305,7 @@ func (v *deploymentView) complete(p *plan.Plan) *plan.Plan {
 	q := *p
 	q.Steps = slices.Clone(p.Steps)
 	for i, s := range q.Steps {
-		if s.Kind == "scale" && s.N == plan.Back {
+		if s.Kind == "scale" && s.N == plan.InitialReplicas {
 			q.Steps[i].N = v.replicas()
 		}
 	}
@@ -322,7 +322,7 @@ func (v *deploymentView) complete(p *plan.Plan) *plan.Plan {
 
 // CheckRate refuses a load above the cap.
 func CheckRate(p *plan.Plan, most float64) error {
-	if r := p.Rate(); r > most {
+	if r := p.TotalRate(); r > most {
 		return fmt.Errorf("the load is %g/s in all, and the cap is %g/s\n  --max-rate %g allows it", r, most, r)
 	}
 	return nil
@@ -331,7 +331,7 @@ func CheckRate(p *plan.Plan, most float64) error {
 // CheckAllowed refuses what would be written to a cluster without having been
 // allowed: changes allows all, load the load pod alone.
 func CheckAllowed(p *plan.Plan, inCluster, changes, load bool) error {
-	if w := p.Writes(); len(w) > 0 && !changes {
+	if w := p.TargetChanges(); len(w) > 0 && !changes {
 		return fmt.Errorf("this would change Deployment %s/%s (%s), which needs --allow-changes\n  --observe only watches", p.Target.Namespace, p.Target.Deployment, join(w))
 	}
 	if inCluster && !changes && !load {

@@ -24,8 +24,8 @@ import (
 func attachedPlan(steps ...plan.Step) *plan.Plan {
 	return &plan.Plan{
 		Target:    &plan.Target{Namespace: "shop", Deployment: "orders"},
-		Workloads: []plan.Workload{{Name: "orders", Foreign: true}},
-		Control:   control.Config{Workloads: []control.Workload{{Name: "orders", Foreign: true}}},
+		Workloads: []plan.Workload{{Name: "orders", External: true}},
+		Control:   control.Config{Workloads: []control.Workload{{Name: "orders", External: true}}},
 		Streams:   []traffic.Stream{{Name: "a", Rate: 30}, {Name: "b", Rate: 20}},
 		Steps:     steps,
 	}
@@ -33,7 +33,7 @@ func attachedPlan(steps ...plan.Step) *plan.Plan {
 
 func TestNothingIsWrittenUnlessAllowed(t *testing.T) {
 	restart := plan.Step{Kind: "restart", Workload: "orders"}
-	back := plan.Step{Kind: "scale", Workload: "orders", N: plan.Back}
+	back := plan.Step{Kind: "scale", Workload: "orders", N: plan.InitialReplicas}
 	cases := map[string]struct {
 		steps              []plan.Step
 		pod, changes, load bool
@@ -182,13 +182,13 @@ func TestATargetInARollout(t *testing.T) {
 }
 
 func TestAPlanIsCompletedByItsTarget(t *testing.T) {
-	p := attachedPlan(plan.Step{Kind: "scale", N: 1}, plan.Step{Kind: "scale", N: plan.Back})
+	p := attachedPlan(plan.Step{Kind: "scale", N: 1}, plan.Step{Kind: "scale", N: plan.InitialReplicas})
 	q := view(4, 4).complete(p)
 	require.Equal(t, 4, q.Workloads[0].Replicas)
 	require.Equal(t, 4, q.Control.Workloads[0].Replicas)
 	require.Equal(t, []int{1, 4}, []int{q.Steps[0].N, q.Steps[1].N})
 	require.Zero(t, p.Workloads[0].Replicas, "the plan itself is another's")
-	require.Equal(t, plan.Back, p.Steps[1].N)
+	require.Equal(t, plan.InitialReplicas, p.Steps[1].N)
 }
 
 func attached(t *testing.T) (*theirs, func() []record.Event) {

@@ -282,11 +282,11 @@ func (a *api) cleanNodes(ctx context.Context, o CleanOptions, here string) error
 // place puts what a drain is to move on the node that is drained, as long as
 // that takes pods, and everything else elsewhere.
 func (r *renderer) place() {
-	if !r.p.Drains() {
+	if !r.p.HasDrain() {
 		return
 	}
 	node := cmp.Or(r.o.Drained, "the-node-that-is-drained")
-	moved := r.p.Drained()
+	moved := r.p.DrainedWorkloads()
 	for _, o := range append([]Object{r.out.Registry, r.out.Load}, r.out.Workloads...) {
 		term := func(operator string) map[string]any {
 			return map[string]any{"matchFields": []any{map[string]any{"key": "metadata.name", "operator": operator, "values": []any{node}}}}

@@ -75,7 +75,7 @@ func (n *node) address(p *podView) []control.Event {
 
 // foreign reports whether a workload of the plan is none of ours.
 func (n *node) foreign(workload string) bool {
-	return slices.ContainsFunc(n.stage.p.Workloads, func(w plan.Workload) bool { return w.Name == workload && w.Foreign })
+	return slices.ContainsFunc(n.stage.p.Workloads, func(w plan.Workload) bool { return w.Name == workload && w.External })
 }
 
 // base is what is there before the demo services: the registry, if anybody

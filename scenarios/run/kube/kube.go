@@ -94,7 +94,7 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 	}
 	s := &stage{o: r.o, p: p, out: out, tell: tell, namespace: NamespacePrefix + r.o.Run}
 	defer func() { err = errors.Join(err, r.leave(where, s, tell)) }()
-	if s.image, err = r.images(ctx, where, built, p.Registers(), tell); err != nil {
+	if s.image, err = r.images(ctx, where, built, p.UsesRegistry(), tell); err != nil {
 		return r.interrupted(ctx, err)
 	}
 	if s.api, err = newAPI(where.config); err != nil {
@@ -145,7 +145,7 @@ func (r *cluster) reach(ctx context.Context, p *plan.Plan, tell func(string, ...
 // workers is how many nodes a cluster that is made has beside its control
 // plane. A drain needs one to empty, and one for what was on it.
 func workers(p *plan.Plan) int {
-	if p.Drains() {
+	if p.HasDrain() {
 		return 2
 	}
 	return 0

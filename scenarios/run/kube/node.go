@@ -132,7 +132,7 @@ const (
 // them or is gone.
 func (n *node) rule(ctx context.Context, a control.Action) error {
 	i := slices.IndexFunc(n.stage.p.Workloads, func(w plan.Workload) bool { return w.Name == a.Workload })
-	o, ok := n.stage.p.Ruled(a.Workload, a.N)
+	o, ok := n.stage.p.OnlineUnder(a.Workload, a.N)
 	if i < 0 || !ok {
 		return fmt.Errorf("rules of version %d are not in the plan", a.N)
 	}
@@ -377,7 +377,7 @@ func (n *node) remark(e *eventView) {
 // oldest pod where it has none.
 func (n *node) entry() (string, error) {
 	n.up.Store(true)
-	if n.stage.target != "" || !slices.ContainsFunc(n.stage.p.Streams, func(s traffic.Stream) bool { return !s.Foreign() }) {
+	if n.stage.target != "" || !slices.ContainsFunc(n.stage.p.Streams, func(s traffic.Stream) bool { return !s.External() }) {
 		return n.stage.target, nil
 	}
 	n.mu.Lock()

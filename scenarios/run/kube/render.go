@@ -218,7 +218,7 @@ func (r *renderer) deployment(obj Object) error {
 	}
 	r.own(obj)
 	r.out.Workloads = append(r.out.Workloads, obj)
-	if w := &r.p.Workloads[i]; w.Foreign {
+	if w := &r.p.Workloads[i]; w.External {
 		return r.plain(obj, w)
 	}
 	return r.workload(obj, &r.p.Workloads[i])
@@ -230,7 +230,7 @@ func (r *renderer) complete() error {
 		"apiVersion": "v1", "kind": "Namespace",
 		"metadata": map[string]any{"name": r.o.Namespace(), "labels": r.labels()},
 	}
-	if r.p.Registers() {
+	if r.p.UsesRegistry() {
 		if r.out.Registry == nil {
 			r.addRegistry()
 		}

@@ -64,14 +64,14 @@ func TestRenderOfTheCatalogue(t *testing.T) {
 		r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", LoadHost: "10.0.0.1", RegistryHost: "10.0.0.2"})
 		require.NoError(t, err, name)
 		require.Len(t, r.Workloads, len(p.Plan.Workloads), name)
-		require.Equal(t, p.Plan.Registers(), r.Registry != nil, "a registry for those who register, and for no others")
+		require.Equal(t, p.Plan.UsesRegistry(), r.Registry != nil, "a registry for those who register, and for no others")
 		for _, o := range r.Objects() {
 			labels := at(t, o, "metadata", "labels").(map[string]any)
 			require.Equal(t, "zeroloss", labels["app.kubernetes.io/managed-by"], name)
 			require.Equal(t, "r1", labels["zeroloss/run"], name)
 		}
 		for i, w := range r.Workloads {
-			if p.Plan.Workloads[i].Foreign {
+			if p.Plan.Workloads[i].External {
 				c := at(t, w, "spec", "template", "spec", "containers")
 				require.Equal(t, "zeroloss:1", at(t, c, "image"), "nothing is pulled")
 				require.Equal(t, "plain-server", at(t, c, "args").([]any)[0])

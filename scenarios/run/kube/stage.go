@@ -42,7 +42,7 @@ type stage struct {
 // prepare applies all but the demo services, and waits until it is ready.
 func (s *stage) prepare(ctx context.Context) error {
 	var err error
-	if s.p.Drains() {
+	if s.p.HasDrain() {
 		if s.drained, err = s.api.drainable(ctx); err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (s *stage) tellRepairs() error {
 		s.tell("%s: %s", x.Object, x.Text)
 	}
 	p := *s.p
-	p.Repairs = append(slices.Clone(p.Repairs), s.rendered.Findings(rundir.ManifestsFile)...)
+	p.Corrections = append(slices.Clone(p.Corrections), s.rendered.Findings(rundir.ManifestsFile)...)
 	if err := s.o.Dir.WritePlan(&p); err != nil {
 		return fmt.Errorf("writing down the repairs: %w", err)
 	}

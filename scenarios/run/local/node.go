@@ -155,7 +155,7 @@ func (n *node) tryStart(a control.Action) error {
 		return errorsJoinClose(err, events, log)
 	}
 	fill(&doc, w, a.Pod, p)
-	if o, ok := n.plan.Ruled(w.Name, a.N); ok {
+	if o, ok := n.plan.OnlineUnder(w.Name, a.N); ok {
 		doc.Online, doc.Version = o, a.N
 	}
 	doc.Online.Aged = a.First && !w.Cold

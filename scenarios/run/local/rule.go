@@ -23,7 +23,7 @@ const (
 // acknowledged them.
 func (n *node) rule(ctx context.Context, a control.Action) error {
 	w := n.workload(a.Workload)
-	o, ok := n.plan.Ruled(a.Workload, a.N)
+	o, ok := n.plan.OnlineUnder(a.Workload, a.N)
 	if w == nil || !ok {
 		return fmt.Errorf("rules of version %d are not in the plan", a.N)
 	}

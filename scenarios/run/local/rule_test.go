@@ -23,7 +23,7 @@ func TestRuleIsToldUntilItIsAcknowledged(t *testing.T) {
 	self := record.Instance{Pod: "b-1", Incarnation: 1}
 	n := &node{places: &addresses{}, children: map[record.Instance]*child{self: {}}, plan: &plan.Plan{
 		Workloads: []plan.Workload{{Name: "b", Settings: settings.Document{AdminPort: 80}}},
-		Rules:     []plan.Rules{{Version: 2, Online: map[string]settings.Online{"b": {Warmup: settings.Warmup{Model: "linear", Window: time.Minute}}}}},
+		Rules:     []plan.RuleSet{{Version: 2, Online: map[string]settings.Online{"b": {Warmup: settings.Warmup{Model: "linear", Window: time.Minute}}}}},
 	}}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var rules settings.Rules

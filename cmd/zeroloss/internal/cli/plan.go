@@ -41,7 +41,7 @@ func newPlan(env Env) *cobra.Command {
 
 // remarks tells of what was repaired and of what will not be as written.
 func remarks(w io.Writer, p *plan.Plan) {
-	for _, r := range p.Repairs {
+	for _, r := range p.Corrections {
 		fmt.Fprintf(w, "repaired  %s\n", r)
 	}
 	for _, r := range p.Warnings {

@@ -106,7 +106,7 @@ func TestBadInput(t *testing.T) {
 				return
 			}
 			require.EqualError(t, err, c.want)
-			require.True(t, input.Wrong(err))
+			require.True(t, input.IsInvalid(err))
 		})
 	}
 }
@@ -150,7 +150,7 @@ func FuzzLoad(f *testing.F) {
 			}
 			return
 		}
-		if !input.Wrong(err) {
+		if !input.IsInvalid(err) {
 			t.Errorf("not a problem of the input: %v", err)
 		}
 	})

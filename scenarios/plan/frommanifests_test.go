@@ -39,10 +39,10 @@ func TestBareManifests(t *testing.T) {
 	p, err := Compile(s, m, Options{Speed: 10})
 	require.NoError(t, err)
 	require.Equal(t, 11*time.Second, p.Duration)
-	require.Equal(t, []Firing{
+	require.Equal(t, []ScheduledJob{
 		{time.Second, "spring-cloud-b", "scale-down", 1}, {time.Second, "spring-cloud-b-gray", "scale-down", 1},
 		{2 * time.Second, "spring-cloud-b", "scale-up", 2}, {2 * time.Second, "spring-cloud-b-gray", "scale-up", 2},
-	}, p.Firings)
+	}, p.ScheduledJobs)
 }
 
 func TestBareManifestsOfOneVersion(t *testing.T) {
@@ -67,7 +67,7 @@ func TestBareManifestsOfOneVersion(t *testing.T) {
 
 	_, err := FromManifests(load(strings.ReplaceAll(text, "targetSize: 2", "targetSize: 4")), []string{"m.yaml"})
 	require.ErrorContains(t, err, "no CronHorizontalPodAutoscaler takes an instance out within a week")
-	require.True(t, input.Wrong(err))
+	require.True(t, input.IsInvalid(err))
 
 	_, err = FromManifests(load(strings.ReplaceAll(text, "@every 1m", "sometimes")), []string{"m.yaml"})
 	require.ErrorContains(t, err, `m.yaml:6: job down: parsing schedule "sometimes"`)

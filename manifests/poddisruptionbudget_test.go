@@ -25,9 +25,9 @@ func load(text string) (*Set, error) {
 func TestBudget(t *testing.T) {
 	s, err := load(aBudget)
 	require.NoError(t, err)
-	require.Len(t, s.Budgets, 1)
-	require.Equal(t, []string{"b"}, s.Budgets[0].Workloads)
-	require.Equal(t, 43, s.Budgets[0].Line)
+	require.Len(t, s.PodDisruptionBudgets, 1)
+	require.Equal(t, []string{"b"}, s.PodDisruptionBudgets[0].Workloads)
+	require.Equal(t, 43, s.PodDisruptionBudgets[0].Line)
 	require.Empty(t, s.Warnings)
 }
 

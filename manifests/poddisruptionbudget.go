@@ -12,9 +12,9 @@ import (
 
 const budgetAPI = "policy/v1"
 
-// Budget is a PodDisruptionBudget: how many pods an eviction has to leave. Only
+// PodDisruptionBudget is a PodDisruptionBudget: how many pods an eviction has to leave. Only
 // a cluster evicts; deletions, rollouts and scale-ins ask no budget.
-type Budget struct {
+type PodDisruptionBudget struct {
 	Name      string
 	Workloads []string // whose pods it selects
 
@@ -39,13 +39,13 @@ func (l *loader) budget(b *policyv1.PodDisruptionBudget, root input.Node) {
 		return
 	}
 	name := root.Find("metadata.name")
-	l.set.Budgets = append(l.set.Budgets, Budget{Name: b.Name, File: root.File(), Line: name.Line(), selector: selector})
+	l.set.PodDisruptionBudgets = append(l.set.PodDisruptionBudgets, PodDisruptionBudget{Name: b.Name, File: root.File(), Line: name.Line(), selector: selector})
 }
 
 // joinBudgets finds whose pods each budget is about.
 func (l *loader) joinBudgets() {
-	for i := range l.set.Budgets {
-		b := &l.set.Budgets[i]
+	for i := range l.set.PodDisruptionBudgets {
+		b := &l.set.PodDisruptionBudgets[i]
 		for _, w := range l.set.Workloads {
 			if b.selector.Matches(labels.Set(w.Labels)) {
 				b.Workloads = append(b.Workloads, w.Name)

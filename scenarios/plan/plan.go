@@ -20,35 +20,35 @@ const Schema = "zeroloss.plan/v1"
 
 // Plan is all that a run will do.
 type Plan struct {
-	Schema   string        `json:"schema"`
-	Scenario string        `json:"scenario"` // its name, or "manifests" for bare ones
-	Title    string        `json:"title"`
-	Teach    string        `json:"teach,omitempty"` // the scenario's leading comment, for the report
-	Seed     uint64        `json:"seed"`
-	Speed    float64       `json:"speed"`    // durations are divided by it already, but for the sleeps inside of hooks' commands, which the shell divides
-	Duration time.Duration `json:"duration"` // of one cycle, from time zero, already divided by speed
-	Cycles   int           `json:"cycles"`
-	Runtimes []string      `json:"runtimes,omitempty"` // that can carry it out; empty: all
+	Schema      string        `json:"schema"`
+	Scenario    string        `json:"scenario"` // its name, or "manifests" for bare ones
+	Title       string        `json:"title"`
+	Description string        `json:"description,omitempty"` // the scenario's leading comment, for the report
+	Seed        uint64        `json:"seed"`
+	Speed       float64       `json:"speed"`    // durations are divided by it already, but for the sleeps inside of hooks' commands, which the shell divides
+	Duration    time.Duration `json:"duration"` // of one cycle, from time zero, already divided by speed
+	Cycles      int           `json:"cycles"`
+	Runtimes    []string      `json:"runtimes,omitempty"` // that can carry it out; empty: all
 
 	PushDelay time.Duration `json:"pushDelay"` // of the registry
 	PushTick  time.Duration `json:"pushTick"`
 
-	Arms      []Arm                `json:"arms"`
-	Workloads []Workload           `json:"workloads"` // the registry not among them
-	Registry  Registry             `json:"registry"`
-	Services  []Service            `json:"services"` // Kubernetes Services
-	Control   control.Config       `json:"control"`
-	Steps     []Step               `json:"steps"`
-	Rules     []Rules              `json:"rules,omitempty"` // that steps put into force
-	Firings   []Firing             `json:"firings"`         // CronHPA jobs within Duration, for the dry run
-	Streams   []traffic.Stream     `json:"streams"`
-	Entry     Entry                `json:"entry"` // where the load goes
-	Expect    []expect.Expectation `json:"expect"`
-	Target    *Target              `json:"target,omitempty"` // a service that is there already; nil: the plan makes its own
+	Arms          []Arm                `json:"arms"`
+	Workloads     []Workload           `json:"workloads"` // the registry not among them
+	Registry      Registry             `json:"registry"`
+	Services      []Service            `json:"services"` // Kubernetes Services
+	Control       control.Config       `json:"control"`
+	Steps         []Step               `json:"steps"`
+	Rules         []RuleSet            `json:"rules,omitempty"` // that steps put into force
+	ScheduledJobs []ScheduledJob       `json:"scheduledJobs"`   // CronHPA jobs within Duration, for the dry run
+	Streams       []traffic.Stream     `json:"streams"`
+	Entry         Entry                `json:"entry"` // where the load goes
+	Expect        []expect.Expectation `json:"expect"`
+	Target        *Target              `json:"target,omitempty"` // a service that is there already; nil: the plan makes its own
 
-	Repairs  []Finding `json:"repairs"`  // what was changed in a manifest, and why
-	Warnings []Finding `json:"warnings"` // what will not be as written
-	Margin   Margin    `json:"margin"`
+	Corrections []Finding `json:"corrections"` // what was changed in a manifest, and why
+	Warnings    []Finding `json:"warnings"`    // what will not be as written
+	Margin      Margin    `json:"margin"`
 }
 
 // Arm is one side of the comparison.
@@ -71,7 +71,7 @@ type Workload struct {
 	Cold bool `json:"cold,omitempty"`
 	// Foreign: it is none of ours. It tells nothing of itself, is in no
 	// registry that the run knows, and Settings are empty.
-	Foreign  bool              `json:"foreign,omitempty"`
+	External bool              `json:"external,omitempty"`
 	Settings settings.Document `json:"settings"`      // a template: the runtime fills in who, where and events
 	Env      map[string]string `json:"env,omitempty"` // for hooks
 	Labels   map[string]string `json:"labels,omitempty"`
@@ -113,15 +113,15 @@ type Step struct {
 	Line     int           `json:"line,omitempty"`
 }
 
-// Drains says that a step takes a node out of service.
-func (p *Plan) Drains() bool {
+// HasDrain says that a step takes a node out of service.
+func (p *Plan) HasDrain() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Kind == "drain" })
 }
 
-// Drained lists the workloads that a drain means to move: all versions of the
+// DrainedWorkloads lists the workloads that a drain means to move: all versions of the
 // services that its steps name. A runtime puts them together on one node, and
 // everything else elsewhere.
-func (p *Plan) Drained() []string {
+func (p *Plan) DrainedWorkloads() []string {
 	services := map[string]bool{}
 	for _, w := range p.Workloads {
 		for _, s := range p.Steps {
@@ -139,17 +139,17 @@ func (p *Plan) Drained() []string {
 	return out
 }
 
-// Rules are what a step changes, under the version by which instances know
+// RuleSet are what a step changes, under the version by which instances know
 // them: the highest one wins, whenever its step comes. The plan's own rules are
 // version 1, those of steps follow in the order of their time.
-type Rules struct {
+type RuleSet struct {
 	Version int                        `json:"version"`
 	Online  map[string]settings.Online `json:"online"` // by workload
 }
 
-// Ruled is how a workload's instances come online by the rules of a version,
+// OnlineUnder is how a workload's instances come online by the rules of a version,
 // if those say anything of it.
-func (p *Plan) Ruled(workload string, version int) (settings.Online, bool) {
+func (p *Plan) OnlineUnder(workload string, version int) (settings.Online, bool) {
 	for _, r := range p.Rules {
 		if r.Version == version {
 			o, ok := r.Online[workload]
@@ -166,8 +166,8 @@ type After struct {
 	Delay    time.Duration `json:"delay"`
 }
 
-// Firing is one execution of a CronHPA job.
-type Firing struct {
+// ScheduledJob is one execution of a CronHPA job.
+type ScheduledJob struct {
 	At       time.Duration `json:"at"`
 	Workload string        `json:"workload"`
 	Job      string        `json:"job"`

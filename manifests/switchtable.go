@@ -46,7 +46,7 @@ type Switches struct {
 // Switch is one row of the table: a name of the originals and what it sets.
 type Switch struct {
 	Name string
-	Says string // what it means, for people
+	Doc  string // what it means, for people
 	set  func(s *Switches, value string) error
 }
 
@@ -88,15 +88,15 @@ func Table() []Switch {
 	}
 }
 
-// Switched are the switches with one more set, as if a label said so.
-func (s Switches) Switched(name, value string) (Switches, error) {
+// With are the switches with one more set, as if a label said so.
+func (s Switches) With(name, value string) (Switches, error) {
 	table := Table()
 	i := slices.IndexFunc(table, func(row Switch) bool { return row.Name == name })
 	if i < 0 {
 		return s, fmt.Errorf("unknown switch %q (%s)", name, input.DidYouMean(name, switchNames()))
 	}
 	if err := table[i].set(&s, value); err != nil {
-		return s, fmt.Errorf("%s: %w (%s)", name, err, table[i].Says)
+		return s, fmt.Errorf("%s: %w (%s)", name, err, table[i].Doc)
 	}
 	return s, nil
 }
@@ -128,8 +128,8 @@ func switchNames() []string {
 	return names
 }
 
-// On reports whether a switch says yes; silent is its value if nothing was said.
-func On(b *bool, silent bool) bool {
+// Enabled reports whether a switch says yes; silent is its value if nothing was said.
+func Enabled(b *bool, silent bool) bool {
 	if b == nil {
 		return silent
 	}

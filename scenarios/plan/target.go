@@ -40,13 +40,13 @@ type Nacos struct {
 	Namespace string `json:"namespace,omitempty"`
 }
 
-// Back is the N of a step that scales a target to as many replicas as it had,
+// InitialReplicas is the N of a step that scales a target to as many replicas as it had,
 // which is not known before the run has found it.
-const Back = -1
+const InitialReplicas = -1
 
-// Writes lists what a plan does to its target, in words; none, if it only
+// TargetChanges lists what a plan does to its target, in words; none, if it only
 // looks.
-func (p *Plan) Writes() []string {
+func (p *Plan) TargetChanges() []string {
 	if p.Target == nil {
 		return nil
 	}
@@ -56,7 +56,7 @@ func (p *Plan) Writes() []string {
 	}
 	for _, s := range p.Steps {
 		what := s.Kind
-		if s.Kind == "scale" && s.N == Back {
+		if s.Kind == "scale" && s.N == InitialReplicas {
 			what = "scale back"
 		} else if s.Kind == "scale" {
 			what = fmt.Sprintf("scale to %d replicas", s.N)
@@ -66,9 +66,9 @@ func (p *Plan) Writes() []string {
 	return out
 }
 
-// Rate is what the plan sends in all, requests a second, when all its streams
+// TotalRate is what the plan sends in all, requests a second, when all its streams
 // are on.
-func (p *Plan) Rate() (sum float64) {
+func (p *Plan) TotalRate() (sum float64) {
 	for _, s := range p.Streams {
 		if p.Target != nil && p.Target.Change != nil && p.Target.Arm == "" && s.Arm == spec.ArmAfter {
 			continue // it takes turns with the arm before
@@ -78,9 +78,9 @@ func (p *Plan) Rate() (sum float64) {
 	return sum
 }
 
-// Registers reports whether anything of the plan is in the run's own registry.
-func (p *Plan) Registers() bool {
-	return slices.ContainsFunc(p.Workloads, func(w Workload) bool { return !w.Foreign })
+// UsesRegistry reports whether anything of the plan is in the run's own registry.
+func (p *Plan) UsesRegistry() bool {
+	return slices.ContainsFunc(p.Workloads, func(w Workload) bool { return !w.External })
 }
 
 // targetSet is the one workload of a plan that attaches, as if a manifest had
@@ -158,31 +158,31 @@ const AttachRuntime = "attach"
 
 // foreignOnly: nothing of the plan is in the chain.
 func (c *compiler) foreignOnly() bool {
-	return len(c.m.Workloads) > 0 && !slices.ContainsFunc(c.m.Workloads, func(w manifests.Workload) bool { return !w.Role.Foreign() })
+	return len(c.m.Workloads) > 0 && !slices.ContainsFunc(c.m.Workloads, func(w manifests.Workload) bool { return !w.Role.External() })
 }
 
 // foreign takes in a workload that is none of ours.
-func (c *compiler) foreign(w manifests.Workload, d spec.Difference) {
+func (c *compiler) foreign(w manifests.Workload, d spec.WorkloadOverride) {
 	rest := d
 	rest.PreStop, rest.Grace, rest.Replicas, rest.Readiness = nil, 0, nil, nil
-	if !reflect.DeepEqual(rest, spec.Difference{}) {
+	if !reflect.DeepEqual(rest, spec.WorkloadOverride{}) {
 		c.problem("spec.set."+w.Name, w.Name+" is none of ours: nobody there would heed that", "its preStop, grace, replicas and readiness can be set")
 	}
 	if w.Role == manifests.Plain && !slices.Equal(c.p.Runtimes, []string{"kube"}) {
 		c.problem("spec.runtimes", w.Name+" is a plain service: only a cluster routes to it", "add runtimes: [kube]")
 	}
 	c.p.Workloads = append(c.p.Workloads, Workload{
-		Name: w.Name, Role: string(w.Role), Service: w.Service, Replicas: w.Replicas, Foreign: true,
+		Name: w.Name, Role: string(w.Role), Service: w.Service, Replicas: w.Replicas, External: true,
 		Env: w.Env, Labels: w.Labels, File: w.File, Line: w.Line,
 	})
 	pods := c.pods(w)
-	pods.Foreign = true
+	pods.External = true
 	c.p.Control.Workloads = append(c.p.Control.Workloads, pods)
 }
 
 // foreignStep refuses what only a pod of ours can be made to do.
 func (c *compiler) foreignStep(path string, s Step, w manifests.Workload) {
-	if w.Role.Foreign() && s.Kind != "restart" && s.Kind != "scale" {
+	if w.Role.External() && s.Kind != "restart" && s.Kind != "scale" {
 		c.problem(path+"."+s.Kind, fmt.Sprintf("step %s wants something of ours in the pods of %s", s.Kind, w.Name), "restart and scale do not")
 	}
 }
@@ -219,7 +219,7 @@ func (c *compiler) foreignStream(path string, s spec.Stream, start, length time.
 	case !ok:
 		c.problem(path+".workload", fmt.Sprintf("the stream names workload %q, which is in no manifest", s.Workload), input.DidYouMean(s.Workload, c.m.WorkloadNames()))
 		return
-	case !w.Role.Foreign():
+	case !w.Role.External():
 		c.problem(path+".workload", s.Workload+" is one of the chain, which is called from its entry on", "leave workload out")
 		return
 	}
@@ -244,7 +244,7 @@ func (c *compiler) foreignStream(path string, s spec.Stream, start, length time.
 func (c *compiler) foreignHops() []string {
 	var out []string
 	for _, w := range c.p.Workloads {
-		if hop := "client->" + w.Role; w.Foreign && !slices.Contains(out, hop) {
+		if hop := "client->" + w.Role; w.External && !slices.Contains(out, hop) {
 			out = append(out, hop)
 		}
 	}
@@ -255,13 +255,13 @@ func (c *compiler) foreignHops() []string {
 func (c *compiler) blindArms() map[string]bool {
 	out := map[string]bool{}
 	for _, s := range c.p.Streams {
-		out[s.Arm] = out[s.Arm] || s.Foreign()
+		out[s.Arm] = out[s.Arm] || s.External()
 	}
 	return out
 }
 
-// foreign is the row of a workload that is none of ours.
-func (pr printer) foreign(w Workload, c control.Workload) string {
+// externalRow is the row of a workload that is none of ours.
+func (pr printer) externalRow(w Workload, c control.Workload) string {
 	if t := pr.p.Target; t != nil {
 		return strings.Join([]string{w.Name, "-", "as there are", "its own way", "-", "-", "in namespace " + t.Namespace}, "\t") + pr.turns(t)
 	}
@@ -276,10 +276,10 @@ func (pr printer) turns(t *Target) string {
 	return "\n  runs take turns: before, as it is; after, with " + string(t.Change)
 }
 
-// foreignLoad prints the load on services that are none of ours; false: it
+// externalLoad prints the load on services that are none of ours; false: it
 // does not all go there.
-func (pr printer) foreignLoad() bool {
-	if slices.ContainsFunc(pr.p.Streams, func(s traffic.Stream) bool { return !s.Foreign() }) {
+func (pr printer) externalLoad() bool {
+	if slices.ContainsFunc(pr.p.Streams, func(s traffic.Stream) bool { return !s.External() }) {
 		return false
 	}
 	pr.f("\nload\n")

@@ -81,8 +81,8 @@ func (h *Hook) String() string {
 	return "none"
 }
 
-// life reads hook and probes.
-func (l *loader) life(w *Workload, c corev1.Container, node input.Node) {
+// lifecycle reads hook and probes.
+func (l *loader) lifecycle(w *Workload, c corev1.Container, node input.Node) {
 	if c.Lifecycle != nil {
 		pre := node.Find("lifecycle.preStop")
 		if c.Lifecycle.PostStart != nil {

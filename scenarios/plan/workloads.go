@@ -13,7 +13,7 @@ import (
 )
 
 // with is a workload with the scenario's differences to its pods.
-func (c *compiler) with(w manifests.Workload, d spec.Difference) manifests.Workload {
+func (c *compiler) with(w manifests.Workload, d spec.WorkloadOverride) manifests.Workload {
 	if d.Replicas != nil {
 		w.Replicas = *d.Replicas
 	}
@@ -29,7 +29,7 @@ func (c *compiler) with(w manifests.Workload, d spec.Difference) manifests.Workl
 	}
 	for _, name := range sortedKeys(d.Switches) {
 		// What is wrong with one is told once, by switches.
-		if s, err := w.Switches.Switched(name, d.Switches[name]); err == nil {
+		if s, err := w.Switches.With(name, d.Switches[name]); err == nil {
 			w.Switches = s
 		}
 	}
@@ -48,7 +48,7 @@ func (c *compiler) switches(workload string) {
 			c.problem(path, name+" makes another workload of it", "change the manifest")
 			continue
 		}
-		if _, err := (manifests.Switches{}).Switched(name, c.s.Spec.Set[workload].Switches[name]); err != nil {
+		if _, err := (manifests.Switches{}).With(name, c.s.Spec.Set[workload].Switches[name]); err != nil {
 			c.problem(path, err.Error(), "")
 		}
 	}
@@ -56,7 +56,7 @@ func (c *compiler) switches(workload string) {
 
 // hookFits warns of a hook that its grace period, which runs meanwhile, will
 // cut short.
-func (c *compiler) hookFits(w manifests.Workload, d spec.Difference) {
+func (c *compiler) hookFits(w manifests.Workload, d spec.WorkloadOverride) {
 	slept := w.PreStop.Slept()
 	if slept == 0 || slept < w.Grace {
 		return
@@ -71,7 +71,7 @@ func (c *compiler) hookFits(w manifests.Workload, d spec.Difference) {
 
 // readinessOpen warns of a pod whose readiness is asked at a port that its
 // settings do not open: it is never ready.
-func (c *compiler) readinessOpen(w manifests.Workload, d spec.Difference, doc settings.Document) {
+func (c *compiler) readinessOpen(w manifests.Workload, d spec.WorkloadOverride, doc settings.Document) {
 	if w.Readiness == nil || w.Readiness.HTTPGet == nil {
 		return
 	}

@@ -11,7 +11,7 @@ import (
 
 // flow lets the requests come to a new instance for as long as it warms up, or
 // is looked at.
-func (c *Coming) flow(rate float64, patience time.Duration) {
+func (c *ColdStart) flow(rate float64, patience time.Duration) {
 	const finest, steps = time.Millisecond, 200_000
 	length := c.Warmup.Window
 	if length == 0 {
@@ -23,7 +23,7 @@ func (c *Coming) flow(rate float64, patience time.Duration) {
 	for age := time.Duration(0); age <= length; age += step {
 		sent := rate * share(age)
 		for len(ages) > 0 && age >= time.Duration(ages[0]*float64(length)) {
-			c.Ages = append(c.Ages, ComingAge{X: ages[0], Age: age, Rate: sent, Limit: q.limit(), Served: q.served})
+			c.Points = append(c.Points, ColdStartPoint{Fraction: ages[0], Age: age, Rate: sent, Limit: q.limit(), Served: q.served})
 			ages = ages[1:]
 		}
 		before := come
@@ -36,19 +36,19 @@ func (c *Coming) flow(rate float64, patience time.Duration) {
 }
 
 // shares is what the new one is sent of its service's requests, by its age.
-func (c Coming) shares() func(age time.Duration) float64 {
+func (c ColdStart) shares() func(age time.Duration) float64 {
 	const base = 100
 	m, err := warmup.Find(c.Warmup.Model)
 	// A model that is unknown is of another version's plan: as if there were none.
-	if err != nil || c.All || c.Warmup.Window == 0 {
-		return func(time.Duration) float64 { return 1 / float64(c.Among) }
+	if err != nil || c.AllNew || c.Warmup.Window == 0 {
+		return func(time.Duration) float64 { return 1 / float64(c.Instances) }
 	}
-	members, weights := make([]warmup.Member, c.Among), make([]int, c.Among)
+	members, weights := make([]warmup.Member, c.Instances), make([]int, c.Instances)
 	for i := range members {
 		members[i] = warmup.Member{Base: base}
 	}
-	own := c.Among - 1
-	if c.First {
+	own := c.Instances - 1
+	if c.FirstInList {
 		own = 0
 	}
 	group, together := m.Group()

@@ -40,7 +40,7 @@ func means(r spec.Rule, w manifests.Workload) bool {
 
 // readsRules tells whether an agent is there that reads rules.
 func readsRules(w manifests.Workload) bool {
-	return manifests.On(w.Switches.Governed, false) || manifests.On(w.Switches.Polaris, false)
+	return manifests.Enabled(w.Switches.Governed, false) || manifests.Enabled(w.Switches.Polaris, false)
 }
 
 // governance finds rules that are for nobody.
@@ -88,18 +88,18 @@ func (c *compiler) governed(path string, r spec.Rule) []manifests.Workload {
 func (c *compiler) asksReadiness(w manifests.Workload) bool {
 	s := w.Switches
 	said := c.ruleFor(w).Aligned
-	return manifests.On(s.HTTPServer, manifests.On(said, true)) && manifests.On(s.LosslessOnline, manifests.On(said, true))
+	return manifests.Enabled(s.HTTPServer, manifests.Enabled(said, true)) && manifests.Enabled(s.LosslessOnline, manifests.Enabled(said, true))
 }
 
 // aligned lets the pod be asked for what the rule wants of it: that it is
 // registered.
-func (c *compiler) aligned(w manifests.Workload, d spec.Difference) manifests.Workload {
+func (c *compiler) aligned(w manifests.Workload, d spec.WorkloadOverride) manifests.Workload {
 	r := c.ruleFor(w)
-	if !manifests.On(r.Aligned, false) {
+	if !manifests.Enabled(r.Aligned, false) {
 		return w
 	}
 	port := mseReadiness
-	if manifests.On(w.Switches.Polaris, false) {
+	if manifests.Enabled(w.Switches.Polaris, false) {
 		port = polarisAdmin
 	}
 	if d.Readiness != nil {
@@ -125,7 +125,7 @@ func (c *compiler) aligned(w manifests.Workload, d spec.Difference) manifests.Wo
 // online resolves how a workload's instances come: what its own labels say,
 // then, where they are silent, the rule, then the originals' defaults. The
 // scenario's differences go before all.
-func (c *compiler) online(w manifests.Workload, d spec.Difference, r rule) settings.Online {
+func (c *compiler) online(w manifests.Workload, d spec.WorkloadOverride, r rule) settings.Online {
 	s := w.Switches
 	o := settings.Online{Early: d.Registers == "too-early"}
 	c.register(&o, w, d, r)
@@ -142,10 +142,10 @@ func (c *compiler) online(w manifests.Workload, d spec.Difference, r rule) setti
 // register is when instances register: of delays that several families ask
 // for, the longest counts, Polaris' own too, unless a rule that no label goes
 // before says otherwise.
-func (c *compiler) register(o *settings.Online, w manifests.Workload, d spec.Difference, r rule) {
+func (c *compiler) register(o *settings.Online, w manifests.Workload, d spec.WorkloadOverride, r rule) {
 	s := w.Switches
-	mse := manifests.On(s.LosslessOnline, false) && s.DelayTime != nil
-	polaris := manifests.On(s.Polaris, false)
+	mse := manifests.Enabled(s.LosslessOnline, false) && s.DelayTime != nil
+	polaris := manifests.Enabled(s.Polaris, false)
 	labelled := polaris && (s.HealthPath != "" || s.PolarisDelay != nil)
 	ruled := r.Delay > 0 || r.HealthPath != ""
 	if mse {
@@ -179,7 +179,7 @@ func (c *compiler) register(o *settings.Online, w manifests.Workload, d spec.Dif
 // healthPath refuses one at which the service is called: each of its requests
 // would be answered as a probe is.
 func (c *compiler) healthPath(o settings.Online, w manifests.Workload, r rule) {
-	if !w.Role.Answers(o.HealthPath) {
+	if !w.Role.ServesPath(o.HealthPath) {
 		return
 	}
 	p := input.Problem{File: w.File, Line: w.Line}
@@ -241,12 +241,12 @@ func (c *compiler) labelledWarmup(w manifests.Workload, r rule, out settings.War
 	return out
 }
 
-// BringUp is how long the pods that the run begins with take by their own
+// StartupTime is how long the pods that the run begins with take by their own
 // settings until they register, the slowest of them: start-up and delay, or two
 // rounds of asking a health path; and until those see them who look only now and
 // then. Those that have been in service for long take nothing; where a runtime
 // cannot have such, all are new.
-func (p *Plan) BringUp(allNew bool) time.Duration {
+func (p *Plan) StartupTime(allNew bool) time.Duration {
 	var longest, poll time.Duration
 	for _, w := range p.Workloads {
 		o := w.Settings.Online

@@ -113,7 +113,7 @@ func TestTheLastRuleWins(t *testing.T) {
 	for _, order := range []string{late + ", " + soon, soon + ", " + late} {
 		p := compiled(t, minimal("  steps: ["+order+"]\n"), Options{})
 		for _, st := range p.Steps {
-			o, ok := p.Ruled("spring-cloud-c", st.N)
+			o, ok := p.OnlineUnder("spring-cloud-c", st.N)
 			require.True(t, ok)
 			require.Equal(t, map[int]time.Duration{2: 10 * time.Second, 3: 20 * time.Second}[st.N], o.Warmup.Window)
 			require.Equal(t, map[int]time.Duration{2: 20 * time.Second, 3: 40 * time.Second}[st.N], st.At)
@@ -233,7 +233,7 @@ func TestAlignedOfPolaris(t *testing.T) {
 // TestWhoPollsIsWaitedFor: for one round.
 func TestWhoPollsIsWaitedFor(t *testing.T) {
 	p := compiled(t, minimal("  set: {spring-cloud-b: {cache: poll30}, spring-cloud-c: {begins: cold, delay: 10s}}\n"), Options{Speed: 2})
-	require.Equal(t, 20*time.Second, p.BringUp(false))
+	require.Equal(t, 20*time.Second, p.StartupTime(false))
 }
 
 // TestAStepMayLeaveOneAlone: what a step says is looked at as well.
@@ -287,7 +287,7 @@ func TestByTimeAndByHealth(t *testing.T) {
 // TestARequestThatTakesTooLong times out, though there is a worker for it at once.
 func TestARequestThatTakesTooLong(t *testing.T) {
 	p := compiled(t, minimal("  set: {spring-cloud-c: {coldCost: 1s, coldCount: 100}}\n"), Options{})
-	c := p.Comings()[0]
+	c := p.ColdStarts()[0]
 	require.Equal(t, "spring-cloud-c", c.Workload)
 	require.InDelta(t, 20, c.TimedOut, 1, "those that cost more than the 800 ms of its callers: %+v", c)
 	require.Contains(t, p.String(), "is flooded: about 20 time out")
@@ -303,9 +303,9 @@ func TestComingsOfGroups(t *testing.T) {
 	shares := func(model string, replicas int) (out [][]float64) {
 		t.Helper()
 		p := compiled(t, minimal(fmt.Sprintf("  set: {spring-cloud-c: {replicas: %d}}\n  governance: [{online: spring-cloud-c, model: %s, window: 60s}]\n", replicas, model)), Options{})
-		for _, c := range p.Comings() {
+		for _, c := range p.ColdStarts() {
 			var of []float64
-			for _, a := range c.Ages {
+			for _, a := range c.Points {
 				of = append(of, math.Round(1000*a.Rate/200)/1000)
 			}
 			out = append(out, of)
@@ -323,15 +323,15 @@ func TestComingsOfGroups(t *testing.T) {
 // TestComingsOfTheCold: those that a run begins with have no warm neighbours.
 func TestComingsOfTheCold(t *testing.T) {
 	p := compiled(t, minimal("  set: {spring-cloud-c: {begins: cold, work: 20ms, coldCost: 500ms, coldCount: 100, workers: 6}}\n  governance: [{online: spring-cloud-c, window: 30s}]\n"), Options{})
-	all := p.Comings()
-	require.Equal(t, []bool{true, false}, []bool{all[0].All, all[1].All})
-	require.InDelta(t, 100, all[0].Ages[0].Rate, 1e-9, "half of 200/s from the first second")
+	all := p.ColdStarts()
+	require.Equal(t, []bool{true, false}, []bool{all[0].AllNew, all[1].AllNew})
+	require.InDelta(t, 100, all[0].Points[0].Rate, 1e-9, "half of 200/s from the first second")
 	require.Greater(t, all[0].TimedOut, 50.0)
 	require.Zero(t, all[1].TimedOut)
 	require.Regexp(t, `power 2 over 30s, all 2 new .* is flooded: about \d+ time out on each\n`, p.String())
 
 	p = compiled(t, minimal("  set: {spring-cloud-c: {begins: cold, replicas: 1, work: 20ms, coldCost: 500ms, coldCount: 100}}\n"), Options{})
-	require.Len(t, p.Comings(), 1)
+	require.Len(t, p.ColdStarts(), 1)
 	require.Contains(t, p.String(), "no warm-up, alone")
 }
 

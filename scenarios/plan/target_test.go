@@ -53,15 +53,15 @@ func TestATargetIsPlanned(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &Target{Namespace: "shop", Deployment: "orders"}, p.Target)
 	require.Equal(t, []string{AttachRuntime}, p.Runtimes)
-	require.False(t, p.Registers())
+	require.False(t, p.UsesRegistry())
 	require.Empty(t, p.Registry.Workload)
 	require.Empty(t, p.Warnings, "two arms, and a contrast")
-	require.Equal(t, 20.0, p.Rate())
-	require.Equal(t, []string{"scale to 1 replicas", "scale back"}, p.Writes())
+	require.Equal(t, 20.0, p.TotalRate())
+	require.Equal(t, []string{"scale to 1 replicas", "scale back"}, p.TargetChanges())
 	require.Equal(t, []Arm{{Name: "old", Workloads: []string{"orders"}}, {Name: "new", Workloads: []string{"orders"}}}, p.Arms)
 	require.Len(t, p.Workloads, 1)
-	require.True(t, p.Workloads[0].Foreign)
-	require.True(t, p.Control.Workloads[0].Foreign)
+	require.True(t, p.Workloads[0].External)
+	require.True(t, p.Control.Workloads[0].External)
 	require.Equal(t, traffic.Stream{
 		Name: "new", Arm: "new", Rate: 10, Method: "GET", Path: "/", Connections: "keep-alive", Timeout: 2500 * time.Millisecond,
 		Duration: 20 * time.Second, Workload: "orders", Target: "http://n:80", InstanceHeader: "X-Pod",
@@ -89,7 +89,7 @@ func TestATargetThatIsOnlyWatched(t *testing.T) {
 	text := strings.Replace(onTarget[:at]+onTarget[end:], "namespace: shop", "namespace: shop, observe: true", 1)
 	p, err := compileText(t, text)
 	require.NoError(t, err, "releases are expected of somebody else")
-	require.Empty(t, p.Writes())
+	require.Empty(t, p.TargetChanges())
 	require.True(t, p.Target.Observe)
 }
 
@@ -126,13 +126,13 @@ spec:
 func TestAPlainServiceIsPlanned(t *testing.T) {
 	p, err := compileText(t, onPlain, "plain-demo.yaml")
 	require.NoError(t, err)
-	require.Empty(t, p.Repairs)
+	require.Empty(t, p.Corrections)
 	require.Empty(t, p.Warnings)
 	require.Equal(t, "plain-without", p.Streams[0].Service)
 	require.Equal(t, Entry{Workload: "plain-without", Service: "plain-without", Port: 80}, p.Entry)
 	require.Equal(t, 5*time.Second, p.Control.Workloads[1].PreStop.Sleep)
 	require.Equal(t, 2, p.Workloads[1].Replicas)
-	require.False(t, p.Registers())
+	require.False(t, p.UsesRegistry())
 }
 
 func TestWhatCannotBeHadOfAPlainService(t *testing.T) {
@@ -178,8 +178,8 @@ spec:
 		require.Equal(t, only, p.Target.Arm)
 		require.JSONEq(t, `{"spec":{"minReadySeconds":5}}`, string(p.Target.Change))
 		require.Empty(t, p.Warnings)
-		require.Equal(t, 10.0, p.Rate(), "they are not on together")
-		require.Equal(t, []string{"change its pods, and back", "restart"}, p.Writes())
+		require.Equal(t, 10.0, p.TotalRate(), "they are not on together")
+		require.Equal(t, []string{"change its pods, and back", "restart"}, p.TargetChanges())
 		var names, streams, held []string
 		for _, a := range p.Arms {
 			names = append(names, a.Name)

@@ -9,27 +9,27 @@ import (
 	"zeroloss/demo-services/settings"
 )
 
-// Coming is the arithmetic of one new instance of a workload: what it is sent
+// ColdStart is the arithmetic of one new instance of a workload: what it is sent
 // while it warms up, and what it can do while it is cold. Its requests come at
 // even distances.
-type Coming struct {
-	Workload string          `json:"workload"`
-	Among    int             `json:"among"`           // instances, the new one too
-	All      bool            `json:"all,omitempty"`   // the others are as new; otherwise they are warm
-	First    bool            `json:"first,omitempty"` // it is the first of the service's list, to a model for which that matters
-	Warmup   settings.Warmup `json:"warmup"`
-	Work     settings.Work   `json:"work"`
-	Ages     []ComingAge     `json:"ages"`
-	TimedOut float64         `json:"timedOut"` // requests of its own that take longer than their caller waits
+type ColdStart struct {
+	Workload    string           `json:"workload"`
+	Instances   int              `json:"among"`           // instances, the new one too
+	AllNew      bool             `json:"all,omitempty"`   // the others are as new; otherwise they are warm
+	FirstInList bool             `json:"first,omitempty"` // it is the first of the service's list, to a model for which that matters
+	Warmup      settings.Warmup  `json:"warmup"`
+	Work        settings.Work    `json:"work"`
+	Points      []ColdStartPoint `json:"ages"`
+	TimedOut    float64          `json:"timedOut"` // requests of its own that take longer than their caller waits
 }
 
-// ComingAge is one moment of a Coming.
-type ComingAge struct {
-	X      float64       `json:"x"` // of the window, or of ten seconds where there is none
-	Age    time.Duration `json:"age"`
-	Rate   float64       `json:"rate"`   // requests a second that it is sent
-	Limit  float64       `json:"limit"`  // that it can do; 0 is unbounded
-	Served float64       `json:"served"` // since it came
+// ColdStartPoint is one moment of a Coming.
+type ColdStartPoint struct {
+	Fraction float64       `json:"x"` // of the window, or of ten seconds where there is none
+	Age      time.Duration `json:"age"`
+	Rate     float64       `json:"rate"`   // requests a second that it is sent
+	Limit    float64       `json:"limit"`  // that it can do; 0 is unbounded
+	Served   float64       `json:"served"` // since it came
 }
 
 // comingAges are those that are shown.
@@ -38,11 +38,11 @@ func comingAges() []float64 { return []float64{0, 0.1, 0.25, 0.5, 0.75, 1} }
 // noWindow is how long a new instance is looked at that does not warm up.
 const noWindow = 10 * time.Second
 
-// Comings does the arithmetic for every workload that warms up or is slow when
+// ColdStarts does the arithmetic for every workload that warms up or is slow when
 // it is new: of one that comes beside neighbours, and of those that a run begins
 // with where they are new.
-func (p *Plan) Comings() []Coming {
-	var out []Coming
+func (p *Plan) ColdStarts() []ColdStart {
+	var out []ColdStart
 	for _, w := range p.Workloads {
 		work, warm := w.Settings.Work, w.Settings.Online.Warmup
 		slow := work.ColdCost > 0 && work.ColdCount > 0
@@ -50,7 +50,7 @@ func (p *Plan) Comings() []Coming {
 		if !slow && warm.Window == 0 || rate == 0 {
 			continue
 		}
-		one := Coming{Workload: w.Name, Among: w.Replicas, Warmup: warm, Work: work}
+		one := ColdStart{Workload: w.Name, Instances: w.Replicas, Warmup: warm, Work: work}
 		for _, c := range one.cases(w.Cold) {
 			c.flow(rate, p.patience(w.Service))
 			out = append(out, c)
@@ -60,19 +60,19 @@ func (p *Plan) Comings() []Coming {
 }
 
 // cases are the ways in which a new instance comes.
-func (c Coming) cases(cold bool) []Coming {
-	var out []Coming
+func (c ColdStart) cases(cold bool) []ColdStart {
+	var out []ColdStart
 	if cold {
 		all := c
-		all.All = true
+		all.AllNew = true
 		out = append(out, all)
 	}
-	if c.Among < 2 {
+	if c.Instances < 2 {
 		return out
 	}
 	out = append(out, c)
 	first := c
-	first.First = true
+	first.FirstInList = true
 	if half := c.Warmup.Window / 2; first.shares()(half) != c.shares()(half) {
 		out = append(out, first)
 	}
@@ -90,8 +90,8 @@ func (p *Plan) patience(service string) time.Duration {
 	return least
 }
 
-// online prints how instances come, where that is not at once.
-func (pr printer) online() {
+// onlineSettings prints how instances come, where that is not at once.
+func (pr printer) onlineSettings() {
 	var rows []string
 	for _, w := range pr.p.Workloads {
 		if words := comes(w); len(words) > 0 {
@@ -132,22 +132,22 @@ func comes(w Workload) []string {
 	return words
 }
 
-// coming prints the arithmetic of new instances.
-func (pr printer) coming() {
+// coldStarts prints the arithmetic of new instances.
+func (pr printer) coldStarts() {
 	var rows []string
-	for _, c := range pr.p.Comings() {
+	for _, c := range pr.p.ColdStarts() {
 		verdict := "keeps up"
 		switch {
 		case c.TimedOut >= 1:
 			verdict = fmt.Sprintf("is flooded: about %.0f time out", c.TimedOut)
-			if c.All && c.Among > 1 {
+			if c.AllNew && c.Instances > 1 {
 				verdict += " on each"
 			}
-		case c.Ages[0].Limit == 0 && c.Work.ColdCost == 0:
+		case c.Points[0].Limit == 0 && c.Work.ColdCost == 0:
 			verdict = ""
 		}
 		var at []string
-		for _, a := range c.Ages {
+		for _, a := range c.Points {
 			s := fmt.Sprintf("+%s %.1f/s", rounded(a.Age.Round(100*time.Millisecond)), a.Rate)
 			if a.Limit > 0 {
 				s += fmt.Sprintf(" of %.0f/s", a.Limit)
@@ -164,14 +164,14 @@ func (pr printer) coming() {
 }
 
 // words tell how it comes.
-func (c Coming) words() string {
+func (c ColdStart) words() string {
 	words := curveWords(c.Warmup)
 	switch {
-	case c.All && c.Among == 1:
+	case c.AllNew && c.Instances == 1:
 		words += ", alone"
-	case c.All:
-		words += fmt.Sprintf(", all %d new", c.Among)
-	case c.First:
+	case c.AllNew:
+		words += fmt.Sprintf(", all %d new", c.Instances)
+	case c.FirstInList:
 		words += ", first of the list"
 	}
 	return words

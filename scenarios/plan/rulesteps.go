@@ -18,7 +18,7 @@ func (c *compiler) ruleStep(path string, st spec.Step) {
 	if r.Aligned != nil {
 		c.problem(path+".rule.aligned", "readiness cannot be aligned while a run is on: pods are asked as they were made", "put it under governance")
 	}
-	rules := Rules{Version: len(c.p.Rules) + firstRules, Online: map[string]settings.Online{}}
+	rules := RuleSet{Version: len(c.p.Rules) + firstRules, Online: map[string]settings.Online{}}
 	for _, w := range c.governed(path+".rule", r) {
 		rules.Online[w.Name] = c.online(w, c.s.Spec.Set[w.Name], rule{r, path + ".rule"})
 	}
@@ -47,7 +47,7 @@ func (c *compiler) numberRules() {
 	}
 	c.unordered(steps)
 	slices.SortStableFunc(steps, func(a, b *Step) int { return cmp.Compare(a.At, b.At) })
-	var rules []Rules
+	var rules []RuleSet
 	for i, st := range steps {
 		r := c.p.Rules[st.N-firstRules]
 		r.Version, st.N = firstRules+i, firstRules+i
@@ -70,7 +70,7 @@ func (c *compiler) keptByKube(st Step) {
 		return
 	}
 	for _, w := range c.p.Workloads {
-		if o, ok := c.p.Ruled(w.Name, st.N); ok && registersOtherwise(o, w.Settings.Online) {
+		if o, ok := c.p.OnlineUnder(w.Name, st.N); ok && registersOtherwise(o, w.Settings.Online) {
 			c.warnAt(c.s.File, st.Line, fmt.Sprintf("on kube step %s changes the warm-up of %s only: the pods of a Deployment keep the delay and the health path that they were made with", st.Name, w.Name), "say them under governance, or add runtimes: [local]")
 		}
 	}
@@ -89,7 +89,7 @@ func (c *compiler) unordered(steps []*Step) {
 				continue
 			}
 			for _, w := range sortedKeys(c.p.Rules[st.N-firstRules].Online) {
-				if _, both := c.p.Ruled(w, before.N); both {
+				if _, both := c.p.OnlineUnder(w, before.N); both {
 					c.problems = append(c.problems, input.Problem{
 						File: c.s.File, Line: st.Line,
 						Text: fmt.Sprintf("step %s is for %s, and so is step %s in line %d: where one waits for an event, nobody can say which of the two comes last", st.Name, w, before.Name, before.Line),

@@ -22,7 +22,7 @@ type way struct {
 func (c *compiler) ways() []way {
 	var out []way
 	for i, w := range c.p.Workloads {
-		if w.Foreign {
+		if w.External {
 			continue
 		}
 		where := input.Problem{File: w.File, Line: w.Line}
@@ -33,7 +33,7 @@ func (c *compiler) ways() []way {
 	}
 	for _, st := range c.p.Steps {
 		for _, w := range c.p.Workloads {
-			if o, ok := c.p.Ruled(w.Name, st.N); ok && st.Kind == "rule" {
+			if o, ok := c.p.OnlineUnder(w.Name, st.N); ok && st.Kind == "rule" {
 				out = append(out, way{w, o, st.At, input.Problem{File: c.s.File, Line: st.Line}})
 			}
 		}

@@ -59,7 +59,7 @@ func known() string {
 
 // verb wants exactly one, with what belongs to it and nothing else.
 func (c *checker) verb(path string, st *Step) {
-	later := map[string]*Later{"fault": st.Fault, "apply": st.Apply, "delete": st.Delete, "check": st.Check}
+	later := map[string]*Unsupported{"fault": st.Fault, "apply": st.Apply, "delete": st.Delete, "check": st.Check}
 	verbs := 0
 	for _, name := range sortedKeys(later) {
 		if later[name] != nil {
@@ -79,7 +79,7 @@ func (c *checker) verb(path string, st *Step) {
 		c.problem(path, fmt.Sprintf("the step has %d verbs, and wants one", verbs), "as restart: spring-cloud-b")
 	}
 	c.belongs(path, st)
-	if st.Drain != "" && !slices.Equal(c.s.Spec.Runtimes, Words{"kube"}) {
+	if st.Drain != "" && !slices.Equal(c.s.Spec.Runtimes, StringList{"kube"}) {
 		c.problem(path+".drain", "only a cluster has nodes to drain", "add runtimes: [kube] under spec")
 	}
 }

@@ -26,7 +26,7 @@ type Scenario struct {
 	Spec       Spec     `yaml:"spec"`
 
 	// Teach is the leading comment, without its number signs.
-	Teach string `yaml:"-" json:"-"`
+	Description string `yaml:"-" json:"-"`
 	// Bare: made from manifests alone.
 	Bare bool `yaml:"-" json:"-"`
 	// File is its name in messages.
@@ -43,18 +43,18 @@ type Metadata struct {
 
 // Spec says what is run.
 type Spec struct {
-	Manifests  []string              `yaml:"manifests,omitempty" doc:"Kubernetes YAML: of the catalogue, or paths beside this file"`
-	Runtimes   Words                 `yaml:"runtimes,omitempty" doc:"where it can be run, of local and kube; all by default"`
-	Registry   Registry              `yaml:"registry,omitempty" doc:"the embedded registry"`
-	Time       Time                  `yaml:"time,omitempty"`
-	Arms       string                `yaml:"arms,omitempty" enum:"concurrent,interleaved" doc:"at the same moment (default), or one after the other: of a target with a change, which are always"`
-	Governance []Rule                `yaml:"governance,omitempty" doc:"warm-up, tag routes, lanes: the console's rules"`
-	Set        map[string]Difference `yaml:"set,omitempty" doc:"small differences to the manifests, by workload"`
-	StandIns   map[string]string     `yaml:"standIns,omitempty" doc:"image to demo service (gateway, a, b, c, registry), for images of other names"`
-	Target     *Target               `yaml:"target,omitempty" doc:"a service that is there already, instead of manifests; run by: zeroloss attach FILE"`
-	Load       []Stream              `yaml:"load" doc:"open-loop streams of requests"`
-	Steps      []Step                `yaml:"steps,omitempty" doc:"what happens beside CronHPA"`
-	Expect     []Expectation         `yaml:"expect,omitempty" doc:"every line is one JUnit case"`
+	Manifests  []string                    `yaml:"manifests,omitempty" doc:"Kubernetes YAML: of the catalogue, or paths beside this file"`
+	Runtimes   StringList                  `yaml:"runtimes,omitempty" doc:"where it can be run, of local and kube; all by default"`
+	Registry   Registry                    `yaml:"registry,omitempty" doc:"the embedded registry"`
+	Time       Time                        `yaml:"time,omitempty"`
+	Arms       string                      `yaml:"arms,omitempty" enum:"concurrent,interleaved" doc:"at the same moment (default), or one after the other: of a target with a change, which are always"`
+	Governance []Rule                      `yaml:"governance,omitempty" doc:"warm-up, tag routes, lanes: the console's rules"`
+	Set        map[string]WorkloadOverride `yaml:"set,omitempty" doc:"small differences to the manifests, by workload"`
+	ImageRoles map[string]string           `yaml:"standIns,omitempty" doc:"image to demo service (gateway, a, b, c, registry), for images of other names"`
+	Target     *Target                     `yaml:"target,omitempty" doc:"a service that is there already, instead of manifests; run by: zeroloss attach FILE"`
+	Load       []Stream                    `yaml:"load" doc:"open-loop streams of requests"`
+	Steps      []Step                      `yaml:"steps,omitempty" doc:"what happens beside CronHPA"`
+	Expect     []Expectation               `yaml:"expect,omitempty" doc:"every line is one JUnit case"`
 }
 
 // Registry sets the embedded registry.
@@ -84,8 +84,8 @@ type Rule struct {
 	Aligned     *bool    `yaml:"aligned,omitempty" doc:"readiness says yes once the instance is registered, and is what the pod is asked for"`
 }
 
-// Difference is what one workload does otherwise than its manifest says.
-type Difference struct {
+// WorkloadOverride is what one workload does otherwise than its manifest says.
+type WorkloadOverride struct {
 	Offline      string   `yaml:"offline,omitempty" enum:"lossless,deregister-first,close-first,kill,reject" doc:"how an instance goes"`
 	Notify       *bool    `yaml:"notify,omitempty" doc:"tell each consumer seen lately"`
 	AdaptiveWait *bool    `yaml:"adaptiveWait,omitempty" doc:"false: only the hook's sleep protects"`
@@ -121,7 +121,7 @@ type Difference struct {
 	Queue     *int              `yaml:"queue,omitempty" doc:"beyond it, 503"`
 }
 
-// Probe is a readiness probe of a Difference.
+// Probe is a readiness probe of a WorkloadOverride.
 type Probe struct {
 	None      bool     `yaml:"-" json:"-"` // written as the word none
 	TCPSocket int      `yaml:"tcpSocket,omitempty" doc:"port"`
@@ -172,27 +172,27 @@ type Step struct {
 	Rule *Rule `yaml:"rule,omitempty" doc:"a rule of governance, in force from then on instead of the one of that service and version"`
 
 	// Verbs to come; named so that they are refused in clear words.
-	Fault  *Later `yaml:"fault,omitempty" doc:"not supported yet"`
-	Apply  *Later `yaml:"apply,omitempty" doc:"not supported yet"`
-	Delete *Later `yaml:"delete,omitempty" doc:"not supported yet"`
-	Check  *Later `yaml:"check,omitempty" doc:"not supported yet"`
+	Fault  *Unsupported `yaml:"fault,omitempty" doc:"not supported yet"`
+	Apply  *Unsupported `yaml:"apply,omitempty" doc:"not supported yet"`
+	Delete *Unsupported `yaml:"delete,omitempty" doc:"not supported yet"`
+	Check  *Unsupported `yaml:"check,omitempty" doc:"not supported yet"`
 }
 
-// Later is a field whose content is not read yet.
-type Later struct{}
+// Unsupported is a field whose content is not read yet.
+type Unsupported struct{}
 
 // Expectation is one line of expect.
 type Expectation struct {
-	Name   string `yaml:"name,omitempty" doc:"of the JUnit case"`
-	Arm    string `yaml:"arm"`
-	Metric string `yaml:"metric" enum:"lost,ok,sent,unsent,masked,unexplained,releases,staleRoute,maxSuccessGap,p50,p99,max,timeouts,earlyRequests,readyBeforeRegistered,warmupExponent,warmupFit,warmShareSpread,governed"`
-	Is     Text   `yaml:"is" doc:"0, \">= 10\", \"<= 5ms\", 23..31 or predicted"`
-	Role   string `yaml:"role,omitempty" enum:"gate,contrast,info" default:"gate" doc:"what it means if unmet: fail, invalid, nothing"`
-	Why    string `yaml:"why,omitempty"`
-	Stream string `yaml:"stream,omitempty" doc:"of this stream only"`
-	Hop    string `yaml:"hop,omitempty" doc:"failed between these only, as a->b"`
-	Class  Words  `yaml:"class,omitempty" doc:"of these root causes only"`
-	Window string `yaml:"window,omitempty" doc:"explained by this window only; of p50, p99 and max: warmup"`
+	Name   string         `yaml:"name,omitempty" doc:"of the JUnit case"`
+	Arm    string         `yaml:"arm"`
+	Metric string         `yaml:"metric" enum:"lost,ok,sent,unsent,masked,unexplained,releases,staleRoute,maxSuccessGap,p50,p99,max,timeouts,earlyRequests,readyBeforeRegistered,warmupExponent,warmupFit,warmShareSpread,governed"`
+	Is     StringOrNumber `yaml:"is" doc:"0, \">= 10\", \"<= 5ms\", 23..31 or predicted"`
+	Role   string         `yaml:"role,omitempty" enum:"gate,contrast,info" default:"gate" doc:"what it means if unmet: fail, invalid, nothing"`
+	Why    string         `yaml:"why,omitempty"`
+	Stream string         `yaml:"stream,omitempty" doc:"of this stream only"`
+	Hop    string         `yaml:"hop,omitempty" doc:"failed between these only, as a->b"`
+	Class  StringList     `yaml:"class,omitempty" doc:"of these root causes only"`
+	Window string         `yaml:"window,omitempty" doc:"explained by this window only; of p50, p99 and max: warmup"`
 
 	parsed expect.Expectation
 }

@@ -23,7 +23,7 @@ func (e valueError) Error() string {
 	return e.text + " (" + e.hint + ")"
 }
 
-func wrong(hint, format string, a ...any) error {
+func newValueError(hint, format string, a ...any) error {
 	return valueError{text: fmt.Sprintf(format, a...), hint: hint}
 }
 
@@ -44,13 +44,13 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	s := string(b)
 	v, err := parseDuration(s)
 	if _, numErr := strconv.ParseFloat(s, 64); numErr == nil && s != "0" {
-		return wrong(fmt.Sprintf("write %ss or %sms", s, s), "duration %q has no unit", s)
+		return newValueError(fmt.Sprintf("write %ss or %sms", s, s), "duration %q has no unit", s)
 	}
 	if err != nil {
-		return wrong("units are ms, s, m, h: 500ms, 70s, 1m30s", "duration %q cannot be read", s)
+		return newValueError("units are ms, s, m, h: 500ms, 70s, 1m30s", "duration %q cannot be read", s)
 	}
 	if v < 0 {
-		return wrong("write "+strings.TrimPrefix(s, "-"), "duration %q is negative", s)
+		return newValueError("write "+strings.TrimPrefix(s, "-"), "duration %q is negative", s)
 	}
 	*d = Duration(v)
 	return nil
@@ -99,7 +99,7 @@ func (c *Clock) UnmarshalText(b []byte) error {
 	}
 	t, err := time.Parse("2006-01-02 15:04:05", clockDay+" "+s)
 	if err != nil {
-		return wrong(`write "00:04:50", or "2026-01-05 00:04:50"`, "time of day %q cannot be read", s)
+		return newValueError(`write "00:04:50", or "2026-01-05 00:04:50"`, "time of day %q cannot be read", s)
 	}
 	*c = Clock(t)
 	return nil
@@ -129,17 +129,17 @@ func (r *Rate) UnmarshalText(b []byte) error {
 	count, unit, ok := strings.Cut(s, "/")
 	n, err := strconv.ParseFloat(strings.TrimSpace(count), 64)
 	if err != nil || math.IsNaN(n) {
-		return wrong("write 100/s", "rate %q cannot be read", s)
+		return newValueError("write 100/s", "rate %q cannot be read", s)
 	}
 	if !ok {
-		return wrong(fmt.Sprintf("write %s/s", strings.TrimSpace(count)), "rate %q has no unit", s)
+		return newValueError(fmt.Sprintf("write %s/s", strings.TrimSpace(count)), "rate %q has no unit", s)
 	}
 	per, known := map[string]float64{"s": 1, "m": 60, "h": 3600}[strings.TrimSpace(unit)]
 	if !known {
-		return wrong("per s, m or h: 100/s", "rate %q has an unknown unit %q", s, unit)
+		return newValueError("per s, m or h: 100/s", "rate %q has an unknown unit %q", s, unit)
 	}
 	if n /= per; n <= 0 || n > maxRate {
-		return wrong(fmt.Sprintf("more than 0, at most %d/s", maxRate), "rate %q is no load", s)
+		return newValueError(fmt.Sprintf("more than 0, at most %d/s", maxRate), "rate %q is no load", s)
 	}
 	*r = Rate(n)
 	return nil
@@ -160,11 +160,11 @@ func (r *Request) UnmarshalText(b []byte) error {
 		fields = []string{"GET", fields[0]}
 	}
 	if len(fields) != 2 || !strings.HasPrefix(fields[1], "/") {
-		return wrong("write GET /A/a", "request %q cannot be read", string(b))
+		return newValueError("write GET /A/a", "request %q cannot be read", string(b))
 	}
 	methods := []string{"GET", "POST"}
 	if !slices.Contains(methods, fields[0]) {
-		return wrong(input.DidYouMean(fields[0], methods), "unknown method %q", fields[0])
+		return newValueError(input.DidYouMean(fields[0], methods), "unknown method %q", fields[0])
 	}
 	*r = Request{Method: fields[0], Path: fields[1]}
 	return nil
@@ -180,9 +180,9 @@ func (r Request) MarshalText() ([]byte, error) {
 
 // After is an event that places a step.
 type After struct {
-	Of    string // a workload or an arm
-	Event record.Kind
-	Delay time.Duration // not divided by speed: it is set against what is measured
+	Source string // a workload or an arm
+	Event  record.Kind
+	Delay  time.Duration // not divided by speed: it is set against what is measured
 }
 
 var afterForm = regexp.MustCompile(`^\s*([A-Za-z0-9-]+)\.([A-Za-z-]+)\s*(?:\+\s*(\S+))?\s*$`)
@@ -208,10 +208,10 @@ func afterEvents() []string {
 func (a *After) UnmarshalText(b []byte) error {
 	m := afterForm.FindStringSubmatch(string(b))
 	if m == nil {
-		return wrong("write gray.deregistered + 200ms: a workload or arm, an event, a delay", "event %q cannot be read", string(b))
+		return newValueError("write gray.deregistered + 200ms: a workload or arm, an event, a delay", "event %q cannot be read", string(b))
 	}
 	if !slices.Contains(afterEvents(), m[2]) {
-		return wrong(input.DidYouMean(m[2], afterEvents()), "unknown event %q", m[2])
+		return newValueError(input.DidYouMean(m[2], afterEvents()), "unknown event %q", m[2])
 	}
 	var delay Duration
 	if m[3] != "" {
@@ -219,7 +219,7 @@ func (a *After) UnmarshalText(b []byte) error {
 			return err
 		}
 	}
-	*a = After{Of: m[1], Event: record.Kind(m[2]), Delay: time.Duration(delay)}
+	*a = After{Source: m[1], Event: record.Kind(m[2]), Delay: time.Duration(delay)}
 	return nil
 }
 
@@ -229,16 +229,16 @@ func (a After) MarshalText() ([]byte, error) {
 	case a == After{}:
 		return nil, nil
 	case a.Delay == 0:
-		return []byte(a.Of + "." + string(a.Event)), nil
+		return []byte(a.Source + "." + string(a.Event)), nil
 	}
-	return []byte(fmt.Sprintf("%s.%s + %s", a.Of, a.Event, a.Delay)), nil
+	return []byte(fmt.Sprintf("%s.%s + %s", a.Source, a.Event, a.Delay)), nil
 }
 
-// Text is a scalar as it was written, number or not.
-type Text string
+// StringOrNumber is a scalar as it was written, number or not.
+type StringOrNumber string
 
 // UnmarshalText keeps it.
-func (t *Text) UnmarshalText(b []byte) error { *t = Text(b); return nil }
+func (t *StringOrNumber) UnmarshalText(b []byte) error { *t = StringOrNumber(b); return nil }
 
-// Words is one word, or a list of them.
-type Words []string
+// StringList is one word, or a list of them.
+type StringList []string

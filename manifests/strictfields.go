@@ -22,7 +22,7 @@ func (l *loader) walk(path string, n input.Node, t reflect.Type) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if n.Shape() == input.Null || n.Shape() == input.Nowhere {
+	if n.Shape() == input.Null || n.Shape() == input.Absent {
 		return // null is absence to Kubernetes
 	}
 	if t == reflect.TypeFor[intstr.IntOrString]() {
