@@ -63,9 +63,9 @@ func TestSwitchIsThatOfTheReleased(t *testing.T) {
 		return plan.Workload{Name: name, Settings: settings.Document{Offline: settings.Offline{Mode: mode}}}
 	}
 	r := &reports.Report{Ledger: &ledger.Ledger{}, Plan: &plan.Plan{
-		Workloads: []plan.Workload{of("b", ""), of("b-gray", settings.Lossless), of("c", settings.Lossless)},
-		Arms:      []plan.Arm{{Name: "base", Workloads: []string{"b", "c"}}, {Name: "gray", Workloads: []string{"b-gray", "c"}}},
-		ScheduledJobs:   []plan.ScheduledJob{{Workload: "b"}, {Workload: "b-gray"}},
+		Workloads:     []plan.Workload{of("b", ""), of("b-gray", settings.Lossless), of("c", settings.Lossless)},
+		Arms:          []plan.Arm{{Name: "base", Workloads: []string{"b", "c"}}, {Name: "gray", Workloads: []string{"b-gray", "c"}}},
+		ScheduledJobs: []plan.ScheduledJob{{Workload: "b"}, {Workload: "b-gray"}},
 	}}
 	require.Equal(t, "lossless off (deregister-first)", Switch(r, "base"), "as planned, where nothing was released")
 	require.Equal(t, "lossless on", Switch(r, "gray"))

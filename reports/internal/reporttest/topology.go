@@ -55,9 +55,9 @@ func planOf(o Options) *plan.Plan {
 		Schema: plan.Schema, Scenario: "offline", Title: "Scale-in and scale-out of B, lossless offline on (gray) and off (base)",
 		Description: teach, Seed: 1, Speed: 1, Duration: o.Duration, Cycles: 1,
 		PushDelay: 500 * time.Millisecond, PushTick: 100 * time.Millisecond,
-		Corrections:  []plan.Finding{{File: "mse-demo.yaml", Line: 118, Text: "document has no kind; taken for a Deployment", Fix: "add kind: Deployment"}},
-		Warnings: []plan.Finding{{File: "mse-demo.yaml", Line: 201, Text: "preStop sleeps 30 s and terminationGracePeriodSeconds is 30: the hook will be abandoned", Fix: "set terminationGracePeriodSeconds: 90"}},
-		Margin:   plan.Margin{Shortest: 29 * time.Second, Push: 600 * time.Millisecond, Ratio: 48.3, Workload: "spring-cloud-b-gray"},
+		Corrections: []plan.Finding{{File: "mse-demo.yaml", Line: 118, Text: "document has no kind; taken for a Deployment", Fix: "add kind: Deployment"}},
+		Warnings:    []plan.Finding{{File: "mse-demo.yaml", Line: 201, Text: "preStop sleeps 30 s and terminationGracePeriodSeconds is 30: the hook will be abandoned", Fix: "set terminationGracePeriodSeconds: 90"}},
+		Margin:      plan.Margin{Shortest: 29 * time.Second, Push: 600 * time.Millisecond, Ratio: 48.3, Workload: "spring-cloud-b-gray"},
 	}
 	for _, arm := range []string{"base", "gray"} {
 		a := plan.Arm{Name: arm, Tag: tag(arm)}
