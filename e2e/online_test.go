@@ -127,7 +127,7 @@ func TestOnlineIsShownWhole(t *testing.T) {
 	for _, name := range scenarios.Names() {
 		p, err := scenarios.Prepare(scenarios.Request{Scenario: name, Seed: 1})
 		require.NoError(t, err)
-		if slices.ContainsFunc(p.Plan.Expect, func(e expect.Expectation) bool { return e.Metric == expect.Early }) {
+		if slices.ContainsFunc(p.Plan.Expect, func(e expect.Expectation) bool { return e.Metric == expect.EarlyRequests }) {
 			promised = append(promised, name)
 		}
 	}

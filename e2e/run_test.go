@@ -86,7 +86,7 @@ func rejudged(t *testing.T, dir string) {
 			p, err := plan.Decode(read(t, dir, "plan.json"))
 			require.NoError(t, err)
 			// That base loses nothing is what did not happen.
-			none, bad := expect.ParseCompare("0", expect.Count)
+			none, bad := expect.ParseComparison("0", expect.Count)
 			require.Nil(t, bad)
 			for i := range p.Expect {
 				if p.Expect[i].Arm == "base" {

@@ -72,7 +72,7 @@ type SummaryArm struct {
 	Unexplained        int                   `json:"unexplained"`
 	LossUpper95        float64               `json:"lossUpper95"`
 	ReleaseLossUpper95 float64               `json:"releaseLossUpper95"`
-	MaxSuccessGapMs    float64               `json:"maxSuccessGapMs"`
+	LongestOutageMs    float64               `json:"longestOutageMs"`
 	StaleRouteMs       *float64              `json:"staleRouteMs"` // null: not measured
 	LatencyMs          SummaryLatency        `json:"latencyMs"`    // from due to done, of ok requests
 	ServiceMs          SummaryLatency        `json:"serviceMs"`    // from sent to done
@@ -175,7 +175,7 @@ func Summarize(r *Report) Summary {
 		s.Push.Heard = SummaryHeard{Count: len(took), P50Ms: ms(quantile(took, 0.5)), P90Ms: ms(quantile(took, 0.9)), MaxMs: ms(took[len(took)-1])}
 	}
 	k := r.Ledger.Clock
-	s.Clock = SummaryClock{UncertaintyMs: ms(k.Uncertainty), Corrected: k.Corrected, Unsure: k.Unsure}
+	s.Clock = SummaryClock{UncertaintyMs: ms(k.Uncertainty), Corrected: k.Corrected, Unsure: k.UncertainLosses}
 	for _, o := range r.Result.Expectations {
 		s.Expectations = append(s.Expectations, SummaryExpectation{
 			Name: o.Expectation.Name, Role: string(o.Expectation.Role), Verdict: string(o.Verdict),
@@ -193,15 +193,15 @@ func summarizeArm(l *ledger.Ledger, a ledger.Arm) SummaryArm {
 		ByClass:       orNone(a.ByClass), ByClientClass: orNone(a.ByClientClass), ByHop: orNone(a.ByHop),
 		ByWindow: orNone(a.ByWindow), MaskedByHop: orNone(a.MaskedByHop), Received: orNone(a.Received),
 		Unexplained: a.Unexplained, LossUpper95: significant(a.LossUpper95), ReleaseLossUpper95: significant(a.ReleaseLossUpper95),
-		MaxSuccessGapMs: ms(a.MaxSuccessGap), LatencyMs: summarizeLatency(a.Response), ServiceMs: summarizeLatency(a.Service),
+		LongestOutageMs: ms(a.LongestOutage), LatencyMs: summarizeLatency(a.ResponseTime), ServiceMs: summarizeLatency(a.ServiceTime),
 		EarlyRequests: a.EarlyRequests, ReadyBeforeRegistered: a.ReadyBeforeRegistered,
 	}
 	if staleKnown(l, a) {
 		v := ms(a.StaleRoute)
 		out.StaleRouteMs = &v
 	}
-	if a.Online != nil {
-		v := summarizeLatency(*a.Online)
+	if a.OnlineResponseTime != nil {
+		v := summarizeLatency(*a.OnlineResponseTime)
 		out.OnlineLatencyMs = &v
 	}
 	return out
@@ -222,7 +222,7 @@ func summarizeRelease(x ledger.Release) []SummaryRelease {
 	var out []SummaryRelease
 	for _, arm := range x.Arms {
 		out = append(out, SummaryRelease{
-			Instance: x.Instance.Pod, Incarnation: x.Instance.Incarnation, Arm: arm, Why: x.Why,
+			Instance: x.Instance.Pod, Incarnation: x.Instance.Incarnation, Arm: arm, Why: x.Reason,
 			AtMs: x.At.Milliseconds(), Lost: x.LostByArm[arm],
 			PredictedLost: [2]int{x.PredictedLow, x.PredictedHigh}, StaleRouteMs: stale,
 		})

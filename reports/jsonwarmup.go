@@ -53,17 +53,17 @@ func summarizeWarmups(l *ledger.Ledger) []SummaryWarmup {
 		s := SummaryWarmup{
 			Instance: w.Instance.Pod, Incarnation: w.Instance.Incarnation, Service: w.Service, Arms: orEmpty(w.Arms),
 			Model: w.Model, Curve: w.Curve, WindowMs: w.Window.Milliseconds(), StartMs: w.Start.Milliseconds(),
-			Seen: round(w.Seen, 3), Requests: w.Requests, Needed: w.Needed, Exponent: summarizeEstimate(w.Exponent),
-			Governed: summarizeEstimate(w.Governed), Missing: w.Missing, Unmeasured: w.Unmeasured, Finding: Kept(w),
+			Seen: round(w.Coverage, 3), Requests: w.Requests, Needed: w.RequestsNeeded, Exponent: summarizeEstimate(w.Exponent),
+			Governed: summarizeEstimate(w.Governed), Missing: w.UnlistedCalls, Unmeasured: w.Unmeasured, Finding: Kept(w),
 		}
-		if w.Declared > 0 {
-			s.Declared = &w.Declared
+		if w.DeclaredExponent > 0 {
+			s.Declared = &w.DeclaredExponent
 		}
 		if f := w.Fit; f != nil {
 			s.Fit = &SummaryFit{round(f.ChiSquare, 3), f.DF, digits(f.Upper), digits(f.Lower)}
 		}
-		if w.Fair != nil {
-			spread := round(w.Fair.Spread, 4)
+		if w.Fairness != nil {
+			spread := round(w.Fairness.Spread, 4)
 			s.Spread = &spread
 		}
 		if j := w.Step; j != nil {

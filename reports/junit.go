@@ -113,7 +113,7 @@ func junitCaseOf(r *Report, o gate.Outcome) junitCase {
 		m.Text = e.Why + "\n" + m.Text
 	}
 	switch {
-	case r.Result.Unfit:
+	case r.Result.InstrumentUnfit:
 		c.Error = &junitMessage{Type: "invalid", Message: "the run is invalid: " + strings.Join(r.Result.Reasons, "; "), Text: evidence}
 	case o.Verdict == gate.Pass:
 	case e.Role == expect.Info:

@@ -40,7 +40,7 @@ func Markdown(w io.Writer, r *Report) error {
 	if groups := bursts(r.Ledger.Losses); len(groups) > 0 {
 		line("\n<details><summary>What was lost</summary>\n")
 		for _, g := range groups[:min(shownBursts, len(groups))] {
-			line("- %s. First: %s.", g, g.first().Why)
+			line("- %s. First: %s.", g, g.first().Explanation)
 		}
 		if n := len(groups) - shownBursts; n > 0 {
 			line("- and %s", counted(n, "more burst"))

@@ -151,9 +151,9 @@ func armRows(l *ledger.Ledger) []row {
 	add("masked", func(a ledger.Arm) string { return maskedText(a.Masked) })
 	add("releases", number(func(a ledger.Arm) int { return a.Releases }))
 	add("stale route", func(a ledger.Arm) string { return staleText(l, a) })
-	add("longest gap of successes", func(a ledger.Arm) string { return span(a.MaxSuccessGap) })
+	add("longest outage", func(a ledger.Arm) string { return span(a.LongestOutage) })
 	add("latency p50 · p99 · max", func(a ledger.Arm) string {
-		return span(a.Response.P50) + " · " + span(a.Response.P99) + " · " + span(a.Response.Max)
+		return span(a.ResponseTime.P50) + " · " + span(a.ResponseTime.P99) + " · " + span(a.ResponseTime.Max)
 	})
 	return rows
 }
@@ -283,7 +283,7 @@ func clocks(l *ledger.Ledger) string {
 		return ""
 	}
 	return fmt.Sprintf("%s measured, %s of them corrected; the worst, %s's, is known to %s; explanations that hang on it: %s",
-		counted(k.Measured, "clock"), count(k.Corrected), k.Of, span(k.Uncertainty), count(k.Unsure))
+		counted(k.Measured, "clock"), count(k.Corrected), k.WorstClock, span(k.Uncertainty), count(k.UncertainLosses))
 }
 
 func word(v gate.Verdict) string { return strings.ToUpper(string(v)) }

@@ -65,7 +65,7 @@ func TestAssembleLossy(t *testing.T) {
 	a := r.Ledger.Arms[0]
 	require.Equal(t, 500, a.Sent)
 	require.Equal(t, 27, a.Lost, "each second one for 539 ms, at 100 a second")
-	require.Equal(t, gate.Pass, r.Result.Expectations[2].Verdict, "as predicted: "+a.PredictionWhy)
+	require.Equal(t, gate.Pass, r.Result.Expectations[2].Verdict, "as predicted: "+a.PredictionBasis)
 	require.Len(t, r.Points, 500)
 	lost := 0
 	for _, p := range r.Points {
@@ -108,7 +108,7 @@ func TestAnInterruptedRunIsReadableAndInvalid(t *testing.T) {
 	r, err := Assemble(dir)
 	require.NoError(t, err)
 	require.Equal(t, gate.Invalid, r.Result.Verdict)
-	require.True(t, r.Result.Unfit)
+	require.True(t, r.Result.InstrumentUnfit)
 	var text bytes.Buffer
 	require.NoError(t, Text(&text, r))
 	require.Contains(t, text.String(), "INVALID")

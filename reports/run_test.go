@@ -51,15 +51,15 @@ func newScene(t *testing.T) *scene {
 		Expect: []expect.Expectation{
 			{Name: "base lost is 0", Arm: "base", Metric: expect.Lost, Is: exactly(0), Role: expect.Gate, File: "small.yaml", Line: 12},
 			{Name: "base sent is 500", Arm: "base", Metric: expect.Sent, Is: exactly(500), Role: expect.Contrast, Why: "else nothing was tried"},
-			{Name: "base lost is predicted", Arm: "base", Metric: expect.Lost, Is: expect.Compare{Text: "predicted", Predicted: true}, Role: expect.Info},
+			{Name: "base lost is predicted", Arm: "base", Metric: expect.Lost, Is: expect.Comparison{Text: "predicted", Predicted: true}, Role: expect.Info},
 		},
 		Corrections: []plan.Finding{{File: "m.yaml", Line: 3, Text: "kind was missing"}},
 	}
 	return &scene{dir: d, plan: p, pushed: 545 * time.Millisecond, lossy: true}
 }
 
-func exactly(v float64) expect.Compare {
-	return expect.Compare{Text: fmt.Sprint(v), Low: &v, High: &v}
+func exactly(v float64) expect.Comparison {
+	return expect.Comparison{Text: fmt.Sprint(v), Low: &v, High: &v}
 }
 
 var (

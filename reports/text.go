@@ -117,7 +117,7 @@ func (p *printer) losses(l *ledger.Ledger) {
 	for _, b := range groups[:min(shownBursts, len(groups))] {
 		p.line("  %s", b)
 		for _, x := range b.losses[:min(explained, len(b.losses))] {
-			p.line("    %s#%d %s  %s", x.Stream, x.Seq, at(x.Sent), x.Why)
+			p.line("    %s#%d %s  %s", x.Stream, x.Seq, at(x.Sent), x.Explanation)
 		}
 		if n := len(b.losses) - explained; n > 0 {
 			p.line("    and %s like these", count(n))
@@ -127,8 +127,8 @@ func (p *printer) losses(l *ledger.Ledger) {
 		p.line("  and %s, in the page", counted(n, "more burst"))
 	}
 	for _, a := range l.Arms {
-		if a.Releases > 0 && a.PredictionWhy != "" && !a.Unpredicted {
-			p.line("  %s predicted %s: %s", a.Name, predicted(a.PredictedLow, a.PredictedHigh), a.PredictionWhy)
+		if a.Releases > 0 && a.PredictionBasis != "" && !a.Unpredicted {
+			p.line("  %s predicted %s: %s", a.Name, predicted(a.PredictedLow, a.PredictedHigh), a.PredictionBasis)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 func Promise(w ledger.Warmup) string {
 	name := cmp.Or(w.Model, "linear")
 	switch {
-	case name == "power" && w.Declared > 0:
-		name = curveName(w.Declared)
+	case name == "power" && w.DeclaredExponent > 0:
+		name = curveName(w.DeclaredExponent)
 	case w.Curve > 0:
 		name = fmt.Sprintf("%s %g", name, w.Curve)
 	}
@@ -43,19 +43,19 @@ func Kept(w ledger.Warmup) string {
 	if _, known := w.Holds(); !known {
 		return "not measured: " + cmp.Or(w.Unmeasured, "too few requests")
 	}
-	if w.Declared == 0 {
+	if w.DeclaredExponent == 0 {
 		return follows(f)
 	}
 	s := fmt.Sprintf("the exponent is %.2f, 95 %% interval %.2f–%.2f", e.Value, e.Low, e.High)
 	switch {
-	case !e.Contains(w.Declared):
-		return s + ": not " + curveName(w.Declared) + ", as was declared"
-	case !f.Agrees(ledger.FitAlpha):
+	case !e.Contains(w.DeclaredExponent):
+		return s + ": not " + curveName(w.DeclaredExponent) + ", as was declared"
+	case !f.Agrees(ledger.FitSignificance):
 		return follows(f) + ", though " + s
 	}
-	s += ": " + curveName(w.Declared) + " as declared"
+	s += ": " + curveName(w.DeclaredExponent) + " as declared"
 	var out []string
-	for _, c := range ledger.Neighbours(w.Declared) {
+	for _, c := range ledger.NeighbourExponents(w.DeclaredExponent) {
 		if !e.Contains(c) {
 			out = append(out, curveName(c))
 		}
@@ -69,7 +69,7 @@ func Kept(w ledger.Warmup) string {
 // follows is what a fit says of the shares.
 func follows(f *curve.Fit) string {
 	verb := "follow"
-	if !f.Agrees(ledger.FitAlpha) {
+	if !f.Agrees(ledger.FitSignificance) {
 		verb = "do not follow"
 	}
 	return "the shares " + verb + " the curve that was declared, " + p(f.Upper)
@@ -81,35 +81,35 @@ func Evidence(w ledger.Warmup) []string {
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if w.Requests > 0 {
 		s := count(w.Requests) + " requests within the window told of it"
-		if w.Idle {
+		if w.NoEffect {
 			s = count(w.Requests) + " requests came within the window"
 		}
-		if w.Needed > 0 {
-			s += fmt.Sprintf(" (%s are needed)", count(w.Needed))
+		if w.RequestsNeeded > 0 {
+			s += fmt.Sprintf(" (%s are needed)", count(w.RequestsNeeded))
 		}
 		add("%s", s)
 	}
 	if f := w.Fit; f != nil {
 		verdict := "the shares follow the declared curve"
-		if !f.Agrees(ledger.FitAlpha) {
+		if !f.Agrees(ledger.FitSignificance) {
 			verdict = "the shares do not follow the declared curve"
 		}
-		s := fmt.Sprintf("%s: χ² %.1f over %d stretches, %s against α = %g", verdict, f.ChiSquare, f.DF, p(f.Upper), ledger.FitAlpha)
-		if f.Regular(ledger.FitAlpha) {
+		s := fmt.Sprintf("%s: χ² %.1f over %d stretches, %s against α = %g", verdict, f.ChiSquare, f.DF, p(f.Upper), ledger.FitSignificance)
+		if f.Regular(ledger.FitSignificance) {
 			s += fmt.Sprintf("; more regular than chance (%s), as round robin is", p(f.Lower))
 		}
 		add("%s", s)
 	}
 	if s := w.Step; s != nil {
 		verdict := "no step at its end"
-		if s.P < ledger.FitAlpha {
+		if s.P < ledger.FitSignificance {
 			verdict = "a step at its end"
 		}
 		add("%s: %s points of share, 95 %% interval %s to %s", verdict, signed(100*s.Size), signed(100*s.Low), signed(100*s.High))
 	}
-	if f := w.Fair; f != nil {
+	if f := w.Fairness; f != nil {
 		verdict := "the warm ones share alike"
-		if !f.Agrees(ledger.FitAlpha) {
+		if !f.Agrees(ledger.FitSignificance) {
 			verdict = "the warm ones do not share alike"
 		}
 		add("%s: at most %.1f %% apart, %s", verdict, 100*f.Spread, p(f.Upper))
@@ -118,10 +118,10 @@ func Evidence(w ledger.Warmup) []string {
 		add("%.0f %% of the requests follow the weights, 95 %% interval %.0f–%.0f %%", 100*g.Value, math.Floor(100*g.Low), math.Ceil(100*g.High))
 	}
 	if w.Requests > 0 {
-		if w.Missing == 0 {
+		if w.UnlistedCalls == 0 {
 			add("every call went to an instance that its consumer's list showed")
 		} else {
-			add("%s went to instances that their consumers' lists did not show", counted(w.Missing, "call"))
+			add("%s went to instances that their consumers' lists did not show", counted(w.UnlistedCalls, "call"))
 		}
 	}
 	return out

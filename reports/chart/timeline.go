@@ -170,7 +170,7 @@ func (p panels) life(v span, in ledger.Instance, y, h float64, named bool) {
 		}
 	}
 	last := math.Inf(-1)
-	for _, m := range in.Marks {
+	for _, m := range in.Milestones {
 		g, ok := marks()[m.Kind]
 		if x := v.at(m.At); ok && m.At >= v.from && m.At <= v.to && x-last > 9 {
 			s.mark(x, y+h/2, g.shape, 6.2, hex(format.Colour{Light: "#ffffff"}, 1))
@@ -240,7 +240,7 @@ func (p panels) legend() []entry {
 		for _, ph := range in.Phases {
 			seen[ph.Name] = seen[ph.Name] || ph.To > max(ph.From, 0)
 		}
-		for _, m := range in.Marks {
+		for _, m := range in.Milestones {
 			kinds[m.Kind] = kinds[m.Kind] || m.At >= 0
 		}
 	}

@@ -103,7 +103,7 @@ func drawTraffic(s *surface, w ledger.Warmup, v span, b box, ceiling float64) {
 			s.rect(box{x0, y(x.QPS(x.High)), x1 - x0, y(x.QPS(x.Low)) - y(x.QPS(x.High))}, hex(format.Ink("window"), bandAlpha))
 		}
 	}
-	for i := range w.Beside {
+	for i := range w.Peers {
 		s.curve(w, v, b, ceiling, 1.8, softColour(), nil, func(x ledger.WarmupBin) float64 {
 			if x.Others[i] == 0 {
 				return math.NaN()

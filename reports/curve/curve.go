@@ -31,7 +31,7 @@ type Bucket struct {
 	Sent     int     // requests to the service
 	Got      int     // of them received by the one that warms up
 	Others   []Other // who else there was, those without requests too, in the list's order
-	Place    int     // of the one that warms up in that list: how many of Others stand before it
+	Position int     // of the one that warms up in that list: how many of Others stand before it
 }
 
 // Other is another instance of the service within a bucket.
@@ -39,7 +39,7 @@ type Other struct {
 	Instance string
 	Got      int
 	Cold     bool    // it warms up itself, in a window as long
-	Ahead    float64 // Cold: by how many windows it is older; negative is younger
+	AgeAhead float64 // Cold: by how many windows it is older; negative is younger
 }
 
 // n is how many instances there were.
@@ -69,9 +69,9 @@ func Missing(buckets []Bucket) (n int) {
 // tell where within it a weight makes a step.
 const instants = 64
 
-// Share is the mean over the bucket of the share that is expected of the one
+// ExpectedShare is the mean over the bucket of the share that is expected of the one
 // that warms up by shape.
-func (b Bucket) Share(shape Shape) float64 {
+func (b Bucket) ExpectedShare(shape Shape) float64 {
 	var sum float64
 	step := (b.To - b.From) / instants
 	for i := range instants {
@@ -83,14 +83,14 @@ func (b Bucket) Share(shape Shape) float64 {
 // at is the share expected at age x.
 func (b Bucket) at(shape Shape, x float64) float64 {
 	if shape.Grouped() {
-		_, share := shape.Beside(b.ages(x), b.Place)
+		_, share := shape.WeightAmong(b.ages(x), b.Position)
 		return share
 	}
 	w := shape.At(x)
 	all := w
 	for _, o := range b.Others {
 		if o.Cold {
-			all += shape.At(x + o.Ahead)
+			all += shape.At(x + o.AgeAhead)
 		} else {
 			all++
 		}
@@ -108,11 +108,11 @@ func (b Bucket) ages(x float64) []float64 {
 	for _, o := range b.Others {
 		age := math.Inf(1)
 		if o.Cold {
-			age = x + o.Ahead
+			age = x + o.AgeAhead
 		}
 		out = append(out, age)
 	}
-	return slices.Insert(out, b.Place, x)
+	return slices.Insert(out, b.Position, x)
 }
 
 // cell is a stretch of a warm-up, over all consumers.
@@ -126,7 +126,7 @@ type cell struct {
 func cells(buckets []Bucket, shape Shape) []cell {
 	var out []cell
 	for _, b := range buckets {
-		p := b.Share(shape)
+		p := b.ExpectedShare(shape)
 		n := float64(b.Sent)
 		c := cell{from: b.From, to: b.To, sent: n, got: float64(b.Got), expected: n * p, vary: n * p * (1 - p)}
 		i := 0

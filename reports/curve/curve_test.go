@@ -19,7 +19,7 @@ func mean(n int, s Shape) (sum float64) {
 	for i := range m {
 		b := whole(n)
 		b.From, b.To = float64(i)/m, float64(i+1)/m
-		sum += b.Share(s) / m
+		sum += b.ExpectedShare(s) / m
 	}
 	return sum
 }
@@ -39,7 +39,7 @@ func TestShareOfPowers(t *testing.T) {
 		require.InDelta(t, 1/float64(n), mean(n, Flat()), 1e-12)
 		require.InDelta(t, 1/(1+100*others), b.at(Power(2), -1), 1e-9, "before its start, as the clocks say: the floor")
 	}
-	require.InDelta(t, 1, whole(1).Share(Power(2)), 1e-12, "alone it gets all")
+	require.InDelta(t, 1, whole(1).ExpectedShare(Power(2)), 1e-12, "alone it gets all")
 }
 
 // What roundings, floors and staircases do to the mean share is known.
@@ -61,37 +61,37 @@ func TestShareOfModels(t *testing.T) {
 		require.InDelta(t, c.two, mean(2, s), c.within, c.model)
 		require.InDelta(t, c.three, mean(3, s), c.within, c.model)
 		require.InDelta(t, 1, s.At(1.5), 0)
-		require.Less(t, s.Skewed(.6).At(1.5), 1., "by a clock that is behind it is not warm yet")
+		require.Less(t, s.WithClockSkew(.6).At(1.5), 1., "by a clock that is behind it is not warm yet")
 	}
 }
 
 func TestShareBesideOthersThatAreCold(t *testing.T) {
 	b := Bucket{From: .4, To: .6, Others: []Other{{Cold: true}, {Cold: true}}}
-	require.InDelta(t, 1./3, b.Share(Power(2)), 1e-12, "all as young: nobody is protected")
-	b.Others[0].Ahead, b.Others[1].Ahead = 9, .25
+	require.InDelta(t, 1./3, b.ExpectedShare(Power(2)), 1e-12, "all as young: nobody is protected")
+	b.Others[0].AgeAhead, b.Others[1].AgeAhead = 9, .25
 	require.InDelta(t, .25/(.25+1+.5625), b.at(Power(2), .5), 1e-12)
-	require.InDelta(t, powersOf(b).share(Powers(), 2), b.Share(Power(2)), 1e-4)
+	require.InDelta(t, powersOf(b).share(Powers(), 2), b.ExpectedShare(Power(2)), 1e-4)
 	zero := Shape{weight: func(float64) float64 { return 0 }}
-	b.Others[0].Ahead = 0
+	b.Others[0].AgeAhead = 0
 	require.InDelta(t, 1./3, b.at(zero, 0), 1e-12, "where nobody weighs anything all are called")
 }
 
 func TestFamiliesAreShares(t *testing.T) {
 	buckets := []Bucket{{From: .3, To: .35, Others: make([]Other, 1)}, {From: .3, To: .35, Others: make([]Other, 6)},
 		{From: -.02, To: .05, Others: make([]Other, 2)}, {From: .9, To: 1.2, Others: make([]Other, 1)},
-		{From: .5, To: .55, Others: []Other{{Cold: true, Ahead: .2}, {}}}, {From: 1, To: 1.05, Others: []Other{{Cold: true, Ahead: -.5}}}}
+		{From: .5, To: .55, Others: []Other{{Cold: true, AgeAhead: .2}, {}}}, {From: 1, To: 1.05, Others: []Other{{Cold: true, AgeAhead: -.5}}}}
 	for _, b := range buckets {
 		for _, c := range []float64{.5, 1, 2, 5} {
-			require.InDelta(t, b.Share(Power(c)), powersOf(b).share(Powers(), c), 5e-4, "%v to %v, c=%v", b.From, b.To, c)
+			require.InDelta(t, b.ExpectedShare(Power(c)), powersOf(b).share(Powers(), c), 5e-4, "%v to %v, c=%v", b.From, b.To, c)
 			declared := model(t, settings.Warmup{Model: "power", Curve: c, Window: window})
 			for _, through := range []float64{1, 2} {
 				// Rounded as x or x² is, x^c is rounded as x^c is.
-				of := Through(model(t, settings.Warmup{Model: "power", Curve: through, Window: window}), through)
-				require.InDelta(t, b.Share(declared), powersOf(b).share(of, c), 2e-3, "%v to %v, c=%v through %v", b.From, b.To, c, through)
+				of := FamilyOf(model(t, settings.Warmup{Model: "power", Curve: through, Window: window}), through)
+				require.InDelta(t, b.ExpectedShare(declared), powersOf(b).share(of, c), 2e-3, "%v to %v, c=%v through %v", b.From, b.To, c, through)
 			}
 		}
 	}
-	flat := Through(Flat(), 0)
+	flat := FamilyOf(Flat(), 0)
 	require.InDelta(t, Powers().mean(100, 4000), flat.mean(100, 4000), 0, "without an exponent it is the exact power")
 	require.InDelta(t, 1, flat.mean(ages, ages), 0)
 }
@@ -112,7 +112,7 @@ func exactly(n, perBucket int, s Shape) (out []Bucket) {
 	for i := range m + 2 {
 		b := whole(n)
 		b.From, b.To, b.Sent = float64(i)/m, float64(i+1)/m, perBucket
-		b.Got = int(math.Round(float64(perBucket) * b.Share(s)))
+		b.Got = int(math.Round(float64(perBucket) * b.ExpectedShare(s)))
 		left := b.Sent - b.Got
 		for j := range b.Others {
 			b.Others[j] = Other{Instance: fmt.Sprint(j), Got: left / (n - 1)}
@@ -124,46 +124,46 @@ func exactly(n, perBucket int, s Shape) (out []Bucket) {
 
 func TestGoodness(t *testing.T) {
 	b := exactly(2, 120, Power(2))
-	f := Goodness(b, Power(2))
+	f := GoodnessOfFit(b, Power(2))
 	require.True(t, f.Agrees(.01))
 	require.True(t, f.Regular(.01), "better than chance could")
 	require.InDelta(t, 1, f.Upper+f.Lower, 1e-9)
 	require.Equal(t, 17, f.DF, "the first five are joined with what makes them enough")
-	for _, other := range []Shape{Power(1), Power(3), Flat(), Power(2).Skewed(.2)} {
-		require.False(t, Goodness(b, other).Agrees(.01))
+	for _, other := range []Shape{Power(1), Power(3), Flat(), Power(2).WithClockSkew(.2)} {
+		require.False(t, GoodnessOfFit(b, other).Agrees(.01))
 	}
-	none := Goodness(nil, Power(2))
+	none := GoodnessOfFit(nil, Power(2))
 	require.Equal(t, Fit{Upper: 1, Lower: 1}, none)
 	require.False(t, none.Regular(.01))
-	require.Zero(t, Goodness(exactly(1, 100, Flat()), Flat()).DF, "alone there is nothing to share")
+	require.Zero(t, GoodnessOfFit(exactly(1, 100, Flat()), Flat()).DF, "alone there is nothing to share")
 
 	// χ² by hand: two cells, each three standard deviations off.
 	two := []Bucket{{From: 1, To: 2, Sent: 400, Got: 230, Others: make([]Other, 1)}, {From: 2, To: 3, Sent: 400, Got: 170, Others: make([]Other, 1)}}
-	require.InDelta(t, 18, Goodness(two, Flat()).ChiSquare, 1e-9)
-	require.InDelta(t, math.Exp(-9), Goodness(two, Flat()).Upper, 1e-9, "of two degrees of freedom")
+	require.InDelta(t, 18, GoodnessOfFit(two, Flat()).ChiSquare, 1e-9)
+	require.InDelta(t, math.Exp(-9), GoodnessOfFit(two, Flat()).Upper, 1e-9, "of two degrees of freedom")
 	// The same stretch of two consumers is one cell: one balances the other.
 	two[1].From, two[1].To, two[1].Consumer = 1, 2, "h"
-	require.Zero(t, Goodness(two, Flat()).ChiSquare)
+	require.Zero(t, GoodnessOfFit(two, Flat()).ChiSquare)
 }
 
 // The number of instances is each bucket's own.
 func TestGoodnessWhileTheNumberOfInstancesChanges(t *testing.T) {
 	b := append(exactly(3, 200, Power(1))[:10], exactly(2, 200, Power(1))[10:]...)
-	require.True(t, Goodness(b, Power(1)).Agrees(.01))
+	require.True(t, GoodnessOfFit(b, Power(1)).Agrees(.01))
 	require.True(t, Exponent(b, Powers()).Contains(1))
 	for i := range b {
 		b[i].Others = make([]Other, 1)
 	}
-	require.False(t, Goodness(b, Power(1)).Agrees(.01))
+	require.False(t, GoodnessOfFit(b, Power(1)).Agrees(.01))
 }
 
 func TestWithin(t *testing.T) {
-	low, high := Within(120, .5, .95)
+	low, high := BinomialRange(120, .5, .95)
 	require.Equal(t, []int{49, 71}, []int{low, high}, "binomial quantiles of 120 at ½")
-	low, high = Within(0, .5, .95)
+	low, high = BinomialRange(0, .5, .95)
 	require.Equal(t, []int{0, 0}, []int{low, high}, "nothing sent, nothing got")
 	for _, b := range exactly(2, 120, Power(2)) {
-		low, high := Within(b.Sent, b.Share(Power(2)), .95)
+		low, high := BinomialRange(b.Sent, b.ExpectedShare(Power(2)), .95)
 		require.LessOrEqual(t, low, b.Got)
 		require.GreaterOrEqual(t, high, b.Got)
 	}
@@ -173,7 +173,7 @@ func TestWithin(t *testing.T) {
 	for seed := range uint64(100) {
 		for _, b := range s.run(t, seed) {
 			all++
-			if low, high := Within(b.Sent, b.Share(model(t, s.warmup)), .95); b.Got < low || b.Got > high {
+			if low, high := BinomialRange(b.Sent, b.ExpectedShare(model(t, s.warmup)), .95); b.Got < low || b.Got > high {
 				out++
 			}
 		}
@@ -214,14 +214,14 @@ func TestNeeded(t *testing.T) {
 		{n: 5, warmup: power(2), balancer: settings.RoundRobin},
 	} {
 		c := s.warmup.Curve
-		s.requests = Needed(s.n, c, neighbour(c), .99)
+		s.requests = RequestsNeeded(s.n, c, neighbour(c), .99)
 		told := s.rate(t, 300, func(b []Bucket) bool { return !Exponent(b, Powers()).Contains(neighbour(c)) })
 		t.Logf("n=%d: %d requests tell %v from %v in %.1f %%", s.n, s.requests, c, neighbour(c), 100*told[0])
 		require.GreaterOrEqual(t, told[0], .95)
 	}
-	require.Equal(t, math.MaxInt, Needed(1, 1, 2, .99))
-	require.Equal(t, math.MaxInt, Needed(2, 2, 2, .99))
-	require.Less(t, Needed(5, 2, 1, .99), 2400)
+	require.Equal(t, math.MaxInt, RequestsNeeded(1, 1, 2, .99))
+	require.Equal(t, math.MaxInt, RequestsNeeded(2, 2, 2, .99))
+	require.Less(t, RequestsNeeded(5, 2, 1, .99), 2400)
 }
 
 func TestGoverned(t *testing.T) {
@@ -238,7 +238,7 @@ func TestGoverned(t *testing.T) {
 		got := s.rate(t, 40,
 			func(b []Bucket) bool { return Governed(b, shape).Contains(.7) },
 			func(b []Bucket) bool { return Governed(b, shape).Contains(1) },
-			func(b []Bucket) bool { return Goodness(b, shape).Agrees(alpha) })
+			func(b []Bucket) bool { return GoodnessOfFit(b, shape).Agrees(alpha) })
 		require.GreaterOrEqual(t, got[0], .9, "three consumers of ten do without weights")
 		require.Zero(t, got[1])
 		require.Zero(t, got[2])
@@ -262,7 +262,7 @@ func of(buckets []Bucket, consumer string) (out []Bucket) {
 }
 
 func TestFair(t *testing.T) {
-	f := Fair(exactly(4, 300, Power(2)))
+	f := TestFairness(exactly(4, 300, Power(2)))
 	require.True(t, f.Agrees(.01))
 	require.Equal(t, 2, f.DF, "three warm ones, added up")
 	require.Zero(t, f.Spread)
@@ -273,27 +273,27 @@ func TestFair(t *testing.T) {
 		{Others: []Other{{Instance: "a", Got: 500}}},                        // alone
 		{Others: []Other{{Instance: "a", Got: 3}, {Instance: "d", Got: 0}}}, // too few
 	}
-	f = Fair(rows)
+	f = TestFairness(rows)
 	require.InDelta(t, 8, f.ChiSquare, 1e-9, "120 and 80 where 100 were due")
 	require.InDelta(t, .4, f.Spread, 1e-9)
 	require.Equal(t, 1, f.DF)
 	require.False(t, f.Agrees(.01))
-	require.Equal(t, Fairness{Fit: Fit{Upper: 1, Lower: 1}}, Fair(nil))
+	require.Equal(t, Fairness{Fit: Fit{Upper: 1, Lower: 1}}, TestFairness(nil))
 }
 
 func TestStep(t *testing.T) {
 	smooth := exactly(2, 120, Power(2))
-	require.Greater(t, Step(smooth, Power(2)).P, .5)
+	require.Greater(t, StepAtEnd(smooth, Power(2)).P, .5)
 
 	// It held back until the end, then was let loose.
 	b := exactly(2, 120, Power(2))
 	b[m-1].Got = 12
-	j := Step(b, Power(2))
+	j := StepAtEnd(b, Power(2))
 	require.InDelta(t, (58.5-12)/120, j.Size, .001)
 	require.Less(t, j.P, 1e-6)
 	require.Greater(t, j.Low, 0.)
-	require.Equal(t, Jump{Low: -1, High: 1, P: 1}, Step(b[:m], Power(2)), "nothing after the end")
-	require.Equal(t, Jump{Low: -1, High: 1, P: 1}, Step(b[m:], Power(2)), "nothing before it")
+	require.Equal(t, Step{Low: -1, High: 1, P: 1}, StepAtEnd(b[:m], Power(2)), "nothing after the end")
+	require.Equal(t, Step{Low: -1, High: 1, P: 1}, StepAtEnd(b[m:], Power(2)), "nothing before it")
 }
 
 // Negative controls: the original's defects are seen, each by the test that is
@@ -332,15 +332,15 @@ func TestDefectsAreSeen(t *testing.T) {
 				c.requests = requests
 				shape := declared(c.declared.Curve, c.declared)
 				got := c.rate(t, 20,
-					func(b []Bucket) bool { return Goodness(b, shape).Agrees(alpha / 10) },
-					func(b []Bucket) bool { return Fair(b).Agrees(alpha / 10) })
+					func(b []Bucket) bool { return GoodnessOfFit(b, shape).Agrees(alpha / 10) },
+					func(b []Bucket) bool { return TestFairness(b).Agrees(alpha / 10) })
 				require.Equal(t, c.fit, got[0] > .5, "%s: fit", c.balancer)
 				require.True(t, got[0] == 0 || got[0] > .9, "%s: fit %v", c.balancer, got[0])
 				require.Equal(t, c.fair, got[1] > .9, "%s: fairness", c.balancer)
 			}
 		})
 	}
-	require.True(t, Goodness(synthetic{n: 3, warmup: power(1), requests: requests, skew: 30 * time.Second}.run(t, 1), Power(1).Skewed(.25)).Agrees(alpha),
+	require.True(t, GoodnessOfFit(synthetic{n: 3, warmup: power(1), requests: requests, skew: 30 * time.Second}.run(t, 1), Power(1).WithClockSkew(.25)).Agrees(alpha),
 		"the shift is predicted")
 }
 
@@ -363,16 +363,16 @@ func TestBeside(t *testing.T) {
 		"the remainder, to itself":            {remainder, []float64{.5, warm}, 0, 1, .5},
 		"the remainder, to another":           {remainder, []float64{warm, .5}, 1, .48, .24},
 		"the other":                           {remainder, []float64{warm, .5}, 0, 1.52, .76},
-		"the guard, of two, by a wrong clock": {guard.Skewed(.9), []float64{1.1, warm}, 0, 1, .5},
-		"the remainder, by a wrong clock":     {remainder.Skewed(.5), []float64{warm, 1}, 1, .48, .24},
+		"the guard, of two, by a wrong clock": {guard.WithClockSkew(.9), []float64{1.1, warm}, 0, 1, .5},
+		"the remainder, by a wrong clock":     {remainder.WithClockSkew(.5), []float64{warm, 1}, 1, .48, .24},
 	} {
-		weight, share := c.shape.Beside(c.ages, c.who)
+		weight, share := c.shape.WeightAmong(c.ages, c.who)
 		require.InDelta(t, c.weight, weight, .01, what)
 		require.InDelta(t, c.share, share, .003, what)
 	}
-	b := Bucket{From: .4, To: .6, Others: []Other{{}, {Cold: true, Ahead: .25}}, Place: 1}
+	b := Bucket{From: .4, To: .6, Others: []Other{{}, {Cold: true, AgeAhead: .25}}, Position: 1}
 	require.Equal(t, []float64{warm, .5, .75}, b.ages(.5))
-	require.InDelta(t, 1./3, b.Share(guard), 1e-9)
+	require.InDelta(t, 1./3, b.ExpectedShare(guard), 1e-9)
 }
 
 func linear(model string) settings.Warmup {
@@ -384,8 +384,8 @@ func linear(model string) settings.Warmup {
 func TestTheRemainderIsUnfair(t *testing.T) {
 	s := synthetic{n: 4, warmup: linear("polaris-remainder"), requests: 2400, balancer: settings.RoundRobin, young: 2}
 	b := s.run(t, 1)
-	require.True(t, Goodness(b, model(t, linear("polaris"))).Agrees(alpha))
-	f := Fair(b)
+	require.True(t, GoodnessOfFit(b, model(t, linear("polaris"))).Agrees(alpha))
+	f := TestFairness(b)
 	require.False(t, f.Agrees(alpha))
 	require.Greater(t, f.Spread, .2)
 }

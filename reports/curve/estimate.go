@@ -69,7 +69,7 @@ func Governed(buckets []Bucket, shape Shape) Estimate {
 	var told []mixed
 	e := Estimate{Value: 1, High: 1}
 	for _, b := range buckets {
-		if p := b.Share(shape); b.Sent > 0 && math.Abs(p-1/float64(b.n())) > 1e-9 {
+		if p := b.ExpectedShare(shape); b.Sent > 0 && math.Abs(p-1/float64(b.n())) > 1e-9 {
 			told = append(told, mixed{b, p})
 			e.Requests += b.Sent
 		}
@@ -120,7 +120,7 @@ func powersOf(b Bucket) powers {
 	out := powers{Bucket: b, own: b.logs(0)}
 	for _, o := range b.Others {
 		if o.Cold {
-			out.cold = append(out.cold, b.logs(o.Ahead))
+			out.cold = append(out.cold, b.logs(o.AgeAhead))
 		} else {
 			out.warm++
 		}

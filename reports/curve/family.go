@@ -19,12 +19,12 @@ type Family struct {
 const ages = 1 << 12
 
 // Powers is x^c as it is, but not under 1/100.
-func Powers() Family { return Through(Power(1), 1) }
+func Powers() Family { return FamilyOf(Power(1), 1) }
 
-// Through is the family of a shape that is, but for its roundings, x^c: its
+// FamilyOf is the family of a shape that is, but for its roundings, x^c: its
 // member d is the shape at x^(d/c), which is x^d rounded in the same way. A
 // shape that has no exponent (c is 0) is in no such family: that is [Powers].
-func Through(s Shape, c float64) Family {
+func FamilyOf(s Shape, c float64) Family {
 	if c <= 0 {
 		return Powers()
 	}

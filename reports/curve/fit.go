@@ -41,10 +41,10 @@ func fitOf(chi float64, df int) Fit {
 	return Fit{ChiSquare: chi, DF: df, Upper: mathext.GammaIncRegComp(a, x), Lower: mathext.GammaIncReg(a, x)}
 }
 
-// Goodness tests the share of the one that warms up, over all buckets given,
+// GoodnessOfFit tests the share of the one that warms up, over all buckets given,
 // against a shape. Each cell is a stretch over all consumers; neighbours are
 // joined until at least 10 requests are expected on either side.
-func Goodness(buckets []Bucket, shape Shape) Fit {
+func GoodnessOfFit(buckets []Bucket, shape Shape) Fit {
 	var chi float64
 	joined := join(cells(buckets, shape))
 	for _, c := range joined {
@@ -74,9 +74,9 @@ func join(in []cell) []cell {
 	return out
 }
 
-// Within is between which counts, of n requests that are each received with a
+// BinomialRange is between which counts, of n requests that are each received with a
 // probability, the count falls with at least the confidence (0..1) asked for.
-func Within(n int, p, confidence float64) (low, high int) {
+func BinomialRange(n int, p, confidence float64) (low, high int) {
 	tail := (1 - confidence) / 2
 	return quantile(n, p, tail), quantile(n, p, 1-tail)
 }

@@ -23,7 +23,7 @@ func model(t *testing.T, w settings.Warmup) Shape {
 	t.Helper()
 	m, err := warmup.Find(w.Model)
 	require.NoError(t, err)
-	return Of(m, w.Curve, w.Window)
+	return ModelShape(m, w.Curve, w.Window)
 }
 
 // tally is how often, of 1,000 runs, each test spoke.
@@ -47,7 +47,7 @@ func (s synthetic) tally(t *testing.T) (out tally) {
 	t.Helper()
 	c := s.warmup.Curve
 	declared := model(t, s.warmup)
-	family, other := Through(declared, c), model(t, power(neighbour(c)))
+	family, other := FamilyOf(declared, c), model(t, power(neighbour(c)))
 	count := func(n *float64, is bool) {
 		if is {
 			*n += 1. / runs
@@ -55,16 +55,16 @@ func (s synthetic) tally(t *testing.T) (out tally) {
 	}
 	for seed := range uint64(runs) {
 		b := s.run(t, seed)
-		fit, exponent := Goodness(b, declared), Exponent(b, family)
+		fit, exponent := GoodnessOfFit(b, declared), Exponent(b, family)
 		require.Zero(t, Missing(b))
 		count(&out.misfit, !fit.Agrees(alpha))
 		count(&out.regular, fit.Regular(alpha))
-		count(&out.unfair, !Fair(b).Agrees(alpha))
-		count(&out.step, Step(b, declared).P < alpha)
+		count(&out.unfair, !TestFairness(b).Agrees(alpha))
+		count(&out.step, StepAtEnd(b, declared).P < alpha)
 		count(&out.missed, !exponent.Contains(c))
 		count(&out.confused, exponent.Contains(neighbour(c)))
 		count(&out.above, exponent.Contains(c+1))
-		count(&out.unseen, Goodness(b, other).Agrees(alpha))
+		count(&out.unseen, GoodnessOfFit(b, other).Agrees(alpha))
 	}
 	t.Logf("%s, n=%d, c=%v, %d requests: false alarms: fit %.1f %%, fairness %.1f %%, step %.1f %%; more regular than chance %.1f %%; "+
 		"interval without c %.1f %%; neighbour %v not told by the fit %.1f %%, by the interval %.1f %%, %v not by it %.1f %%",
@@ -156,7 +156,7 @@ func TestRoundingsAreNoMisfit(t *testing.T) {
 			t.Parallel()
 			declared := model(t, d.warmup)
 			c := max(d.warmup.Curve, 1)
-			family, shares := Through(declared, c), d.shares(t)
+			family, shares := FamilyOf(declared, c), d.shares(t)
 			missed, misfit := 0, 0
 			for seed := range uint64(runs) {
 				b := d.run(shares, seed)
@@ -164,7 +164,7 @@ func TestRoundingsAreNoMisfit(t *testing.T) {
 				if !e.Contains(c) {
 					missed++
 				}
-				if !Goodness(b, declared).Agrees(alpha) {
+				if !GoodnessOfFit(b, declared).Agrees(alpha) {
 					misfit++
 				}
 				require.Less(t, e.High-e.Low, .3)

@@ -52,11 +52,11 @@ func Flat() Shape { return Shape{} }
 // weights that it keeps stand for all of them.
 const phases = 10
 
-// Of is what consumers compute by a model, its roundings and all. Where they
+// ModelShape is what consumers compute by a model, its roundings and all. Where they
 // keep weights for a while, it is the mean over when they began to. The weight
 // by a model that weighs by who else there is, is that of an instance by itself:
-// for the rest, see [Shape.Beside].
-func Of(m warmup.Model, parameter float64, window time.Duration) Shape {
+// for the rest, see [Shape.WeightAmong].
+func ModelShape(m warmup.Model, parameter float64, window time.Duration) Shape {
 	at := func(x float64) float64 {
 		age := time.Duration(x * float64(window))
 		return float64(m.Weight(parameter, age, window, base)) / base
@@ -104,16 +104,16 @@ func overPhases(hold float64, value func(before float64) float64) float64 {
 	return sum / phases
 }
 
-// Beside is the weight of one instance among those of the ages given, in windows
+// WeightAmong is the weight of one instance among those of the ages given, in windows
 // and in the order of the service's list, and the share that is due to it. The
 // age of one that does not warm up is +Inf.
-func (s Shape) Beside(ages []float64, who int) (weight, share float64) {
+func (s Shape) WeightAmong(ages []float64, who int) (weight, share float64) {
 	weights := make([]float64, len(ages))
 	if s.group == nil {
 		for i, x := range ages {
 			weights[i] = s.At(x)
 		}
-		return weights[who], Portion(weights, who)
+		return weights[who], WeightShare(weights, who)
 	}
 	now := make([]float64, len(ages))
 	share = overPhases(s.group.hold, func(before float64) float64 {
@@ -122,7 +122,7 @@ func (s Shape) Beside(ages []float64, who int) (weight, share float64) {
 		}
 		s.group.weigh(now, weights)
 		weight += weights[who]
-		return Portion(weights, who)
+		return WeightShare(weights, who)
 	})
 	if s.group.hold > 0 {
 		weight /= phases
@@ -130,9 +130,9 @@ func (s Shape) Beside(ages []float64, who int) (weight, share float64) {
 	return weight, share
 }
 
-// Portion is the share of one by its weight among all. Where nobody weighs
+// WeightShare is the share of one by its weight among all. Where nobody weighs
 // anything all are called alike.
-func Portion(weights []float64, who int) float64 {
+func WeightShare(weights []float64, who int) float64 {
 	var all float64
 	for _, w := range weights {
 		all += w
@@ -143,9 +143,9 @@ func Portion(weights []float64, who int) float64 {
 	return weights[who] / all
 }
 
-// Skewed is the shape as a consumer sees it whose clock is behind the
+// WithClockSkew is the shape as a consumer sees it whose clock is behind the
 // instance's by so many windows.
-func (s Shape) Skewed(behind float64) Shape {
+func (s Shape) WithClockSkew(behind float64) Shape {
 	out := Shape{weight: func(x float64) float64 { return s.At(x - behind) }}
 	if s.group != nil {
 		g := *s.group

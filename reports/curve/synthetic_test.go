@@ -141,7 +141,7 @@ func (b *Bucket) add(instance, who string) {
 
 func empty(consumer string, place int, others []Other) (out []Bucket) {
 	for i := 0; float64(i)/float64(m) < until; i++ {
-		b := Bucket{Consumer: consumer, From: float64(i) / float64(m), To: min(float64(i+1)/float64(m), until), Others: slices.Clone(others), Place: place}
+		b := Bucket{Consumer: consumer, From: float64(i) / float64(m), To: min(float64(i+1)/float64(m), until), Others: slices.Clone(others), Position: place}
 		out = append(out, b)
 	}
 	return out

@@ -47,7 +47,7 @@ func TestParseCompare(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("%q %v", c.text, c.times), func(t *testing.T) {
-			got, err := ParseCompare(c.text, unit(c.times))
+			got, err := ParseComparison(c.text, unit(c.times))
 			if c.err != "" {
 				require.NotNil(t, err)
 				require.EqualError(t, *err, c.err)
@@ -76,7 +76,7 @@ func TestHolds(t *testing.T) {
 		{"23..31", 22, false}, {"23..31", 23, true}, {"23..31", 31, true}, {"23..31", 32, false},
 		{"predicted", 20, true}, {"predicted", 31, false}, {"predicted", 19, false},
 	} {
-		is, err := ParseCompare(c.text, Count)
+		is, err := ParseComparison(c.text, Count)
 		require.Nil(t, err)
 		require.Equal(t, c.want, is.Holds(c.v, 20, 30), "%v is %s", c.v, c.text)
 	}
@@ -101,7 +101,7 @@ func TestCovers(t *testing.T) {
 		{"1.5..2.5", 1.9, 2.2, true}, {"1.5..2.5", 1.4, 2.2, false}, {"1.5..2.5", 1.9, 2.6, false},
 		{">= 0.9", 0.95, 1, true}, {">= 0.9", 0.8, 1, false}, {"< 0.7", 0.4, 0.6, true}, {"< 0.7", 0.4, 0.7, false},
 	} {
-		is, err := ParseCompare(c.text, Real)
+		is, err := ParseComparison(c.text, Number)
 		require.Nil(t, err)
 		require.Equal(t, c.want, is.Covers(c.low, c.high), "%s of %v..%v", c.text, c.low, c.high)
 	}
@@ -136,7 +136,7 @@ func TestParseSaysAllThatIsWrong(t *testing.T) {
 		"class: timeouts is of the time-outs' classes (take metric: lost)":                             {Arm: "a", Metric: "timeouts", Is: "0", Role: "info", Classes: []string{"eof"}},
 		"metric: max is of a whole arm: it takes no stream, hop, class or window (but window: warmup)": {Arm: "a", Metric: "max", Is: "<= 1s", Role: "info", Window: "warmup", Stream: "x"},
 		`is: "1s" is a time, but this metric is a number (write the number alone)`:                     {Arm: "a", Metric: "warmupFit", Is: "1s", Role: "info"},
-		`is: "1" has no unit (a time needs one: write 1ms or 1s)`:                                      {Arm: "a", Metric: "maxSuccessGap", Is: "1", Role: "info"},
+		`is: "1" has no unit (a time needs one: write 1ms or 1s)`:                                      {Arm: "a", Metric: "longestOutage", Is: "1", Role: "info"},
 		`is: "1ms" is a time, but this metric is a count of requests (write the number alone)`:         {Arm: "a", Metric: "lost", Is: "1ms", Role: "info"},
 	} {
 		_, errs := Parse(l)
@@ -151,7 +151,7 @@ func scope() Scope {
 		Streams: map[string]Arm{"base": {"base", 1000}, "gray": {"gray", 500}},
 		Due:     map[string]int{"base": 1000, "gray": 500},
 		Rejects: map[string]bool{"gray": true}, Releases: map[string]bool{"base": true},
-		Warms: map[string]bool{"base": true},
+		WarmsUp: map[string]bool{"base": true},
 	}
 }
 
@@ -209,7 +209,7 @@ func FuzzParseCompare(f *testing.F) {
 		f.Add(s, true)
 	}
 	f.Fuzz(func(t *testing.T, s string, times bool) {
-		c, err := ParseCompare(s, unit(times))
+		c, err := ParseComparison(s, unit(times))
 		if err != nil || c.Predicted {
 			return
 		}

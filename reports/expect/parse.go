@@ -34,37 +34,37 @@ func (e Error) Error() string {
 
 // Metrics lists every metric in the order in which help shows them.
 func Metrics() []Metric {
-	return []Metric{Lost, OK, Sent, Unsent, Masked, Unexplained, Releases, StaleRoute, SuccessGap, P50, P99, Max,
-		Timeouts, Early, ReadyEarly, Exponent, WarmupFit, WarmSpread, Governed}
+	return []Metric{Lost, OK, Sent, Unsent, Masked, Unexplained, Releases, StaleRoute, LongestOutage, P50, P99, Max,
+		Timeouts, EarlyRequests, ReadyBeforeRegistered, WarmupExponent, WarmupFit, WarmShareSpread, Governed}
 }
 
 // Unit is what m is measured in.
 func (m Metric) Unit() Unit {
 	switch m {
-	case StaleRoute, SuccessGap, P50, P99, Max:
+	case StaleRoute, LongestOutage, P50, P99, Max:
 		return Millis
-	case Exponent, WarmupFit, WarmSpread, Governed:
-		return Real
+	case WarmupExponent, WarmupFit, WarmShareSpread, Governed:
+		return Number
 	}
 	return Count
 }
 
-// Time reports whether m is a time in milliseconds.
-func (m Metric) Time() bool { return m.Unit() == Millis }
+// IsTime reports whether m is a time in milliseconds.
+func (m Metric) IsTime() bool { return m.Unit() == Millis }
 
-// Latency reports whether m is one, which [WarmupWindow] can narrow.
-func (m Metric) Latency() bool { return m == P50 || m == P99 || m == Max }
+// IsLatency reports whether m is one, which [WarmupWindow] can narrow.
+func (m Metric) IsLatency() bool { return m == P50 || m == P99 || m == Max }
 
-// OfWarmup reports whether m needs an instance that warms up.
-func (m Metric) OfWarmup() bool { return m.Unit() == Real }
+// NeedsWarmup reports whether m needs an instance that warms up.
+func (m Metric) NeedsWarmup() bool { return m.Unit() == Number }
 
 // WarmupWindow narrows a latency to the requests that were due while an
 // instance came online: from its registration to the end of its warm-up, or for
 // ten seconds where it has none.
 const WarmupWindow = "warmup"
 
-// Filtered reports whether m counts requests that a filter can narrow.
-func (m Metric) Filtered() bool {
+// Filterable reports whether m counts requests that a filter can narrow.
+func (m Metric) Filterable() bool {
 	switch m {
 	case Lost, OK, Sent, Unsent, Masked, Unexplained, Timeouts:
 		return true
@@ -83,9 +83,9 @@ func Parse(l Line) (Expectation, []Error) {
 	if l.Arm == "" {
 		errs = append(errs, Error{Field: "arm", Text: "is missing", Hint: "say whose requests count"})
 	}
-	errs = append(errs, oneOf("metric", l.Metric, words(Metrics()))...)
-	errs = append(errs, oneOf("role", l.Role, words([]Role{Gate, Contrast, Info}))...)
-	is, err := ParseCompare(l.Is, e.Metric.Unit())
+	errs = append(errs, oneOf("metric", l.Metric, toStrings(Metrics()))...)
+	errs = append(errs, oneOf("role", l.Role, toStrings([]Role{Gate, Contrast, Info}))...)
+	is, err := ParseComparison(l.Is, e.Metric.Unit())
 	if err != nil {
 		errs = append(errs, *err)
 	}
@@ -93,24 +93,24 @@ func Parse(l Line) (Expectation, []Error) {
 	if is.Predicted && e.Metric != Lost {
 		errs = append(errs, Error{Field: "is", Text: fmt.Sprintf("only lost can be predicted, not %s", l.Metric), Hint: "compare with a number"})
 	}
-	if err := e.filtered(); err != nil {
+	if err := e.checkFilter(); err != nil {
 		errs = append(errs, *err)
 	}
 	if e.Name == "" {
-		e.Name = e.described()
+		e.Name = e.defaultName()
 	}
 	return e, errs
 }
 
-// filtered refuses a filter that the metric cannot take.
-func (e Expectation) filtered() *Error {
+// checkFilter refuses a filter that the metric cannot take.
+func (e Expectation) checkFilter() *Error {
 	f := e.Filter
 	switch {
-	case !knows(Metrics(), e.Metric):
-	case e.Metric.Latency() && f.Window == WarmupWindow && !f.besideWindow():
-	case f.narrows() && !e.Metric.Filtered():
+	case !contains(Metrics(), e.Metric):
+	case e.Metric.IsLatency() && f.Window == WarmupWindow && !f.narrowsBeyondWindow():
+	case f.narrows() && !e.Metric.Filterable():
 		hint := ""
-		if e.Metric.Latency() {
+		if e.Metric.IsLatency() {
 			hint = "but window: " + WarmupWindow
 		}
 		return &Error{Field: "metric", Text: fmt.Sprintf("%s is of a whole arm: it takes no stream, hop, class or window", e.Metric), Hint: hint}
@@ -120,12 +120,14 @@ func (e Expectation) filtered() *Error {
 	return nil
 }
 
-func (f Filter) narrows() bool { return f.Window != "" || f.besideWindow() }
+func (f Filter) narrows() bool { return f.Window != "" || f.narrowsBeyondWindow() }
 
-func (f Filter) besideWindow() bool { return f.Stream != "" || f.Hop != "" || len(f.Classes) > 0 }
+func (f Filter) narrowsBeyondWindow() bool {
+	return f.Stream != "" || f.Hop != "" || len(f.Classes) > 0
+}
 
-// described is the name of an expectation that was given none.
-func (e Expectation) described() string {
+// defaultName is the name of an expectation that was given none.
+func (e Expectation) defaultName() string {
 	var b strings.Builder
 	b.WriteString(e.Arm + " " + string(e.Metric))
 	for _, part := range []struct{ label, text string }{
@@ -146,13 +148,13 @@ func oneOf(field, got string, choices []string) []Error {
 	switch {
 	case got == "":
 		return []Error{{Field: field, Text: "is missing", Hint: "one of " + strings.Join(choices, ", ")}}
-	case !knows(choices, got):
+	case !contains(choices, got):
 		return []Error{{Field: field, Text: fmt.Sprintf("unknown %s %q", field, got), Got: got, Choices: choices}}
 	}
 	return nil
 }
 
-func words[T ~string](ts []T) []string {
+func toStrings[T ~string](ts []T) []string {
 	out := make([]string, len(ts))
 	for i, t := range ts {
 		out[i] = string(t)
@@ -160,7 +162,7 @@ func words[T ~string](ts []T) []string {
 	return out
 }
 
-func knows[T ~string](ts []T, w T) bool {
+func contains[T ~string](ts []T, w T) bool {
 	for _, t := range ts {
 		if t == w {
 			return true
@@ -169,17 +171,17 @@ func knows[T ~string](ts []T, w T) bool {
 	return false
 }
 
-// forms is the hint for a comparison that cannot be read.
-const forms = `write 0, ">= 10", "<= 5ms", 23..31 or predicted`
+// comparisonForms is the hint for a comparison that cannot be read.
+const comparisonForms = `write 0, ">= 10", "<= 5ms", 23..31 or predicted`
 
-// ParseCompare reads the right-hand side of an expectation: "0", ">= 10",
+// ParseComparison reads the right-hand side of an expectation: "0", ">= 10",
 // "23..31", "predicted"; for times "<= 5ms" (kept in milliseconds), for numbers
 // ">= 0.01".
-func ParseCompare(text string, unit Unit) (Compare, *Error) {
-	c := Compare{Text: strings.TrimSpace(text)}
+func ParseComparison(text string, unit Unit) (Comparison, *Error) {
+	c := Comparison{Text: strings.TrimSpace(text)}
 	switch {
 	case c.Text == "":
-		return c, &Error{Field: "is", Text: "is missing", Hint: forms}
+		return c, &Error{Field: "is", Text: "is missing", Hint: comparisonForms}
 	case c.Text == "predicted":
 		c.Predicted = true
 		return c, nil
@@ -195,11 +197,11 @@ func ParseCompare(text string, unit Unit) (Compare, *Error) {
 	if !ranged {
 		high = low
 	}
-	lo, err := number(low, unit)
+	lo, err := parseNumber(low, unit)
 	if err != nil {
 		return c, err
 	}
-	hi, err := number(high, unit)
+	hi, err := parseNumber(high, unit)
 	if err != nil {
 		return c, err
 	}
@@ -211,8 +213,8 @@ func ParseCompare(text string, unit Unit) (Compare, *Error) {
 }
 
 // bounded is a comparison by an operator.
-func (c Compare) bounded(op, rest string, unit Unit) (Compare, *Error) {
-	v, err := number(rest, unit)
+func (c Comparison) bounded(op, rest string, unit Unit) (Comparison, *Error) {
+	v, err := parseNumber(rest, unit)
 	if err != nil {
 		return c, err
 	}
@@ -227,9 +229,9 @@ func (c Compare) bounded(op, rest string, unit Unit) (Compare, *Error) {
 	return c, nil
 }
 
-// number reads a whole count, a time with its unit as milliseconds, or a plain
+// parseNumber reads a whole count, a time with its unit as milliseconds, or a plain
 // number.
-func number(text string, unit Unit) (float64, *Error) {
+func parseNumber(text string, unit Unit) (float64, *Error) {
 	text = strings.TrimSpace(text)
 	n, err := strconv.ParseInt(text, 10, 53)
 	if err == nil && (unit != Millis || n == 0) {
@@ -247,13 +249,13 @@ func number(text string, unit Unit) (float64, *Error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) || unit == Millis {
-		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q cannot be read", text), Hint: forms}
+		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q cannot be read", text), Hint: comparisonForms}
 	}
 	if unit == Count && f != math.Trunc(f) {
-		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q is not a whole number: requests are counted, not averaged", text), Hint: forms}
+		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q is not a whole number: requests are counted, not averaged", text), Hint: comparisonForms}
 	}
 	if unit == Count {
-		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q cannot be read", text), Hint: forms}
+		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q cannot be read", text), Hint: comparisonForms}
 	}
 	return f, nil
 }

@@ -34,7 +34,7 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 	var failed, unproven []string
 	judged := false
 	for _, e := range expectations {
-		o := judge(l, e)
+		o := judgeExpectation(l, e)
 		r.Expectations = append(r.Expectations, o)
 		if e.Role == expect.Info {
 			continue
@@ -50,10 +50,10 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 	if !judged {
 		unproven = append(unproven, "no expectation is a gate or a contrast: the run can prove nothing; give the scenario one")
 	}
-	unfit := unfit(c, l)
+	unfit := instrumentProblems(c, l)
 	switch {
 	case len(unfit) > 0:
-		r.Verdict, r.Reasons, r.Unfit = Invalid, unfit, true
+		r.Verdict, r.Reasons, r.InstrumentUnfit = Invalid, unfit, true
 	case len(failed) > 0:
 		r.Verdict, r.Reasons = Fail, failed
 		if l.Aborted != "" {
@@ -72,8 +72,8 @@ func aborted(l *ledger.Ledger) string {
 	return "aborted: " + l.Aborted + "; what would have come after is not known"
 }
 
-// unfit lists why the instrument's word cannot be taken.
-func unfit(c Criteria, l *ledger.Ledger) []string {
+// instrumentProblems lists why the instrument's word cannot be taken.
+func instrumentProblems(c Criteria, l *ledger.Ledger) []string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if l.Interrupted {
@@ -113,15 +113,15 @@ func unfit(c Criteria, l *ledger.Ledger) []string {
 	}
 	if k, limit := l.Clock, c.MaxClock(l.Clock); k.Uncertainty > limit {
 		add("clocks apart: %s's may be wrong by %.1f ms (limit %g %% of the push delay, %.0f ms), so that it cannot be told what came first; free the nodes, or the network between them",
-			k.Of, millis(k.Uncertainty), 100*c.MaxClockShare, millis(limit))
+			k.WorstClock, millis(k.Uncertainty), 100*c.MaxClockShare, millis(limit))
 	}
 	return out
 }
 
-// judge holds one expectation against the ledger.
-func judge(l *ledger.Ledger, e expect.Expectation) Outcome {
+// judgeExpectation holds one expectation against the ledger.
+func judgeExpectation(l *ledger.Ledger, e expect.Expectation) Outcome {
 	o := Outcome{Expectation: e, Want: e.Is.Text, Got: notMeasured}
-	arm := find(l, e.Arm)
+	arm := findArm(l, e.Arm)
 	if arm == nil {
 		o.Verdict = Invalid
 		o.Evidence = []string{fmt.Sprintf("the ledger has no arm %q", e.Arm)}
@@ -163,7 +163,7 @@ type figure struct {
 	low, high float64
 }
 
-func (f figure) holds(is expect.Compare, arm *ledger.Arm) bool {
+func (f figure) holds(is expect.Comparison, arm *ledger.Arm) bool {
 	if f.estimated {
 		return is.Covers(f.low, f.high)
 	}
@@ -174,9 +174,9 @@ func (f figure) shown(m expect.Metric) string {
 	switch {
 	case f.estimated:
 		return fmt.Sprintf("%.2f (95 %%: %.2f..%.2f)", f.value, f.low, f.high)
-	case m.Time():
+	case m.IsTime():
 		return fmt.Sprintf("%.4g ms", f.value)
-	case m.Unit() == expect.Real:
+	case m.Unit() == expect.Number:
 		return fmt.Sprintf("%.2g", f.value)
 	}
 	return fmt.Sprintf("%.0f", f.value)
@@ -201,7 +201,7 @@ func (o Outcome) reason() string {
 	return s
 }
 
-func find(l *ledger.Ledger, arm string) *ledger.Arm {
+func findArm(l *ledger.Ledger, arm string) *ledger.Arm {
 	for i := range l.Arms {
 		if l.Arms[i].Name == arm {
 			return &l.Arms[i]

@@ -14,12 +14,12 @@ import (
 
 func number(v float64) *float64 { return &v }
 
-func is(v float64) expect.Compare {
-	return expect.Compare{Text: "0", Low: number(v), High: number(v)}
+func is(v float64) expect.Comparison {
+	return expect.Comparison{Text: "0", Low: number(v), High: number(v)}
 }
 
-func atLeast(v float64) expect.Compare {
-	return expect.Compare{Text: ">= 10", Low: number(v)}
+func atLeast(v float64) expect.Comparison {
+	return expect.Comparison{Text: ">= 10", Low: number(v)}
 }
 
 // expectations of the scenario offline.
@@ -27,7 +27,7 @@ func offline() []expect.Expectation {
 	return []expect.Expectation{
 		{Name: "gray lost is 0", Arm: "gray", Metric: expect.Lost, Is: is(0), Role: expect.Gate},
 		{Name: "base lost is >= 10", Arm: "base", Metric: expect.Lost, Is: atLeast(10), Role: expect.Contrast, Why: "without loss it proves nothing"},
-		{Name: "base lost is predicted", Arm: "base", Metric: expect.Lost, Is: expect.Compare{Text: "predicted", Predicted: true}, Role: expect.Info},
+		{Name: "base lost is predicted", Arm: "base", Metric: expect.Lost, Is: expect.Comparison{Text: "predicted", Predicted: true}, Role: expect.Info},
 	}
 }
 
@@ -39,8 +39,8 @@ func account(base, gray int) *ledger.Ledger {
 	l := &ledger.Ledger{
 		Generator: ledger.Generator{Due: 14000, Sent: 14000},
 		Releases: []ledger.Release{
-			{Instance: record.Instance{Pod: "b-1", Incarnation: 1}, Arms: []string{"base"}, Why: "scale-in", At: 10 * time.Second, Deregistered: &zero},
-			{Instance: record.Instance{Pod: "bg-1", Incarnation: 1}, Arms: []string{"gray"}, Why: "scale-in", At: 10 * time.Second, Deregistered: &zero},
+			{Instance: record.Instance{Pod: "b-1", Incarnation: 1}, Arms: []string{"base"}, Reason: "scale-in", At: 10 * time.Second, Deregistered: &zero},
+			{Instance: record.Instance{Pod: "bg-1", Incarnation: 1}, Arms: []string{"gray"}, Reason: "scale-in", At: 10 * time.Second, Deregistered: &zero},
 		},
 	}
 	for _, a := range []struct {
@@ -49,15 +49,15 @@ func account(base, gray int) *ledger.Ledger {
 	}{{"base", base}, {"gray", gray}} {
 		l.Arms = append(l.Arms, ledger.Arm{
 			Name: a.name, Due: 7000, Sent: 7000, OK: 7000 - a.lost, Lost: a.lost, Masked: &none, MaskedByHop: map[string]int{"a->b": 2}, Releases: 1,
-			PredictedLow: 23, PredictedHigh: 31, PredictionWhy: "50/s × 548 ms",
-			MaxSuccessGap: 31 * time.Millisecond, StaleRoute: 548 * time.Millisecond,
-			Response: ledger.Latency{P50: 3 * time.Millisecond, P99: 9 * time.Millisecond, Max: 40 * time.Millisecond},
+			PredictedLow: 23, PredictedHigh: 31, PredictionBasis: "50/s × 548 ms",
+			LongestOutage: 31 * time.Millisecond, StaleRoute: 548 * time.Millisecond,
+			ResponseTime: ledger.Latency{P50: 3 * time.Millisecond, P99: 9 * time.Millisecond, Max: 40 * time.Millisecond},
 		})
 		l.Streams = append(l.Streams, ledger.Stream{Name: a.name + "-get", Arm: a.name, Due: 7000, Sent: 7000, OK: 7000 - a.lost, Lost: a.lost, Masked: 1})
 		for i := range a.lost {
 			window, class := ledger.StaleRoute, record.Refused
 			if i == 1 {
-				window, class = ledger.NoWindow, record.EOF
+				window, class = ledger.Unexplained, record.EOF
 			}
 			l.Losses = append(l.Losses, ledger.Loss{
 				Arm: a.name, Stream: a.name + "-get", Hop: "a->b", Class: class, Window: window,
@@ -126,10 +126,10 @@ func TestVerdicts(t *testing.T) {
 			l.Arms[1].ByWindow = map[ledger.Window]int{ledger.Stalled: 1}
 		}, Invalid, "machine too busy: 1 of the requests that gray lost timed out"},
 		"clocks apart": {27, 0, func(l *ledger.Ledger) {
-			l.Clock = ledger.Clock{Measured: 3, Uncertainty: 126 * time.Millisecond, Of: "b-1/1", PushDelay: 500 * time.Millisecond}
+			l.Clock = ledger.Clock{Measured: 3, Uncertainty: 126 * time.Millisecond, WorstClock: "b-1/1", PushDelay: 500 * time.Millisecond}
 		}, Invalid, "clocks apart: b-1/1's may be wrong by 126.0 ms (limit 25 % of the push delay, 125 ms)"},
 		"clocks apart, of a registry that is not known": {27, 0, func(l *ledger.Ledger) {
-			l.Clock = ledger.Clock{Measured: 1, Uncertainty: 126 * time.Millisecond, Of: "the harness"}
+			l.Clock = ledger.Clock{Measured: 1, Uncertainty: 126 * time.Millisecond, WorstClock: "the harness"}
 		}, Invalid, "clocks apart: the harness's"},
 		"clocks near enough": {27, 0, func(l *ledger.Ledger) {
 			l.Clock = ledger.Clock{Measured: 3, Uncertainty: 124 * time.Millisecond, PushDelay: 500 * time.Millisecond}
@@ -211,7 +211,7 @@ func TestMetrics(t *testing.T) {
 		"releases":           {expect.Releases, expect.Filter{}, "1", nil},
 		"stale route":        {expect.StaleRoute, expect.Filter{}, "548 ms", nil},
 		"stale, no dereg":    {expect.StaleRoute, expect.Filter{}, notMeasured, func(l *ledger.Ledger) { l.Releases[0].Deregistered = nil }},
-		"gap":                {expect.SuccessGap, expect.Filter{}, "31 ms", nil},
+		"gap":                {expect.LongestOutage, expect.Filter{}, "31 ms", nil},
 		"p50":                {expect.P50, expect.Filter{}, "3 ms", nil},
 		"p99":                {expect.P99, expect.Filter{}, "9 ms", nil},
 		"max":                {expect.Max, expect.Filter{}, "40 ms", nil},
@@ -225,7 +225,7 @@ func TestMetrics(t *testing.T) {
 				c.spoil(l)
 			}
 			// Anything at all would hold: what was not measured must not.
-			e := expect.Expectation{Name: what, Arm: "base", Metric: c.metric, Filter: c.filter, Role: expect.Gate, Is: expect.Compare{Text: ">= 0", Low: number(0)}}
+			e := expect.Expectation{Name: what, Arm: "base", Metric: c.metric, Filter: c.filter, Role: expect.Gate, Is: expect.Comparison{Text: ">= 0", Low: number(0)}}
 			o := Judge(Criteria{}, l, []expect.Expectation{e}).Expectations[0]
 			require.Equal(t, c.got, o.Got)
 			require.Equal(t, c.got == notMeasured, o.Verdict == Invalid)
@@ -237,7 +237,7 @@ func TestMetrics(t *testing.T) {
 // nothing.
 func TestAnExpectationThatSaysNothingIsInvalid(t *testing.T) {
 	for _, role := range []expect.Role{expect.Gate, expect.Contrast} {
-		e := expect.Expectation{Name: "gray lost", Arm: "gray", Metric: expect.Lost, Is: expect.Compare{Text: "0"}, Role: role}
+		e := expect.Expectation{Name: "gray lost", Arm: "gray", Metric: expect.Lost, Is: expect.Comparison{Text: "0"}, Role: role}
 		r := Judge(Criteria{}, account(27, 3), []expect.Expectation{e})
 		require.Equal(t, Invalid, r.Verdict)
 		require.Contains(t, r.Reasons[0], `"0" is no comparison`)
@@ -250,7 +250,7 @@ func TestAGateThatWasNotMeasuredIsInvalid(t *testing.T) {
 	e := expect.Expectation{Name: "gray masked is 0", Arm: "gray", Metric: expect.Masked, Is: is(0), Role: expect.Gate}
 	r := Judge(Criteria{}, l, append(offline(), e))
 	require.Equal(t, Invalid, r.Verdict)
-	require.False(t, r.Unfit)
+	require.False(t, r.InstrumentUnfit)
 	require.Contains(t, r.Reasons[0], "got not measured")
 	require.Contains(t, r.Reasons[0], "could not be seen")
 }

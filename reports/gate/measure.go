@@ -14,17 +14,17 @@ import (
 // if it was.
 func measure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (f figure, why string) {
 	switch {
-	case a.Sent > 0 && e.Metric.OfWarmup():
-		return warmed(l, a, e.Metric)
-	case a.Sent > 0 && (e.Metric == expect.Early || e.Metric == expect.ReadyEarly):
-		return online(a, e.Metric)
+	case a.Sent > 0 && e.Metric.NeedsWarmup():
+		return warmupFigure(l, a, e.Metric)
+	case a.Sent > 0 && (e.Metric == expect.EarlyRequests || e.Metric == expect.ReadyBeforeRegistered):
+		return onlineFigure(a, e.Metric)
 	}
-	f.value, why = plain(l, a, e)
+	f.value, why = countedFigure(l, a, e)
 	return f, why
 }
 
-// plain is a figure that is counted.
-func plain(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v float64, why string) {
+// countedFigure is a figure that is counted.
+func countedFigure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v float64, why string) {
 	if a.Sent == 0 && e.Metric != expect.Unsent {
 		return 0, "not one request of arm " + a.Name + " was sent"
 	}
@@ -32,27 +32,27 @@ func plain(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v float64, wh
 	case expect.Lost, expect.Unexplained, expect.Timeouts:
 		return float64(countLosses(l, e)), sent(l, e)
 	case expect.OK, expect.Sent, expect.Unsent:
-		return flow(l, a, e)
+		return requestCount(l, a, e)
 	case expect.Masked:
-		return masked(l, a, e)
+		return maskedCount(l, a, e)
 	case expect.Releases:
 		return float64(a.Releases), ""
 	case expect.StaleRoute:
-		return stale(l, a)
+		return staleRoute(l, a)
 	}
 	if a.OK == 0 {
 		return 0, "not one request of arm " + a.Name + " was ok"
 	}
-	response := &a.Response
+	response := &a.ResponseTime
 	if e.Filter.Window == expect.WarmupWindow {
-		response = a.Online
+		response = a.OnlineResponseTime
 	}
 	if response == nil {
 		return 0, "no request of arm " + a.Name + " was ok while an instance came online"
 	}
 	switch e.Metric {
-	case expect.SuccessGap:
-		return millis(a.MaxSuccessGap), ""
+	case expect.LongestOutage:
+		return millis(a.LongestOutage), ""
 	case expect.P50:
 		return millis(response.P50), ""
 	case expect.P99:
@@ -66,14 +66,14 @@ func plain(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v float64, wh
 // countLosses counts the lost requests that e's filter leaves.
 func countLosses(l *ledger.Ledger, e expect.Expectation) (n int) {
 	for i := range l.Losses {
-		if counts(&l.Losses[i], e) {
+		if matches(&l.Losses[i], e) {
 			n++
 		}
 	}
 	return n
 }
 
-func counts(x *ledger.Loss, e expect.Expectation) bool {
+func matches(x *ledger.Loss, e expect.Expectation) bool {
 	f := e.Filter
 	return x.Arm == e.Arm &&
 		(f.Stream == "" || x.Stream == f.Stream) &&
@@ -81,7 +81,7 @@ func counts(x *ledger.Loss, e expect.Expectation) bool {
 		(f.Window == "" || string(x.Window) == f.Window) &&
 		(e.Metric != expect.Timeouts || timeout(x.Class)) &&
 		(len(f.Classes) == 0 || slices.Contains(f.Classes, string(x.Class))) &&
-		(e.Metric != expect.Unexplained || x.Window == ledger.NoWindow)
+		(e.Metric != expect.Unexplained || x.Window == ledger.Unexplained)
 }
 
 // sent makes sure that there was something to lose.
@@ -89,14 +89,14 @@ func sent(l *ledger.Ledger, e expect.Expectation) string {
 	if e.Filter.Stream == "" {
 		return ""
 	}
-	s := stream(l, e)
+	s := findStream(l, e)
 	if s == nil || s.Sent == 0 {
 		return "not one request of stream " + e.Filter.Stream + " was sent"
 	}
 	return ""
 }
 
-func stream(l *ledger.Ledger, e expect.Expectation) *ledger.Stream {
+func findStream(l *ledger.Ledger, e expect.Expectation) *ledger.Stream {
 	for i := range l.Streams {
 		if l.Streams[i].Name == e.Filter.Stream && l.Streams[i].Arm == e.Arm {
 			return &l.Streams[i]
@@ -105,16 +105,16 @@ func stream(l *ledger.Ledger, e expect.Expectation) *ledger.Stream {
 	return nil
 }
 
-// flow is a count of requests that were not lost: they have no hop, class or
+// requestCount is a count of requests that were not lost: they have no hop, class or
 // window.
-func flow(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, string) {
+func requestCount(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, string) {
 	f := e.Filter
 	if f.Hop != "" || f.Window != "" || len(f.Classes) > 0 {
 		return 0, string(e.Metric) + " is not told by hop, window or class: only losses are"
 	}
 	ok, sent, unsent := a.OK, a.Sent, a.Unsent
 	if f.Stream != "" {
-		s := stream(l, e)
+		s := findStream(l, e)
 		if s == nil || s.Due == 0 {
 			return 0, "stream " + f.Stream + " has no request"
 		}
@@ -129,7 +129,7 @@ func flow(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, strin
 	return float64(unsent), ""
 }
 
-func masked(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, string) {
+func maskedCount(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, string) {
 	f := e.Filter
 	switch {
 	case a.Masked == nil:
@@ -139,7 +139,7 @@ func masked(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, str
 	case f.Hop != "":
 		return float64(a.MaskedByHop[f.Hop]), ""
 	case f.Stream != "":
-		if s := stream(l, e); s != nil && s.Sent > 0 {
+		if s := findStream(l, e); s != nil && s.Sent > 0 {
 			return float64(s.Masked), ""
 		}
 		return 0, "not one request of stream " + f.Stream + " was sent"
@@ -147,9 +147,9 @@ func masked(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, str
 	return float64(*a.Masked), ""
 }
 
-// stale is measured only where an instance that was released told when it had
+// staleRoute is measured only where an instance that was released told when it had
 // deregistered.
-func stale(l *ledger.Ledger, a *ledger.Arm) (float64, string) {
+func staleRoute(l *ledger.Ledger, a *ledger.Arm) (float64, string) {
 	for _, r := range l.Releases {
 		if slices.Contains(r.Arms, a.Name) && r.Deregistered != nil {
 			return millis(a.StaleRoute), ""
@@ -164,14 +164,14 @@ func evidence(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) []string {
 	switch e.Metric {
 	case expect.Lost, expect.Unexplained, expect.OK, expect.Timeouts:
 		out := lossEvidence(l, e)
-		if e.Is.Predicted && a.PredictionWhy != "" {
-			out = append(out, "predicted: "+a.PredictionWhy)
+		if e.Is.Predicted && a.PredictionBasis != "" {
+			out = append(out, "predicted: "+a.PredictionBasis)
 		}
 		return out
 	case expect.Releases, expect.StaleRoute:
 		return releaseEvidence(l, a)
-	case expect.Exponent, expect.WarmupFit, expect.WarmSpread, expect.Governed:
-		return warmEvidence(l, a)
+	case expect.WarmupExponent, expect.WarmupFit, expect.WarmShareSpread, expect.Governed:
+		return warmupEvidence(l, a)
 	}
 	return nil
 }
@@ -189,7 +189,7 @@ func lossEvidence(l *ledger.Ledger, e expect.Expectation) []string {
 	index := map[group]*group{}
 	for i := range l.Losses {
 		x := &l.Losses[i]
-		if !counts(x, e) {
+		if !matches(x, e) {
 			continue
 		}
 		key := group{window: x.Window, hop: x.Hop, class: string(x.Class), callee: x.Callee.String()}
@@ -230,7 +230,7 @@ func releaseEvidence(l *ledger.Ledger, a *ledger.Arm) []string {
 	for _, r := range l.Releases {
 		if slices.Contains(r.Arms, a.Name) {
 			out = append(out, fmt.Sprintf("%s: %s at %+.3f s, lost %d, stale route %.0f ms",
-				r.Instance, r.Why, r.At.Seconds(), r.LostByArm[a.Name], millis(r.StaleRoute)))
+				r.Instance, r.Reason, r.At.Seconds(), r.LostByArm[a.Name], millis(r.StaleRoute)))
 		}
 	}
 	return out

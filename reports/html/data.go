@@ -133,7 +133,7 @@ func newInstance(in ledger.Instance) instance {
 	for _, p := range in.Phases {
 		out.Phases = append(out.Phases, phase{p.Name, ms(p.From), ms(p.To)})
 	}
-	for _, m := range in.Marks {
+	for _, m := range in.Milestones {
 		if drawn(m.Kind) {
 			out.Marks = append(out.Marks, mark{ms(m.At), string(m.Kind), m.Text})
 		}
@@ -182,7 +182,7 @@ func (d *data) losses(l *ledger.Ledger) {
 		d.Losses = append(d.Losses, loss{
 			t.add(x.Arm), t.add(x.Stream), x.Seq, ms(x.Due), ms(x.Sent), ms(x.Done), t.add(string(x.Class)), t.add(string(x.ClientClass)),
 			x.Status, t.add(x.Hop), t.add(x.Caller.String()), t.add(x.Callee.String()), t.add(x.Phase), t.add(string(x.Window)),
-			t.add(x.Release.String()), t.add(x.Why), t.add(x.Error), t.add(trail(x.Trail)), of[i],
+			t.add(x.Release.String()), t.add(x.Explanation), t.add(x.Error), t.add(trail(x.Trail)), of[i],
 		})
 	}
 	d.Text = t.list

@@ -76,7 +76,7 @@ func TestTextOfARunStaysText(t *testing.T) {
 	r.Plan.Title, r.Plan.Description, r.Meta.Scenario = evil, evil, evil
 	r.Meta.Command = []string{"zeroloss", "run", evil}
 	for i := range r.Ledger.Losses {
-		r.Ledger.Losses[i].Why, r.Ledger.Losses[i].Error, r.Ledger.Losses[i].Stream = evil, evil, evil
+		r.Ledger.Losses[i].Explanation, r.Ledger.Losses[i].Error, r.Ledger.Losses[i].Stream = evil, evil, evil
 	}
 	r.Ledger.Notes = append(r.Ledger.Notes, ledger.Note{Text: evil})
 	r.Result.Reasons = []string{evil}

@@ -92,15 +92,15 @@ func timeRows(arms []ledger.Arm) []group {
 			}
 			return format.Ms(a.StaleRoute)
 		}),
-		took("longest gap between successes", "ms", func(a ledger.Arm) time.Duration { return a.MaxSuccessGap }),
+		took("longest outage", "ms", func(a ledger.Arm) time.Duration { return a.LongestOutage }),
 	}}, {"Latency from due, ms", []row{
-		took("p50", "", func(a ledger.Arm) time.Duration { return a.Response.P50 }),
-		took("p99", "", func(a ledger.Arm) time.Duration { return a.Response.P99 }),
-		took("max", "", func(a ledger.Arm) time.Duration { return a.Response.Max }),
+		took("p50", "", func(a ledger.Arm) time.Duration { return a.ResponseTime.P50 }),
+		took("p99", "", func(a ledger.Arm) time.Duration { return a.ResponseTime.P99 }),
+		took("max", "", func(a ledger.Arm) time.Duration { return a.ResponseTime.Max }),
 	}}, {"Latency from sent, ms", []row{
-		took("p50", "", func(a ledger.Arm) time.Duration { return a.Service.P50 }),
-		took("p99", "", func(a ledger.Arm) time.Duration { return a.Service.P99 }),
-		took("max", "", func(a ledger.Arm) time.Duration { return a.Service.Max }),
+		took("p50", "", func(a ledger.Arm) time.Duration { return a.ServiceTime.P50 }),
+		took("p99", "", func(a ledger.Arm) time.Duration { return a.ServiceTime.P99 }),
+		took("max", "", func(a ledger.Arm) time.Duration { return a.ServiceTime.Max }),
 	}}}
 }
 
@@ -166,7 +166,7 @@ func releaseRows(l *ledger.Ledger) []releaseRow {
 			}
 			return signed(*d - r.At)
 		}
-		why := r.Why
+		why := r.Reason
 		if !r.Planned && why != "crash" {
 			why += ", not planned"
 		}
@@ -228,7 +228,7 @@ func lossRows(l *ledger.Ledger, limit int) []lossRow {
 		if len(out) == limit {
 			break
 		}
-		out = append(out, lossRow{x.Stream, format.At(x.Due), string(x.Class), format.Arrow(x.Hop), string(x.Window), format.Arrow(x.Why), x.Seq})
+		out = append(out, lossRow{x.Stream, format.At(x.Due), string(x.Class), format.Arrow(x.Hop), string(x.Window), format.Arrow(x.Explanation), x.Seq})
 	}
 	return out
 }
@@ -278,7 +278,7 @@ func fitness(r *reports.Report) []fitnessRow {
 	}
 	if k := r.Ledger.Clock; k.Measured > 0 {
 		limit := c.MaxClock(k)
-		rows = append(rows, ok("worst clock ("+k.Of+"), wrong by", fmt.Sprintf("%s ms; %d of %s corrected", format.Ms(k.Uncertainty), k.Corrected, format.Count(k.Measured, "clock")),
+		rows = append(rows, ok("worst clock ("+k.WorstClock+"), wrong by", fmt.Sprintf("%s ms; %d of %s corrected", format.Ms(k.Uncertainty), k.Corrected, format.Count(k.Measured, "clock")),
 			fmt.Sprintf("at most %s ms", format.Ms(limit)), k.Uncertainty <= limit))
 	}
 	return rows

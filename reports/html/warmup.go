@@ -44,13 +44,13 @@ func warmupRows(l *ledger.Ledger) []warmupRow {
 		default:
 			row.Class, row.Sign = "fail", "✕"
 		}
-		for _, c := range w.By {
+		for _, c := range w.Consumers {
 			exponent := "–" // of a curve that has none
-			if w.Declared > 0 {
+			if w.DeclaredExponent > 0 {
 				exponent = fmt.Sprintf("%.2f (%.2f–%.2f)", c.Exponent.Value, c.Exponent.Low, c.Exponent.High)
 			}
 			row.Consumers = append(row.Consumers, consumerRow{
-				c.Consumer, format.Int(c.Sent), format.Int(c.Got), exponent,
+				c.Name, format.Int(c.Sent), format.Int(c.Got), exponent,
 				fmt.Sprintf("%.0f %% (%.0f–%.0f)", 100*c.Governed.Value, math.Floor(100*c.Governed.Low), math.Ceil(100*c.Governed.High)),
 			})
 		}
@@ -172,7 +172,7 @@ func (p plot) traffic(w ledger.Warmup) {
 		}
 	}
 	p.d.area("wu-band", x0, x1, low, high)
-	for i := range w.Beside {
+	for i := range w.Peers {
 		p.curve("wu-other", w, func(b ledger.WarmupBin) float64 { return some(b.QPS(float64(b.Others[i]))) })
 	}
 	p.curve("wu-expected", w, func(b ledger.WarmupBin) float64 { return since(w, b, b.QPS(b.Expected)) })

@@ -276,14 +276,14 @@ func (b *books) lose(s *streamBook, r *record.Request, f fault) {
 	}
 	x := b.explain(f)
 	if x.unsure {
-		b.clocks.sum.Unsure++
+		b.clocks.sum.UncertainLosses++
 	}
 	l := Loss{
 		Stream: s.Name, Arm: s.Arm, Seq: r.Seq,
 		Due: b.offset(r.Due), Sent: b.offset(r.Sent), Done: b.offset(r.Done),
 		Class: f.class, ClientClass: f.client, Status: r.Status,
 		Hop: f.hop(), Caller: f.caller, Callee: f.callee, Phase: x.phase,
-		Window: x.window, Why: x.why, Error: r.Error, Trail: r.Trail,
+		Window: x.window, Explanation: x.why, Error: r.Error, Trail: r.Trail,
 	}
 	callee := "unknown"
 	if f.callee != (record.Instance{}) {
@@ -302,7 +302,7 @@ func (b *books) lose(s *streamBook, r *record.Request, f fault) {
 		a.ByHop[l.Hop]++
 		a.ByWindow[l.Window]++
 		a.ByInstance[callee]++
-		if l.Window == NoWindow {
+		if l.Window == Unexplained {
 			a.Unexplained++
 		}
 	}

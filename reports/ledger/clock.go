@@ -16,12 +16,12 @@ import (
 // Clock is how well instants of different clocks can be compared. All are on
 // the load's clock; on one machine there is one, and all of it is zero.
 type Clock struct {
-	Measured    int           // clocks whose offset to the load's was measured
-	Corrected   int           // of these, whose instants were moved: it was more than the measurement's own error
-	Uncertainty time.Duration // how wrong the worst may still be
-	Of          string        // whose that is
-	Unsure      int           // losses whose explanation hangs on an order of instants that lie closer together
-	PushDelay   time.Duration // what it has to be small against: how long a release goes unheard
+	Measured        int           // clocks whose offset to the load's was measured
+	Corrected       int           // of these, whose instants were moved: it was more than the measurement's own error
+	Uncertainty     time.Duration // how wrong the worst may still be
+	WorstClock      string        // whose that is
+	UncertainLosses int           // losses whose explanation hangs on an order of instants that lie closer together
+	PushDelay       time.Duration // what it has to be small against: how long a release goes unheard
 }
 
 // client is the name of the clock that requests are sent by.
@@ -54,7 +54,7 @@ func newClocks(events []record.Event, push time.Duration) clocks {
 		}
 		c.within[name] = time.Duration(o.Doubt()) * time.Microsecond
 		if c.within[name] > c.sum.Uncertainty {
-			c.sum.Uncertainty, c.sum.Of = c.within[name], name
+			c.sum.Uncertainty, c.sum.WorstClock = c.within[name], name
 		}
 		if strings.HasPrefix(name, rundir.Load+"-") { // one of several generators: which sent a request is not told
 			c.within[client] = max(c.within[client], c.within[name])

@@ -70,16 +70,16 @@ func TestClocksThatCannotTell(t *testing.T) {
 			x := one(t, s, 2.01, rejected(s, c.after))
 			const words = "(within the clocks' uncertainty of 0.8 ms)"
 			if c.unsure {
-				require.Contains(t, x.Why, words)
+				require.Contains(t, x.Explanation, words)
 			} else {
-				require.NotContains(t, x.Why, words)
+				require.NotContains(t, x.Explanation, words)
 			}
 			k := Build(s.in).Clock
 			if c.clocks {
 				require.Equal(t, 8, k.Measured)
 				require.Equal(t, 1, k.Corrected, "the other differs by less than can be told")
 				require.Equal(t, 500*time.Microsecond, k.Uncertainty, "what was not corrected may be off by all of it")
-				require.Equal(t, "b-1/1", k.Of)
+				require.Equal(t, "b-1/1", k.WorstClock)
 			} else {
 				require.Equal(t, Clock{PushDelay: 500 * time.Millisecond}, k)
 			}
@@ -90,7 +90,7 @@ func TestClocksThatCannotTell(t *testing.T) {
 // A window is wider by what the clocks cannot tell apart: a request that ended
 // half a millisecond before the harness noted the kill was its victim.
 func TestClocksWidenWindows(t *testing.T) {
-	for within, window := range map[record.Micros]Window{0: NoWindow, 1000: Crash} {
+	for within, window := range map[record.Micros]Window{0: Unexplained, 1000: Crash} {
 		s := newSim(6 * time.Second)
 		s.kill("b-1", sec(2.5), push)
 		if within > 0 {
@@ -102,9 +102,9 @@ func TestClocksWidenWindows(t *testing.T) {
 			r.Done = sec(2.5) - 500
 			r.FirstByte = r.Done
 		})
-		require.Equal(t, window, x.Window, x.Why)
+		require.Equal(t, window, x.Window, x.Explanation)
 		if within > 0 {
-			require.Contains(t, x.Why, "within the clocks' uncertainty of 1.0 ms")
+			require.Contains(t, x.Explanation, "within the clocks' uncertainty of 1.0 ms")
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (b *books) close() *Ledger {
 	l.Notes = b.notes()
 	for _, e := range b.in.Events {
 		if e.Kind == record.KindHostStats {
-			l.Noise = append(l.Noise, e)
+			l.HostStats = append(l.HostStats, e)
 		}
 	}
 	l.Defects = b.defects(l)
@@ -99,11 +99,11 @@ func (b *books) arm(a *armBook, releases []Release) Arm {
 		why = append(why, p.why(r))
 		a.StaleRoute = max(a.StaleRoute, releases[i].StaleRoute)
 	}
-	a.PredictionWhy = strings.Join(why, "; ")
+	a.PredictionBasis = strings.Join(why, "; ")
 	a.LossUpper95 = exact.RateUpper(a.Lost, a.Sent, confidence)
 	a.ReleaseLossUpper95 = exact.BinomialUpper(lossy, a.Releases, confidence)
-	a.MaxSuccessGap = a.longestGap()
-	a.Service, a.Response = latency(a.service), latency(a.response)
+	a.LongestOutage = a.longestGap()
+	a.ServiceTime, a.ResponseTime = latency(a.service), latency(a.response)
 	b.online(a)
 	return a.Arm
 }
@@ -133,7 +133,7 @@ func latency(us []int64) Latency {
 func (b *books) release(r *release) Release {
 	out := Release{
 		Instance: r.instance, Workload: r.workload, Service: r.service, Tag: r.tag,
-		At: b.offset(r.begin), Planned: r.planned, Why: r.why,
+		At: b.offset(r.begin), Planned: r.planned, Reason: r.why,
 		Offline: b.ptr(r.offline), Deregistered: b.ptr(r.dereg), LastHeard: b.ptr(r.lastHeard()),
 		ListenerClosed: b.ptr(r.closed), Exited: b.ptr(r.exited), LastAttempt: b.ptr(r.lastAttempt),
 		LostByArm: r.lost, Unpredicted: r.foreign,
@@ -176,7 +176,7 @@ func (b *books) instances() []Instance {
 		phases, marks := b.lifeline(l, until)
 		out = append(out, Instance{
 			Instance: l.instance, Workload: l.workload, Service: l.service, Tag: l.tag,
-			Phases: phases, Marks: marks, Received: l.received, Lost: l.lost, PerSecond: l.perSecond,
+			Phases: phases, Milestones: marks, Received: l.received, Lost: l.lost, PerSecond: l.perSecond,
 			Incomplete: b.in.Incomplete[l.instance.String()],
 		})
 	}

@@ -191,8 +191,8 @@ func TestLongestGap(t *testing.T) {
 		}
 	}
 	l := s.run()
-	require.InDelta(t, 710, l.arm("base").MaxSuccessGap.Seconds()*1000, 1)
-	require.InDelta(t, 500, l.arm("gray").MaxSuccessGap.Seconds()*1000, 1, "a gap at the end counts")
+	require.InDelta(t, 710, l.arm("base").LongestOutage.Seconds()*1000, 1)
+	require.InDelta(t, 500, l.arm("gray").LongestOutage.Seconds()*1000, 1, "a gap at the end counts")
 }
 
 func BenchmarkBuild(b *testing.B) {

@@ -36,7 +36,7 @@ const (
 // queue, a release of the callee, of the caller, a fresh callee, a list that
 // named nobody.
 func (b *books) explain(f fault) explanation {
-	x := explanation{window: NoWindow}
+	x := explanation{window: Unexplained}
 	callee := b.lookup(f.callee)
 	if callee != nil {
 		x.phase = callee.phaseAt(f.at)
@@ -279,7 +279,7 @@ func (b *books) bySilence(f fault, _ *life) (explanation, bool) {
 		return explanation{window: ColdStart, release: last, why: fmt.Sprintf("no %s instance of %s was registered; %s was still starting",
 			version, f.service, strings.Join(coming, ", "))}, true
 	case last != nil:
-		return explanation{window: NoWindow, release: last, why: fmt.Sprintf("the last %s instance of %s, %s, had been taken out %s earlier",
+		return explanation{window: Unexplained, release: last, why: fmt.Sprintf("the last %s instance of %s, %s, had been taken out %s earlier",
 			version, f.service, last.instance, ms(f.at.Sub(last.begin)))}, true
 	}
 	return explanation{}, false

@@ -17,37 +17,37 @@ type Finding struct {
 	// that it was.
 	Unmeasured string
 	// Cut: not all of it was seen, or its rule was changed meanwhile.
-	Cut bool
+	Truncated bool
 	// Idle: there was nobody warm to take what it did not get, so that any curve
 	// gives the same shares.
-	Idle bool
+	NoEffect bool
 	// Declared is the exponent that was asked for; 0 where the model has none,
 	// or rounds so coarsely that it does not show.
-	Declared float64
-	Requests int // to its service and version within the window, by consumers that saw it
+	DeclaredExponent float64
+	Requests         int // to its service and version within the window, by consumers that saw it
 	// Needed is how many of them tell the declared exponent from the whole ones
 	// beside it, in 99 of 100 runs; 0 where that is not asked.
-	Needed   int
-	Exponent *curve.Estimate
-	Fit      *curve.Fit      // of the share to the declared shape
-	Fair     *curve.Fairness // among those that were warm, and with it, when it was
-	Step     *curve.Jump     // at the end of the window
-	Governed *curve.Estimate // share of the requests whose consumers follow the weights
-	Missing  int             // calls of somebody whom their consumer's list did not show
-	By       []WarmupConsumer
+	RequestsNeeded int
+	Exponent       *curve.Estimate
+	Fit            *curve.Fit      // of the share to the declared shape
+	Fairness       *curve.Fairness // among those that were warm, and with it, when it was
+	Step           *curve.Step     // at the end of the window
+	Governed       *curve.Estimate // share of the requests whose consumers follow the weights
+	UnlistedCalls  int             // calls of somebody whom their consumer's list did not show
+	Consumers      []WarmupConsumer
 }
 
 // WarmupConsumer is one consumer's part of a warm-up.
 type WarmupConsumer struct {
-	Consumer  string
+	Name      string
 	Sent, Got int // within the window
 	Exponent  curve.Estimate
 	Governed  curve.Estimate
 }
 
-// FitAlpha is the level of [Finding].Fit: at most one run in a hundred that
+// FitSignificance is the level of [Finding].Fit: at most one run in a hundred that
 // keeps to its curve is said not to.
-const FitAlpha = 0.01
+const FitSignificance = 0.01
 
 // The exponents that can be declared.
 const (
@@ -55,9 +55,9 @@ const (
 	mostExponent  = 5
 )
 
-// Neighbours are the whole exponents beside c that a measurement should tell
+// NeighbourExponents are the whole exponents beside c that a measurement should tell
 // it from: of those that can be declared.
-func Neighbours(c float64) []float64 {
+func NeighbourExponents(c float64) []float64 {
 	var out []float64
 	for _, n := range []float64{math.Ceil(c) - 1, math.Floor(c) + 1} {
 		if leastExponent <= n && n <= mostExponent {
@@ -67,15 +67,15 @@ func Neighbours(c float64) []float64 {
 	return out
 }
 
-// Tells tells whether an interval excludes anything of what it is to decide
+// Informative tells whether an interval excludes anything of what it is to decide
 // between: the exponent declared, and those beside it.
-func Tells(e curve.Estimate, declared float64) bool {
-	return declared > 0 && slices.ContainsFunc(append(Neighbours(declared), declared), func(c float64) bool { return !e.Contains(c) })
+func Informative(e curve.Estimate, declared float64) bool {
+	return declared > 0 && slices.ContainsFunc(append(NeighbourExponents(declared), declared), func(c float64) bool { return !e.Contains(c) })
 }
 
 // find reads a warm-up's buckets.
 func find(w Warmup, changed bool) Finding {
-	f := Finding{Declared: declared(w)}
+	f := Finding{DeclaredExponent: declared(w)}
 	within := slices.DeleteFunc(slices.Clone(w.Buckets), func(b curve.Bucket) bool { return b.From >= 1 })
 	most, alone := 0, true
 	for _, b := range within {
@@ -85,21 +85,21 @@ func find(w Warmup, changed bool) Finding {
 			alone = alone && len(b.Others) == 0
 		}
 	}
-	f.Missing = curve.Missing(w.Buckets)
-	if f.Declared > 0 && most > 1 {
-		for _, other := range Neighbours(f.Declared) {
-			f.Needed = max(f.Needed, curve.Needed(most, f.Declared, other, 0.99))
+	f.UnlistedCalls = curve.Missing(w.Buckets)
+	if f.DeclaredExponent > 0 && most > 1 {
+		for _, other := range NeighbourExponents(f.DeclaredExponent) {
+			f.RequestsNeeded = max(f.RequestsNeeded, curve.RequestsNeeded(most, f.DeclaredExponent, other, 0.99))
 		}
 	}
 	switch {
 	case changed:
-		f.Cut, f.Unmeasured = true, "its rule was changed while it warmed up"
+		f.Truncated, f.Unmeasured = true, "its rule was changed while it warmed up"
 	case f.Requests == 0:
 		f.Unmeasured = "nobody who tells its list called it while it warmed up"
 	case alone:
-		f.Idle, f.Unmeasured = true, "it was alone: beside no other instance, a warm-up does nothing"
-	case w.Seen < 1:
-		f.Cut, f.Unmeasured = true, fmt.Sprintf("only %.0f %% of its window was seen: the load ended, or the instance went", math.Floor(100*w.Seen))
+		f.NoEffect, f.Unmeasured = true, "it was alone: beside no other instance, a warm-up does nothing"
+	case w.Coverage < 1:
+		f.Truncated, f.Unmeasured = true, fmt.Sprintf("only %.0f %% of its window was seen: the load ended, or the instance went", math.Floor(100*w.Coverage))
 	}
 	if f.Unmeasured == "" {
 		f.measure(w, within)
@@ -109,13 +109,13 @@ func find(w Warmup, changed bool) Finding {
 
 func (f *Finding) measure(w Warmup, within []curve.Bucket) {
 	shape, family := w.Shape(), w.Family()
-	if fit := curve.Goodness(w.Buckets, shape); fit.DF > 0 {
+	if fit := curve.GoodnessOfFit(w.Buckets, shape); fit.DF > 0 {
 		f.Fit = &fit
 	}
-	if fair := curve.Fair(w.Peers()); fair.DF > 0 {
-		f.Fair = &fair
+	if fair := curve.TestFairness(w.FairnessBuckets()); fair.DF > 0 {
+		f.Fairness = &fair
 	}
-	if step := curve.Step(w.Buckets, shape); step.High-step.Low < 1 {
+	if step := curve.StepAtEnd(w.Buckets, shape); step.High-step.Low < 1 {
 		f.Step = &step
 	}
 	if alpha := curve.Governed(within, shape); alpha.Requests > 0 {
@@ -123,22 +123,22 @@ func (f *Finding) measure(w Warmup, within []curve.Bucket) {
 	}
 	e := curve.Exponent(within, family)
 	switch {
-	case f.Requests < f.Needed:
-		f.Unmeasured = fmt.Sprintf("%d requests came within the window; to tell an exponent of %g from its neighbours takes %d", f.Requests, f.Declared, f.Needed)
+	case f.Requests < f.RequestsNeeded:
+		f.Unmeasured = fmt.Sprintf("%d requests came within the window; to tell an exponent of %g from its neighbours takes %d", f.Requests, f.DeclaredExponent, f.RequestsNeeded)
 	case f.Fit == nil:
 		f.Unmeasured = fmt.Sprintf("%d requests came within the window: too few to tell its curve", f.Requests)
 	case e.Open():
-		f.Idle, f.Unmeasured = true, "no exponent makes a difference: all instances warmed up at once"
+		f.NoEffect, f.Unmeasured = true, "no exponent makes a difference: all instances warmed up at once"
 		f.Fit, f.Step, f.Governed = nil, nil, nil
-	case f.Declared > 0:
+	case f.DeclaredExponent > 0:
 		f.Exponent = &e
 	}
 	f.consumers(within, shape, family)
 }
 
-// Peers are the buckets by which those that are warm are compared: after the
+// FairnessBuckets are the buckets by which those that are warm are compared: after the
 // window, the one that warmed up is one of them.
-func (w Warmup) Peers() []curve.Bucket {
+func (w Warmup) FairnessBuckets() []curve.Bucket {
 	out := slices.Clone(w.Buckets)
 	for i, b := range out {
 		if b.From >= 1 {
@@ -154,14 +154,14 @@ func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape, family cur
 		by[b.Consumer] = append(by[b.Consumer], b)
 	}
 	for name, buckets := range by {
-		c := WarmupConsumer{Consumer: name, Exponent: curve.Exponent(buckets, family), Governed: curve.Governed(buckets, shape)}
+		c := WarmupConsumer{Name: name, Exponent: curve.Exponent(buckets, family), Governed: curve.Governed(buckets, shape)}
 		for _, b := range buckets {
 			c.Sent += b.Sent
 			c.Got += b.Got
 		}
-		f.By = append(f.By, c)
+		f.Consumers = append(f.Consumers, c)
 	}
-	slices.SortFunc(f.By, func(a, b WarmupConsumer) int { return strings.Compare(a.Consumer, b.Consumer) })
+	slices.SortFunc(f.Consumers, func(a, b WarmupConsumer) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // declared is the exponent of w's model, 0 if it has none that counts could
@@ -181,7 +181,7 @@ func declared(w Warmup) float64 {
 
 // Family is the declared curve for other exponents than its own, rounded as its
 // model rounds.
-func (w Warmup) Family() curve.Family { return curve.Through(w.Shape(), followed(w)) }
+func (w Warmup) Family() curve.Family { return curve.FamilyOf(w.Shape(), followed(w)) }
 
 // followed is the exponent that consumers reckon with: Sermant's is a whole
 // number, and takes of another one the part before the point.
@@ -202,8 +202,8 @@ func followed(w Warmup) float64 {
 // Holds tells whether a warm-up came as declared, by its exponent and by its
 // shares; known is false where either could not be measured.
 func (f Finding) Holds() (holds, known bool) {
-	if f.Unmeasured != "" || f.Fit == nil || f.Declared > 0 && f.Exponent == nil {
+	if f.Unmeasured != "" || f.Fit == nil || f.DeclaredExponent > 0 && f.Exponent == nil {
 		return false, false
 	}
-	return f.Fit.Agrees(FitAlpha) && (f.Declared == 0 || f.Exponent.Contains(f.Declared)), true
+	return f.Fit.Agrees(FitSignificance) && (f.DeclaredExponent == 0 || f.Exponent.Contains(f.DeclaredExponent)), true
 }

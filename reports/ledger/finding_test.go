@@ -16,19 +16,19 @@ func TestAWarmUpIsFoundToBeKept(t *testing.T) {
 	s, _ := cameOnline()
 	w := s.run().Warmups[0]
 	require.Empty(t, w.Unmeasured)
-	require.Equal(t, 2.0, w.Declared)
+	require.Equal(t, 2.0, w.DeclaredExponent)
 	require.True(t, w.Exponent.Contains(2))
-	for _, other := range Neighbours(2) {
+	for _, other := range NeighbourExponents(2) {
 		require.False(t, w.Exponent.Contains(other))
 	}
-	require.True(t, w.Fit.Agrees(FitAlpha))
-	require.True(t, w.Fit.Regular(FitAlpha), "the consumers take turns")
-	require.True(t, w.Fair.Agrees(FitAlpha))
+	require.True(t, w.Fit.Agrees(FitSignificance))
+	require.True(t, w.Fit.Regular(FitSignificance), "the consumers take turns")
+	require.True(t, w.Fairness.Agrees(FitSignificance))
 	require.InDelta(t, 0, w.Step.Size, 0.02)
 	require.True(t, w.Governed.Contains(1))
-	require.Zero(t, w.Missing)
-	require.Len(t, w.By, 4)
-	require.Greater(t, w.Requests, w.Needed)
+	require.Zero(t, w.UnlistedCalls)
+	require.Len(t, w.Consumers, 4)
+	require.Greater(t, w.Requests, w.RequestsNeeded)
 	holds, known := w.Holds()
 	require.True(t, known && holds)
 }
@@ -37,11 +37,11 @@ func TestPictureHoldsEveryCall(t *testing.T) {
 	s, fresh := cameOnline()
 	l := s.run()
 	w := l.Warmups[0]
-	require.Equal(t, []record.Instance{{Pod: "c-1", Incarnation: 1}}, w.Beside)
+	require.Equal(t, []record.Instance{{Pod: "c-1", Incarnation: 1}}, w.Peers)
 	require.Equal(t, 9800*time.Millisecond, w.Listening.Round(time.Millisecond))
 	require.Equal(t, 10*time.Second, *w.Registered)
 	require.Equal(t, 11*time.Second, *w.Ready)
-	require.Equal(t, 50*time.Second, *w.Warm)
+	require.Equal(t, 50*time.Second, *w.WarmedUp)
 	sent, got, before := 0, 0, 0
 	for i, b := range w.Bins {
 		if i > 0 {
@@ -117,7 +117,7 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 			require.Equal(t, why, w.Unmeasured)
 			_, known := w.Holds()
 			require.False(t, known)
-			require.Equal(t, strings.Contains(why, "alone") || strings.Contains(why, "at once"), w.Idle)
+			require.Equal(t, strings.Contains(why, "alone") || strings.Contains(why, "at once"), w.NoEffect)
 		})
 	}
 }
@@ -138,7 +138,7 @@ func TestAModelThatWeighsByWhoElseThereIs(t *testing.T) {
 		require.True(t, known, w.Unmeasured)
 		require.Equal(t, kept, holds, model)
 		for _, b := range w.Buckets {
-			require.Equal(t, 1, b.Place, "the other one stands before it")
+			require.Equal(t, 1, b.Position, "the other one stands before it")
 		}
 		for _, b := range w.Bins {
 			if kept && b.From >= w.Start+time.Second && b.To <= w.Start+w.Window {
@@ -194,7 +194,7 @@ func TestNeededIsForWhatCanBeDeclared(t *testing.T) {
 		}
 	})
 	w := s.run().Warmups[0]
-	require.Equal(t, curve.Needed(2, 5, 4, 0.99), w.Needed)
+	require.Equal(t, curve.RequestsNeeded(2, 5, 4, 0.99), w.RequestsNeeded)
 	require.Empty(t, w.Unmeasured)
 	require.False(t, w.Exponent.Contains(5), "it came by x²")
 }
@@ -211,7 +211,7 @@ func TestDeclaredExponent(t *testing.T) {
 
 func TestNeighbours(t *testing.T) {
 	for c, want := range map[float64][]float64{1: {2}, 2: {1, 3}, 1.5: {1, 2}, 0.5: {1}, 5: {4}, 4.5: {4, 5}} {
-		require.Equal(t, want, Neighbours(c), c)
+		require.Equal(t, want, NeighbourExponents(c), c)
 	}
 }
 

@@ -81,10 +81,10 @@ func TestByTime(t *testing.T) {
 		"refused after the endpoints":  {5.3, record.Refused, 0, time.Millisecond, nil, StaleRoute, "orders-a/1 had left the Service's endpoints 250 ms earlier, and requests were still sent to it"},
 		"a dial that timed out":        {5.6, record.TimeoutConnect, 0, 300 * time.Millisecond, nil, StaleRoute, "had left the Service's endpoints 550 ms earlier"},
 		"a proxy says so":              {5.6, record.Status5xx, 503, time.Millisecond, nil, StaleRoute, "had left the Service's endpoints"},
-		"an error of its own":          {5.6, record.Status5xx, 500, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
-		"long after":                   {9.5, record.Refused, 0, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
+		"an error of its own":          {5.6, record.Status5xx, 500, time.Millisecond, nil, Unexplained, "nothing that is known explains it"},
+		"long after":                   {9.5, record.Refused, 0, time.Millisecond, nil, Unexplained, "nothing that is known explains it"},
 		"slow, while it is cold":       {9.5, record.TimeoutFirstByte, 0, 300 * time.Millisecond, nil, ColdStart, "orders-c/1 had been ready only 5.5 s before"},
-		"refused, nobody had come":     {1, record.Refused, 0, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
+		"refused, nobody had come":     {1, record.Refused, 0, time.Millisecond, nil, Unexplained, "nothing that is known explains it"},
 		"refused by one that comes":    {3.5, record.Refused, 0, time.Millisecond, nil, ColdStart, "orders-c/1 had only just come, and was not ready yet"},
 		"refused, still an endpoint":   {5.3, record.Refused, 0, time.Millisecond, late(podA, record.KindEndpointRemoved, 6), ClosedEarly, "the deletion of orders-a/1 was seen 300 ms earlier, and it closed while it was still among the endpoints; it left them 700 ms later"},
 		"refused, always an endpoint":  {5.3, record.Refused, 0, time.Millisecond, without(podA, record.KindEndpointRemoved), ClosedEarly, "while it was still among the endpoints"},
@@ -92,11 +92,11 @@ func TestByTime(t *testing.T) {
 		"it died":                      {5.3, record.EOF, 0, 100 * time.Millisecond, without(podA, record.KindPodDeleted), Crash, "orders-a/1 ended by itself, which was seen 0.0 ms earlier"},
 		"the registry was first":       {5.3, record.Refused, 0, time.Millisecond, unlisted, StaleRoute, "orders-a/1 had left the registry's list 280 ms earlier"},
 		"who answered is none of them": {5.3, record.StatusOther, 403, time.Millisecond, naming, StaleRoute, "orders-a/1 had left the Service's endpoints 250 ms earlier, and requests were still sent to it"},
-		"they refuse it themselves":    {5.3, record.StatusOther, 403, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
+		"they refuse it themselves":    {5.3, record.StatusOther, 403, time.Millisecond, nil, Unexplained, "nothing that is known explains it"},
 		"it had left before":           {5.3, record.Refused, 0, time.Millisecond, absent(2, 2.7), StaleRoute, "orders-a/1 had left the Service's endpoints 250 ms earlier"},
 		"it had left before, and not":  {5.3, record.Refused, 0, time.Millisecond, and(absent(2, 2.7), late(podA, record.KindContainerExited, 5.2), gone(5.05)), ClosedEarly, "while it was still among the endpoints"},
 		"no ports here":                {5.3, record.NoLocalPort, 0, time.Millisecond, nil, Overloaded, "the client had run out of them"},
-		"a wrong body":                 {5.3, record.WrongBody, 200, time.Millisecond, nil, NoWindow, "nothing that is known explains it"},
+		"a wrong body":                 {5.3, record.WrongBody, 200, time.Millisecond, nil, Unexplained, "nothing that is known explains it"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -109,14 +109,14 @@ func TestByTime(t *testing.T) {
 			require.Empty(t, l.Defects)
 			require.Len(t, l.Losses, 1)
 			x := l.Losses[0]
-			require.Equal(t, c.window, x.Window, x.Why)
-			require.Contains(t, x.Why, c.says)
+			require.Equal(t, c.window, x.Window, x.Explanation)
+			require.Contains(t, x.Explanation, c.says)
 			require.Equal(t, "client->target", x.Hop)
 			require.Equal(t, map[string]int{"unknown": 1}, l.Arms[0].ByInstance)
 			if c.window == StaleRoute || c.window == ClosedEarly || c.window == DrainCut || c.window == Crash {
 				require.Equal(t, podA, x.Release)
 				require.Equal(t, 1, l.Releases[0].Lost)
-				require.Contains(t, x.Why, "by time")
+				require.Contains(t, x.Explanation, "by time")
 			}
 		})
 	}
@@ -201,7 +201,7 @@ func TestNothingIsSoldThatWasNotSeen(t *testing.T) {
 	require.Nil(t, a.ReadyBeforeRegistered)
 	require.Equal(t, 1, a.Releases)
 	require.True(t, l.Releases[0].Unpredicted)
-	require.Equal(t, rollout, l.Releases[0].Why)
+	require.Equal(t, rollout, l.Releases[0].Reason)
 }
 
 // TestARolloutOfSomebodyElse is one too.
@@ -213,7 +213,7 @@ func TestARolloutOfSomebodyElse(t *testing.T) {
 			in.Events[i].Kind = record.KindRolloutSeen
 		}
 	}
-	require.Equal(t, rollout, Build(in).Releases[0].Why)
+	require.Equal(t, rollout, Build(in).Releases[0].Reason)
 }
 
 // TestWhoAnswered: by the pod's name or its address; one that nobody knows is
@@ -229,7 +229,7 @@ func TestWhoAnswered(t *testing.T) {
 	require.Equal(t, map[string]int{"orders-a/1": 2, "orders-b/1": 1, "orders-c/1": 1}, l.Arms[0].Received)
 	require.Equal(t, podC, l.Losses[0].Callee)
 	require.Equal(t, ColdStart, l.Losses[0].Window, "of one that has only just come, any error is told so")
-	require.NotContains(t, l.Losses[0].Why, "by time")
+	require.NotContains(t, l.Losses[0].Explanation, "by time")
 	require.Nil(t, l.Arms[0].Masked)
 }
 

@@ -51,7 +51,7 @@ func sound(t *testing.T, l *Ledger) {
 	}
 	require.LessOrEqual(t, lost, losses)
 	for _, x := range l.Losses {
-		require.NotEmpty(t, x.Why)
+		require.NotEmpty(t, x.Explanation)
 		require.NotEmpty(t, x.Window)
 		require.NotEmpty(t, x.Class)
 		require.NotEmpty(t, x.ClientClass)
@@ -73,7 +73,7 @@ func TestNothingHappens(t *testing.T) {
 	require.NotContains(t, a.Received, "b-gray-1/1")
 	require.InDelta(t, 0.0075, a.LossUpper95, 1e-4)
 	require.Equal(t, 1.0, a.ReleaseLossUpper95, "of no release nothing is known")
-	require.InDelta(t, 10, a.MaxSuccessGap.Seconds()*1000, 3)
+	require.InDelta(t, 10, a.LongestOutage.Seconds()*1000, 3)
 	require.Less(t, l.Generator.RateErrorPercent, 0.01)
 	require.Equal(t, 100*time.Microsecond, l.Generator.SlipP99)
 }
@@ -98,7 +98,7 @@ func TestOffline(t *testing.T) {
 	require.GreaterOrEqual(t, base.Lost, base.PredictedLow)
 	require.LessOrEqual(t, base.Lost, base.PredictedHigh)
 	require.LessOrEqual(t, base.PredictedHigh-base.PredictedLow, 8, "a band that says something")
-	require.Contains(t, base.PredictionWhy, "a-1/1 50.0/s × 549 ms")
+	require.Contains(t, base.PredictionBasis, "a-1/1 50.0/s × 549 ms")
 
 	gray := l.arm("gray")
 	require.Zero(t, gray.Lost)
@@ -123,8 +123,8 @@ func TestOffline(t *testing.T) {
 	require.Equal(t, "b-1/1", x.Release.String())
 	require.Equal(t, "a-1/1", x.Caller.String())
 	require.Equal(t, "closed", x.Phase)
-	require.Contains(t, x.Why, "a→b refused: b-1/1 had deregistered")
-	require.Contains(t, x.Why, "a-1/1 heard of it")
+	require.Contains(t, x.Explanation, "a→b refused: b-1/1 had deregistered")
+	require.Contains(t, x.Explanation, "a-1/1 heard of it")
 }
 
 func TestCloseFirst(t *testing.T) {
@@ -137,7 +137,7 @@ func TestCloseFirst(t *testing.T) {
 	require.Equal(t, a.Lost, a.ByWindow[ClosedEarly]+a.ByWindow[StaleRoute])
 	require.LessOrEqual(t, a.Lost, a.PredictedHigh)
 	require.GreaterOrEqual(t, a.Lost, a.PredictedLow)
-	require.Contains(t, l.Losses[0].Why, "deregistered only")
+	require.Contains(t, l.Losses[0].Explanation, "deregistered only")
 }
 
 func TestCrash(t *testing.T) {
@@ -153,9 +153,9 @@ func TestCrash(t *testing.T) {
 		require.GreaterOrEqual(t, a.Lost, a.PredictedLow)
 		require.LessOrEqual(t, a.Lost, a.PredictedHigh)
 	}
-	require.Equal(t, "kill", l.Releases[0].Why)
+	require.Equal(t, "kill", l.Releases[0].Reason)
 	require.False(t, l.Releases[0].Planned)
-	require.Contains(t, l.Losses[0].Why, "b-1/1 was killed")
+	require.Contains(t, l.Losses[0].Explanation, "b-1/1 was killed")
 }
 
 // A shared instance is released for both arms.
@@ -173,8 +173,8 @@ func TestSharedInstanceCountsForBothArms(t *testing.T) {
 	require.Equal(t, l.Releases[0].LostByArm["gray"], l.arm("gray").Lost)
 	for _, a := range l.Arms {
 		require.Equal(t, 1, a.Releases)
-		require.GreaterOrEqual(t, a.Lost, a.PredictedLow, a.PredictionWhy)
-		require.LessOrEqual(t, a.Lost, a.PredictedHigh, a.PredictionWhy)
+		require.GreaterOrEqual(t, a.Lost, a.PredictedLow, a.PredictionBasis)
+		require.LessOrEqual(t, a.Lost, a.PredictedHigh, a.PredictionBasis)
 		require.Equal(t, a.Lost, a.ByHop["b->c"])
 	}
 }
@@ -194,7 +194,7 @@ func TestRolloutIsTold(t *testing.T) {
 	s.in.Plan.Steps = []plan.Step{{Name: "new image", Kind: "restart", Workload: "b"}}
 	s.event(record.Event{At: sec(2), Kind: record.KindStep, Workload: "b", Text: "new image"})
 	s.deregisterFirst("b-1", sec(2.1), push)
-	require.Equal(t, "rollout", s.run().Releases[0].Why)
+	require.Equal(t, "rollout", s.run().Releases[0].Reason)
 }
 
 // Exactly k requests of each class are lost at each hop: the ledger finds
@@ -312,8 +312,8 @@ func TestLatencyIsToldTwice(t *testing.T) {
 		r.Sent, r.FirstByte, r.Done = r.Sent+40_000, r.FirstByte+40_000, r.Done+40_000
 	}
 	a := s.run().arm("base")
-	require.GreaterOrEqual(t, a.Response.P50-a.Service.P50, 40*time.Millisecond)
-	require.Less(t, a.Service.Max, 40*time.Millisecond)
+	require.GreaterOrEqual(t, a.ResponseTime.P50-a.ServiceTime.P50, 40*time.Millisecond)
+	require.Less(t, a.ServiceTime.Max, 40*time.Millisecond)
 }
 
 func TestLongBodyAgreesAsFarAsItIsKept(t *testing.T) {

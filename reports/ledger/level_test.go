@@ -107,16 +107,16 @@ func TestLevelOfFindings(t *testing.T) {
 				b := c.books(t, seed)
 				require.Len(t, b.beside["c"], 1)
 				w := b.beside["c"][0]
-				one := Warmup{Model: c.warmup.Model, Curve: c.warmup.Curve, Window: w.window(), Seen: 1.25, Buckets: b.stretches(w)}
+				one := Warmup{Model: c.warmup.Model, Curve: c.warmup.Curve, Window: w.window(), Coverage: 1.25, Buckets: b.stretches(w)}
 				f := find(one, w.changed())
 				require.Empty(t, f.Unmeasured)
-				require.Zero(t, f.Missing)
+				require.Zero(t, f.UnlistedCalls)
 				require.Len(t, one.Buckets, 2*(25-1), "all but the first, in which it was heard of")
-				count(&misfit, !f.Fit.Agrees(FitAlpha))
-				count(&unfair, !f.Fair.Agrees(FitAlpha))
-				count(&step, f.Step.P < FitAlpha)
-				count(&missed, !f.Exponent.Contains(f.Declared))
-				for _, other := range Neighbours(f.Declared) {
+				count(&misfit, !f.Fit.Agrees(FitSignificance))
+				count(&unfair, !f.Fairness.Agrees(FitSignificance))
+				count(&step, f.Step.P < FitSignificance)
+				count(&missed, !f.Exponent.Contains(f.DeclaredExponent))
+				for _, other := range NeighbourExponents(f.DeclaredExponent) {
 					count(&confused, f.Exponent.Contains(other))
 				}
 			}

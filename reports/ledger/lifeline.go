@@ -71,11 +71,11 @@ func (l *life) phaseAt(t record.Micros) string {
 }
 
 // lifeline is l's phases, gapless, up to until, and its marks.
-func (b *books) lifeline(l *life, until record.Micros) (out []Phase, marks []Mark) {
+func (b *books) lifeline(l *life, until record.Micros) (out []Phase, marks []Milestone) {
 	at := -1
 	for _, e := range l.events {
 		if isMark(e.Kind) {
-			marks = append(marks, Mark{At: b.offset(e.At), Kind: e.Kind, Text: markText(e)})
+			marks = append(marks, Milestone{At: b.offset(e.At), Kind: e.Kind, Text: markText(e)})
 		}
 		if e.Kind == record.KindContainerExited {
 			until = e.At

@@ -52,7 +52,7 @@ func (b *books) early(s *streamBook, l *life, at record.Micros) {
 func (b *books) online(a *armBook) {
 	if len(a.online) > 0 {
 		l := latency(a.online)
-		a.Online = &l
+		a.OnlineResponseTime = &l
 	}
 	seen, ready := 0, 0
 	for _, l := range b.w.order {

@@ -76,13 +76,13 @@ func TestAWarmUpIsMeasured(t *testing.T) {
 	e := curve.Exponent(w.Buckets, w.Family())
 	require.True(t, e.Contains(2), e)
 	require.False(t, e.Contains(1), e)
-	require.True(t, curve.Goodness(w.Buckets, w.Shape()).Agrees(0.01))
-	require.False(t, curve.Goodness(w.Buckets, curve.Power(1)).Agrees(0.01))
+	require.True(t, curve.GoodnessOfFit(w.Buckets, w.Shape()).Agrees(0.01))
+	require.False(t, curve.GoodnessOfFit(w.Buckets, curve.Power(1)).Agrees(0.01))
 
 	base := l.arm("base")
 	require.Zero(t, *base.EarlyRequests)
 	require.Zero(t, *base.ReadyBeforeRegistered)
-	require.NotNil(t, base.Online)
+	require.NotNil(t, base.OnlineResponseTime)
 }
 
 // TestStretchesThatChangeAreLeftOut: a list that changes, and an instance that
@@ -149,7 +149,7 @@ func TestRulesInForceAreMarked(t *testing.T) {
 	l := s.run()
 	var marks []string
 	for _, i := range l.Instances {
-		for _, m := range i.Marks {
+		for _, m := range i.Milestones {
 			if m.Kind == record.KindSettingsApplied {
 				marks = append(marks, i.Instance.String()+": "+m.Text)
 			}
@@ -162,7 +162,7 @@ func TestRulesInForceAreMarked(t *testing.T) {
 // TestTheBeginningCanBeCold: what times out at an instance that was there at
 // time zero is a cold start only where the plan says that it was new.
 func TestTheBeginningCanBeCold(t *testing.T) {
-	for cold, want := range map[bool]Window{true: ColdStart, false: NoWindow} {
+	for cold, want := range map[bool]Window{true: ColdStart, false: Unexplained} {
 		s := newSim(10 * time.Second)
 		for i := range s.in.Plan.Workloads {
 			s.in.Plan.Workloads[i].Cold = cold && s.in.Plan.Workloads[i].Name == "c"
@@ -178,6 +178,6 @@ func TestTheBeginningCanBeCold(t *testing.T) {
 		}
 		l := s.run()
 		require.Len(t, l.Losses, 1)
-		require.Equal(t, want, l.Losses[0].Window, l.Losses[0].Why)
+		require.Equal(t, want, l.Losses[0].Window, l.Losses[0].Explanation)
 	}
 }

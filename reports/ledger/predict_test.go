@@ -47,8 +47,8 @@ func TestPredictionSharesByTheList(t *testing.T) {
 	a := l.arm("base")
 	require.InDelta(t, 18.3, float64(a.Lost), 1)
 	require.InDelta(t, 33.3, l.Releases[0].Rate, 1)
-	require.GreaterOrEqual(t, a.Lost, a.PredictedLow, a.PredictionWhy)
-	require.LessOrEqual(t, a.Lost, a.PredictedHigh, a.PredictionWhy)
+	require.GreaterOrEqual(t, a.Lost, a.PredictedLow, a.PredictionBasis)
+	require.LessOrEqual(t, a.Lost, a.PredictedHigh, a.PredictionBasis)
 	require.LessOrEqual(t, a.PredictedHigh-a.PredictedLow, 6)
 
 	// The successor arrives while the route is stale: the share changes on
@@ -62,8 +62,8 @@ func TestPredictionSharesByTheList(t *testing.T) {
 	l = s.run()
 	a = l.arm("base")
 	require.InDelta(t, 0.195*50+0.355*100/3, float64(a.Lost), 1.5)
-	require.GreaterOrEqual(t, a.Lost, a.PredictedLow, a.PredictionWhy)
-	require.LessOrEqual(t, a.Lost, a.PredictedHigh, a.PredictionWhy)
+	require.GreaterOrEqual(t, a.Lost, a.PredictedLow, a.PredictionBasis)
+	require.LessOrEqual(t, a.Lost, a.PredictedHigh, a.PredictionBasis)
 	require.LessOrEqual(t, a.PredictedHigh-a.PredictedLow, 8)
 }
 
@@ -76,14 +76,14 @@ func TestPredictionEndsWhenTheConsumerHears(t *testing.T) {
 	s.event(record.Event{At: b.closed + 100_000, Kind: record.KindMarkSet, Instance: a.inst, Workload: a.workload, Peer: b.inst.String(), Text: "notice"})
 	told := s.run().arm("base")
 	require.LessOrEqual(t, told.PredictedLow, 5)
-	require.LessOrEqual(t, told.PredictedHigh, 8, told.PredictionWhy)
+	require.LessOrEqual(t, told.PredictedHigh, 8, told.PredictionBasis)
 	require.GreaterOrEqual(t, told.PredictedHigh, 5)
 
 	s = newSim(6 * time.Second)
 	s.deregisterFirst("b-1", sec(2), never)
 	l := s.run().arm("base")
-	require.Greater(t, l.PredictedLow, 180, l.PredictionWhy)
-	require.Contains(t, l.PredictionWhy, "never heard")
+	require.Greater(t, l.PredictedLow, 180, l.PredictionBasis)
+	require.Contains(t, l.PredictionBasis, "never heard")
 }
 
 // Where consumers tell nothing of their lists, the registry's acknowledgement
@@ -114,7 +114,7 @@ func TestDeclaredRate(t *testing.T) {
 	l := s.run()
 	a := l.arm("base")
 	require.InDelta(t, 50, l.Releases[0].Rate, 0.1)
-	require.Contains(t, a.PredictionWhy, "declared 50.0/s")
+	require.Contains(t, a.PredictionBasis, "declared 50.0/s")
 	require.LessOrEqual(t, a.PredictedLow, a.Lost)
 	require.GreaterOrEqual(t, a.PredictedHigh, a.Lost)
 }
@@ -130,5 +130,5 @@ func TestCutInFlightIsPredicted(t *testing.T) {
 	plain := s.run().arm("base")
 	require.Equal(t, plain.PredictedLow+3, got.PredictedLow)
 	require.Equal(t, plain.PredictedHigh+3, got.PredictedHigh)
-	require.Contains(t, got.PredictionWhy, "3 cut in flight")
+	require.Contains(t, got.PredictionBasis, "3 cut in flight")
 }

@@ -52,7 +52,7 @@ func TestWhenARuleChanges(t *testing.T) {
 			var got []came
 			for _, w := range s.run().Warmups {
 				got = append(got, came{w.Window, w.Unmeasured})
-				require.Equal(t, w.Unmeasured != "", w.Cut)
+				require.Equal(t, w.Unmeasured != "", w.Truncated)
 				if w.Unmeasured == "" {
 					holds, known := w.Holds()
 					require.True(t, holds && known)
@@ -79,7 +79,7 @@ func TestAPodThatIsToldAMomentLater(t *testing.T) {
 	w := l.Warmups[0]
 	require.Equal(t, 40*time.Second, w.Window)
 	require.Empty(t, w.Unmeasured)
-	require.False(t, w.Cut)
+	require.False(t, w.Truncated)
 	require.True(t, w.Exponent.Contains(2))
 	require.Len(t, w.Buckets, 4*(25-1), "the first stretch tells nothing")
 }

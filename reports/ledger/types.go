@@ -42,12 +42,12 @@ const (
 	Crash       Window = "crash"
 	Overloaded  Window = "overload"
 	Stalled     Window = "stalled" // caller or callee was not let run: nothing that a release did
-	NoWindow    Window = "unexplained"
+	Unexplained Window = "unexplained"
 )
 
 // Windows in the order in which reports show them.
 func Windows() []Window {
-	return []Window{StaleRoute, DrainCut, ClosedEarly, ColdStart, RegistryLag, Crash, Overloaded, Stalled, NoWindow}
+	return []Window{StaleRoute, DrainCut, ClosedEarly, ColdStart, RegistryLag, Crash, Overloaded, Stalled, Unexplained}
 }
 
 // Ledger is the closed account.
@@ -75,7 +75,7 @@ type Ledger struct {
 	Seconds      map[string][]Second // per stream, by second since zero
 	Defects      []string            // why the ledger does not add up or is incomplete; empty is sound
 	Notes        []Note              // hooks abandoned, probes failed, restarts: what a reader should know
-	Noise        []record.Event
+	HostStats    []record.Event
 }
 
 // Arm sums up one arm.
@@ -87,7 +87,7 @@ type Arm struct {
 	Releases                    int
 	PredictedLow, PredictedHigh int
 	Unpredicted                 bool   // nothing can be predicted: its callees are none of ours
-	PredictionWhy               string // the arithmetic, in words
+	PredictionBasis             string // the arithmetic, in words
 	ByClass, ByClientClass      map[record.Class]int
 	ByHop                       map[string]int // "client->gateway", "a->b"
 	ByWindow                    map[Window]int
@@ -96,14 +96,14 @@ type Arm struct {
 	Unexplained                 int
 	LossUpper95                 float64 // of the probability that a request is lost
 	ReleaseLossUpper95          float64 // that a release loses
-	MaxSuccessGap               time.Duration
+	LongestOutage               time.Duration
 	StaleRoute                  time.Duration // longest of its releases
-	Service, Response           Latency       // from sent; from due
+	ServiceTime, ResponseTime   Latency       // from sent; from due
 
 	// Of coming online; nil: not measured.
 	EarlyRequests         *int     // sent to an instance before its registration was acknowledged
 	ReadyBeforeRegistered *int     // instances
-	Online                *Latency // from due, of requests due while an instance came online
+	OnlineResponseTime    *Latency // from due, of requests due while an instance came online
 }
 
 // Latency of ok requests.
@@ -123,7 +123,7 @@ type Release struct {
 	Arms                                                     []string       // those whose requests can reach it
 	At                                                       time.Duration  // offset of its deletion (or death) from zero
 	Planned                                                  bool           // false: it crashed
-	Why                                                      string         // scale-in, rollout, drain, kill, crash
+	Reason                                                   string         // scale-in, rollout, drain, kill, crash
 	Offline, Deregistered, LastHeard, ListenerClosed, Exited *time.Duration // offsets; nil: did not happen
 	LastAttempt                                              *time.Duration // last attempt addressed to it
 	StaleRoute                                               time.Duration  // Deregistered to LastAttempt; 0 if none came later
@@ -139,7 +139,7 @@ type Instance struct {
 	Instance               record.Instance
 	Workload, Service, Tag string
 	Phases                 []Phase // gapless, by time
-	Marks                  []Mark
+	Milestones             []Milestone
 	Received, Lost         int
 	PerSecond              []int  // received, by whole second since zero (of the request's due time); may be shorter than the run
 	Incomplete             string // why its events are not complete; "" if they are
@@ -151,8 +151,8 @@ type Phase struct {
 	From, To time.Duration
 }
 
-// Mark is an instant of a life.
-type Mark struct {
+// Milestone is an instant of a life.
+type Milestone struct {
 	At   time.Duration
 	Kind record.Kind
 	Text string
@@ -173,7 +173,7 @@ type Loss struct {
 	Phase           string // of the callee, when it was addressed
 	Window          Window
 	Release         record.Instance // the release that explains it; zero if none
-	Why             string          // one sentence, with times
+	Explanation     string          // one sentence, with times
 	Error           string
 	Trail           record.Trail
 }

@@ -29,12 +29,12 @@ type Warmup struct {
 	Buckets []curve.Bucket
 
 	// Marks of its coming, as offsets from zero; nil: did not happen.
-	Listening, Registered, Ready, Warm *time.Duration
+	Listening, Registered, Ready, WarmedUp *time.Duration
 	// Seen is how much of it the load lasted and the instance stayed, in
 	// windows: under 1 nothing can be said of the whole.
-	Seen   float64
-	Beside []record.Instance // who else of its service and version was called, by name
-	Bins   []WarmupBin       // its picture, by time
+	Coverage float64
+	Peers    []record.Instance // who else of its service and version was called, by name
+	Bins     []WarmupBin       // its picture, by time
 	Finding
 }
 
@@ -48,7 +48,7 @@ func shapeOf(s settings.Warmup) curve.Shape {
 	if err != nil {
 		return curve.Flat()
 	}
-	return curve.Of(m, s.Curve, s.Window)
+	return curve.ModelShape(m, s.Curve, s.Window)
 }
 
 const (
@@ -213,7 +213,7 @@ func (b *books) buckets(w *warmBook, consumer record.Instance, hits []hit) []cur
 func (w *warmBook) peers(in *curve.Bucket, hosts []host, at record.Micros) bool {
 	for _, h := range hosts {
 		if h.Instance == w.told.Instance {
-			in.Place = len(in.Others)
+			in.Position = len(in.Others)
 		}
 		if h.Instance == w.told.Instance || h.Tag != w.told.Tag {
 			continue
@@ -224,7 +224,7 @@ func (w *warmBook) peers(in *curve.Bucket, hosts []host, at record.Micros) bool 
 			if h.Warmup != w.told.Warmup {
 				return false
 			}
-			o.Cold, o.Ahead = true, float64(w.start.Sub(start))/float64(w.window())
+			o.Cold, o.AgeAhead = true, float64(w.start.Sub(start))/float64(w.window())
 		}
 		in.Others = append(in.Others, o)
 	}

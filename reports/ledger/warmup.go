@@ -99,17 +99,17 @@ func (s *sketch) byCaller() map[record.Instance][]hit {
 // draw fills in what the picture of a warm-up shows.
 func (b *books) draw(w *warmBook, out *Warmup) {
 	l := w.life
-	out.Listening, out.Registered, out.Warm = b.ptr(l.when[record.KindListening]), b.ptr(l.when[record.KindRegistered]), b.ptr(l.when[record.KindWarmupEnd])
+	out.Listening, out.Registered, out.WarmedUp = b.ptr(l.when[record.KindListening]), b.ptr(l.when[record.KindRegistered]), b.ptr(l.when[record.KindWarmupEnd])
 	out.Ready = b.ptr(cmp.Or(l.when[record.KindPodReady], l.when[record.KindReady]))
 	until := b.w.end
 	if at := l.leaves(); at != 0 {
 		until = min(until, at)
 	}
-	out.Seen = max(0, until.Sub(w.start).Seconds()/w.window().Seconds())
+	out.Coverage = max(0, until.Sub(w.start).Seconds()/w.window().Seconds())
 
 	s := &w.sketch
 	slices.SortStableFunc(s.hits, func(x, y hit) int { return cmp.Compare(x.at, y.at) })
-	out.Beside = w.others()
+	out.Peers = w.others()
 	shape, next := out.Shape(), 0
 	for from := s.from; from.Add(s.width) <= s.to; from = from.Add(s.width) {
 		if from < b.in.Zero {
@@ -141,7 +141,7 @@ func (w *warmBook) others() []record.Instance {
 }
 
 func (b *books) bin(w *warmBook, of Warmup, shape curve.Shape, from record.Micros, hits []hit) WarmupBin {
-	out := WarmupBin{From: b.offset(from), To: b.offset(from.Add(w.sketch.width)), Others: make([]int, len(of.Beside))}
+	out := WarmupBin{From: b.offset(from), To: b.offset(from.Add(w.sketch.width)), Others: make([]int, len(of.Peers))}
 	if x := w.age(from.Add(w.sketch.width / 2)); x >= 0 {
 		out.Weight = shape.At(x)
 	}
@@ -152,7 +152,7 @@ func (b *books) bin(w *warmBook, of Warmup, shape curve.Shape, from record.Micro
 		share, weight := b.due(w, shape, h)
 		out.Expected += share
 		weighed += weight
-		switch i := slices.Index(of.Beside, h.callee); {
+		switch i := slices.Index(of.Peers, h.callee); {
 		case h.callee == w.life.instance:
 			out.Got++
 			own = append(own, h.took)
@@ -168,7 +168,7 @@ func (b *books) bin(w *warmBook, of Warmup, shape curve.Shape, from record.Micro
 		if shape.Grouped() { // what it weighs is not told by its age alone
 			out.Weight = weighed / float64(out.Sent)
 		}
-		low, high := curve.Within(out.Sent, out.Expected/float64(out.Sent), confidence)
+		low, high := curve.BinomialRange(out.Sent, out.Expected/float64(out.Sent), confidence)
 		out.Low, out.High = float64(low), float64(high)
 	}
 	out.Latency, out.OthersLatency = median(own), median(others)
@@ -208,10 +208,10 @@ func (b *books) due(w *warmBook, shape curve.Shape, h hit) (share, weight float6
 	case who < 0:
 		return 0, 0 // not yet, or no more
 	case shape.Grouped():
-		weight, share = shape.Beside(ages, who)
+		weight, share = shape.WeightAmong(ages, who)
 		return share, weight
 	}
-	return curve.Portion(weights, who), weights[who]
+	return curve.WeightShare(weights, who), weights[who]
 }
 
 // shapeOf is a host's own, which is w's where their rule is the same.

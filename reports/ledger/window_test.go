@@ -104,11 +104,11 @@ func TestWindows(t *testing.T) {
 		},
 		"a stall at another time": {
 			func(s *sim) { s.stall("b-1", sec(1.5), 400*time.Millisecond) }, 2,
-			lateCut(record.TimeoutFirstByte, 800*time.Millisecond), NoWindow, "nothing that is known",
+			lateCut(record.TimeoutFirstByte, 800*time.Millisecond), Unexplained, "nothing that is known",
 		},
 		"a stall explains no refusal": {
 			func(s *sim) { s.stall("b-1", sec(1.9), 400*time.Millisecond) }, 2,
-			func(r *record.Request) { breakAt(r, 1, record.Refused) }, NoWindow, "nothing that is known",
+			func(r *record.Request) { breakAt(r, 1, record.Refused) }, Unexplained, "nothing that is known",
 		},
 		"a release is one, however busy the machine": {
 			func(s *sim) {
@@ -118,11 +118,11 @@ func TestWindows(t *testing.T) {
 			lateCut(record.TimeoutFirstByte, 100*time.Millisecond), DrainCut, "before it closed its listener",
 		},
 		"no reason is known": {
-			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.ResetMidBody) }, NoWindow, "b-1/1 was serving",
+			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.ResetMidBody) }, Unexplained, "b-1/1 was serving",
 		},
 		"refused long before it was released": {
 			func(s *sim) { s.deregisterFirst("b-1", sec(3.5), push) }, 2,
-			func(r *record.Request) { breakAt(r, 1, record.Refused) }, NoWindow, "nothing that is known",
+			func(r *record.Request) { breakAt(r, 1, record.Refused) }, Unexplained, "nothing that is known",
 		},
 		"its caller was killed and gave it up": {
 			func(s *sim) {
@@ -141,8 +141,8 @@ func TestWindows(t *testing.T) {
 			s := newSim(6 * time.Second)
 			c.world(s)
 			x := one(t, s, c.from, c.spoil)
-			require.Equal(t, c.window, x.Window, x.Why)
-			require.Contains(t, x.Why, c.says)
+			require.Equal(t, c.window, x.Window, x.Explanation)
+			require.Contains(t, x.Explanation, c.says)
 		})
 	}
 }
@@ -159,7 +159,7 @@ func TestColdStart(t *testing.T) {
 	sound(t, l)
 	require.NotEmpty(t, l.Losses)
 	require.Equal(t, len(l.Losses), l.arm("base").ByWindow[ColdStart])
-	require.Contains(t, l.Losses[0].Why, "was cold")
+	require.Contains(t, l.Losses[0].Explanation, "was cold")
 
 	// Addressed before it listens: a list that came too early.
 	s = newSim(6 * time.Second)
@@ -173,7 +173,7 @@ func TestColdStart(t *testing.T) {
 	l = s.run()
 	sound(t, l)
 	require.NotEmpty(t, l.Losses)
-	require.Contains(t, l.Losses[0].Why, "before it listened")
+	require.Contains(t, l.Losses[0].Explanation, "before it listened")
 	require.Equal(t, ColdStart, l.Losses[0].Window)
 }
 
@@ -188,7 +188,7 @@ func TestNoInstance(t *testing.T) {
 	s := newSim(6 * time.Second)
 	x := one(t, s, 2, nobody)
 	require.Equal(t, RegistryLag, x.Window)
-	require.Contains(t, x.Why, "b-1/1, b-2/1 was registered")
+	require.Contains(t, x.Explanation, "b-1/1, b-2/1 was registered")
 
 	s = newSim(6 * time.Second)
 	s.kill("b-2", sec(1), push)
@@ -203,8 +203,8 @@ func TestNoInstance(t *testing.T) {
 	l := s.run()
 	last := l.Losses[len(l.Losses)-1]
 	require.Equal(t, record.NoInstance, last.Class)
-	require.Equal(t, ColdStart, last.Window, last.Why)
-	require.Contains(t, last.Why, "b-3/1 was still starting")
+	require.Equal(t, ColdStart, last.Window, last.Explanation)
+	require.Contains(t, last.Explanation, "b-3/1 was still starting")
 }
 
 func TestTheLastOneOfItsVersionWasTakenOut(t *testing.T) {
@@ -228,8 +228,8 @@ func TestTheLastOneOfItsVersionWasTakenOut(t *testing.T) {
 	}
 	require.NotEmpty(t, got)
 	x := got[len(got)-1]
-	require.Equal(t, NoWindow, x.Window)
-	require.Contains(t, x.Why, "the last base instance of spring-cloud-b, b-1/1, had been taken out")
+	require.Equal(t, Unexplained, x.Window)
+	require.Contains(t, x.Explanation, "the last base instance of spring-cloud-b, b-1/1, had been taken out")
 }
 
 func TestPhasesAreGapless(t *testing.T) {
@@ -272,8 +272,8 @@ func TestNeverHeardIsTold(t *testing.T) {
 	s := newSim(4 * time.Second)
 	s.deregisterFirst("b-1", sec(2), never)
 	l := s.run()
-	require.Contains(t, l.arm("base").PredictionWhy, "never heard")
-	require.Contains(t, l.Losses[0].Why, "had not heard of it when the record ends")
+	require.Contains(t, l.arm("base").PredictionBasis, "never heard")
+	require.Contains(t, l.Losses[0].Explanation, "had not heard of it when the record ends")
 }
 
 func TestRejectStopsServingWhenItDeregisters(t *testing.T) {

@@ -144,25 +144,25 @@ func (c *compiler) expectations() {
 func (c *compiler) scope() expect.Scope {
 	s := expect.Scope{
 		Streams: map[string]expect.Arm{}, Due: map[string]int{}, Windows: expect.Windows(),
-		Hops: c.hops(), Rejects: map[string]bool{}, Releases: map[string]bool{}, Warms: map[string]bool{},
+		Hops: c.hops(), Rejects: map[string]bool{}, Releases: map[string]bool{}, WarmsUp: map[string]bool{},
 	}
 	for _, a := range c.p.Arms {
 		s.Arms = append(s.Arms, a.Name)
 		for _, name := range a.Workloads {
 			i := slices.IndexFunc(c.p.Workloads, func(w Workload) bool { return w.Name == name })
 			s.Rejects[a.Name] = s.Rejects[a.Name] || c.p.Workloads[i].Settings.Offline.Mode == settings.Reject
-			s.Warms[a.Name] = s.Warms[a.Name] || c.p.Workloads[i].Settings.Online.Warmup.Window > 0
+			s.WarmsUp[a.Name] = s.WarmsUp[a.Name] || c.p.Workloads[i].Settings.Online.Warmup.Window > 0
 			s.Releases[a.Name] = s.Releases[a.Name] || slices.Contains(c.released, name)
 		}
 	}
 	for _, r := range c.p.Rules {
 		for _, a := range c.p.Arms {
 			for _, name := range a.Workloads {
-				s.Warms[a.Name] = s.Warms[a.Name] || r.Online[name].Warmup.Window > 0
+				s.WarmsUp[a.Name] = s.WarmsUp[a.Name] || r.Online[name].Warmup.Window > 0
 			}
 		}
 	}
-	s.Blind = c.blindArms()
+	s.Foreign = c.blindArms()
 	for _, st := range c.p.Streams {
 		s.Streams[st.Name] = expect.Arm{Name: st.Arm, Due: int(st.Count())}
 		s.Due[st.Arm] += int(st.Count())

@@ -185,7 +185,7 @@ type Unsupported struct{}
 type Expectation struct {
 	Name   string         `yaml:"name,omitempty" doc:"of the JUnit case"`
 	Arm    string         `yaml:"arm"`
-	Metric string         `yaml:"metric" enum:"lost,ok,sent,unsent,masked,unexplained,releases,staleRoute,maxSuccessGap,p50,p99,max,timeouts,earlyRequests,readyBeforeRegistered,warmupExponent,warmupFit,warmShareSpread,governed"`
+	Metric string         `yaml:"metric" enum:"lost,ok,sent,unsent,masked,unexplained,releases,staleRoute,longestOutage,p50,p99,max,timeouts,earlyRequests,readyBeforeRegistered,warmupExponent,warmupFit,warmShareSpread,governed"`
 	Is     StringOrNumber `yaml:"is" doc:"0, \">= 10\", \"<= 5ms\", 23..31 or predicted"`
 	Role   string         `yaml:"role,omitempty" enum:"gate,contrast,info" default:"gate" doc:"what it means if unmet: fail, invalid, nothing"`
 	Why    string         `yaml:"why,omitempty"`

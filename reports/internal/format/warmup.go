@@ -58,7 +58,7 @@ func Stamps(w ledger.Warmup, near time.Duration) []Stamp {
 	for _, s := range []struct {
 		at   *time.Duration
 		word string
-	}{{w.Listening, "listening"}, {w.Registered, "registered"}, {w.Ready, "ready"}, {w.Warm, "warm"}} {
+	}{{w.Listening, "listening"}, {w.Registered, "registered"}, {w.Ready, "ready"}, {w.WarmedUp, "warm"}} {
 		if s.at != nil {
 			all = append(all, Stamp{*s.at, s.word})
 		}
@@ -101,11 +101,11 @@ func WarmupsHeadline(l *ledger.Ledger) string {
 func WarmupShort(w ledger.Warmup) string {
 	name := ShortPod(w.Instance)
 	e := w.Exponent
-	if _, known := w.Holds(); !known || w.Declared == 0 || e.Contains(w.Declared) && !w.Fit.Agrees(ledger.FitAlpha) {
+	if _, known := w.Holds(); !known || w.DeclaredExponent == 0 || e.Contains(w.DeclaredExponent) && !w.Fit.Agrees(ledger.FitSignificance) {
 		kept, _, _ := strings.Cut(reports.Kept(w), ", though the exponent is")
 		return name + ": " + strings.TrimPrefix(kept, "the ")
 	}
-	return fmt.Sprintf("%s: exponent %.2f (%.2f–%.2f), declared %g", name, e.Value, e.Low, e.High, w.Declared)
+	return fmt.Sprintf("%s: exponent %.2f (%.2f–%.2f), declared %g", name, e.Value, e.Low, e.High, w.DeclaredExponent)
 }
 
 // WarmupScale is the highest rate (requests a second) and the longest latency

@@ -14,7 +14,7 @@ import (
 func warmups() *ledger.Ledger {
 	of := func(pod string, e *curve.Estimate, fit float64) ledger.Warmup {
 		w := ledger.Warmup{Instance: record.Instance{Pod: pod, Incarnation: 1}, Model: "power", Curve: 2, Window: time.Minute, Bins: make([]ledger.WarmupBin, 1)}
-		w.Declared, w.Exponent = 2, e
+		w.DeclaredExponent, w.Exponent = 2, e
 		if e == nil {
 			w.Unmeasured = "too few"
 		} else {
@@ -49,7 +49,7 @@ func TestWarmupsMeasuredComeFirst(t *testing.T) {
 
 func TestStampsThatLieCloseShareALine(t *testing.T) {
 	at := func(ms int) *time.Duration { d := time.Duration(ms) * time.Millisecond; return &d }
-	w := ledger.Warmup{Listening: at(0), Registered: at(30_000), Ready: at(30_400), Warm: at(90_000)}
+	w := ledger.Warmup{Listening: at(0), Registered: at(30_000), Ready: at(30_400), WarmedUp: at(90_000)}
 	require.Equal(t, []Stamp{{0, "listening"}, {30 * time.Second, "registered, ready"}, {90 * time.Second, "warm"}}, Stamps(w, time.Second))
 	require.Len(t, Stamps(w, time.Millisecond), 4)
 	require.Equal(t, []Stamp{{15 * time.Second, "listening · registered, ready"}, {90 * time.Second, "warm"}}, Labels(Stamps(w, time.Second), 30*time.Second+1))

@@ -123,7 +123,7 @@ func (b *builder) loss(arm string, seq uint64, due time.Duration) ledger.Loss {
 	case seq%31 == 0:
 		class, took, window = record.TimeoutFirstByte, 806*time.Millisecond, ledger.StaleRoute
 	case b.o.Lost > 1000 && seq%997 == 0:
-		class, took, window = record.Other, 41*time.Millisecond, ledger.NoWindow
+		class, took, window = record.Other, 41*time.Millisecond, ledger.Unexplained
 	}
 	took += time.Duration(b.rng.IntN(4000)) * time.Microsecond
 	caller, callee := inst(workload("a", arm), int(seq/2)%2+1), inst(workload("b", arm), 2)
@@ -132,7 +132,7 @@ func (b *builder) loss(arm string, seq uint64, due time.Duration) ledger.Loss {
 		Stream: arm, Arm: arm, Seq: seq, Due: due, Sent: due + 200*time.Microsecond, Done: due + took,
 		Class: class, ClientClass: record.Status5xx, Status: 502, Hop: "a->b", Caller: caller, Callee: callee,
 		CalleeWorkload: workload("b", arm), Phase: "closed", Window: window, Release: callee,
-		Why: fmt.Sprintf("a->b %s: %s had deregistered %d ms earlier; %s heard of it %d ms later",
+		Explanation: fmt.Sprintf("a->b %s: %s had deregistered %d ms earlier; %s heard of it %d ms later",
 			class, callee, since.Milliseconds(), caller, max(0, 548-since.Milliseconds())),
 		Error: "dial tcp 127.0.2.12:20002: connect: connection refused",
 		Trail: record.Trail{
@@ -147,8 +147,8 @@ func (b *builder) arm(name string, secs []ledger.Second, unsent, masked int) {
 		Name: name, Tag: tag(name), Unsent: unsent, Releases: 1,
 		ByClass: map[record.Class]int{}, ByClientClass: map[record.Class]int{}, ByHop: map[string]int{},
 		ByWindow: map[ledger.Window]int{}, ByInstance: map[string]int{}, Received: map[string]int{},
-		StaleRoute: 38 * time.Millisecond, MaxSuccessGap: 14 * time.Millisecond,
-		PredictionWhy: "0: the marker and the notice reach the callers before the listener closes",
+		StaleRoute: 38 * time.Millisecond, LongestOutage: 14 * time.Millisecond,
+		PredictionBasis: "0: the marker and the notice reach the callers before the listener closes",
 	}
 	for _, s := range secs {
 		a.Sent += s.Sent
@@ -169,22 +169,22 @@ func (b *builder) arm(name string, secs []ledger.Second, unsent, masked int) {
 		a.ByHop[l.Hop]++
 		a.ByWindow[l.Window]++
 		a.ByInstance[l.Callee.String()]++
-		if l.Window == ledger.NoWindow {
+		if l.Window == ledger.Unexplained {
 			a.Unexplained++
 		}
 	}
 	if name == "base" {
-		a.StaleRoute, a.MaxSuccessGap = 548*time.Millisecond, 31*time.Millisecond
+		a.StaleRoute, a.LongestOutage = 548*time.Millisecond, 31*time.Millisecond
 		a.PredictedLow, a.PredictedHigh = 23, 31
-		a.PredictionWhy = "50/s × 0.55 s between the listener's close (+10.031 s) and the last caller's news (+10.572 s)"
+		a.PredictionBasis = "50/s × 0.55 s between the listener's close (+10.031 s) and the last caller's news (+10.572 s)"
 	}
 	a.LossUpper95 = 3 / float64(max(1, a.Sent))
 	a.ReleaseLossUpper95 = 0.95
 	if a.Lost > 0 {
 		a.LossUpper95, a.ReleaseLossUpper95 = (float64(a.Lost)+1.7*math.Sqrt(float64(a.Lost)+1)+3)/float64(a.Sent), 1
 	}
-	a.Service = ledger.Latency{P50: 2580 * time.Microsecond, P90: 4100 * time.Microsecond, P99: 7300 * time.Microsecond, P999: 24 * time.Millisecond, Max: 40 * time.Millisecond}
-	a.Response = ledger.Latency{P50: 2610 * time.Microsecond, P90: 4150 * time.Microsecond, P99: 7400 * time.Microsecond, P999: 24 * time.Millisecond, Max: 41 * time.Millisecond}
+	a.ServiceTime = ledger.Latency{P50: 2580 * time.Microsecond, P90: 4100 * time.Microsecond, P99: 7300 * time.Microsecond, P999: 24 * time.Millisecond, Max: 40 * time.Millisecond}
+	a.ResponseTime = ledger.Latency{P50: 2610 * time.Microsecond, P90: 4150 * time.Microsecond, P99: 7400 * time.Microsecond, P999: 24 * time.Millisecond, Max: 41 * time.Millisecond}
 	b.l.Arms = append(b.l.Arms, a)
 	b.l.Streams = append(b.l.Streams, ledger.Stream{Name: name, Arm: name, Due: a.Due, Unsent: a.Unsent, Sent: a.Sent, OK: a.OK, Lost: a.Lost, Masked: masked})
 }
@@ -242,14 +242,14 @@ func judge(o Options, l *ledger.Ledger) gate.Result {
 		}
 		res.Expectations = append(res.Expectations, gate.Outcome{Expectation: e, Verdict: v, Want: e.Is.Text, Got: fmt.Sprint(got), Evidence: evidence})
 	}
-	add(expect.Expectation{Name: "gray lost is 0", Arm: "gray", Metric: expect.Lost, Is: expect.Compare{Text: "0"}, Role: expect.Gate}, gray.Lost, gray.Lost == 0)
+	add(expect.Expectation{Name: "gray lost is 0", Arm: "gray", Metric: expect.Lost, Is: expect.Comparison{Text: "0"}, Role: expect.Gate}, gray.Lost, gray.Lost == 0)
 	windows := slices.Sorted(maps.Keys(base.ByWindow))
 	var ev []string
 	for _, w := range windows {
 		ev = append(ev, fmt.Sprintf("%s: %d at a->b", w, base.ByWindow[w]))
 	}
-	add(expect.Expectation{Name: "base lost is >= 10", Arm: "base", Metric: expect.Lost, Is: expect.Compare{Text: ">= 10"}, Role: expect.Contrast, Why: "without loss in the off-arm the run proves nothing"}, base.Lost, base.Lost >= 10, ev...)
-	add(expect.Expectation{Name: "base lost is predicted", Arm: "base", Metric: expect.Lost, Is: expect.Compare{Text: "predicted", Predicted: true}, Role: expect.Info}, base.Lost, base.Lost >= base.PredictedLow && base.Lost <= base.PredictedHigh, ev...)
+	add(expect.Expectation{Name: "base lost is >= 10", Arm: "base", Metric: expect.Lost, Is: expect.Comparison{Text: ">= 10"}, Role: expect.Contrast, Why: "without loss in the off-arm the run proves nothing"}, base.Lost, base.Lost >= 10, ev...)
+	add(expect.Expectation{Name: "base lost is predicted", Arm: "base", Metric: expect.Lost, Is: expect.Comparison{Text: "predicted", Predicted: true}, Role: expect.Info}, base.Lost, base.Lost >= base.PredictedLow && base.Lost <= base.PredictedHigh, ev...)
 	res.Expectations[2].Want = "23..31"
 	switch {
 	case o.Invalid:

@@ -109,7 +109,7 @@ func (b *builder) life(w plan.Workload, n int, from, to time.Duration) ledger.In
 	for i, name := range []string{"starting", "listening", "registered", "serving"} {
 		in.Phases = append(in.Phases, ledger.Phase{Name: name, From: at[i], To: at[i+1]})
 	}
-	in.Marks = []ledger.Mark{{At: at[0], Kind: record.KindStarting}, {At: at[1], Kind: record.KindListening}, {At: at[2], Kind: record.KindRegistered}, {At: at[3], Kind: record.KindReady}}
+	in.Milestones = []ledger.Milestone{{At: at[0], Kind: record.KindStarting}, {At: at[1], Kind: record.KindListening}, {At: at[2], Kind: record.KindRegistered}, {At: at[3], Kind: record.KindReady}}
 	b.receive(&in, w, max(0, at[3]), to)
 	return in
 }
@@ -120,12 +120,12 @@ func (b *builder) victim(w plan.Workload) ledger.Instance {
 	b.receive(&in, w, 0, b.at)
 	at := func(d time.Duration) *time.Duration { d += b.at; return &d }
 	mark := func(d time.Duration, k record.Kind, text string) {
-		in.Marks = append(in.Marks, ledger.Mark{At: b.at + d, Kind: k, Text: text})
+		in.Milestones = append(in.Milestones, ledger.Milestone{At: b.at + d, Kind: k, Text: text})
 	}
 	phase := func(name string, from, to time.Duration) {
 		in.Phases = append(in.Phases, ledger.Phase{Name: name, From: b.at + from, To: b.at + to})
 	}
-	rel := ledger.Release{Instance: in.Instance, Workload: w.Name, Service: w.Service, Tag: w.Tag, At: b.at, Planned: true, Why: "scale-in", Rate: 50}
+	rel := ledger.Release{Instance: in.Instance, Workload: w.Name, Service: w.Service, Tag: w.Tag, At: b.at, Planned: true, Reason: "scale-in", Rate: 50}
 	mark(0, record.KindPodDeleted, "scale-in 2 to 1")
 	m := time.Millisecond
 	if w.Tag == "" {

@@ -24,22 +24,22 @@ func (b *builder) warmups() {
 	for i, arm := range []string{"base", "gray", "base", "base", "gray"}[:min(b.o.Warmups, 5)] {
 		w := ledger.Warmup{
 			Instance: inst(workload("b", arm), 3), Workload: workload("b", arm), Service: workload("b", ""), Tag: tag(arm), Arms: []string{arm},
-			Model: "power", Curve: 2, Window: window, Start: 2*b.at + 130*time.Millisecond, Seen: 1.25,
+			Model: "power", Curve: 2, Window: window, Start: 2*b.at + 130*time.Millisecond, Coverage: 1.25,
 		}
 		m := time.Millisecond
 		at := func(d time.Duration) *time.Duration { d += w.Start; return &d }
-		w.Listening, w.Registered, w.Ready, w.Warm = at(-40*m), at(3*m), at(770*m), at(window)
-		w.Beside = append(w.Beside, inst(w.Workload, 1))
+		w.Listening, w.Registered, w.Ready, w.WarmedUp = at(-40*m), at(3*m), at(770*m), at(window)
+		w.Peers = append(w.Peers, inst(w.Workload, 1))
 		came, swing := curve.Power(2), 0.0
 		switch i {
 		case 1:
 			came = curve.Power(1)
 		case 2:
-			w.Instance, w.Seen, w.Warm = inst(w.Workload, 4), 0.42, nil
+			w.Instance, w.Coverage, w.WarmedUp = inst(w.Workload, 4), 0.42, nil
 		case 3:
 			w.Instance, swing = inst(w.Workload, 5), 0.3
 		case 4:
-			w.Instance, w.Beside = inst(w.Workload, 6), nil
+			w.Instance, w.Peers = inst(w.Workload, 6), nil
 		}
 		b.buckets(&w, came, swing)
 		b.bins(&w, came, swing, i == 1)
@@ -54,7 +54,7 @@ func declared(w ledger.Warmup) curve.Shape {
 	if err != nil {
 		panic(err) // it names one of ours
 	}
-	return curve.Of(m, w.Curve, w.Window)
+	return curve.ModelShape(m, w.Curve, w.Window)
 }
 
 // drawn is how many of n go to one that is due a share: by chance, but always
@@ -70,13 +70,13 @@ func swung(share, swing, age float64) float64 {
 }
 
 func (b *builder) buckets(w *ledger.Warmup, came curve.Shape, swing float64) {
-	for i := range int(min(buckets*w.Seen, buckets+beyond)) {
+	for i := range int(min(buckets*w.Coverage, buckets+beyond)) {
 		one := curve.Bucket{Consumer: inst(workload("a", w.Arms[0]), 1).String(), From: float64(i) / buckets, To: float64(i+1) / buckets}
 		one.Sent = int(rate * w.Window.Seconds() / buckets)
-		for _, other := range w.Beside {
+		for _, other := range w.Peers {
 			one.Others = append(one.Others, curve.Other{Instance: other.String()})
 		}
-		one.Got = b.drawn(one.Sent, swung(one.Share(came), swing, (one.From+one.To)/2))
+		one.Got = b.drawn(one.Sent, swung(one.ExpectedShare(came), swing, (one.From+one.To)/2))
 		for j := range one.Others {
 			one.Others[j].Got = one.Sent - one.Got
 		}
@@ -85,15 +85,15 @@ func (b *builder) buckets(w *ledger.Warmup, came curve.Shape, swing float64) {
 }
 
 func (b *builder) bins(w *ledger.Warmup, came curve.Shape, swing float64, fails bool) {
-	others := float64(len(w.Beside))
+	others := float64(len(w.Peers))
 	shape, width := declared(*w), min(time.Second, w.Window/buckets)
-	for from := w.Start - 3*width; from+width <= w.Start+time.Duration(float64(w.Window)*w.Seen); from += width {
+	for from := w.Start - 3*width; from+width <= w.Start+time.Duration(float64(w.Window)*w.Coverage); from += width {
 		bin := ledger.WarmupBin{From: from, To: from + width, Sent: int(rate * width.Seconds())}
 		age := float64(from+width/2-w.Start) / float64(w.Window)
 		if age >= 0 {
 			share := shape.At(age) / (others + shape.At(age))
 			bin.Weight, bin.Expected = shape.At(age), share*float64(bin.Sent)
-			low, high := curve.Within(bin.Sent, share, 0.95)
+			low, high := curve.BinomialRange(bin.Sent, share, 0.95)
 			bin.Low, bin.High = float64(low), float64(high)
 			bin.Got = b.drawn(bin.Sent, swung(came.At(age)/(others+came.At(age)), swing, age))
 			bin.Latency = time.Duration(b.latency() * float64(time.Millisecond))
@@ -101,7 +101,7 @@ func (b *builder) bins(w *ledger.Warmup, came curve.Shape, swing float64, fails 
 		if fails && age >= 0 && age < 0.2 {
 			bin.Failed, bin.Latency = bin.Got/2, 300*time.Millisecond
 		}
-		for range w.Beside {
+		for range w.Peers {
 			bin.Others, bin.OthersLatency = append(bin.Others, bin.Sent-bin.Got), 3*time.Millisecond
 		}
 		w.Bins = append(w.Bins, bin)
@@ -110,22 +110,22 @@ func (b *builder) bins(w *ledger.Warmup, came curve.Shape, swing float64, fails 
 
 // finding is what the ledger would say of the buckets.
 func finding(w ledger.Warmup) ledger.Finding {
-	f := ledger.Finding{Declared: 2, Needed: 509}
+	f := ledger.Finding{DeclaredExponent: 2, RequestsNeeded: 509}
 	for _, b := range w.Buckets[:min(buckets, len(w.Buckets))] {
 		f.Requests += b.Sent
 	}
-	if len(w.Beside) == 0 {
-		f.Needed, f.Idle, f.Unmeasured = 0, true, "it was alone: beside no other instance, a warm-up does nothing"
+	if len(w.Peers) == 0 {
+		f.RequestsNeeded, f.NoEffect, f.Unmeasured = 0, true, "it was alone: beside no other instance, a warm-up does nothing"
 		return f
 	}
-	if w.Seen < 1 {
-		f.Cut = true
+	if w.Coverage < 1 {
+		f.Truncated = true
 		f.Unmeasured = "only 42 % of its window was seen: the load ended, or the instance went"
 		return f
 	}
 	shape := declared(w)
-	e, g, alpha, step := curve.Exponent(w.Buckets, w.Family()), curve.Goodness(w.Buckets, shape), curve.Governed(w.Buckets[:buckets], shape), curve.Step(w.Buckets, shape)
+	e, g, alpha, step := curve.Exponent(w.Buckets, w.Family()), curve.GoodnessOfFit(w.Buckets, shape), curve.Governed(w.Buckets[:buckets], shape), curve.StepAtEnd(w.Buckets, shape)
 	f.Exponent, f.Fit, f.Governed, f.Step = &e, &g, &alpha, &step
-	f.By = []ledger.WarmupConsumer{{Consumer: w.Buckets[0].Consumer, Sent: f.Requests, Got: w.Buckets[0].Got, Exponent: e, Governed: alpha}}
+	f.Consumers = []ledger.WarmupConsumer{{Name: w.Buckets[0].Consumer, Sent: f.Requests, Got: w.Buckets[0].Got, Exponent: e, Governed: alpha}}
 	return f
 }

@@ -2,7 +2,7 @@ package curve
 
 import "math"
 
-// Needed is how many requests to the service a window must see for the
+// RequestsNeeded is how many requests to the service a window must see for the
 // exponent's interval at 95 % to leave out `other`, where c is true and one
 // instance of n warms up, with the probability `power` (0.5..1). It is
 // z² / 2K: z the sum of the normal quantiles of the interval and of power, K
@@ -11,10 +11,10 @@ import "math"
 // asked for, it is 0.97 (c below other) to 0.997 (c above), and higher where the
 // balancer is round robin.
 //
-// [Goodness], which looks for any misfit, needs two to four times as many: at
+// [GoodnessOfFit], which looks for any misfit, needs two to four times as many: at
 // a level of 0.01 and a power of 0.99, to tell 2 from 1, about 700 requests for
 // n = 2 and 2,300 for n = 5.
-func Needed(n int, c, other, power float64) int {
+func RequestsNeeded(n int, c, other, power float64) int {
 	if n < 2 || c == other {
 		return math.MaxInt
 	}

@@ -23,9 +23,9 @@ type Scope struct {
 	// Releases: something takes instances of the arm out.
 	Releases map[string]bool
 	// Blind: of an arm whose callees are none of ours, and tell nothing.
-	Blind map[string]bool
+	Foreign map[string]bool
 	// Warms: an instance that the arm reaches warms up when it comes.
-	Warms map[string]bool
+	WarmsUp map[string]bool
 }
 
 // Arm is the arm that a stream belongs to, and how many requests it sends.
@@ -36,23 +36,23 @@ type Arm struct {
 
 // Check finds out why e names what is not there, or can never hold.
 func (s Scope) Check(e Expectation) []Error {
-	errs := s.names(e)
+	errs := s.checkNames(e)
 	if len(errs) > 0 {
 		return errs
 	}
-	if err := s.classes(e); err != nil {
+	if err := s.checkClasses(e); err != nil {
 		errs = append(errs, *err)
 	}
-	if err := s.blind(e); err != nil {
+	if err := s.checkForeign(e); err != nil {
 		errs = append(errs, *err)
 	}
-	if err := s.holds(e); err != nil {
+	if err := s.checkSatisfiable(e); err != nil {
 		errs = append(errs, *err)
 	}
 	return errs
 }
 
-func (s Scope) names(e Expectation) []Error {
+func (s Scope) checkNames(e Expectation) []Error {
 	var errs []Error
 	unknown := func(field, got string, choices []string) {
 		if got != "" && !slices.Contains(choices, got) {
@@ -63,13 +63,13 @@ func (s Scope) names(e Expectation) []Error {
 		errs = append(errs, Error{Field: "arm", Text: fmt.Sprintf("no load belongs to arm %q", e.Arm), Got: e.Arm, Choices: s.Arms})
 	}
 	unknown("hop", e.Filter.Hop, s.Hops)
-	if windows := s.Windows; e.Metric.Latency() {
+	if windows := s.Windows; e.Metric.IsLatency() {
 		unknown("window", e.Filter.Window, []string{WarmupWindow})
 	} else {
 		unknown("window", e.Filter.Window, windows)
 	}
 	for _, c := range e.Filter.Classes {
-		unknown("class", c, words(record.Classes()))
+		unknown("class", c, toStrings(record.Classes()))
 	}
 	if name := e.Filter.Stream; name != "" {
 		stream, ok := s.Streams[name]
@@ -82,32 +82,32 @@ func (s Scope) names(e Expectation) []Error {
 	return errs
 }
 
-// blind refuses what nobody measures where the service is none of ours.
-func (s Scope) blind(e Expectation) *Error {
-	if !s.Blind[e.Arm] {
+// checkForeign refuses what nobody measures where the service is none of ours.
+func (s Scope) checkForeign(e Expectation) *Error {
+	if !s.Foreign[e.Arm] {
 		return nil
 	}
 	if e.Is.Predicted {
 		return &Error{Field: "is", Text: "the loss of a service that is none of ours is not predicted: who calls it, and when they hear of a release, cannot be seen", Hint: "say a number"}
 	}
 	switch e.Metric {
-	case Masked, StaleRoute, Early, ReadyEarly, Exponent, WarmupFit, WarmSpread, Governed:
-		return &Error{Field: "metric", Text: fmt.Sprintf("%s of a service that is none of ours is not measured", e.Metric), Hint: "lost, releases, p99 and maxSuccessGap are"}
+	case Masked, StaleRoute, EarlyRequests, ReadyBeforeRegistered, WarmupExponent, WarmupFit, WarmShareSpread, Governed:
+		return &Error{Field: "metric", Text: fmt.Sprintf("%s of a service that is none of ours is not measured", e.Metric), Hint: "lost, releases, p99 and longestOutage are"}
 	}
 	return nil
 }
 
-// classes refuses a filter that nothing in this plan can pass: the chain
+// checkClasses refuses a filter that nothing in this plan can pass: the chain
 // speaks plain HTTP to addresses, so neither names nor certificates fail, and
 // only mode reject rejects.
-func (s Scope) classes(e Expectation) *Error {
+func (s Scope) checkClasses(e Expectation) *Error {
 	if len(e.Filter.Classes) == 0 {
 		return nil
 	}
 	var cannot []string
 	for _, c := range e.Filter.Classes {
 		switch class := record.Class(c); {
-		case s.Blind[e.Arm]: // its URL may fail in any way
+		case s.Foreign[e.Arm]: // its URL may fail in any way
 		case class == record.DNS, class == record.TLS, class == record.Rejected && !s.Rejects[e.Arm]:
 			cannot = append(cannot, c)
 		}
@@ -122,8 +122,8 @@ func (s Scope) classes(e Expectation) *Error {
 	return &Error{Field: "class", Text: fmt.Sprintf("%s cannot occur: %s", strings.Join(cannot, ", "), why)}
 }
 
-// holds refuses what no run of this plan can fulfil.
-func (s Scope) holds(e Expectation) *Error {
+// checkSatisfiable refuses what no run of this plan can fulfil.
+func (s Scope) checkSatisfiable(e Expectation) *Error {
 	if e.Is.Predicted {
 		return nil
 	}
@@ -142,9 +142,9 @@ func (s Scope) holds(e Expectation) *Error {
 		due = st.Due
 	}
 	switch {
-	case e.Metric.Filtered() && e.Metric != Masked && low > float64(due):
+	case e.Metric.Filterable() && e.Metric != Masked && low > float64(due):
 		return never("only %d requests are sent", due)
-	case e.Metric.OfWarmup() && !s.Warms[e.Arm]:
+	case e.Metric.NeedsWarmup() && !s.WarmsUp[e.Arm]:
 		return &Error{Field: "metric", Text: fmt.Sprintf("%s can never be measured: nothing that arm %s reaches warms up", e.Metric, e.Arm), Hint: "give a service a window under governance"}
 	case (e.Metric == Releases || e.Metric == StaleRoute) && low > 0 && !s.Releases[e.Arm]:
 		return never("nothing in this plan takes an instance of arm %s out", e.Arm)
@@ -153,7 +153,7 @@ func (s Scope) holds(e Expectation) *Error {
 }
 
 // bounds are the ends of the interval; whole numbers take open ends in.
-func (c Compare) bounds(whole bool) (low, high float64) {
+func (c Comparison) bounds(whole bool) (low, high float64) {
 	low, high = math.Inf(-1), math.Inf(1)
 	if c.Low != nil {
 		low = *c.Low

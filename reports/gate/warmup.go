@@ -16,10 +16,10 @@ func timeout(c record.Class) bool {
 	return c == record.TimeoutConnect || c == record.TimeoutFirstByte || c == record.TimeoutBody
 }
 
-// online counts what came before its time.
-func online(a *ledger.Arm, m expect.Metric) (figure, string) {
+// onlineFigure counts what came before its time.
+func onlineFigure(a *ledger.Arm, m expect.Metric) (figure, string) {
 	n, why := a.ReadyBeforeRegistered, "an instance of arm "+a.Name+" tells nothing of when it was registered"
-	if m == expect.Early {
+	if m == expect.EarlyRequests {
 		n = a.EarlyRequests
 		why += ", or no answer tells its trail"
 	}
@@ -29,10 +29,10 @@ func online(a *ledger.Arm, m expect.Metric) (figure, string) {
 	return figure{value: float64(*n)}, ""
 }
 
-// warmed is a figure of all warm-ups of an arm together, but for those that were
+// warmupFigure is a figure of all warm-ups of an arm together, but for those that were
 // cut short, or that any curve would have let come alike. Those of one run are declared alike, or they cannot be told by one
 // figure; and too few requests tell no exponent, however wide its interval.
-func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
+func warmupFigure(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 	var all, peers []curve.Bucket
 	var first *ledger.Warmup
 	why, requests, needed := "", 0, 0
@@ -41,63 +41,63 @@ func warmed(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 		if !slices.Contains(w.Arms, a.Name) || len(w.Buckets) == 0 {
 			continue
 		}
-		if w.Cut || w.Idle && m != expect.WarmSpread {
+		if w.Truncated || w.NoEffect && m != expect.WarmShareSpread {
 			why = fmt.Sprintf("%s: %s", w.Instance, w.Unmeasured)
 			continue
 		}
-		requests, needed = requests+w.Requests, max(needed, w.Needed)
+		requests, needed = requests+w.Requests, max(needed, w.RequestsNeeded)
 		if first = cmp.Or(first, w); w.Model != first.Model || w.Curve != first.Curve || w.Window != first.Window {
 			return figure{}, fmt.Sprintf("%s and %s warmed up by different rules", first.Instance, w.Instance)
 		}
-		all, peers = append(all, w.Buckets...), append(peers, w.Peers()...)
+		all, peers = append(all, w.Buckets...), append(peers, w.FairnessBuckets()...)
 	}
 	switch {
 	case first == nil && why != "":
 		return figure{}, why
 	case first == nil:
 		return figure{}, "no instance of arm " + a.Name + " was seen to warm up under load"
-	case m == expect.Exponent && requests < needed:
+	case m == expect.WarmupExponent && requests < needed:
 		return figure{}, fmt.Sprintf("%d requests came while it warmed up; to tell its exponent from those beside it takes %d", requests, needed)
-	case m == expect.Exponent && first.Declared == 0:
+	case m == expect.WarmupExponent && first.DeclaredExponent == 0:
 		return figure{}, fmt.Sprintf("the model of %s, %s, has no exponent that counts could show", first.Instance, curveName(*first))
 	}
 	switch m {
-	case expect.Exponent:
-		return exponent(curve.Exponent(all, first.Family()), first.Declared)
+	case expect.WarmupExponent:
+		return exponentFigure(curve.Exponent(all, first.Family()), first.DeclaredExponent)
 	case expect.Governed:
-		return estimated(curve.Governed(all, first.Shape()))
+		return intervalFigure(curve.Governed(all, first.Shape()))
 	case expect.WarmupFit:
-		f := curve.Goodness(all, first.Shape())
+		f := curve.GoodnessOfFit(all, first.Shape())
 		if f.DF == 0 {
 			return figure{}, "too few requests were sent while it warmed up to tell its curve"
 		}
 		return figure{value: f.Upper}, ""
 	}
-	f := curve.Fair(peers)
+	f := curve.TestFairness(peers)
 	if f.DF == 0 {
 		return figure{}, "there were never two that were warm, or too few requests"
 	}
 	return figure{value: f.Spread}, ""
 }
 
-// exponent is measured by an interval that excludes something: one that holds
+// exponentFigure is measured by an interval that excludes something: one that holds
 // all curves beside the declared one proves none.
-func exponent(e curve.Estimate, declared float64) (figure, string) {
-	if !ledger.Tells(e, declared) {
+func exponentFigure(e curve.Estimate, declared float64) (figure, string) {
+	if !ledger.Informative(e, declared) {
 		return figure{}, fmt.Sprintf("its exponent is between %.2f and %.2f (95 %%): that excludes neither %g nor one beside it", e.Low, e.High, declared)
 	}
-	return estimated(e)
+	return intervalFigure(e)
 }
 
-func estimated(e curve.Estimate) (figure, string) {
+func intervalFigure(e curve.Estimate) (figure, string) {
 	if e.Requests == 0 {
 		return figure{}, "no request was sent that could tell"
 	}
 	return figure{value: e.Value, estimated: true, low: e.Low, high: e.High}, ""
 }
 
-// warmEvidence is what is known of each warm-up.
-func warmEvidence(l *ledger.Ledger, a *ledger.Arm) []string {
+// warmupEvidence is what is known of each warm-up.
+func warmupEvidence(l *ledger.Ledger, a *ledger.Arm) []string {
 	var out []string
 	for _, w := range l.Warmups {
 		if !slices.Contains(w.Arms, a.Name) {
@@ -110,7 +110,7 @@ func warmEvidence(l *ledger.Ledger, a *ledger.Arm) []string {
 				sent, got, last = sent+b.Sent, got+b.Got, math.Max(last, b.To)
 			}
 		}
-		e, f := curve.Exponent(w.Buckets, w.Family()), curve.Goodness(w.Buckets, w.Shape())
+		e, f := curve.Exponent(w.Buckets, w.Family()), curve.GoodnessOfFit(w.Buckets, w.Shape())
 		out = append(out, fmt.Sprintf("%s (%s over %s from %+.3f s): got %d of %d requests up to %.0f %% of its window; exponent %.2f (95 %%: %.2f..%.2f), fit p %.2g (χ² %.1f over %d cells)",
 			w.Instance, curveName(w), w.Window, w.Start.Seconds(), got, sent, 100*last, e.Value, e.Low, e.High, f.Upper, f.ChiSquare, f.DF))
 	}

@@ -25,11 +25,11 @@ const (
 
 // Result is the judgement of a run.
 type Result struct {
-	Verdict      Verdict
-	Reasons      []string // why not pass; empty for pass. Each says what, where, and what to do
-	Expectations []Outcome
-	Criteria     Criteria // the limits it was judged by, defaults filled in
-	Unfit        bool     // the instrument was not fit: Reasons say why, and no outcome counts
+	Verdict         Verdict
+	Reasons         []string // why not pass; empty for pass. Each says what, where, and what to do
+	Expectations    []Outcome
+	Criteria        Criteria // the limits it was judged by, defaults filled in
+	InstrumentUnfit bool     // the instrument was not fit: Reasons say why, and no outcome counts
 }
 
 // Outcome of one expectation.

@@ -14,10 +14,10 @@ type Fairness struct {
 	Spread float64
 }
 
-// Fair tests that the warm instances of each bucket got the same. Buckets with
+// TestFairness tests that the warm instances of each bucket got the same. Buckets with
 // the same warm instances are added up; where those expect too little, they
 // are left out.
-func Fair(buckets []Bucket) Fairness {
+func TestFairness(buckets []Bucket) Fairness {
 	sets := map[string]map[string]int{}
 	var order []string
 	for _, b := range buckets {
@@ -59,16 +59,16 @@ func Fair(buckets []Bucket) Fairness {
 	return out
 }
 
-// Jump is the step that the share makes at the end of a warm-up, over the one
+// Step is the step that the share makes at the end of a warm-up, over the one
 // that the shape makes (a curve that reaches 1 makes none).
-type Jump struct {
+type Step struct {
 	Size, Low, High float64 // share of all requests; its interval at 95 %
 	P               float64 // of one as large or larger, either way, where there is none
 }
 
-// Step compares the stretches next to the end of the window, on either side.
+// StepAtEnd compares the stretches next to the end of the window, on either side.
 // Without requests on both there is no step that could be told: P is 1.
-func Step(buckets []Bucket, shape Shape) Jump {
+func StepAtEnd(buckets []Bucket, shape Shape) Step {
 	before, after := cell{from: math.Inf(-1)}, cell{from: math.Inf(1)}
 	for _, c := range cells(buckets, shape) {
 		if c.sent == 0 {
@@ -82,14 +82,14 @@ func Step(buckets []Bucket, shape Shape) Jump {
 		}
 	}
 	if before.sent == 0 || after.sent == 0 {
-		return Jump{Low: -1, High: 1, P: 1}
+		return Step{Low: -1, High: 1, P: 1}
 	}
 	size := (after.got-after.expected)/after.sent - (before.got-before.expected)/before.sent
 	sd := math.Sqrt(after.vary/after.sent/after.sent + before.vary/before.sent/before.sent)
 	// A count is a whole number: half a request either way tells nothing.
 	half := (1/after.sent + 1/before.sent) / 2
 	const z = 1.959963984540054 // 0.975 of the normal law
-	return Jump{
+	return Step{
 		Size: size, Low: size - z*sd - half, High: size + z*sd + half,
 		P: math.Erfc(max(0, math.Abs(size)-half) / sd / math.Sqrt2),
 	}
