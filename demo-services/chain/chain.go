@@ -34,14 +34,14 @@ type role struct {
 func roles() []role {
 	return []role{
 		{"gateway", gateway, []string{prefix}},
-		linked("a", "A", map[string]string{"/a": "/b", "/a2bc": "/b2c"}),
-		linked("b", "B", map[string]string{"/b": "/c", "/b2c": "/c"}),
-		linked("c", "C", map[string]string{"/c": ""}),
+		chainRole("a", "A", map[string]string{"/a": "/b", "/a2bc": "/b2c"}),
+		chainRole("b", "B", map[string]string{"/b": "/c", "/b2c": "/c"}),
+		chainRole("c", "C", map[string]string{"/c": ""}),
 	}
 }
 
-func linked(name, letter string, paths map[string]string) role {
-	return role{name, link(letter, paths), slices.Sorted(maps.Keys(paths))}
+func chainRole(name, letter string, paths map[string]string) role {
+	return role{name, chainHandler(letter, paths), slices.Sorted(maps.Keys(paths))}
 }
 
 // Paths are those that the service of a role answers; one with a slash at its
@@ -90,32 +90,32 @@ const prefix = "/A/"
 
 // gateway routes /A/… to A, as zuul does: the prefix is its own, path and
 // query go on, and A's answer is the answer.
-func gateway(x *service.Exchange) {
+func gateway(x *service.Request) {
 	path, ok := strings.CutPrefix(x.Path(), prefix)
 	if !ok {
 		x.Refuse(http.StatusNotFound, "the gateway knows /A/ only")
 		return
 	}
-	if body, ok := x.Next("/"+path, x.Query()); ok {
+	if body, ok := x.CallNext("/"+path, x.Query()); ok {
 		x.Reply(body)
 	}
 }
 
-// link says who it is, and then what the next one said. paths maps each path
+// chainHandler says who it is, and then what the next one said. paths maps each path
 // that it knows to the next one's.
-func link(letter string, paths map[string]string) service.Handler {
-	return func(x *service.Exchange) {
+func chainHandler(letter string, paths map[string]string) service.Handler {
+	return func(x *service.Request) {
 		next, ok := paths[x.Path()]
 		if !ok {
 			x.Refuse(http.StatusNotFound, letter+" does not know this path")
 			return
 		}
 		self := letter + x.Tag() + "[" + x.IP() + "]"
-		if x.Last() {
+		if x.IsLast() {
 			x.Reply(self)
 			return
 		}
-		if body, ok := x.Next(next, ""); ok {
+		if body, ok := x.CallNext(next, ""); ok {
 			x.Reply(self + " -> " + body)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 // a machine that has other things to do hardly shows.
 func TestBenchPick(t *testing.T) {
 	list := warmingHosts(100, 100)
-	live, view := NewLive(Config{Epoch: epoch}), New(Config{Epoch: epoch})
+	live, view := NewSharedView(Config{Epoch: epoch}), New(Config{Epoch: epoch})
 	live.Step(0, Event{Kind: Pushed, Hosts: list})
 	view.Step(0, Event{Kind: Pushed, Hosts: list})
 	var mu sync.Mutex

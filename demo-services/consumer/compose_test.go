@@ -100,7 +100,7 @@ func composed(cfg Config, marks string, gone bool) *View {
 	v.Step(0, Event{Kind: Pushed, Hosts: list})
 	v.Step(time.Second, Event{}) // poll30 fills
 	if v.Stale(time.Second) {    // so does ttl35
-		v.Step(time.Second, Event{Kind: Used})
+		v.Step(time.Second, Event{Kind: CacheMiss})
 	}
 	if gone {
 		v.Step(30*time.Second, Event{Kind: Pushed, Hosts: list[1:]})

@@ -2,7 +2,7 @@
 // service (list, cache, marks) and its pick (lane, then marks, then weight).
 //
 // [View] is pure: [View.Step] takes the time and an [Event] and returns
-// [Action]s, [View.Pick] chooses. [Live] makes one safe for concurrent use.
+// [Action]s, [View.Pick] chooses. [SharedView] makes one safe for concurrent use.
 //
 // It may not know HTTP, the registry's client or clocks: a shell pulls, writes
 // events and answers.
@@ -49,11 +49,11 @@ type EventKind string
 
 // What the shell tells.
 const (
-	Deadline EventKind = ""
-	Pushed   EventKind = "pushed" // the registry's client called back: Hosts
-	Pulled   EventKind = "pulled" // outcome of a Pull: Hosts, or Error
-	Marked   EventKind = "marked" // a response carried the marker, or a notice came: Of, By
-	Used     EventKind = "used"   // a call is about to be made and the ttl35 cache wants filling; Live sends it
+	Deadline  EventKind = ""
+	Pushed    EventKind = "pushed" // the registry's client called back: Hosts
+	Pulled    EventKind = "pulled" // outcome of a Pull: Hosts, or Error
+	Marked    EventKind = "marked" // a response carried the marker, or a notice came: Of, By
+	CacheMiss EventKind = "used"   // a call is about to be made and the ttl35 cache wants filling; Live sends it
 )
 
 // How a mark came.

@@ -288,10 +288,10 @@ func TestCachePoll30(t *testing.T) {
 }
 
 func TestCacheTTL35(t *testing.T) {
-	l := NewLive(Config{Consumer: settings.Consumer{Cache: settings.CacheTTL35}})
+	l := NewSharedView(Config{Consumer: settings.Consumer{Cache: settings.CacheTTL35}})
 	var fills []string
-	l.Filled = func(now time.Duration, e Event, out []Action) {
-		require.Equal(t, Event{Kind: Used}, e)
+	l.OnFill = func(now time.Duration, e Event, out []Action) {
+		require.Equal(t, Event{Kind: CacheMiss}, e)
 		fills = append(fills, fmt.Sprint(now, " ", show(out)))
 	}
 	pick := func(now time.Duration) string {
@@ -323,7 +323,7 @@ func TestAMarkOutlivesAnOldCache(t *testing.T) {
 	for _, cache := range []string{settings.CachePoll30, settings.CacheTTL35} {
 		v := New(Config{Consumer: settings.Consumer{Cache: cache}})
 		v.Step(0, pushed("a b"))
-		v.Step(time.Second, Event{Kind: Used})
+		v.Step(time.Second, Event{Kind: CacheMiss})
 		require.Len(t, v.Hosts(), 2)
 		out := v.Step(2*time.Second, marked("b"))
 		require.Equal(t, "mark b/1 marker, pull", show(out))
@@ -337,7 +337,7 @@ func TestAMarkRefreshesTheOtherCaches(t *testing.T) {
 	for _, cache := range []string{settings.CachePoll30, settings.CacheTTL35} {
 		v := New(Config{Consumer: settings.Consumer{Cache: cache}})
 		v.Step(0, pushed("a b"))
-		v.Step(time.Second, Event{Kind: Used})
+		v.Step(time.Second, Event{Kind: CacheMiss})
 		v.Step(2*time.Second, marked("b"))
 		require.Equal(t, "list "+cache+" 1, unmark b/1 registry", show(v.Step(3*time.Second, Event{Kind: Pulled, Op: 1, Hosts: hosts("a")})))
 	}
@@ -383,8 +383,8 @@ func TestSkew(t *testing.T) {
 		cfg := ConfigOf(settings.Document{Consumer: settings.Consumer{ClockSkew: skew}}, zero)
 		h := Host{Weight: 1, Warmup: settings.Warmup{Model: "linear", Window: 100 * time.Second}}
 		h.Start = zero.UnixMilli()
-		w := newWeighing(cfg, []Host{h, {Weight: 1}})
-		w.weigh(50 * time.Second)
+		w := newHostWeights(cfg, []Host{h, {Weight: 1}})
+		w.refresh(50 * time.Second)
 		return w.weights[0]
 	}
 	require.EqualValues(t, 50, weight(0))

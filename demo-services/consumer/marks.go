@@ -29,23 +29,23 @@ func (v *View) mark(e Event) {
 	}
 	v.marks[e.Of] = mark{until: v.now + v.cfg.Consumer.MarkTTL}
 	v.out = append(v.out, Action{Kind: Note, Event: record.KindMarkSet, Peer: e.Of.Instance.String(), Text: e.By})
-	v.picks.changed(v.list, v.marks)
+	v.balancer.update(v.list, v.marks)
 	v.pull()
 }
 
-// forgetGone ends the marks of those that a list, just seen, is without. Both
+// clearMarksOfGone ends the marks of those that a list, just seen, is without. Both
 // lists count: while an old cache still has the host, the mark is needed.
-func (v *View) forgetGone() {
-	v.unmark("registry", func(id lossless.Identity, _ mark) bool {
-		return !has(v.source, id) && !has(v.list, id)
+func (v *View) clearMarksOfGone() {
+	v.clearMarks("registry", func(id lossless.Identity, _ mark) bool {
+		return !containsIdentity(v.source, id) && !containsIdentity(v.list, id)
 	})
 }
 
-func (v *View) expireMarks() {
-	v.unmark("expired", func(_ lossless.Identity, m mark) bool { return v.now >= m.until })
+func (v *View) clearExpiredMarks() {
+	v.clearMarks("expired", func(_ lossless.Identity, m mark) bool { return v.now >= m.until })
 }
 
-func (v *View) unmark(why string, over func(lossless.Identity, mark) bool) {
+func (v *View) clearMarks(why string, over func(lossless.Identity, mark) bool) {
 	var ended []lossless.Identity
 	for id, m := range v.marks {
 		if over(id, m) {
@@ -60,9 +60,9 @@ func (v *View) unmark(why string, over func(lossless.Identity, mark) bool) {
 		delete(v.marks, id)
 		v.out = append(v.out, Action{Kind: Note, Event: record.KindMarkCleared, Peer: id.Instance.String(), Text: why})
 	}
-	v.picks.changed(v.list, v.marks)
+	v.balancer.update(v.list, v.marks)
 }
 
-func has(hosts []Host, id lossless.Identity) bool {
+func containsIdentity(hosts []Host, id lossless.Identity) bool {
 	return slices.ContainsFunc(hosts, func(h Host) bool { return h.Identity == id })
 }

@@ -51,7 +51,7 @@ func someEvent(r *rand.Rand) Event {
 		}
 		return Event{Kind: Pulled, Op: Op(r.IntN(8)), Hosts: someHosts(r)}
 	case 2:
-		return Event{Kind: Used}
+		return Event{Kind: CacheMiss}
 	}
 	e := Event{Kind: Marked, By: ByMarker}
 	if all := someHosts(r); len(all) > 0 {
@@ -201,5 +201,5 @@ func TestMarksAreBounded(t *testing.T) {
 		_, _, err := v.Pick(2*time.Second, fmt.Sprint(i))
 		require.NoError(t, err)
 	}
-	require.Len(t, v.picks.sets, maxSets, "tags come from requests")
+	require.Len(t, v.balancer.sets, maxSets, "tags come from requests")
 }

@@ -16,11 +16,11 @@ import (
 // beside it tells why.
 var ErrNoInstance = errors.New("no instance to call")
 
-// pullWithin bounds a Pull.
-const pullWithin = 2 * time.Second
+// pullTimeout bounds a Pull.
+const pullTimeout = 2 * time.Second
 
 // View is what one consumer knows of one service. It is not for concurrent
-// use: see [Live].
+// use: see [SharedView].
 //
 //	registry ──Pushed, Pulled──> source ──cache kind──> list ──lane, marks, weight──> Pick
 type View struct {
@@ -36,12 +36,12 @@ type View struct {
 
 	marks map[lossless.Identity]mark
 
-	lastOp   Op
-	pullOp   Op // under way; 0 is none
-	pullBy   time.Duration
-	pullMore bool // another mark came meanwhile
+	lastOp       Op
+	pullOp       Op // under way; 0 is none
+	pullDeadline time.Duration
+	pullAgain    bool // another mark came meanwhile
 
-	picks picks
+	balancer balancer
 }
 
 // New returns a View that knows nobody, its clock at 0.
@@ -59,7 +59,7 @@ func New(cfg Config) *View {
 	c.MarkTTL = or(c.MarkTTL, 120*time.Second)
 	return &View{
 		cfg: cfg, fillAt: c.CacheFirst, marks: map[lossless.Identity]mark{},
-		picks: newPicks(cfg),
+		balancer: newBalancer(cfg),
 	}
 }
 
@@ -74,10 +74,10 @@ func or(d, otherwise time.Duration) time.Duration {
 func (v *View) Step(now time.Duration, e Event) []Action {
 	v.now = max(v.now, now)
 	v.out = nil
-	v.due()
+	v.handleDeadlines()
 	switch e.Kind {
 	case Pushed:
-		v.learn(e.Hosts)
+		v.receiveList(e.Hosts)
 		if v.pullOp != 0 {
 			// The server answers a pull from what it last pushed, so an
 			// answer that is under way may be older than this.
@@ -87,9 +87,9 @@ func (v *View) Step(now time.Duration, e Event) []Action {
 		v.pulled(e)
 	case Marked:
 		v.mark(e)
-	case Used:
+	case CacheMiss:
 		if v.Stale(v.now) {
-			v.fill()
+			v.fillCache()
 		}
 	}
 	return v.out
@@ -106,7 +106,7 @@ func (v *View) Next() (at time.Duration, ok bool) {
 		earliest(v.fillAt)
 	}
 	if v.pullOp != 0 {
-		earliest(v.pullBy)
+		earliest(v.pullDeadline)
 	}
 	for _, m := range v.marks {
 		earliest(m.until)
@@ -122,47 +122,47 @@ func Replay(lines []machine.Line) error {
 	return machine.Replay(lines, func(c Config) machine.Machine[Event, Action] { return New(c) })
 }
 
-// due does what has come due: a poll, marks that end, a pull that is lost.
-func (v *View) due() {
+// handleDeadlines does what has come due: a poll, marks that end, a pull that is lost.
+func (v *View) handleDeadlines() {
 	if v.cfg.Consumer.Cache == settings.CachePoll30 && v.now >= v.fillAt {
 		missed := (v.now - v.fillAt) / v.cfg.Consumer.CachePeriod
 		v.fillAt += (missed + 1) * v.cfg.Consumer.CachePeriod
 		if v.known {
-			v.fill()
+			v.fillCache()
 		}
 	}
-	if v.pullOp != 0 && v.now >= v.pullBy {
+	if v.pullOp != 0 && v.now >= v.pullDeadline {
 		v.pullFailed("no answer in time")
 	}
-	v.expireMarks()
+	v.clearExpiredMarks()
 }
 
-// learn takes a list from the registry, and into the picks' list what the kind
+// receiveList takes a list from the registry, and into the picks' list what the kind
 // of cache lets through.
-func (v *View) learn(hosts []Host) {
+func (v *View) receiveList(hosts []Host) {
 	if len(hosts) == 0 && len(v.source) > 0 && v.cfg.Consumer.KeepWhenEmpty {
 		return
 	}
-	v.source, v.known = normal(hosts), true
+	v.source, v.known = normalize(hosts), true
 	switch {
 	case v.cfg.Consumer.Cache == settings.CachePush:
-		v.fill()
+		v.fillCache()
 	case v.cfg.Consumer.Cache == settings.CacheTTL35 && len(v.list) == 0:
 		// Only a call fills it; who waits until there can be one, waits for this.
 		v.out = append(v.out, Action{Kind: Note, Event: record.KindListReceived, N: int64(len(v.source))})
 	}
-	v.forgetGone()
+	v.clearMarksOfGone()
 }
 
-// fill copies what the registry's client knows into the picks' list. A push
+// fillCache copies what the registry's client knows into the picks' list. A push
 // cache tells of changes, the others of each fill: a release can be placed
 // after one.
-func (v *View) fill() {
+func (v *View) fillCache() {
 	v.filledAt = v.now
 	changed := !slices.Equal(v.list, v.source)
 	v.list = v.source
 	if changed {
-		v.picks.changed(v.list, v.marks)
+		v.balancer.update(v.list, v.marks)
 	}
 	if changed || v.cfg.Consumer.Cache != settings.CachePush {
 		v.out = append(v.out, Action{
@@ -170,7 +170,7 @@ func (v *View) fill() {
 			N: int64(len(v.list)), Hosts: v.list,
 		})
 	}
-	v.forgetGone()
+	v.clearMarksOfGone()
 }
 
 // Stale tells whether a call at now finds a ttl35 cache without content or too
@@ -188,12 +188,12 @@ func (v *View) Stale(now time.Duration) bool {
 
 func (v *View) pull() {
 	if v.pullOp != 0 {
-		v.pullMore = true
+		v.pullAgain = true
 		return
 	}
 	v.lastOp++
-	v.pullOp, v.pullBy = v.lastOp, v.now+pullWithin
-	v.out = append(v.out, Action{Kind: Pull, Op: v.pullOp, Deadline: v.pullBy})
+	v.pullOp, v.pullDeadline = v.lastOp, v.now+pullTimeout
+	v.out = append(v.out, Action{Kind: Pull, Op: v.pullOp, Deadline: v.pullDeadline})
 }
 
 func (v *View) pulled(e Event) {
@@ -202,7 +202,7 @@ func (v *View) pulled(e Event) {
 	case e.Error != "":
 		v.pullFailed(e.Error)
 	default:
-		v.learn(e.Hosts)
+		v.receiveList(e.Hosts)
 		v.refreshed()
 	}
 }
@@ -211,7 +211,7 @@ func (v *View) pulled(e Event) {
 // mark, which refreshes the other caches of the originals too.
 func (v *View) refreshed() {
 	if v.cfg.Consumer.Cache != settings.CachePush {
-		v.fill()
+		v.fillCache()
 	}
 	v.endPull()
 }
@@ -224,15 +224,15 @@ func (v *View) pullFailed(why string) {
 
 func (v *View) endPull() {
 	v.pullOp = 0
-	if v.pullMore {
-		v.pullMore = false
+	if v.pullAgain {
+		v.pullAgain = false
 		v.pull()
 	}
 }
 
-// normal is a list in an order of its own, whatever order it came in, without
+// normalize is a list in an order of its own, whatever order it came in, without
 // hosts that want no requests.
-func normal(hosts []Host) []Host {
+func normalize(hosts []Host) []Host {
 	out := slices.DeleteFunc(slices.Clone(hosts), func(h Host) bool { return h.Weight <= 0 })
 	slices.SortFunc(out, func(a, b Host) int {
 		if c := strings.Compare(a.Addr, b.Addr); c != 0 {

@@ -16,43 +16,43 @@ const (
 // maxTag is the longest tag: that of a Kubernetes label's value.
 const maxTag = 63
 
-// Carried is what a request's headers say.
-type Carried struct {
+// RequestTag is what a request's headers say.
+type RequestTag struct {
 	Tag string // "" is base
 	// Conflict, if not "", tells for people how the two carriers disagree, or
 	// what in them is no tag.
 	Conflict string
 }
 
-// Read takes the tag out of a request's headers: x-mse-tag's if there is one,
+// ReadTag takes the tag out of a request's headers: x-mse-tag's if there is one,
 // else baggage's. What is no tag (characters that a label's value cannot have)
 // is reported and left out.
-func Read(h http.Header) Carried {
+func ReadTag(h http.Header) RequestTag {
 	header := strings.TrimSpace(first(h[Header]))
 	lines := h[Baggage]
 	if len(lines) == 0 {
 		if header != "" && !valid(header) {
-			return Carried{Conflict: "x-mse-tag is no tag"}
+			return RequestTag{Conflict: "x-mse-tag is no tag"}
 		}
-		return Carried{Tag: header}
+		return RequestTag{Tag: header}
 	}
 	baggage, ok := fromBaggage(lines)
 	switch {
 	case header != "" && !valid(header):
-		return Carried{Tag: baggage, Conflict: "x-mse-tag is no tag"}
+		return RequestTag{Tag: baggage, Conflict: "x-mse-tag is no tag"}
 	case !ok:
-		return Carried{Tag: header, Conflict: "baggage's mse-tag is no tag"}
+		return RequestTag{Tag: header, Conflict: "baggage's mse-tag is no tag"}
 	case header == "":
-		return Carried{Tag: baggage}
+		return RequestTag{Tag: baggage}
 	case baggage != "" && baggage != header:
-		return Carried{Tag: header, Conflict: "x-mse-tag says " + header + ", baggage says " + baggage}
+		return RequestTag{Tag: header, Conflict: "x-mse-tag says " + header + ", baggage says " + baggage}
 	}
-	return Carried{Tag: header}
+	return RequestTag{Tag: header}
 }
 
-// Forward writes tag into both carriers of out, and takes over what else in's
+// WriteTag writes tag into both carriers of out, and takes over what else in's
 // baggage has. With tag "" neither carrier has it.
-func Forward(out, in http.Header, tag string) {
+func WriteTag(out, in http.Header, tag string) {
 	others := withoutMember(in[Baggage])
 	if tag == "" {
 		out.Del(Header)

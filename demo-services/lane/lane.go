@@ -1,7 +1,7 @@
 // Package lane decides which instances of a service a request may go to by the
 // version (tag) that it wants, and how the tag travels.
 //
-// It knows tags and HTTP headers ([Read], [Forward]); it may not know the
+// It knows tags and HTTP headers ([ReadTag], [WriteTag]); it may not know the
 // registry, marks, weights or balancers.
 package lane
 
@@ -24,7 +24,7 @@ const (
 // ones, or nowhere if strict. No tag goes to untagged ones only: a request
 // never reaches a version that it did not ask for.
 func Eligible[H any](hosts []H, tag func(H) string, wanted string, strict bool) ([]H, Reason) {
-	own := with(hosts, tag, wanted)
+	own := hostsTagged(hosts, tag, wanted)
 	switch {
 	case wanted == "" && len(own) > 0:
 		return own, Base
@@ -35,13 +35,13 @@ func Eligible[H any](hosts []H, tag func(H) string, wanted string, strict bool) 
 	case strict:
 		return nil, NoTagged
 	}
-	if base := with(hosts, tag, ""); len(base) > 0 {
+	if base := hostsTagged(hosts, tag, ""); len(base) > 0 {
 		return base, Fallback
 	}
 	return nil, NoBase
 }
 
-func with[H any](hosts []H, tag func(H) string, t string) []H {
+func hostsTagged[H any](hosts []H, tag func(H) string, t string) []H {
 	var out []H
 	for _, h := range hosts {
 		if tag(h) == t {

@@ -76,7 +76,7 @@ func TestRead(t *testing.T) {
 		{"too long", strings.Repeat("a", 64), "", "", "x-mse-tag is no tag"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			require.Equal(t, Carried{Tag: c.tag, Conflict: c.conflict}, Read(headers(c.header, c.baggage)))
+			require.Equal(t, RequestTag{Tag: c.tag, Conflict: c.conflict}, ReadTag(headers(c.header, c.baggage)))
 		})
 	}
 }
@@ -94,7 +94,7 @@ func headers(header, baggage string) http.Header {
 
 func TestReadTakesAllLines(t *testing.T) {
 	h := http.Header{"Baggage": {"a=b", "mse-tag=gray"}}
-	require.Equal(t, Carried{Tag: "gray"}, Read(h))
+	require.Equal(t, RequestTag{Tag: "gray"}, ReadTag(h))
 }
 
 func TestForward(t *testing.T) {
@@ -107,17 +107,17 @@ func TestForward(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := headers("stale", "stale=1")
-			Forward(out, headers("", c.in), c.tag)
+			WriteTag(out, headers("", c.in), c.tag)
 			require.Equal(t, c.wantHeader, out.Get("x-mse-tag"))
 			require.Equal(t, c.wantBaggage, out.Get("baggage"))
-			require.Equal(t, Carried{Tag: c.tag}, Read(out), "the next hop reads the same")
+			require.Equal(t, RequestTag{Tag: c.tag}, ReadTag(out), "the next hop reads the same")
 		})
 	}
 }
 
 func TestReadIsFreeOnTheUsualPath(t *testing.T) {
 	h := headers("gray", "")
-	require.Zero(t, testing.AllocsPerRun(100, func() { Read(h) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { ReadTag(h) }))
 }
 
 func FuzzBaggage(f *testing.F) {
@@ -127,17 +127,17 @@ func FuzzBaggage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header, baggage string) {
 		in := http.Header{Header: {header}, Baggage: {baggage}}
-		c := Read(in)
+		c := ReadTag(in)
 		if c.Tag != "" && !valid(c.Tag) {
 			t.Fatalf("%q is no tag", c.Tag)
 		}
 		out := http.Header{}
-		Forward(out, in, c.Tag)
-		require.Equal(t, Carried{Tag: c.Tag}, Read(out))
+		WriteTag(out, in, c.Tag)
+		require.Equal(t, RequestTag{Tag: c.Tag}, ReadTag(out))
 		// The others are all there, once, in their order.
 		require.Equal(t, withoutMember([]string{baggage}), withoutMember(out[Baggage]))
 		again := http.Header{}
-		Forward(again, out, c.Tag)
+		WriteTag(again, out, c.Tag)
 		require.Equal(t, out, again)
 	})
 }

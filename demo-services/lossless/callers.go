@@ -24,7 +24,7 @@ func (c *Callers) Seen(now time.Duration, addr string) {
 		c.seen = map[string]time.Duration{}
 	}
 	if _, known := c.seen[addr]; !known && len(c.seen) >= orInt(c.Max, 500) {
-		delete(c.seen, c.stalest())
+		delete(c.seen, c.leastRecent())
 	}
 	c.seen[addr] = max(now, c.seen[addr])
 }
@@ -41,7 +41,7 @@ func (c *Callers) Recent(now time.Duration) []string {
 	return out
 }
 
-func (c *Callers) stalest() (addr string) {
+func (c *Callers) leastRecent() (addr string) {
 	for a, at := range c.seen {
 		if addr == "" || at < c.seen[addr] || at == c.seen[addr] && a < addr {
 			addr = a

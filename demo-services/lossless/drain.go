@@ -17,12 +17,12 @@ const (
 	beforeKillCut   = 300 * time.Millisecond
 	beforeKillClose = 100 * time.Millisecond
 
-	termLeast     = 2 * time.Second // kubelet leaves a TERM so long, whatever the hook has used up
-	closeAll      = 30 * time.Second
-	closeRegistry = time.Second
+	minTermGrace         = 2 * time.Second // kubelet leaves a TERM so long, whatever the hook has used up
+	maxCloseWait         = 30 * time.Second
+	registryCloseTimeout = time.Second
 
-	// exitKilled is what a process ends with that does not handle TERM.
-	exitKilled = 128 + 15
+	// exitCodeSIGTERM is what a process ends with that does not handle TERM.
+	exitCodeSIGTERM = 128 + 15
 )
 
 // killAt is when the pod is killed at the latest, as far as we can know: grace
@@ -32,7 +32,7 @@ func (m *Machine) killAt() time.Duration {
 	if m.offline {
 		start = min(start, m.offlineAt)
 	}
-	return max(start+m.cfg.Offline.Grace, m.termAt+termLeast)
+	return max(start+m.cfg.Offline.Grace, m.termAt+minTermGrace)
 }
 
 func (m *Machine) onTerm(now time.Duration, e Event) {
@@ -45,33 +45,33 @@ func (m *Machine) onTerm(now time.Duration, e Event) {
 	case settings.Kill:
 		m.noteLoad(record.KindListenerClosed, settings.Kill)
 		m.noteCut()
-		m.exit(exitKilled)
+		m.exit(exitCodeSIGTERM)
 	case settings.CloseFirst:
-		m.leave(now, ByTerm)
+		m.beginOffline(now, ByTerm)
 		m.setReadiness(false)
 		m.closeListener(now, settings.CloseFirst, m.killAt()-beforeKillWait)
 	case settings.Lossless, settings.Reject:
 		m.goOffline(now, ByTerm, e.Peers)
-		m.hurryDeregister(now)
+		m.boundDeregisterByKill(now)
 		m.noteLoad(record.KindDrainWait, "")
 	default: // deregister-first
-		m.leave(now, ByTerm)
+		m.beginOffline(now, ByTerm)
 		m.setReadiness(false)
-		m.deregister(now, min(now+deregisterAll, m.killAt()-beforeKillWait))
+		m.deregister(now, min(now+deregisterTotalTimeout, m.killAt()-beforeKillWait))
 	}
 }
 
-// hurryDeregister bounds a deregistration that /offline began by the kill.
-func (m *Machine) hurryDeregister(now time.Duration) {
+// boundDeregisterByKill bounds a deregistration that /offline began by the kill.
+func (m *Machine) boundDeregisterByKill(now time.Duration) {
 	for i, it := range m.agenda {
-		if it.kind == timeGiveUp {
+		if it.kind == giveUpTimer {
 			m.agenda[i].at = min(it.at, max(now, m.killAt()-beforeKillWait))
 		}
 	}
 }
 
-// settle does what the state as it is now asks for.
-func (m *Machine) settle(now time.Duration) {
+// reconcile does what the state as it is now asks for.
+func (m *Machine) reconcile(now time.Duration) {
 	if m.exited {
 		return
 	}
@@ -82,32 +82,32 @@ func (m *Machine) settle(now time.Duration) {
 	switch {
 	case m.closing:
 		m.closeClient(now)
-	case m.lossless():
+	case m.graceful():
 		m.drain(now)
 	default: // deregister-first: at once
 		m.closeListener(now, settings.DeregisterFirst, now)
 		m.drop(awaitClosed)
-		m.cut()
+		m.cutConnections()
 		m.closeClient(now)
 	}
 }
 
 // drain closes once it has become quiet, or must.
 func (m *Machine) drain(now time.Duration) {
-	why, again := m.quiet(now)
+	why, again := m.drainEnd(now)
 	if why == "" {
-		m.timer(timeWait, again)
+		m.timer(drainTimer, again)
 		return
 	}
-	m.drop(timeWait)
+	m.drop(drainTimer)
 	m.closeListener(now, why, m.killAt()-beforeKillCut)
 }
 
-// quiet tells why the wait is over; "" is not yet, and again is when to look
+// drainEnd tells why the wait is over; "" is not yet, and again is when to look
 // next. The wait counts from /offline: it lasts MinWait at least, until nothing
 // is in flight and nothing came for Quiet, Cap at most, and never into the last
 // second of grace.
-func (m *Machine) quiet(now time.Duration) (why string, again time.Duration) {
+func (m *Machine) drainEnd(now time.Duration) (why string, again time.Duration) {
 	o := m.cfg.Offline
 	least := m.offlineAt + o.MinWait
 	if m.registerTries == 0 { // nobody can have heard of us
@@ -139,22 +139,22 @@ func (m *Machine) closeListener(now time.Duration, why string, by time.Duration)
 	m.closing = true
 	m.act(Action{Kind: DisableKeepAlive})
 	m.noteLoad(record.KindListenerClosed, why)
-	m.do(now, min(now+closeAll, by), Action{Kind: CloseListener}, item{kind: awaitClosed})
+	m.do(now, min(now+maxCloseWait, by), Action{Kind: CloseListener}, pending{kind: awaitClosed})
 }
 
-// closed is called when all is answered, or with ok false when it was not in
+// onListenerClosed is called when all is answered, or with ok false when it was not in
 // time.
-func (m *Machine) closed(now time.Duration, ok bool) {
+func (m *Machine) onListenerClosed(now time.Duration, ok bool) {
 	if !ok {
-		m.cut()
+		m.cutConnections()
 	}
 	if m.cfg.Offline.Mode == settings.CloseFirst {
-		m.deregister(now, min(now+deregisterAll, m.killAt()-beforeKillCut))
+		m.deregister(now, min(now+deregisterTotalTimeout, m.killAt()-beforeKillCut))
 	}
 }
 
-// cut ends what is still in flight.
-func (m *Machine) cut() {
+// cutConnections ends what is still in flight.
+func (m *Machine) cutConnections() {
 	m.noteCut()
 	m.act(Action{Kind: CutConnections})
 }
@@ -166,14 +166,14 @@ func (m *Machine) noteCut() {
 }
 
 func (m *Machine) closeClient(now time.Duration) {
-	by := min(now+closeRegistry, m.killAt()-beforeKillClose)
-	m.do(now, by, Action{Kind: CloseRegistry}, item{kind: awaitRegistryClosed})
+	by := min(now+registryCloseTimeout, m.killAt()-beforeKillClose)
+	m.do(now, by, Action{Kind: CloseRegistry}, pending{kind: awaitRegistryClosed})
 }
 
-func (m *Machine) drained() {
+func (m *Machine) onRegistryClosed() {
 	for _, it := range m.agenda {
-		if it.kind == awaitNotify || it.kind == timeNotify {
-			m.missed(it.peer)
+		if it.kind == awaitNotify || it.kind == notifyTimer {
+			m.noteMissed(it.peer)
 		}
 	}
 	m.noteLoad(record.KindDrained, "")

@@ -38,7 +38,7 @@ type Config struct {
 // Of an aged instance, delay and warm-up are past.
 func ConfigOf(d settings.Document) Config {
 	c := Config{Online: d.Online, Offline: d.Offline, PushDelay: d.Registry.PushDelay, Rules: d.Version}
-	if d.Online.Aged {
+	if d.Online.Prewarmed {
 		c.Online.Delay, c.Online.HealthPath, c.Online.Warmup = 0, "", settings.Warmup{}
 	}
 	return c
@@ -51,12 +51,12 @@ type EventKind string
 // is not awaited (any more) is ignored.
 const (
 	Deadline       EventKind = ""              // nothing: a time that Next named has come
-	Begun          EventKind = "begun"         // the process runs, and the settings want it registered early
+	Started        EventKind = "begun"         // the process runs, and the settings want it registered early
 	Listening      EventKind = "listening"     // the business port is open
 	Probed         EventKind = "probed"        // of ProbeHealth; OK: it answered 2xx
 	RegisterDone   EventKind = "registered"    // of Register; OK: the registry has acknowledged
 	PublishDone    EventKind = "published"     // of Publish; OK: the registry has acknowledged
-	Ruled          EventKind = "ruled"         // Rules came: answered by Answer with the same Ref
+	RulesReceived  EventKind = "ruled"         // Rules came: answered by Answer with the same Ref
 	Offline        EventKind = "offline"       // /offline was called: answered by Answer with the same Ref
 	Term           EventKind = "term"          // the process was told to end
 	DeregisterDone EventKind = "deregistered"  // of Deregister; OK: the registry has acknowledged

@@ -16,15 +16,15 @@ type Machine struct {
 	ready bool
 
 	lastOp Op
-	agenda []item // awaited outcomes and timers, each with its deadline
+	agenda []pending // awaited outcomes and timers, each with its deadline
 	out    []Action
 
 	inFlight    int
 	lastRequest time.Duration
 
-	rules   int             // version, the highest that came
-	applied int             // version that is in force
-	told    settings.Warmup // what the last attempt to register or publish carried
+	rules           int             // version, the highest that came
+	applied         int             // version that is in force
+	publishedWarmup settings.Warmup // what the last attempt to register or publish carried
 
 	listening     bool
 	registerTries int
@@ -80,11 +80,11 @@ func (m *Machine) Step(now time.Duration, e Event) []Action {
 			break
 		}
 		m.expired(it.at, it)
-		m.settle(it.at)
+		m.reconcile(it.at)
 	}
 	if !m.exited {
 		m.handle(now, e)
-		m.settle(now)
+		m.reconcile(now)
 	}
 	return m.out
 }
@@ -113,9 +113,9 @@ func Replay(lines []machine.Line) error {
 
 func (m *Machine) handle(now time.Duration, e Event) {
 	switch e.Kind {
-	case Begun, Listening:
+	case Started, Listening:
 		m.onListening(now)
-	case Ruled:
+	case RulesReceived:
 		m.onRules(now, e)
 	case Offline:
 		m.onOffline(now, e)
@@ -130,74 +130,74 @@ func (m *Machine) handle(now time.Duration, e Event) {
 
 // expired is called with an item's own deadline: a timer goes off, or an
 // outcome is given up, which is a failure.
-func (m *Machine) expired(at time.Duration, it item) {
+func (m *Machine) expired(at time.Duration, it pending) {
 	switch it.kind {
-	case timeProbe:
+	case probeTimer:
 		m.probe(at)
-	case timeRegister:
+	case registerTimer:
 		m.register(at)
-	case timePublish:
+	case publishTimer:
 		m.publish(at)
-	case timeWarm:
-		m.warm()
-	case timeDeregister, timeWait: // settle looks
-	case timeGiveUp:
-		m.giveUp()
-	case timeNotify:
+	case warmupTimer:
+		m.endWarmup()
+	case deregisterTimer, drainTimer: // settle looks
+	case giveUpTimer:
+		m.giveUpDeregister()
+	case notifyTimer:
 		m.notify(at, it.peer, it.try)
 	default:
 		m.outcome(at, it, false, "no answer in time")
 	}
 }
 
-func (m *Machine) outcome(now time.Duration, it item, ok bool, why string) {
+func (m *Machine) outcome(now time.Duration, it pending, ok bool, why string) {
 	switch it.kind {
 	case awaitProbe:
-		m.probed(now, it, ok)
+		m.onProbed(now, it, ok)
 	case awaitRegister:
-		m.registered(now, ok, why)
+		m.onRegistered(now, ok, why)
 	case awaitPublish:
-		m.published(now, ok, why)
+		m.onPublished(now, ok, why)
 	case awaitDeregister:
-		m.deregisterDone(now, ok, why)
+		m.onDeregistered(now, ok, why)
 	case awaitNotify:
-		m.notified(now, it, ok)
+		m.onNotified(now, it, ok)
 	case awaitVerify:
-		m.verifyDone(ok)
+		m.onVerified(ok)
 	case awaitClosed:
-		m.closed(now, ok)
+		m.onListenerClosed(now, ok)
 	case awaitRegistryClosed:
-		m.drained()
+		m.onRegistryClosed()
 	}
 }
 
 // The agenda.
 
-type itemKind string
+type pendingKind string
 
 const (
-	awaitProbe          itemKind = itemKind(Probed)
-	awaitRegister       itemKind = itemKind(RegisterDone)
-	awaitPublish        itemKind = itemKind(PublishDone)
-	awaitDeregister     itemKind = itemKind(DeregisterDone)
-	awaitNotify         itemKind = itemKind(NotifyDone)
-	awaitVerify         itemKind = itemKind(VerifyDone)
-	awaitClosed         itemKind = itemKind(Closed)
-	awaitRegistryClosed itemKind = itemKind(RegistryClosed)
+	awaitProbe          pendingKind = pendingKind(Probed)
+	awaitRegister       pendingKind = pendingKind(RegisterDone)
+	awaitPublish        pendingKind = pendingKind(PublishDone)
+	awaitDeregister     pendingKind = pendingKind(DeregisterDone)
+	awaitNotify         pendingKind = pendingKind(NotifyDone)
+	awaitVerify         pendingKind = pendingKind(VerifyDone)
+	awaitClosed         pendingKind = pendingKind(Closed)
+	awaitRegistryClosed pendingKind = pendingKind(RegistryClosed)
 
-	timeProbe      itemKind = "time to probe"
-	timeRegister   itemKind = "time to register"
-	timePublish    itemKind = "time to publish again"
-	timeWarm       itemKind = "time to be warm"
-	timeDeregister itemKind = "time to deregister again"
-	timeGiveUp     itemKind = "time to give up deregistering"
-	timeNotify     itemKind = "time to notify again"
-	timeWait       itemKind = "time to look whether it is quiet"
+	probeTimer      pendingKind = "time to probe"
+	registerTimer   pendingKind = "time to register"
+	publishTimer    pendingKind = "time to publish again"
+	warmupTimer     pendingKind = "time to be warm"
+	deregisterTimer pendingKind = "time to deregister again"
+	giveUpTimer     pendingKind = "time to give up deregistering"
+	notifyTimer     pendingKind = "time to notify again"
+	drainTimer      pendingKind = "time to look whether it is quiet"
 )
 
-type item struct {
+type pending struct {
 	op    Op // 0 for a timer
-	kind  itemKind
+	kind  pendingKind
 	at    time.Duration
 	since time.Duration
 	peer  string
@@ -205,7 +205,7 @@ type item struct {
 }
 
 // do asks for an action whose outcome is awaited until deadline.
-func (m *Machine) do(now, deadline time.Duration, a Action, it item) {
+func (m *Machine) do(now, deadline time.Duration, a Action, it pending) {
 	m.lastOp++
 	a.Op, a.Deadline = m.lastOp, max(deadline, now)
 	it.op, it.at, it.since = a.Op, a.Deadline, now
@@ -214,17 +214,17 @@ func (m *Machine) do(now, deadline time.Duration, a Action, it item) {
 }
 
 // timer sets the timer of that kind, of which there is one at most.
-func (m *Machine) timer(kind itemKind, at time.Duration) {
+func (m *Machine) timer(kind pendingKind, at time.Duration) {
 	m.drop(kind)
-	m.agenda = append(m.agenda, item{kind: kind, at: at})
+	m.agenda = append(m.agenda, pending{kind: kind, at: at})
 }
 
-func (m *Machine) drop(kinds ...itemKind) {
-	m.agenda = slices.DeleteFunc(m.agenda, func(it item) bool { return slices.Contains(kinds, it.kind) })
+func (m *Machine) drop(kinds ...pendingKind) {
+	m.agenda = slices.DeleteFunc(m.agenda, func(it pending) bool { return slices.Contains(kinds, it.kind) })
 }
 
-func (m *Machine) awaits(kinds ...itemKind) bool {
-	return slices.ContainsFunc(m.agenda, func(it item) bool { return slices.Contains(kinds, it.kind) })
+func (m *Machine) awaits(kinds ...pendingKind) bool {
+	return slices.ContainsFunc(m.agenda, func(it pending) bool { return slices.Contains(kinds, it.kind) })
 }
 
 // earliest is the index of the item that is due first, the oldest of equals;
@@ -239,27 +239,27 @@ func (m *Machine) earliest() int {
 	return first
 }
 
-func (m *Machine) takeDue(now time.Duration) (item, bool) {
+func (m *Machine) takeDue(now time.Duration) (pending, bool) {
 	i := m.earliest()
 	if i < 0 || m.agenda[i].at > now {
-		return item{}, false
+		return pending{}, false
 	}
 	return m.take(i), true
 }
 
 // takeOp finds what e answers; an Op unknown, or known as something else, is
 // none.
-func (m *Machine) takeOp(e Event) (item, bool) {
-	i := slices.IndexFunc(m.agenda, func(it item) bool {
-		return e.Op != 0 && it.op == e.Op && it.kind == itemKind(e.Kind)
+func (m *Machine) takeOp(e Event) (pending, bool) {
+	i := slices.IndexFunc(m.agenda, func(it pending) bool {
+		return e.Op != 0 && it.op == e.Op && it.kind == pendingKind(e.Kind)
 	})
 	if i < 0 {
-		return item{}, false
+		return pending{}, false
 	}
 	return m.take(i), true
 }
 
-func (m *Machine) take(i int) item {
+func (m *Machine) take(i int) pending {
 	it := m.agenda[i]
 	m.agenda = slices.Delete(m.agenda, i, i+1)
 	return it

@@ -152,7 +152,7 @@ func TestLife(t *testing.T) {
 11.58s exit 0`,
 	}} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(config(c.mode), c.script...)
+			w := newSimulation(config(c.mode), c.script...)
 			w.load = busy(10*time.Second + 560*ms)
 			w.run(time.Hour)
 			require.Equal(t, strings.TrimSpace(c.want), strings.Join(w.log, "\n"))
@@ -165,7 +165,7 @@ func TestComingOnline(t *testing.T) {
 	t.Run("registers after a delay, never before", func(t *testing.T) {
 		cfg := config(settings.Lossless)
 		cfg.Online.Delay = 30 * time.Second
-		w := newWorld(cfg, listening(time.Second)).run(time.Minute)
+		w := newSimulation(cfg, listening(time.Second)).run(time.Minute)
 		require.Equal(t, 31*time.Second, w.at("register"))
 		require.Equal(t, 31*time.Second+10*ms, w.at("set-readiness true"))
 		require.Equal(t, Serving, w.m.State().Phase)
@@ -173,7 +173,7 @@ func TestComingOnline(t *testing.T) {
 	t.Run("first health probe after one interval, then without end", func(t *testing.T) {
 		cfg := config(settings.Lossless)
 		cfg.Online.HealthPath, cfg.Online.Delay = "/health", time.Hour
-		w := newWorld(cfg, listening(0))
+		w := newSimulation(cfg, listening(0))
 		w.answers[ProbeHealth] = answer{after: ms}
 		w.run(10 * time.Minute)
 		require.Equal(t, 5*time.Second, w.at("probe-health"))
@@ -186,13 +186,13 @@ func TestComingOnline(t *testing.T) {
 	t.Run("a probe that is lost is another one's turn", func(t *testing.T) {
 		cfg := config(settings.Lossless)
 		cfg.Online.HealthPath, cfg.Online.HealthEvery = "/health", time.Second
-		w := newWorld(cfg, listening(0))
+		w := newSimulation(cfg, listening(0))
 		w.answers[ProbeHealth] = answer{never: true}
 		w.run(10 * time.Second)
 		require.Equal(t, 10, w.count("probe-health"))
 	})
 	t.Run("registration is tried again, ever more slowly", func(t *testing.T) {
-		w := newWorld(config(settings.Lossless), listening(0))
+		w := newSimulation(config(settings.Lossless), listening(0))
 		w.answers[Register] = answer{}
 		w.run(30 * time.Second)
 		// 0, 0.2, 0.6, 1.4, 3.0, 6.2, 11.2, 16.2, 21.2, 26.2
@@ -201,7 +201,7 @@ func TestComingOnline(t *testing.T) {
 		require.False(t, w.m.State().Ready)
 	})
 	t.Run("registration whose answer is lost", func(t *testing.T) {
-		w := newWorld(config(settings.Lossless), listening(0))
+		w := newSimulation(config(settings.Lossless), listening(0))
 		w.answers[Register] = answer{never: true}
 		w.run(4 * time.Second)
 		require.Equal(t, 2, w.count("register"))
@@ -210,7 +210,7 @@ func TestComingOnline(t *testing.T) {
 	t.Run("warm-up counts from the first attempt to register", func(t *testing.T) {
 		cfg := config(settings.Lossless)
 		cfg.Online.Warmup.Window = 2 * time.Minute
-		w := newWorld(cfg, listening(time.Second)).run(time.Minute)
+		w := newSimulation(cfg, listening(time.Second)).run(time.Minute)
 		require.Equal(t, Warming, w.m.State().Phase)
 		require.Equal(t, time.Second+10*ms, w.at("note warmup-start"))
 		w.run(time.Hour)
@@ -264,7 +264,7 @@ func TestWait(t *testing.T) {
 			if c.change != nil {
 				c.change(&cfg)
 			}
-			w := newWorld(cfg, append([]timed{listening(0)}, c.script...)...)
+			w := newSimulation(cfg, append([]timed{listening(0)}, c.script...)...)
 			w.load = c.load
 			w.run(time.Hour)
 			n := ""
@@ -281,7 +281,7 @@ func TestWait(t *testing.T) {
 func TestRequestsInFlightHoldTheCloseAndAreCutInTheEnd(t *testing.T) {
 	cfg := config(settings.Lossless)
 	cfg.Offline.Grace = 20 * time.Second
-	w := newWorld(cfg, listening(0), term(time.Minute))
+	w := newSimulation(cfg, listening(0), term(time.Minute))
 	w.load = func(time.Duration) (int, time.Duration) { return 3, 0 }
 	w.answers[CloseListener] = answer{never: true}
 	w.run(time.Hour)

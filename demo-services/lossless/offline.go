@@ -15,23 +15,23 @@ const (
 )
 
 const (
-	deregisterTry   = 2 * time.Second // one attempt
-	deregisterAgain = 200 * time.Millisecond
-	deregisterAll   = 5 * time.Second // all attempts
+	deregisterTimeout      = 2 * time.Second // one attempt
+	deregisterRetryDelay   = 200 * time.Millisecond
+	deregisterTotalTimeout = 5 * time.Second // all attempts
 
-	notifyTry   = time.Second
-	notifyAgain = 200 * time.Millisecond
-	notifyTries = 3
+	notifyTimeout     = time.Second
+	notifyRetryDelay  = 200 * time.Millisecond
+	maxNotifyAttempts = 3
 )
 
-// lossless tells whether the instance leaves with care, so that /offline means
+// graceful tells whether the instance leaves with care, so that /offline means
 // something.
-func (m *Machine) lossless() bool {
+func (m *Machine) graceful() bool {
 	return m.cfg.Offline.Mode == settings.Lossless || m.cfg.Offline.Mode == settings.Reject
 }
 
 func (m *Machine) onOffline(now time.Duration, e Event) {
-	if m.lossless() {
+	if m.graceful() {
 		m.goOffline(now, ByHook, e.Peers)
 	}
 	s := m.State()
@@ -44,13 +44,13 @@ func (m *Machine) goOffline(now time.Duration, by string, peers []string) {
 	if m.offline {
 		return
 	}
-	m.leave(now, by)
+	m.beginOffline(now, by)
 	m.note(record.KindOffline, by)
 	m.noteLoad(record.KindClosing, "")
 	m.setReadiness(false)
 	m.marked = true
 	m.act(Action{Kind: SetMarker, On: true})
-	m.deregister(now, now+deregisterAll)
+	m.deregister(now, now+deregisterTotalTimeout)
 	if m.cfg.Offline.Notify {
 		for _, p := range peers {
 			m.notices.Sent++
@@ -59,11 +59,11 @@ func (m *Machine) goOffline(now time.Duration, by string, peers []string) {
 	}
 }
 
-// leave ends all that wanted to come online. An attempt to register that is
+// beginOffline ends all that wanted to come online. An attempt to register that is
 // under way is awaited: it must not land after we have deregistered.
-func (m *Machine) leave(now time.Duration, by string) {
+func (m *Machine) beginOffline(now time.Duration, by string) {
 	m.offline, m.offlineAt, m.by, m.phase = true, now, by, Closing
-	m.drop(timeProbe, awaitProbe, timeRegister, timePublish, timeWarm)
+	m.drop(probeTimer, awaitProbe, registerTimer, publishTimer, warmupTimer)
 }
 
 // deregister wants the instance out of the registry, and gives up at by.
@@ -73,13 +73,13 @@ func (m *Machine) deregister(now, by time.Duration) {
 		m.deregisterOver = true
 		return
 	}
-	m.timer(timeGiveUp, max(now, by))
+	m.timer(giveUpTimer, max(now, by))
 	m.deregisterNow(now)
 }
 
 // deregisterNow makes an attempt unless one is under way or to come.
 func (m *Machine) deregisterNow(now time.Duration) {
-	if !m.deregisterWanted || m.deregisterOver || m.awaits(awaitRegister, awaitPublish, awaitDeregister, timeDeregister) {
+	if !m.deregisterWanted || m.deregisterOver || m.awaits(awaitRegister, awaitPublish, awaitDeregister, deregisterTimer) {
 		return
 	}
 	m.deregisterTries++
@@ -88,39 +88,39 @@ func (m *Machine) deregisterNow(now time.Duration) {
 		text = fmt.Sprintf("attempt %d", m.deregisterTries)
 	}
 	m.note(record.KindDeregistering, text)
-	m.do(now, now+deregisterTry, Action{Kind: Deregister}, item{kind: awaitDeregister})
+	m.do(now, now+deregisterTimeout, Action{Kind: Deregister}, pending{kind: awaitDeregister})
 }
 
-func (m *Machine) deregisterDone(now time.Duration, ok bool, why string) {
+func (m *Machine) onDeregistered(now time.Duration, ok bool, why string) {
 	if !ok {
 		m.note(record.KindDeregisterFailed, why)
-		m.timer(timeDeregister, now+backOff(deregisterAgain, deregisterTry, m.deregisterTries))
+		m.timer(deregisterTimer, now+backOff(deregisterRetryDelay, deregisterTimeout, m.deregisterTries))
 		return
 	}
-	m.drop(timeGiveUp)
+	m.drop(giveUpTimer)
 	m.deregistered, m.deregisterOver = true, true
 	m.note(record.KindDeregistered, "")
-	m.rejectIfSo()
-	if m.lossless() {
-		m.do(now, now+m.cfg.Offline.VerifyFor, Action{Kind: Verify}, item{kind: awaitVerify})
+	m.rejectNewIfConfigured()
+	if m.graceful() {
+		m.do(now, now+m.cfg.Offline.VerifyFor, Action{Kind: Verify}, pending{kind: awaitVerify})
 	}
 }
 
-// giveUp goes on without the registry's word: its connection's end will do it.
-func (m *Machine) giveUp() {
-	m.drop(awaitRegister, awaitPublish, awaitDeregister, timeDeregister)
+// giveUpDeregister goes on without the registry's word: its connection's end will do it.
+func (m *Machine) giveUpDeregister() {
+	m.drop(awaitRegister, awaitPublish, awaitDeregister, deregisterTimer)
 	m.deregisterOver = true
 	m.note(record.KindDeregisterFailed, "gave up")
-	m.rejectIfSo()
+	m.rejectNewIfConfigured()
 }
 
-func (m *Machine) rejectIfSo() {
+func (m *Machine) rejectNewIfConfigured() {
 	if m.cfg.Offline.Mode == settings.Reject {
 		m.act(Action{Kind: RejectNew})
 	}
 }
 
-func (m *Machine) verifyDone(ok bool) {
+func (m *Machine) onVerified(ok bool) {
 	m.verified = ok
 	if ok {
 		m.note(record.KindVerified, "")
@@ -130,22 +130,22 @@ func (m *Machine) verifyDone(ok bool) {
 }
 
 func (m *Machine) notify(now time.Duration, peer string, failed int) {
-	m.do(now, now+notifyTry, Action{Kind: Notify, Peer: peer}, item{kind: awaitNotify, peer: peer, try: failed + 1})
+	m.do(now, now+notifyTimeout, Action{Kind: Notify, Peer: peer}, pending{kind: awaitNotify, peer: peer, try: failed + 1})
 }
 
-func (m *Machine) notified(now time.Duration, it item, ok bool) {
+func (m *Machine) onNotified(now time.Duration, it pending, ok bool) {
 	switch {
 	case ok:
 		m.notices.Acked++
 		m.act(Action{Kind: Note, Event: record.KindNotified, Peer: it.peer, Text: "acked"})
-	case it.try < notifyTries:
-		m.agenda = append(m.agenda, item{kind: timeNotify, at: now + notifyAgain, peer: it.peer, try: it.try})
+	case it.try < maxNotifyAttempts:
+		m.agenda = append(m.agenda, pending{kind: notifyTimer, at: now + notifyRetryDelay, peer: it.peer, try: it.try})
 	default:
-		m.missed(it.peer)
+		m.noteMissed(it.peer)
 	}
 }
 
-func (m *Machine) missed(peer string) {
+func (m *Machine) noteMissed(peer string) {
 	m.notices.Missed++
 	m.act(Action{Kind: Note, Event: record.KindNotified, Peer: peer, Text: "missed"})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestOfflineTwiceIsANoOp(t *testing.T) {
-	w := newWorld(config(settings.Lossless), listening(0), hook(time.Second, 1, "c:1"), hook(2*time.Second, 2, "c:1", "c:2"), hook(3*time.Second, 3)).run(time.Minute)
+	w := newSimulation(config(settings.Lossless), listening(0), hook(time.Second, 1, "c:1"), hook(2*time.Second, 2, "c:1", "c:2"), hook(3*time.Second, 3)).run(time.Minute)
 	require.Equal(t, 1, w.count("deregister"))
 	require.Equal(t, 1, w.count("note offline (hook)"))
 	require.Equal(t, 1, w.count("set-marker"))
@@ -32,7 +32,7 @@ func TestOfflineTwiceIsANoOp(t *testing.T) {
 
 func TestOfflineMeansNothingWhereLosslessIsOff(t *testing.T) {
 	for _, mode := range []string{settings.DeregisterFirst, settings.CloseFirst, settings.Kill, ""} {
-		w := newWorld(config(mode), listening(0), hook(time.Second, 1)).run(time.Minute)
+		w := newSimulation(config(mode), listening(0), hook(time.Second, 1)).run(time.Minute)
 		require.Equal(t, time.Second, w.at("answer 1 serving"))
 		require.Zero(t, w.count("deregister"))
 		require.True(t, w.m.State().Ready)
@@ -41,7 +41,7 @@ func TestOfflineMeansNothingWhereLosslessIsOff(t *testing.T) {
 
 func TestDeregistering(t *testing.T) {
 	t.Run("is tried again, then given up", func(t *testing.T) {
-		w := newWorld(config(settings.Reject), listening(0), hook(10*time.Second, 1))
+		w := newSimulation(config(settings.Reject), listening(0), hook(10*time.Second, 1))
 		w.answers[Deregister] = answer{after: 10 * ms}
 		w.run(time.Minute)
 		// 10, 10.21, 10.62, 11.43, 13.04 (back-off 0.2 .. 1.6 s), and 15 s is the end
@@ -52,7 +52,7 @@ func TestDeregistering(t *testing.T) {
 		require.False(t, w.m.State().Deregistered)
 	})
 	t.Run("waits for a registration under way", func(t *testing.T) {
-		w := newWorld(config(settings.Lossless), listening(0), hook(100*ms, 1))
+		w := newSimulation(config(settings.Lossless), listening(0), hook(100*ms, 1))
 		w.answers[Register] = answer{after: time.Second, ok: true}
 		w.run(time.Minute)
 		require.Equal(t, time.Second, w.at("deregister"), "else the registration would land after it")
@@ -61,7 +61,7 @@ func TestDeregistering(t *testing.T) {
 	t.Run("is left out where nobody registered", func(t *testing.T) {
 		cfg := config(settings.Lossless)
 		cfg.Online.Delay = time.Minute
-		w := newWorld(cfg, listening(0), term(10*time.Second)).run(time.Hour)
+		w := newSimulation(cfg, listening(0), term(10*time.Second)).run(time.Hour)
 		require.Zero(t, w.count("register"))
 		require.Zero(t, w.count("deregister"))
 		require.Equal(t, 10*time.Second+20*ms, w.exit)
@@ -69,7 +69,7 @@ func TestDeregistering(t *testing.T) {
 	t.Run("is hurried by a TERM with little grace", func(t *testing.T) {
 		cfg := config(settings.Lossless)
 		cfg.Offline.Grace = 3 * time.Second
-		w := newWorld(cfg, listening(0), hook(10*time.Second, 1), term(11*time.Second))
+		w := newSimulation(cfg, listening(0), hook(10*time.Second, 1), term(11*time.Second))
 		w.answers[Deregister] = answer{never: true}
 		w.run(time.Hour)
 		require.Equal(t, 12*time.Second, w.at("note deregister-failed (gave up)"))
@@ -81,7 +81,7 @@ func TestNotifying(t *testing.T) {
 	cfg := config(settings.Lossless)
 	cfg.Offline.Notify = true
 	t.Run("all at once, retried, counted", func(t *testing.T) {
-		w := newWorld(cfg, listening(0), hook(time.Second, 1, "a:1", "b:1"))
+		w := newSimulation(cfg, listening(0), hook(time.Second, 1, "a:1", "b:1"))
 		w.answers[Notify] = answer{after: 10 * ms}
 		w.run(time.Minute)
 		require.Equal(t, time.Second, w.at("notify a:1"))
@@ -91,12 +91,12 @@ func TestNotifying(t *testing.T) {
 		require.Equal(t, Notices{Sent: 2, Missed: 2}, w.m.State().Notices)
 	})
 	t.Run("acknowledged", func(t *testing.T) {
-		w := newWorld(cfg, listening(0), hook(time.Second, 1, "a:1")).run(time.Minute)
+		w := newSimulation(cfg, listening(0), hook(time.Second, 1, "a:1")).run(time.Minute)
 		require.Equal(t, 1, w.count("note notified (acked) a:1"))
 		require.Equal(t, Notices{Sent: 1, Acked: 1}, w.m.State().Notices)
 	})
 	t.Run("an answer that comes too late changes nothing", func(t *testing.T) {
-		w := newWorld(cfg, listening(0), hook(time.Second, 1, "a:1"))
+		w := newSimulation(cfg, listening(0), hook(time.Second, 1, "a:1"))
 		w.answers[Notify] = answer{after: 1100 * ms, ok: true}
 		w.run(time.Minute)
 		require.Equal(t, Notices{Sent: 1, Missed: 1}, w.m.State().Notices)
@@ -104,31 +104,31 @@ func TestNotifying(t *testing.T) {
 	t.Run("what is not known at the end is missed", func(t *testing.T) {
 		cfg := cfg
 		cfg.Offline.NoWait = true
-		w := newWorld(cfg, listening(0), term(time.Second, "a:1"))
+		w := newSimulation(cfg, listening(0), term(time.Second, "a:1"))
 		w.answers[Notify] = answer{never: true}
 		w.run(time.Minute)
 		require.Equal(t, 1, w.count("note notified (missed) a:1"))
 	})
 	t.Run("off by default", func(t *testing.T) {
-		w := newWorld(config(settings.Lossless), listening(0), hook(time.Second, 1, "a:1")).run(time.Minute)
+		w := newSimulation(config(settings.Lossless), listening(0), hook(time.Second, 1, "a:1")).run(time.Minute)
 		require.Zero(t, w.count("notify a:1"))
 	})
 }
 
 func TestNotVerifiedHoldsUpNothing(t *testing.T) {
-	w := newWorld(config(settings.Lossless), listening(0), term(10*time.Second))
+	w := newSimulation(config(settings.Lossless), listening(0), term(10*time.Second))
 	w.answers[Verify] = answer{never: true}
 	w.run(time.Hour)
 	require.Equal(t, 11520*ms, w.exit)
 
-	w = newWorld(config(settings.Lossless), listening(0), hook(10*time.Second, 1))
+	w = newSimulation(config(settings.Lossless), listening(0), hook(10*time.Second, 1))
 	w.answers[Verify] = answer{never: true}
 	w.run(time.Hour)
 	require.Equal(t, 15010*ms, w.at("note verified (not verified)"))
 }
 
 func TestAnswersToNobodyChangeNothing(t *testing.T) {
-	w := newWorld(config(settings.Lossless), listening(0), hook(time.Second, 1))
+	w := newSimulation(config(settings.Lossless), listening(0), hook(time.Second, 1))
 	w.answers[Deregister] = answer{never: true}
 	w.answers[Verify] = answer{never: true}
 	w.run(2 * time.Second)
@@ -155,7 +155,7 @@ func TestAnswersToNobodyChangeNothing(t *testing.T) {
 }
 
 func TestGivingUpForgetsTheAttemptUnderWay(t *testing.T) {
-	w := newWorld(config(settings.Lossless), listening(0), hook(time.Second, 1))
+	w := newSimulation(config(settings.Lossless), listening(0), hook(time.Second, 1))
 	w.answers[Deregister] = answer{after: 1900 * ms, ok: false}
 	w.run(6 * time.Second)
 	require.Equal(t, 6*time.Second, w.at("note deregister-failed (gave up)"))

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	registerWithin = 3 * time.Second        // one attempt
-	registerAgain  = 200 * time.Millisecond // doubling
-	registerMost   = 5 * time.Second        // between attempts
+	registerTimeout       = 3 * time.Second        // one attempt
+	registerRetryDelay    = 200 * time.Millisecond // doubling
+	maxRegisterRetryDelay = 5 * time.Second        // between attempts
 )
 
 // onListening begins to come online; of an early one, before it listens.
@@ -21,24 +21,24 @@ func (m *Machine) onListening(now time.Duration) {
 	switch {
 	case m.cfg.Online.HealthPath != "":
 		// As Polaris does: the first probe after one interval.
-		m.timer(timeProbe, now+m.cfg.Online.HealthEvery)
+		m.timer(probeTimer, now+m.cfg.Online.HealthEvery)
 	case m.cfg.Online.Delay > 0:
-		m.timer(timeRegister, now+m.cfg.Online.Delay)
+		m.timer(registerTimer, now+m.cfg.Online.Delay)
 	default:
 		m.register(now)
 	}
 }
 
 func (m *Machine) probe(now time.Duration) {
-	m.do(now, now+m.cfg.Online.HealthEvery, Action{Kind: ProbeHealth}, item{kind: awaitProbe})
+	m.do(now, now+m.cfg.Online.HealthEvery, Action{Kind: ProbeHealth}, pending{kind: awaitProbe})
 }
 
-func (m *Machine) probed(now time.Duration, it item, ok bool) {
+func (m *Machine) onProbed(now time.Duration, it pending, ok bool) {
 	if ok {
 		m.register(now)
 		return
 	}
-	m.timer(timeProbe, max(now, it.since+m.cfg.Online.HealthEvery)) // without end, as Polaris
+	m.timer(probeTimer, max(now, it.since+m.cfg.Online.HealthEvery)) // without end, as Polaris
 }
 
 func (m *Machine) register(now time.Duration) {
@@ -46,32 +46,32 @@ func (m *Machine) register(now time.Duration) {
 		m.firstRegister = now
 	}
 	m.registerTries++
-	m.do(now, now+registerWithin, m.telling(Register), item{kind: awaitRegister})
+	m.do(now, now+registerTimeout, m.withWarmup(Register), pending{kind: awaitRegister})
 }
 
-func (m *Machine) registered(now time.Duration, ok bool, why string) {
+func (m *Machine) onRegistered(now time.Duration, ok bool, why string) {
 	switch {
 	case m.offline: // settle takes it back
 	case !ok:
 		m.note(record.KindRegisterFailed, why)
-		m.timer(timeRegister, now+backOff(registerAgain, registerMost, m.registerTries))
+		m.timer(registerTimer, now+backOff(registerRetryDelay, maxRegisterRetryDelay, m.registerTries))
 	default:
 		m.phase = Registered
 		m.note(record.KindRegistered, "")
 		m.note(record.KindReady, "")
 		m.setReadiness(true)
-		m.warmUp(now)
-		if m.told != m.cfg.Online.Warmup { // rules came meanwhile
+		m.startWarmup(now)
+		if m.publishedWarmup != m.cfg.Online.Warmup { // rules came meanwhile
 			m.publish(now)
 		} else {
-			m.inForce()
+			m.noteRulesApplied()
 		}
 	}
 }
 
-// warmUp starts what consumers compute from the metadata's start time, which
+// startWarmup starts what consumers compute from the metadata's start time, which
 // is that of the first attempt to register.
-func (m *Machine) warmUp(now time.Duration) {
+func (m *Machine) startWarmup(now time.Duration) {
 	window := m.cfg.Online.Warmup.Window
 	if window <= 0 {
 		m.phase = Serving
@@ -79,10 +79,10 @@ func (m *Machine) warmUp(now time.Duration) {
 	}
 	m.phase = Warming
 	m.note(record.KindWarmupStart, "")
-	m.timer(timeWarm, max(now, m.firstRegister+window))
+	m.timer(warmupTimer, max(now, m.firstRegister+window))
 }
 
-func (m *Machine) warm() {
+func (m *Machine) endWarmup() {
 	m.phase = Serving
 	m.note(record.KindWarmupEnd, "")
 }

@@ -17,7 +17,7 @@ func TestAgedComesAtOnce(t *testing.T) {
 		Delay: time.Minute, HealthPath: "/up", HealthEvery: time.Second, Warmup: settings.Warmup{Window: time.Minute},
 	}}
 	require.Equal(t, d.Online, ConfigOf(d).Online)
-	d.Online.Aged = true
+	d.Online.Prewarmed = true
 	m := New(ConfigOf(d))
 	out := m.Step(0, Event{Kind: Listening})
 	require.Equal(t, Register, out[0].Kind)
@@ -28,7 +28,7 @@ func TestAgedComesAtOnce(t *testing.T) {
 // TestEarlyRegistersBeforeItListens, and only once.
 func TestEarlyRegistersBeforeItListens(t *testing.T) {
 	m := New(Config{Online: settings.Online{Early: true}})
-	out := m.Step(0, Event{Kind: Begun})
+	out := m.Step(0, Event{Kind: Started})
 	require.Equal(t, Register, out[0].Kind)
 	require.Empty(t, m.Step(time.Second, Event{Kind: Listening}))
 }
@@ -37,7 +37,7 @@ func TestEarlyRegistersBeforeItListens(t *testing.T) {
 // warm-up stays; its end moves.
 func TestRules(t *testing.T) {
 	rules := func(at time.Duration, version int, window time.Duration) timed {
-		return timed{at, Event{Kind: Ruled, Ref: uint64(version), Rules: &settings.Rules{Version: version, Warmup: settings.Warmup{Window: window}}}}
+		return timed{at, Event{Kind: RulesReceived, Ref: uint64(version), Rules: &settings.Rules{Version: version, Warmup: settings.Warmup{Window: window}}}}
 	}
 	sec := time.Second
 	for _, c := range []struct {
@@ -97,7 +97,7 @@ func TestRules(t *testing.T) {
 10ms publish 20s
 20ms note settings-applied 2
 20s note warmup-end`},
-		{"of long service", func(o *settings.Online) { o.Aged = true; o.Warmup.Window = 0 }, false, []timed{listening(0), rules(5*sec, 2, 20*sec)}, `
+		{"of long service", func(o *settings.Online) { o.Prewarmed = true; o.Warmup.Window = 0 }, false, []timed{listening(0), rules(5*sec, 2, 20*sec)}, `
 5s note settings-applied 2
 5s answer 2 serving`},
 		{"two at once", nil, false, []timed{listening(0), rules(5*sec, 2, 20*sec), rules(5*sec+5*time.Millisecond, 3, 30*sec)}, `
@@ -139,7 +139,7 @@ func TestRules(t *testing.T) {
 			if c.fails {
 				answers[Publish] = answer{after: 10 * time.Millisecond}
 			}
-			w := newWorld(cfg, c.script...)
+			w := newSimulation(cfg, c.script...)
 			w.answers = answers
 			w.run(50 * time.Second)
 			got := strings.Join(w.log, "\n")
@@ -164,7 +164,7 @@ func TestRulesComeTooLate(t *testing.T) {
 	m := New(cfg)
 	out := m.Step(0, Event{Kind: Listening})
 	m.Step(1, Event{Kind: RegisterDone, Op: out[0].Op, OK: true})
-	out = m.Step(2, Event{Kind: Ruled, Rules: &settings.Rules{Version: 2}})
+	out = m.Step(2, Event{Kind: RulesReceived, Rules: &settings.Rules{Version: 2}})
 	require.Equal(t, Publish, out[0].Kind)
 	publish := out[0].Op
 	for _, a := range m.Step(3, Event{Kind: Offline}) {
@@ -175,7 +175,7 @@ func TestRulesComeTooLate(t *testing.T) {
 		kinds = append(kinds, a.Kind)
 	}
 	require.Contains(t, kinds, Deregister)
-	out = m.Step(5, Event{Kind: Ruled, Rules: &settings.Rules{Version: 3, Warmup: cfg.Online.Warmup}})
+	out = m.Step(5, Event{Kind: RulesReceived, Rules: &settings.Rules{Version: 3, Warmup: cfg.Online.Warmup}})
 	require.Len(t, out, 2)
 	require.Equal(t, []ActionKind{Note, Answer}, []ActionKind{out[0].Kind, out[1].Kind})
 }

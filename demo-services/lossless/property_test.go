@@ -18,7 +18,7 @@ const seeds = 1000
 
 // random is a life under a hostile shell: any mode and bounds, answers that
 // fail, come late, twice, to somebody else, or never; hooks and TERMs at will.
-func random(seed uint64) (*world, *rand.Rand) {
+func random(seed uint64) (*simulation, *rand.Rand) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	upTo := func(d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))).Truncate(ms) }
 	modes := []string{settings.Lossless, settings.Reject, settings.DeregisterFirst, settings.CloseFirst, settings.Kill, ""}
@@ -39,7 +39,7 @@ func random(seed uint64) (*world, *rand.Rand) {
 	if r.IntN(2) == 0 {
 		cfg.Online.Warmup.Window = upTo(20 * time.Second)
 	}
-	w := newWorld(cfg, listening(upTo(time.Second)))
+	w := newSimulation(cfg, listening(upTo(time.Second)))
 	for range r.IntN(3) {
 		w.queue = append(w.queue, hook(upTo(20*time.Second), r.Uint64(), "a:1", "b:2"))
 	}
@@ -79,11 +79,11 @@ func TestAnyLife(t *testing.T) {
 }
 
 // check holds a life that has ended against what is promised.
-func check(w *world, fail func(string, ...any)) {
+func check(w *simulation, fail func(string, ...any)) {
 	var seen struct{ register, wanted, ack, over, marker, closed, exit bool }
 	offlineAt, termAt, ops := time.Duration(-1), time.Duration(-1), map[Op]bool{}
 	for _, in := range w.inputs {
-		if in.e.Kind == Offline && offlineAt < 0 && w.m.lossless() {
+		if in.e.Kind == Offline && offlineAt < 0 && w.m.graceful() {
 			offlineAt = in.at
 		}
 		if in.e.Kind == Term && termAt < 0 {

@@ -64,12 +64,12 @@ func (h Host) Tag() string { return h.Metadata[MetaTag] }
 
 // Equal tells whether two hosts agree in everything.
 func (h Host) Equal(o Host) bool {
-	return h.same(o) && h.Weight == o.Weight && h.Healthy == o.Healthy &&
+	return h.sameKey(o) && h.Weight == o.Weight && h.Healthy == o.Healthy &&
 		h.Enabled == o.Enabled && h.Ephemeral == o.Ephemeral && maps.Equal(h.Metadata, o.Metadata)
 }
 
-// same tells whether two hosts are one place: address and cluster.
-func (h Host) same(o Host) bool {
+// sameKey tells whether two hosts are one place: address and cluster.
+func (h Host) sameKey(o Host) bool {
 	return h.IP == o.IP && h.Port == o.Port && h.Cluster == o.Cluster
 }
 

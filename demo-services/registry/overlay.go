@@ -14,49 +14,49 @@ type Overlay struct {
 	Metadata map[string]string // laid over the host's, key by key
 }
 
-// place is what an overlay is bound to.
-type place struct {
+// hostKey is what an overlay is bound to.
+type hostKey struct {
 	ip      string
 	port    int
 	cluster string
 }
 
-type cover struct {
+type overlayEntry struct {
 	Overlay
 	orphaned bool // no host stands at its place
 	since    time.Duration
 }
 
-func placeOf(h Host) place { return place{h.IP, h.Port, h.Cluster} }
+func hostKeyOf(h Host) hostKey { return hostKey{h.IP, h.Port, h.Cluster} }
 
-// Cover lays o over the place of h (address and cluster). It reports what
+// SetOverlay lays o over the place of h (address and cluster). It reports what
 // changed, and false where the service is not known.
-func (t *Table) Cover(now time.Duration, k Key, h Host, o Overlay) ([]Change, bool) {
+func (t *Table) SetOverlay(now time.Duration, k Key, h Host, o Overlay) ([]Change, bool) {
 	s := t.services[k]
 	if s == nil || !s.known {
 		return nil, false
 	}
 	before := t.Published(k)
 	o.Metadata = maps.Clone(o.Metadata)
-	s.overlays[placeOf(h)] = &cover{Overlay: o}
-	t.settleOverlays(now, s)
+	s.overlays[hostKeyOf(h)] = &overlayEntry{Overlay: o}
+	t.updateOverlayExpiry(now, s)
 	t.changed(now, k)
-	return diff(k, before, t.Published(k)), true
+	return changesBetween(k, before, t.Published(k)), true
 }
 
 // Overlay is what lies over the place of h.
 func (t *Table) Overlay(k Key, h Host) (Overlay, bool) {
 	if s := t.services[k]; s != nil {
-		if c := s.overlays[placeOf(h)]; c != nil {
+		if c := s.overlays[hostKeyOf(h)]; c != nil {
 			return c.Overlay, true
 		}
 	}
 	return Overlay{}, false
 }
 
-func (s *service) covered(h Host) Host {
+func (s *service) withOverlay(h Host) Host {
 	h = h.clone()
-	c := s.overlays[placeOf(h)]
+	c := s.overlays[hostKeyOf(h)]
 	if c == nil {
 		return h
 	}
@@ -70,17 +70,17 @@ func (s *service) covered(h Host) Host {
 	return h
 }
 
-// settleOverlays starts the clock of overlays without a host, stops it for
+// updateOverlayExpiry starts the clock of overlays without a host, stops it for
 // those that have one again, and drops those whose time is over. It is called
 // at each change, so an overlay that is over has no effect on a later host.
-func (t *Table) settleOverlays(now time.Duration, s *service) {
-	standing := map[place]bool{}
+func (t *Table) updateOverlayExpiry(now time.Duration, s *service) {
+	standing := map[hostKey]bool{}
 	for _, p := range s.publishers {
 		for _, h := range p.hosts {
-			standing[placeOf(h)] = true
+			standing[hostKeyOf(h)] = true
 		}
 	}
-	maps.DeleteFunc(s.overlays, func(_ place, c *cover) bool {
+	maps.DeleteFunc(s.overlays, func(_ hostKey, c *overlayEntry) bool {
 		return c.orphaned && now-c.since >= t.timing.OverlayTTL
 	})
 	for at, c := range s.overlays {

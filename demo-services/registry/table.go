@@ -44,8 +44,8 @@ func (k Key) compare(o Key) int {
 	return strings.Compare(k.Service, o.Service)
 }
 
-// Owner is a connection, or what else publishes and subscribes.
-type Owner string
+// ClientID is a connection, or what else publishes and subscribes.
+type ClientID string
 
 // Timing is a server's; zero fields are those of Nacos 2.x. A negative value
 // means none at all.
@@ -54,7 +54,7 @@ type Timing struct {
 	Tick       time.Duration // pushes happen on a grid of this width; 0 is 100 ms
 	Phase      time.Duration // an instant of that grid
 	AckTimeout time.Duration // of a push; 0 is 5 s
-	RetryAfter time.Duration // from the failure of a push to its next attempt; 0 is 1 s
+	RetryDelay time.Duration // from the failure of a push to its next attempt; 0 is 1 s
 	OverlayTTL time.Duration // how long an overlay outlives its host; 0 is 60 s
 }
 
@@ -70,7 +70,7 @@ func (t Timing) withDefaults() Timing {
 	fill(&t.PushDelay, 500*time.Millisecond)
 	fill(&t.Tick, 100*time.Millisecond)
 	fill(&t.AckTimeout, 5*time.Second)
-	fill(&t.RetryAfter, time.Second)
+	fill(&t.RetryDelay, time.Second)
 	fill(&t.OverlayTTL, time.Minute)
 	return t
 }
@@ -85,28 +85,28 @@ func (t Timing) withDefaults() Timing {
 // out at the first tick that is a push delay past the first change, and takes
 // later changes along.
 type Table struct {
-	timing   Timing
-	frozen   bool
-	services map[Key]*service
-	tasks    map[Key]*task
-	flying   map[uint64]Push // sent, not acknowledged
-	faults   map[string]Fault
-	lastPush uint64
+	timing       Timing
+	pushDisabled bool
+	services     map[Key]*service
+	tasks        map[Key]*task
+	inFlight     map[uint64]Push // sent, not acknowledged
+	faults       map[string]Fault
+	lastPush     uint64
 }
 
 type service struct {
-	known       bool             // it has been published once
-	publishers  []*publication   // in order of their first publication
-	subscribers []Owner          // in order of subscription
-	overlays    map[place]*cover // what the console said
-	snapshot    []Host           // of the last push or first read; nil is none
-	listed      []Host           // those of it that are enabled
-	stamp       int64            // the last one given out
+	known       bool                      // it has been published once
+	publishers  []*publication            // in order of their first publication
+	subscribers []ClientID                // in order of subscription
+	overlays    map[hostKey]*overlayEntry // what the console said
+	snapshot    []Host                    // of the last push or first read; nil is none
+	listed      []Host                    // those of it that are enabled
+	lastRefTime int64                     // the last one given out
 }
 
 type publication struct {
-	owner Owner
-	hosts []Host
+	client ClientID
+	hosts  []Host
 }
 
 // New is an empty table.
@@ -115,7 +115,7 @@ func New(t Timing) *Table {
 		timing:   t.withDefaults(),
 		services: map[Key]*service{},
 		tasks:    map[Key]*task{},
-		flying:   map[uint64]Push{},
+		inFlight: map[uint64]Push{},
 		faults:   map[string]Fault{},
 	}
 }
@@ -123,7 +123,7 @@ func New(t Timing) *Table {
 func (t *Table) service(k Key) *service {
 	s := t.services[k]
 	if s == nil {
-		s = &service{overlays: map[place]*cover{}}
+		s = &service{overlays: map[hostKey]*overlayEntry{}}
 		t.services[k] = s
 	}
 	return s
@@ -145,7 +145,7 @@ type Change struct {
 
 // Publish makes hosts the publication of owner in k, in place of what it had,
 // and tells what changed. Even if nothing did, a push follows.
-func (t *Table) Publish(now time.Duration, owner Owner, k Key, hosts []Host) []Change {
+func (t *Table) Publish(now time.Duration, owner ClientID, k Key, hosts []Host) []Change {
 	s := t.service(k)
 	s.known = true
 	next := make([]Host, len(hosts))
@@ -154,18 +154,18 @@ func (t *Table) Publish(now time.Duration, owner Owner, k Key, hosts []Host) []C
 	}
 	p := s.publication(owner)
 	if p == nil {
-		p = &publication{owner: owner}
+		p = &publication{client: owner}
 		s.publishers = append(s.publishers, p)
 	}
-	changes := diff(k, p.hosts, next)
+	changes := changesBetween(k, p.hosts, next)
 	p.hosts = next
-	t.settleOverlays(now, s)
+	t.updateOverlayExpiry(now, s)
 	t.changed(now, k)
 	return changes
 }
 
 // Withdraw takes back the publication of owner in k, whatever it names.
-func (t *Table) Withdraw(now time.Duration, owner Owner, k Key) []Change {
+func (t *Table) Withdraw(now time.Duration, owner ClientID, k Key) []Change {
 	s := t.services[k]
 	if s == nil {
 		return nil
@@ -175,20 +175,20 @@ func (t *Table) Withdraw(now time.Duration, owner Owner, k Key) []Change {
 		return nil
 	}
 	s.publishers = slices.DeleteFunc(s.publishers, func(o *publication) bool { return o == p })
-	t.settleOverlays(now, s)
+	t.updateOverlayExpiry(now, s)
 	t.changed(now, k)
-	return diff(k, p.hosts, nil)
+	return changesBetween(k, p.hosts, nil)
 }
 
-// Leave is the end of owner's connection: its publications, subscriptions and
+// RemoveClient is the end of owner's connection: its publications, subscriptions and
 // pushes under way are gone.
-func (t *Table) Leave(now time.Duration, owner Owner) []Change {
+func (t *Table) RemoveClient(now time.Duration, owner ClientID) []Change {
 	var changes []Change
 	for _, k := range t.keys() {
 		t.Unsubscribe(owner, k)
 		changes = append(changes, t.Withdraw(now, owner, k)...)
 	}
-	maps.DeleteFunc(t.flying, func(_ uint64, p Push) bool { return p.To == owner })
+	maps.DeleteFunc(t.inFlight, func(_ uint64, p Push) bool { return p.To == owner })
 	return changes
 }
 
@@ -196,24 +196,24 @@ func (t *Table) keys() []Key {
 	return slices.SortedFunc(maps.Keys(t.services), Key.compare)
 }
 
-func (s *service) publication(owner Owner) *publication {
+func (s *service) publication(owner ClientID) *publication {
 	for _, p := range s.publishers {
-		if p.owner == owner {
+		if p.client == owner {
 			return p
 		}
 	}
 	return nil
 }
 
-func diff(k Key, before, after []Host) []Change {
+func changesBetween(k Key, before, after []Host) []Change {
 	var out []Change
 	for _, h := range before {
-		if find(after, h) < 0 {
+		if indexOfHost(after, h) < 0 {
 			out = append(out, Change{k, h.clone(), Removed})
 		}
 	}
 	for _, h := range after {
-		if i := find(before, h); i < 0 {
+		if i := indexOfHost(before, h); i < 0 {
 			out = append(out, Change{k, h.clone(), Added})
 		} else if !before[i].Equal(h) {
 			out = append(out, Change{k, h.clone(), Updated})
@@ -222,8 +222,8 @@ func diff(k Key, before, after []Host) []Change {
 	return out
 }
 
-func find(hosts []Host, h Host) int {
-	return slices.IndexFunc(hosts, h.same)
+func indexOfHost(hosts []Host, h Host) int {
+	return slices.IndexFunc(hosts, h.sameKey)
 }
 
 // compute takes the snapshot: all hosts under their overlays, sorted.
@@ -231,7 +231,7 @@ func (s *service) compute() {
 	all, listed := []Host{}, []Host{}
 	for _, p := range s.publishers {
 		for _, h := range p.hosts {
-			if h = s.covered(h); !slices.ContainsFunc(all, h.Equal) {
+			if h = s.withOverlay(h); !slices.ContainsFunc(all, h.Equal) {
 				all = append(all, h)
 			}
 		}
@@ -251,22 +251,22 @@ type Snapshot struct {
 	Hosts []Host // sorted; never nil; shared, so not to be changed
 	// Stamp is in milliseconds since the table's zero, and greater than that of
 	// each snapshot of the service before: clients drop what is not newer.
-	Stamp int64
+	LastRefTime int64
 }
 
 // Read is the list of k as it was last pushed.
 func (t *Table) Read(now time.Duration, k Key) Snapshot {
 	s := t.services[k]
 	if s == nil {
-		return Snapshot{Key: k, Hosts: []Host{}, Stamp: now.Milliseconds()}
+		return Snapshot{Key: k, Hosts: []Host{}, LastRefTime: now.Milliseconds()}
 	}
 	if !s.known {
-		return s.tell(now, k, []Host{})
+		return s.newSnapshot(now, k, []Host{})
 	}
 	if s.snapshot == nil {
 		s.compute()
 	}
-	return s.tell(now, k, s.listed)
+	return s.newSnapshot(now, k, s.listed)
 }
 
 // Find is the host at the place of h (address and cluster) as it was at the
@@ -274,34 +274,34 @@ func (t *Table) Read(now time.Duration, k Key) Snapshot {
 func (t *Table) Find(now time.Duration, k Key, h Host) (Host, bool) {
 	t.Read(now, k)
 	if s := t.services[k]; s != nil {
-		if i := find(s.snapshot, h); i >= 0 {
+		if i := indexOfHost(s.snapshot, h); i >= 0 {
 			return s.snapshot[i].clone(), true
 		}
 	}
 	return Host{}, false
 }
 
-func (s *service) tell(now time.Duration, k Key, hosts []Host) Snapshot {
-	s.stamp = max(s.stamp+1, now.Milliseconds())
-	return Snapshot{Key: k, Hosts: hosts, Stamp: s.stamp}
+func (s *service) newSnapshot(now time.Duration, k Key, hosts []Host) Snapshot {
+	s.lastRefTime = max(s.lastRefTime+1, now.Milliseconds())
+	return Snapshot{Key: k, Hosts: hosts, LastRefTime: s.lastRefTime}
 }
 
 // Subscribe makes owner a subscriber of k and answers with the list. The first
 // time, a push to this one owner follows.
-func (t *Table) Subscribe(now time.Duration, owner Owner, k Key) Snapshot {
+func (t *Table) Subscribe(now time.Duration, owner ClientID, k Key) Snapshot {
 	s := t.service(k)
 	snap := t.Read(now, k)
 	if !slices.Contains(s.subscribers, owner) {
 		s.subscribers = append(s.subscribers, owner)
-		t.schedule(k, task{start: now, since: now, delay: t.timing.PushDelay, to: []Owner{owner}, reason: Subscribed})
+		t.schedule(k, task{start: now, since: now, delay: t.timing.PushDelay, to: []ClientID{owner}, reason: Subscribed})
 	}
 	return snap
 }
 
 // Unsubscribe ends it.
-func (t *Table) Unsubscribe(owner Owner, k Key) {
+func (t *Table) Unsubscribe(owner ClientID, k Key) {
 	if s := t.services[k]; s != nil {
-		s.subscribers = slices.DeleteFunc(s.subscribers, func(o Owner) bool { return o == owner })
+		s.subscribers = slices.DeleteFunc(s.subscribers, func(o ClientID) bool { return o == owner })
 	}
 }
 
@@ -313,7 +313,7 @@ func (t *Table) Published(k Key) []Host {
 	if s := t.services[k]; s != nil {
 		for _, p := range s.publishers {
 			for _, h := range p.hosts {
-				out = append(out, s.covered(h))
+				out = append(out, s.withOverlay(h))
 			}
 		}
 	}

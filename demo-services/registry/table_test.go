@@ -38,7 +38,7 @@ func (w *world) until(at time.Duration) {
 		w.now = next
 		for _, p := range w.table.Due(next) {
 			w.sent = append(w.sent, p)
-			if !w.mute && !p.Lost {
+			if !w.mute && !p.Discard {
 				_, ok := w.table.Ack(p.To, p.ID)
 				require.True(w, ok)
 			}
@@ -47,7 +47,7 @@ func (w *world) until(at time.Duration) {
 	w.now = at
 }
 
-func (w *world) publish(owner registry.Owner, hosts ...registry.Host) []registry.Change {
+func (w *world) publish(owner registry.ClientID, hosts ...registry.Host) []registry.Change {
 	return w.table.Publish(w.now, owner, key("b"), hosts)
 }
 
@@ -122,7 +122,7 @@ func TestTableAStormIsOnePush(t *testing.T) { // 22
 	w.until(time.Second)
 	w.sent = nil
 	for i := range 10 {
-		w.publish(registry.Owner(strconv.Itoa(i)), host(i))
+		w.publish(registry.ClientID(strconv.Itoa(i)), host(i))
 		w.until(w.now + 40*ms)
 	}
 	w.until(10 * time.Second)
@@ -173,7 +173,7 @@ func TestTableDeregistering(t *testing.T) { // 6, 7, 8, 9
 	require.Equal(t, []registry.Change{{Key: key("b"), Host: host(1), How: registry.Removed}}, w.table.Withdraw(w.now, "b1", key("b")))
 	require.Empty(t, w.table.Withdraw(w.now, "b1", key("b")), "twice")
 	w.until(2 * time.Second)
-	require.Equal(t, []registry.Change{{Key: key("b"), Host: host(2), How: registry.Removed}}, w.table.Leave(w.now, "b2"))
+	require.Equal(t, []registry.Change{{Key: key("b"), Host: host(2), How: registry.Removed}}, w.table.RemoveClient(w.now, "b2"))
 	w.until(3 * time.Second)
 	require.Equal(t, []string{"500ms a change 2", "1.5s a change 1", "2.5s a change 0"}, w.told())
 	require.NotNil(t, w.sent[2].Snapshot.Hosts, "empty, not null")
@@ -219,14 +219,14 @@ func TestTableGroupsAndNamespacesAreApart(t *testing.T) { // 18, 19
 func TestTableOverlays(t *testing.T) { // 13, 15
 	w := newWorld(t, registry.Timing{})
 	off := registry.Overlay{Enabled: false, Weight: 1}
-	_, known := w.table.Cover(0, key("b"), host(1), off)
+	_, known := w.table.SetOverlay(0, key("b"), host(1), off)
 	require.False(t, known)
 
 	h := host(1)
 	h.Metadata = map[string]string{"mine": "1", "both": "1"}
 	w.publish("b1", h)
 	on := registry.Overlay{Enabled: true, Weight: 3, Metadata: map[string]string{"both": "2"}}
-	changes, known := w.table.Cover(0, key("b"), h, on)
+	changes, known := w.table.SetOverlay(0, key("b"), h, on)
 	require.True(t, known)
 	require.Equal(t, registry.Updated, changes[0].How)
 	w.until(time.Second)
@@ -234,17 +234,17 @@ func TestTableOverlays(t *testing.T) { // 13, 15
 	require.Equal(t, map[string]string{"mine": "1", "both": "2"}, got.Metadata)
 	require.EqualValues(t, 3, got.Weight)
 
-	w.table.Cover(w.now, key("b"), h, off)
+	w.table.SetOverlay(w.now, key("b"), h, off)
 	w.until(2 * time.Second)
 	require.Empty(t, w.table.Read(w.now, key("b")).Hosts)
 	require.Len(t, w.table.Published(key("b")), 1, "its publication stands")
 
-	w.table.Leave(w.now, "b1")
+	w.table.RemoveClient(w.now, "b1")
 	w.until(61 * time.Second)
 	w.publish("b2", h)
 	w.until(62 * time.Second)
 	require.Empty(t, w.table.Read(w.now, key("b")).Hosts, "disabled still, within a minute")
-	w.table.Leave(w.now, "b2")
+	w.table.RemoveClient(w.now, "b2")
 	w.until(w.now + time.Minute)
 	w.publish("b3", h)
 	w.until(w.now + time.Second)
@@ -267,7 +267,7 @@ func TestTableTriesAgainWithoutAcknowledgement(t *testing.T) {
 	w.until(12500 * ms)
 	require.Equal(t, []string{"500ms a change 1", "500ms c change 1", "6.5s a retry 1", "12.5s a retry 1"}, w.told())
 	require.Zero(t, w.sent[3].Since, "of the change that it has carried all the while")
-	w.table.Leave(w.now, "a")
+	w.table.RemoveClient(w.now, "a")
 	w.until(time.Minute)
 	require.Len(t, w.sent, 4, "to nobody who has gone")
 	_, ok = w.table.Next()
@@ -303,7 +303,7 @@ func TestTableFaults(t *testing.T) {
 		w.table.Subscribe(0, "a", key("b"))
 		w.until(time.Second)
 		w.sent = nil
-		w.table.Freeze(true)
+		w.table.SetPushEnabled(false)
 		w.publish("b1", host(1))
 		w.until(time.Minute)
 		require.Empty(t, w.sent)
@@ -311,7 +311,7 @@ func TestTableFaults(t *testing.T) {
 		require.Empty(t, ids(w.table.Read(w.now, key("b")).Hosts)[1:], "reads computed once, not pushed")
 		w.publish("b2", host(2))
 		require.Len(t, w.table.Read(w.now, key("b")).Hosts, 1)
-		w.table.Freeze(false)
+		w.table.SetPushEnabled(true)
 		require.Len(t, w.table.Due(w.now), 1)
 		require.Len(t, w.table.Read(w.now, key("b")).Hosts, 2)
 	})
@@ -322,7 +322,7 @@ func TestTableFaults(t *testing.T) {
 		w.publish("b1", host(1))
 		w.until(time.Minute)
 		require.Len(t, w.sent, 1)
-		require.True(t, w.sent[0].Lost)
+		require.True(t, w.sent[0].Discard)
 		require.Len(t, w.table.Read(w.now, key("b")).Hosts, 1, "who asks is told")
 	})
 	t.Run("blackhole", func(t *testing.T) {
@@ -334,7 +334,7 @@ func TestTableFaults(t *testing.T) {
 		w.table.SetFault("", registry.Fault{})
 		w.until(time.Minute)
 		require.Equal(t, []string{"500ms a subscribe 0", "6.5s a retry 0", "12.5s a retry 0"}, w.told())
-		require.Equal(t, []bool{true, true, false}, []bool{w.sent[0].Lost, w.sent[1].Lost, w.sent[2].Lost})
+		require.Equal(t, []bool{true, true, false}, []bool{w.sent[0].Discard, w.sent[1].Discard, w.sent[2].Discard})
 	})
 	t.Run("push delay", func(t *testing.T) {
 		w := newWorld(t, registry.Timing{})
@@ -365,8 +365,8 @@ func play(t *testing.T, seed uint64) []registry.Push {
 	stamps := map[registry.Key]int64{}
 	newer := func(s registry.Snapshot) {
 		last, seen := stamps[s.Key]
-		require.True(t, !seen || s.Stamp > last, "seed %d: stamp %d after %d", seed, s.Stamp, last)
-		stamps[s.Key] = s.Stamp
+		require.True(t, !seen || s.LastRefTime > last, "seed %d: stamp %d after %d", seed, s.LastRefTime, last)
+		stamps[s.Key] = s.LastRefTime
 	}
 	told := 0
 	for range 40 {
@@ -377,20 +377,20 @@ func play(t *testing.T, seed uint64) []registry.Push {
 		}
 		told = len(w.sent)
 		k := key([]string{"b", "c"}[r.IntN(2)])
-		owner := registry.Owner(strconv.Itoa(r.IntN(4)))
+		owner := registry.ClientID(strconv.Itoa(r.IntN(4)))
 		switch r.IntN(7) {
 		case 0, 1:
 			w.table.Publish(w.now, owner, k, []registry.Host{host(r.IntN(3))})
 		case 2:
 			w.table.Withdraw(w.now, owner, k)
 		case 3:
-			w.table.Leave(w.now, owner)
+			w.table.RemoveClient(w.now, owner)
 		case 4:
 			newer(w.table.Subscribe(w.now, owner, k))
 		case 5:
 			newer(w.table.Read(w.now, k))
 		case 6:
-			w.table.Cover(w.now, k, host(r.IntN(3)), registry.Overlay{Enabled: r.IntN(2) == 0, Weight: 1})
+			w.table.SetOverlay(w.now, k, host(r.IntN(3)), registry.Overlay{Enabled: r.IntN(2) == 0, Weight: 1})
 		}
 	}
 	// Left alone, with subscribers that answer, the table comes to rest, and

@@ -62,7 +62,7 @@ func (w *world) settings(name string) settings.Document {
 	}
 }
 
-func connect(ctx context.Context, d settings.Document) (service.Registry, error) {
+func connectRegistry(ctx context.Context, d settings.Document) (service.Registry, error) {
 	return nacos.Connect(ctx, nacos.Options{Host: d.Registry.Host, Port: d.Registry.Port, GRPCPort: d.Registry.GRPCPort, Dir: d.Dir})
 }
 
@@ -99,7 +99,7 @@ func (w *world) start(d settings.Document, h service.Handler) *running {
 	r := &running{t: w.t, doc: d, log: newEventLog(), term: make(chan os.Signal, 1), kill: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
-		r.code, r.err = service.Run(ctx, service.Options{Settings: d, Handler: h, Connect: connect, Term: r.term, Events: r.log})
+		r.code, r.err = service.Run(ctx, service.Options{Settings: d, Handler: h, Connect: connectRegistry, Term: r.term, Events: r.log})
 	}()
 	w.t.Cleanup(func() {
 		cancel()

@@ -42,7 +42,7 @@ func (l *lifecycle) drive(ctx context.Context) error {
 	defer l.exit(nil)
 	cfg := lossless.ConfigOf(l.s.doc)
 	m := lossless.New(cfg)
-	book := l.s.journal.steps("lossless")
+	book := l.s.events.steps("lossless")
 	book.Begin(cfg)
 	write := machine.Trace[lossless.Event, lossless.Action](book)
 	loop := machine.Loop[lossless.Event, lossless.Action]{
@@ -128,7 +128,7 @@ func (l *lifecycle) do(ctx context.Context, a lossless.Action) {
 	s := l.s
 	switch a.Kind {
 	case lossless.Note:
-		s.journal.note(record.Event{Kind: a.Event, Text: a.Text, Peer: a.Peer, N: a.N})
+		s.events.note(record.Event{Kind: a.Event, Text: a.Text, Peer: a.Peer, N: a.N})
 	case lossless.SetReadiness:
 		s.ready.Store(a.On)
 	case lossless.SetMarker:
@@ -181,7 +181,7 @@ func (l *lifecycle) start(ctx context.Context, a lossless.Action) {
 	case lossless.CloseRegistry:
 		kind, run = lossless.RegistryClosed, s.closeRegistry
 	default:
-		s.journal.fail(fmt.Errorf("executing %q: no such action", a.Kind))
+		s.events.fail(fmt.Errorf("executing %q: no such action", a.Kind))
 		return
 	}
 	go func() {
@@ -215,7 +215,7 @@ func (s *Service) host() registry.Host {
 		w = *s.life.told
 	}
 	m := registry.Meta{Instance: s.hop.Instance, Tag: s.doc.Tag, Start: s.started}
-	if w.Window > 0 && !s.doc.Online.Aged {
+	if w.Window > 0 && !s.doc.Online.Prewarmed {
 		m.Warmup, m.Model, m.Curve = w.Window, w.Model, w.Curve
 	}
 	return registry.NewHost(s.doc.IP, s.port(), m)
@@ -238,8 +238,8 @@ func (s *Service) deregister(ctx context.Context, host registry.Host) error {
 	return r.Deregister(ctx, s.doc.Service, host)
 }
 
-// verifyEvery is the pause between two looks at the server's list.
-const verifyEvery = 100 * time.Millisecond
+// verifyInterval is the pause between two looks at the server's list.
+const verifyInterval = 100 * time.Millisecond
 
 // verify returns nil once the server's list shows us no more.
 func (s *Service) verify(ctx context.Context) error {
@@ -252,7 +252,7 @@ func (s *Service) verify(ctx context.Context) error {
 		if err == nil && !slices.ContainsFunc(hosts, func(h registry.Host) bool { return h.Instance() == s.hop.Instance }) {
 			return nil
 		}
-		if stop := pause(ctx, verifyEvery); stop != nil {
+		if stop := pause(ctx, verifyInterval); stop != nil {
 			if err != nil {
 				return err
 			}
@@ -318,7 +318,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // steps is a journal of a machine's steps, for replay.
-func (j *journal) steps(name string) machine.Journal {
+func (j *eventLog) steps(name string) machine.Journal {
 	return machine.Journal{Write: func(kind string, data json.RawMessage) {
 		j.note(record.Event{Kind: record.Kind(kind), Text: name, Data: data})
 	}}

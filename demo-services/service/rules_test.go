@@ -21,11 +21,11 @@ func TestRulesChangeAWarmUp(t *testing.T) {
 	w := newWorld(t)
 	d := w.settings("c")
 	d.Version, d.Online.Warmup = 1, settings.Warmup{Model: "power", Curve: 2, Window: time.Hour}
-	c := w.start(d, func(x *service.Exchange) { x.Reply("C") })
+	c := w.start(d, func(x *service.Request) { x.Reply("C") })
 	c.log.await(t, record.KindWarmupStart)
 	cd := w.settings("b")
 	cd.Next = "c"
-	b := w.start(cd, func(x *service.Exchange) { x.Reply("B") })
+	b := w.start(cd, func(x *service.Request) { x.Reply("B") })
 	before := host(t, b.log.awaitWhere(t, "its host", func(e record.Event) bool { return e.Kind == record.KindListChanged && e.N == 1 }))
 	require.Equal(t, d.Online.Warmup, before.Warmup)
 

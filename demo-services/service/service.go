@@ -53,8 +53,8 @@ type Options struct {
 	Events io.Writer
 }
 
-// ErrOrphan is why a service ends whose parent has gone.
-var ErrOrphan = errors.New("the parent process has gone")
+// ErrParentExited is why a service ends whose parent has gone.
+var ErrParentExited = errors.New("the parent process has gone")
 
 // Service is one running service.
 type Service struct {
@@ -62,13 +62,13 @@ type Service struct {
 	hop     record.Hop // what each of our hops begins with
 	zero    time.Time  // of the machines' clocks
 	handler Handler
-	journal *journal
-	pool    *pool
-	callers callers
-	next    *caller // nil where the chain ends
+	events  *eventLog
+	pool    *workerPool
+	callers recentCallers
+	next    *nextService // nil where the chain ends
 	plain   []string
 
-	load      gauge
+	load      requestCounters
 	ready     atomic.Bool
 	rejecting atomic.Bool
 	marker    atomic.Pointer[[]string] // header value; nil: none
@@ -77,32 +77,32 @@ type Service struct {
 
 	life      lifecycle
 	started   time.Time // of the first Register; the lifecycle's loop sets it
-	registry  *link
+	registry  *registryConn
 	business  *http.Server
-	newborn   newborn
+	newborn   newConns
 	admin     []*http.Server
 	client    *http.Client // for notices and our own health
-	conflicts onces
+	conflicts dedup
 
-	quit   context.CancelCauseFunc
-	gone   chan struct{} // closed when the lifecycle has ended
-	flocks sync.WaitGroup
+	quit       context.CancelCauseFunc
+	gone       chan struct{} // closed when the lifecycle has ended
+	goroutines sync.WaitGroup
 }
 
 // Run runs a service until its lifecycle ends, and returns the exit code that
 // it asks for. It goes at once when ctx ends, which is no error, or when the
-// parent's pipe ends ([ErrOrphan]). Any other error means that the service could not be what the
+// parent's pipe ends ([ErrParentExited]). Any other error means that the service could not be what the
 // settings say: a port that is taken, a registry that refuses, events that
 // cannot be written.
 //
 // All that it opened is closed when it returns.
 func Run(ctx context.Context, o Options) (int, error) {
 	if addr, ok := strings.CutPrefix(o.Settings.Events, "tcp:"); ok && o.Events == nil {
-		far := newRemote(addr, identity(o.Settings))
-		if o.Settings.Online.Aged {
+		far := newCollectorClient(addr, identity(o.Settings))
+		if o.Settings.Online.Prewarmed {
 			// One description serves all pods of a Deployment: only those
 			// that the run begins with are old.
-			o.Settings.Online.Aged = o.Settings.Incarnation == 1 && !far.begun(ctx)
+			o.Settings.Online.Prewarmed = o.Settings.Incarnation == 1 && !far.begun(ctx)
 		}
 		o.Events = far
 		code, err := run(ctx, o, far)
@@ -124,10 +124,10 @@ var errLeave = errors.New("the collector says that the run is over")
 
 // run is Run once it is known where the events go; far is where they go over
 // the network, nil if they do not.
-func run(ctx context.Context, o Options, far *remote) (int, error) {
+func run(ctx context.Context, o Options, far *collectorClient) (int, error) {
 	inner, quit := context.WithCancelCause(ctx)
 	defer quit(nil)
-	s := newService(o, newJournal(o.Settings, o.Events), quit)
+	s := newService(o, newEventLog(o.Settings, o.Events), quit)
 	if far != nil {
 		far.begin(s.obey, s.tellOffset)
 	}
@@ -141,13 +141,13 @@ func run(ctx context.Context, o Options, far *remote) (int, error) {
 	return s.life.code, s.leave("")
 }
 
-func newService(o Options, j *journal, quit context.CancelCauseFunc) *Service {
+func newService(o Options, j *eventLog, quit context.CancelCauseFunc) *Service {
 	d := o.Settings
 	s := &Service{
-		doc: d, journal: j, handler: o.Handler, quit: quit, zero: time.Now(),
+		doc: d, events: j, handler: o.Handler, quit: quit, zero: time.Now(),
 		hop:     record.Hop{Service: d.Service, Instance: identity(d), Tag: d.Tag},
-		pool:    newPool(d),
-		callers: callers{list: lossless.Callers{Memory: d.Offline.ConsumerMemory}},
+		pool:    newWorkerPool(d),
+		callers: recentCallers{list: lossless.Callers{Memory: d.Offline.ConsumerMemory}},
 		plain:   []string{"text/plain; charset=utf-8"},
 		gone:    make(chan struct{}),
 		client:  newClient(d),
@@ -168,23 +168,23 @@ func newClient(d settings.Document) *http.Client {
 
 // live starts everything and drives the lifecycle to its end.
 func (s *Service) live(ctx context.Context, o Options) error {
-	s.journal.note(record.Event{Kind: record.KindStarting})
+	s.events.note(record.Event{Kind: record.KindStarting})
 	if v := s.doc.Version; v > 1 { // rules that were changed before it came
-		s.journal.note(record.Event{Kind: record.KindSettingsApplied, N: int64(v)})
+		s.events.note(record.Event{Kind: record.KindSettingsApplied, N: int64(v)})
 	}
 	s.watchParent()
-	s.flock(func() { s.watchStalls(ctx) })
+	s.background(func() { s.watchStalls(ctx) })
 	// First of all, as it takes the longest.
-	s.registry = connect(ctx, s.doc, o.Connect)
+	s.registry = connectRegistry(ctx, s.doc, o.Connect)
 	if err := s.openAdmin(); err != nil {
 		return err
 	}
 	if s.next != nil {
-		s.flock(func() { s.next.view.drive(ctx) })
-		s.flock(func() { s.follow(ctx) })
+		s.background(func() { s.next.discovery.drive(ctx) })
+		s.background(func() { s.follow(ctx) })
 	}
-	s.flock(func() { s.listen(ctx) })
-	s.flock(func() {
+	s.background(func() { s.listen(ctx) })
+	s.background(func() {
 		select {
 		case <-o.Term:
 			s.life.term()
@@ -195,15 +195,15 @@ func (s *Service) live(ctx context.Context, o Options) error {
 	return s.life.drive(ctx)
 }
 
-// flock runs f beside; leave waits for it.
-func (s *Service) flock(f func()) { s.flocks.Go(f) }
+// background runs f beside; leave waits for it.
+func (s *Service) background(f func()) { s.goroutines.Go(f) }
 
 // fail ends the service with err; the first one counts.
 func (s *Service) fail(err error) { s.quit(err) }
 
 func (s *Service) openAdmin() error {
 	var notices net.Addr
-	for i, d := range s.doors() {
+	for i, d := range s.adminListeners() {
 		addr, err := s.open(d)
 		if err != nil {
 			return err
@@ -215,7 +215,7 @@ func (s *Service) openAdmin() error {
 	if s.doc.Next == "" {
 		return nil
 	}
-	v := newView(s.doc, s.journal, s.zero)
+	v := newDiscovery(s.doc, s.events, s.zero)
 	v.pull = func(ctx context.Context) ([]registry.Host, error) {
 		r, err := s.registry.get(ctx)
 		if err != nil {
@@ -223,16 +223,16 @@ func (s *Service) openAdmin() error {
 		}
 		return r.Pull(ctx, s.doc.Next)
 	}
-	s.next = newCaller(s.doc, v, notices.String())
+	s.next = newNextService(s.doc, v, notices.String())
 	return nil
 }
 
 // listen opens the business port, after the time that starting up takes.
 func (s *Service) listen(ctx context.Context) {
 	if s.doc.Online.Early {
-		s.life.put(lossless.Event{Kind: lossless.Begun})
+		s.life.put(lossless.Event{Kind: lossless.Started})
 	}
-	if !s.doc.Online.Aged && pause(ctx, s.doc.Online.StartUp) != nil {
+	if !s.doc.Online.Prewarmed && pause(ctx, s.doc.Online.StartUp) != nil {
 		return
 	}
 	ln, err := net.Listen("tcp", net.JoinHostPort(s.doc.IP, strconv.Itoa(s.doc.Port)))
@@ -242,8 +242,8 @@ func (s *Service) listen(ctx context.Context) {
 	}
 	addr, _ := ln.Addr().(*net.TCPAddr) // it is one: we asked for tcp
 	s.at.Store(addr)
-	s.journal.at(addr.String())
-	s.journal.note(record.Event{Kind: record.KindListening})
+	s.events.at(addr.String())
+	s.events.note(record.Event{Kind: record.KindListening})
 	go s.run(s.business, ln)
 	s.life.put(lossless.Event{Kind: lossless.Listening})
 }
@@ -252,7 +252,7 @@ func (s *Service) listen(ctx context.Context) {
 func (s *Service) follow(ctx context.Context) {
 	r, err := s.registry.get(ctx)
 	if err == nil {
-		err = r.Subscribe(ctx, s.doc.Next, s.next.view.pushed)
+		err = r.Subscribe(ctx, s.doc.Next, s.next.discovery.pushed)
 	}
 	if err != nil && ctx.Err() == nil {
 		s.fail(err)
@@ -263,7 +263,7 @@ func (s *Service) follow(ctx context.Context) {
 // lifecycle came to its end, which has closed all that matters by then.
 func (s *Service) leave(why string) error {
 	if n := s.load.inFlight.Load(); n > 0 && why != "" {
-		s.journal.note(record.Event{Kind: record.KindRequestsCut, N: n, Text: why})
+		s.events.note(record.Event{Kind: record.KindRequestsCut, N: n, Text: why})
 	}
 	close(s.gone)
 	s.quit(nil)
@@ -272,9 +272,9 @@ func (s *Service) leave(why string) error {
 		// Closing a listener fails only where it is closed already.
 		_ = srv.Close()
 	}
-	s.flocks.Wait()
+	s.goroutines.Wait()
 	// Before the registry's client, whose end may take longer than we have.
-	err := s.journal.end(why)
+	err := s.events.end(why)
 	if s.registry != nil {
 		err = errors.Join(err, s.registry.close())
 	}
@@ -306,7 +306,7 @@ func (s *Service) watchParent() {
 		defer f.Close()
 		// Whatever ends the reading, the parent is not there any more.
 		_, _ = io.Copy(io.Discard, f)
-		s.fail(ErrOrphan)
+		s.fail(ErrParentExited)
 	}()
 }
 

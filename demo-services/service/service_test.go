@@ -18,11 +18,11 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-func hello(x *service.Exchange) { x.Reply("hello from " + x.IP()) }
+func hello(x *service.Request) { x.Reply("hello from " + x.IP()) }
 
 // forward calls the next service and answers what it said.
-func forward(x *service.Exchange) {
-	if body, ok := x.Next(x.Path(), x.Query()); ok {
+func forward(x *service.Request) {
+	if body, ok := x.CallNext(x.Path(), x.Query()); ok {
 		x.Reply(body)
 	}
 }
@@ -92,7 +92,7 @@ func TestOffArmsOrder(t *testing.T) {
 // gated lets the handler's requests wait until the test opens the gate.
 func gated() (h service.Handler, entered chan struct{}, open chan struct{}) {
 	entered, open = make(chan struct{}, 100), make(chan struct{})
-	return func(x *service.Exchange) {
+	return func(x *service.Request) {
 		entered <- struct{}{}
 		<-open
 		x.Reply("done")
@@ -329,6 +329,6 @@ func TestOrphanGoesAtOnce(t *testing.T) {
 	r.log.await(t, record.KindReady)
 	require.NoError(t, pw.Close())
 	r.wait()
-	require.ErrorIs(t, r.err, service.ErrOrphan)
-	require.Equal(t, service.ErrOrphan.Error(), r.log.await(t, record.KindEnd).Text)
+	require.ErrorIs(t, r.err, service.ErrParentExited)
+	require.Equal(t, service.ErrParentExited.Error(), r.log.await(t, record.KindEnd).Text)
 }

@@ -8,19 +8,19 @@ import (
 )
 
 const (
-	// stallTick is how often a service looks whether it is let run.
-	stallTick = 50 * time.Millisecond
-	// stallLeast is what counts: a third of the time that a dial may take.
-	stallLeast = 100 * time.Millisecond
+	// stallCheckInterval is how often a service looks whether it is let run.
+	stallCheckInterval = 50 * time.Millisecond
+	// minStall is what counts: a third of the time that a dial may take.
+	minStall = 100 * time.Millisecond
 )
 
 // watchStalls writes down when this process was not let run though it had
 // something to do: its machine was busy, or its share of it used up. Whoever
 // timed out then was not lost by anything that a release did.
 func (s *Service) watchStalls(ctx context.Context) {
-	t := time.NewTimer(stallTick)
+	t := time.NewTimer(stallCheckInterval)
 	defer t.Stop()
-	for due := time.Now().Add(stallTick); ; due = time.Now().Add(stallTick) {
+	for due := time.Now().Add(stallCheckInterval); ; due = time.Now().Add(stallCheckInterval) {
 		select {
 		case <-ctx.Done():
 			return
@@ -28,18 +28,18 @@ func (s *Service) watchStalls(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if e, ok := stall(due, time.Now()); ok {
-			s.journal.note(e)
+		if e, ok := stallEvent(due, time.Now()); ok {
+			s.events.note(e)
 		}
-		t.Reset(stallTick)
+		t.Reset(stallCheckInterval)
 	}
 }
 
-// stall is the event of a process that was due to run at due and did so at
+// stallEvent is the event of a process that was due to run at due and did so at
 // now, if it is worth one.
-func stall(due, now time.Time) (record.Event, bool) {
+func stallEvent(due, now time.Time) (record.Event, bool) {
 	late := now.Sub(due)
-	if late < stallLeast {
+	if late < minStall {
 		return record.Event{}, false
 	}
 	return record.Event{Kind: record.KindStalled, Since: record.At(due), N: late.Microseconds()}, true

@@ -11,9 +11,9 @@ import (
 
 func TestStall(t *testing.T) {
 	due := time.UnixMicro(1_700_000_000_000_000)
-	_, ok := stall(due, due.Add(stallLeast-1))
+	_, ok := stallEvent(due, due.Add(minStall-1))
 	require.False(t, ok, "so late is everybody now and then")
-	e, ok := stall(due, due.Add(310*time.Millisecond))
+	e, ok := stallEvent(due, due.Add(310*time.Millisecond))
 	require.True(t, ok)
 	require.Equal(t, record.Event{Kind: record.KindStalled, Since: record.At(due), N: 310_000}, e)
 }

@@ -105,7 +105,7 @@ type Offline struct {
 type Online struct {
 	// Aged: it has been in service for long. Start-up, delay, warm-up and cold
 	// start lie behind it.
-	Aged bool `json:"aged,omitempty"`
+	Prewarmed bool `json:"prewarmed,omitempty"`
 	// Early registers as soon as the process runs, before it can serve: what
 	// nobody should do, and some frameworks did.
 	Early bool `json:"early,omitempty"`

@@ -10,7 +10,7 @@ import "time"
 // There both ends of u are truncated, so that its first second ends with the
 // clock's; here u itself is.
 var dubboGoSeconds = Model{
-	Name: "dubbo-go-seconds", Seconds: true,
+	Name: "dubbo-go-seconds", WholeSeconds: true,
 	Defect: "an instance weighs all in its first whole second, and while the consumer's clock is behind",
 	weight: dubboGoSecondsWeight,
 }

@@ -12,12 +12,12 @@ const polarisThreshold = 50
 // instance beside one old is not protected at all. (Rules by metadata compare
 // with >, and there it would be.)
 var polarisGuard = Model{
-	Name: "polaris-guard", Curve: 1, Parameter: "exponent", Hold: polarisHold, Seconds: true,
+	Name: "polaris-guard", Curve: 1, Parameter: "exponent", CacheFor: polarisCacheFor, WholeSeconds: true,
 	Defect: "nobody warms up while half of the instances would: of two, one new is not protected",
-	weight: polarisWeight, group: guarded,
+	weight: polarisWeight, group: guardedWeights,
 }
 
-func guarded(members []Member, weights []int) {
+func guardedWeights(members []Member, weights []int) {
 	var warming int
 	for _, m := range members {
 		// As there, what its counting takes for the age is the mirrored one.
@@ -31,11 +31,11 @@ func guarded(members []Member, weights []int) {
 		}
 		return
 	}
-	each(polaris, members, weights)
+	weightEach(polaris, members, weights)
 }
 
-// each weighs the members by themselves.
-func each(m Model, members []Member, weights []int) {
+// weightEach weighs the members by themselves.
+func weightEach(m Model, members []Member, weights []int) {
 	for i, one := range members {
 		weights[i] = m.Weight(one.Curve, one.Age, one.Window, one.Base)
 	}

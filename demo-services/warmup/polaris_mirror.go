@@ -6,7 +6,7 @@ import "time"
 // (WarmupWeightAdjuster: uptime is Math.abs): a start a minute in the future
 // looks like a minute of service, one a window ahead like a warm instance.
 var polarisMirror = Model{
-	Name: "polaris-mirror", Curve: 1, Parameter: "exponent", Hold: polarisHold, Seconds: true,
+	Name: "polaris-mirror", Curve: 1, Parameter: "exponent", CacheFor: polarisCacheFor, WholeSeconds: true,
 	Defect: "an instance looks as old as the consumer's clock is behind its start",
 	weight: polarisMirrorWeight,
 }

@@ -7,16 +7,16 @@ package warmup
 // first where all weigh the same. If that is the one that warms up, it gets its
 // full share from the start.
 var polarisRemainder = Model{
-	Name: "polaris-remainder", Curve: 1, Parameter: "exponent", Hold: polarisHold, Seconds: true,
+	Name: "polaris-remainder", Curve: 1, Parameter: "exponent", CacheFor: polarisCacheFor, WholeSeconds: true,
 	Defect: "the share that a warming instance does not get goes to one instance alone, even to itself",
-	weight: polarisWeight, group: remaindered,
+	weight: polarisWeight, group: remainderWeights,
 }
 
-func remaindered(members []Member, weights []int) {
+func remainderWeights(members []Member, weights []int) {
 	if len(members) == 0 {
 		return
 	}
-	each(polaris, members, weights)
+	weightEach(polaris, members, weights)
 	var static, missing int
 	for i, m := range members {
 		static += m.Base

@@ -9,7 +9,7 @@ import (
 // Math.round(W·(u/T)^c), between 1 and W, u and T in whole milliseconds, c a
 // whole number (default 2). A start in the future weighs 1; what it does with
 // one is [sermantSkew].
-var sermant = Model{Name: "sermant", Curve: 2, Parameter: "exponent", Whole: true, weight: sermantWeight}
+var sermant = Model{Name: "sermant", Curve: 2, Parameter: "exponent", IntegerCurve: true, weight: sermantWeight}
 
 func sermantWeight(curve float64, age, window time.Duration, base int) int {
 	up := age.Milliseconds()

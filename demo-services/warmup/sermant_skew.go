@@ -6,7 +6,7 @@ import "time"
 // its curve is for 0 < u < T in whole milliseconds, all else weighs W, a start
 // in the future of the consumer's clock too.
 var sermantSkew = Model{
-	Name: "sermant-skew", Curve: 2, Parameter: "exponent", Whole: true,
+	Name: "sermant-skew", Curve: 2, Parameter: "exponent", IntegerCurve: true,
 	Defect: "an instance weighs all while the consumer's clock is behind its start",
 	weight: sermantSkewWeight,
 }

@@ -39,15 +39,15 @@ type Model struct {
 	// model has none.
 	Parameter string
 	// Whole: of Curve only the whole number counts.
-	Whole bool
+	IntegerCurve bool
 	// Defect is the defect of the original that the model keeps, in words; ""
 	// is that it is fit for use.
 	Defect string
 	// Hold is how long weights are kept once they are computed, for a whole
 	// service; 0 is not at all.
-	Hold time.Duration
+	CacheFor time.Duration
 	// Seconds: of an age only its whole seconds count.
-	Seconds bool
+	WholeSeconds bool
 
 	// weight is called with window > 0 and base > 0.
 	weight func(curve float64, age, window time.Duration, base int) int

@@ -155,10 +155,10 @@ func TestEveryModel(t *testing.T) {
 			require.Equal(t, 100, m.Weight(0, 0, 0, 100), "no window")
 			require.Equal(t, 0, m.Weight(0, time.Second, time.Minute, 0), "nothing to weigh")
 			require.Equal(t, m.Parameter == "", m.Curve == 0)
-			require.Equal(t, m.Seconds, m.Weight(0, 30*time.Second, time.Minute, 1000) == m.Weight(0, 30900*time.Millisecond, time.Minute, 1000))
-			require.Equal(t, m.Parameter == "" || m.Whole, m.Weight(2, 30*time.Second, time.Minute, 100) == m.Weight(2.9, 30*time.Second, time.Minute, 100))
+			require.Equal(t, m.WholeSeconds, m.Weight(0, 30*time.Second, time.Minute, 1000) == m.Weight(0, 30900*time.Millisecond, time.Minute, 1000))
+			require.Equal(t, m.Parameter == "" || m.IntegerCurve, m.Weight(2, 30*time.Second, time.Minute, 100) == m.Weight(2.9, 30*time.Second, time.Minute, 100))
 			last, low := 0, 1
-			if m.Hold > 0 { // Polaris's
+			if m.CacheFor > 0 { // Polaris's
 				low = 0
 			}
 			for age := time.Millisecond; age <= 2*time.Minute; age += 100 * time.Millisecond {

@@ -64,7 +64,7 @@ func ModelShape(m warmup.Model, parameter float64, window time.Duration) Shape {
 	if window <= 0 {
 		return Shape{weight: at}
 	}
-	hold := float64(m.Hold) / float64(window)
+	hold := float64(m.CacheFor) / float64(window)
 	out := Shape{weight: at}
 	if hold > 0 {
 		out.weight = func(x float64) float64 {

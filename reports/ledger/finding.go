@@ -169,7 +169,7 @@ func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape, family cur
 func declared(w Warmup) float64 {
 	m, err := warmup.Find(w.Model)
 	switch {
-	case err != nil || m.Hold > 0 || m.Parameter != "" && m.Parameter != "exponent":
+	case err != nil || m.CacheFor > 0 || m.Parameter != "" && m.Parameter != "exponent":
 		return 0
 	case m.Parameter == "":
 		return 1

@@ -89,12 +89,12 @@ const shortest = 30 * time.Second
 // tooFast warns of models with seconds of their own, which no speed divides.
 func (c *compiler) tooFast(w way) {
 	m, err := warmup.Find(w.Warmup.Model)
-	if err != nil || !m.Seconds || w.Warmup.Window == 0 || w.Warmup.Window >= shortest {
+	if err != nil || !m.WholeSeconds || w.Warmup.Window == 0 || w.Warmup.Window >= shortest {
 		return
 	}
 	steps := "counts in whole seconds"
-	if m.Hold > 0 {
-		steps += ", and keeps a weight for " + rounded(m.Hold)
+	if m.CacheFor > 0 {
+		steps += ", and keeps a weight for " + rounded(m.CacheFor)
 	}
 	c.doubt(w, "a window of 30s or more, or a lower speed", "%s warms up by %s, which %s, at any speed: over %s it is a staircase, and no fit tells its curve", w.Name, m.Name, steps, rounded(w.Warmup.Window))
 }

@@ -126,7 +126,7 @@ func (c *checker) curve(path string, r *Rule, m warmup.Model) {
 	}
 	v, kind := *r.Curve, fmt.Sprintf("%v to %v", least, most)
 	nearest := min(max(v, least), most)
-	if m.Whole {
+	if m.IntegerCurve {
 		nearest, kind = math.Round(nearest), "a whole number, "+kind
 	}
 	if math.IsNaN(v) {

@@ -38,7 +38,7 @@ type Options struct {
 	// SilentLoss is for how long a connection may be silent before it is asked
 	// whether it lives, at the next look every 3 s; unanswered for 5 s, it is
 	// ended. 0 is 20 s; below 3 and 5 s, those times are no longer than it.
-	SilentLoss time.Duration
+	ConnIdleLimit time.Duration
 
 	// OnEvent is told of each change of the table (record.Changed, before the
 	// publisher hears of it) and of each acknowledged push (record.Pushed; its
@@ -61,17 +61,17 @@ type Server struct {
 	mu    sync.Mutex // guards what follows; OnEvent is called under it
 	zero  time.Time  // the table's
 	table *registry.Table
-	conns map[registry.Owner]*conn
-	quiet registry.Silence
-	beats map[registry.Owner]*beat // publishers over HTTP
+	conns map[registry.ClientID]*conn
+	quiet registry.ConnHealth
+	beats map[registry.ClientID]*beat // publishers over HTTP
 	knobs knobs
 	lastC uint64
 }
 
 // knobs survive a restart of the server.
 type knobs struct {
-	frozen bool
-	faults map[string]registry.Fault
+	pushDisabled bool
+	faults       map[string]registry.Fault
 }
 
 // ports is what listens while the server is up.
@@ -87,7 +87,7 @@ func Start(o Options) (*Server, error) {
 	if o.Port != 0 && o.GRPCPort == 0 {
 		o.GRPCPort = o.Port + 1000
 	}
-	o.SilentLoss = cmp.Or(o.SilentLoss, 20*time.Second)
+	o.ConnIdleLimit = cmp.Or(o.ConnIdleLimit, 20*time.Second)
 	if o.OnEvent == nil {
 		o.OnEvent = func(record.Event) {}
 	}
@@ -109,14 +109,14 @@ func (s *Server) reset() {
 	defer s.mu.Unlock()
 	s.zero = time.Now()
 	s.table = registry.New(s.opts.Timing)
-	s.table.Freeze(s.knobs.frozen)
+	s.table.SetPushEnabled(!s.knobs.pushDisabled)
 	for service, f := range s.knobs.faults {
 		s.table.SetFault(service, f)
 	}
-	s.conns = map[registry.Owner]*conn{}
-	s.beats = map[registry.Owner]*beat{}
-	s.quiet = registry.Silence{
-		Limit: s.opts.SilentLoss, Every: min(s.opts.SilentLoss, 3*time.Second), Answer: min(s.opts.SilentLoss, 5*time.Second),
+	s.conns = map[registry.ClientID]*conn{}
+	s.beats = map[registry.ClientID]*beat{}
+	s.quiet = registry.ConnHealth{
+		IdleLimit: s.opts.ConnIdleLimit, CheckInterval: min(s.opts.ConnIdleLimit, 3*time.Second), ProbeTimeout: min(s.opts.ConnIdleLimit, 5*time.Second),
 	}
 }
 
@@ -296,7 +296,7 @@ func (s *Server) push() (time.Duration, bool) {
 }
 
 func (s *Server) deliver(p registry.Push) {
-	if p.Lost {
+	if p.Discard {
 		return
 	}
 	k := p.Snapshot.Key
@@ -317,7 +317,7 @@ func (s *Server) deliver(p registry.Push) {
 }
 
 // acked is the answer to a push.
-func (s *Server) acked(owner registry.Owner, id uint64, success bool) {
+func (s *Server) acked(owner registry.ClientID, id uint64, success bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.conns[owner]

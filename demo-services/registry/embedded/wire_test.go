@@ -18,9 +18,9 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-func dial(t *testing.T, s *embedded.Server) *registrytest.Wire {
+func dial(t *testing.T, s *embedded.Server) *registrytest.WireClient {
 	t.Helper()
-	return registrytest.Dial(t, s.Host(), s.GRPCPort())
+	return registrytest.DialWire(t, s.Host(), s.GRPCPort())
 }
 
 func TestWireRefusals(t *testing.T) {
@@ -51,7 +51,7 @@ func TestWireRefusals(t *testing.T) {
 func TestWirePushesAreSentAgainUntilAcknowledged(t *testing.T) {
 	ev := newEvents()
 	s := start(t, embedded.Options{OnEvent: ev.add, Timing: registry.Timing{
-		PushDelay: 20 * time.Millisecond, Tick: time.Millisecond, AckTimeout: 50 * time.Millisecond, RetryAfter: 10 * time.Millisecond,
+		PushDelay: 20 * time.Millisecond, Tick: time.Millisecond, AckTimeout: 50 * time.Millisecond, RetryDelay: 10 * time.Millisecond,
 	}})
 	w := dial(t, s)
 	w.SetUp()
@@ -128,13 +128,13 @@ func TestDownForgetsAndUpIsTheSamePorts(t *testing.T) {
 
 func TestASilentConnectionIsEnded(t *testing.T) {
 	ev := newEvents()
-	s := start(t, embedded.Options{OnEvent: ev.add, SilentLoss: 100 * time.Millisecond})
+	s := start(t, embedded.Options{OnEvent: ev.add, ConnIdleLimit: 100 * time.Millisecond})
 	proxy := registrytest.NewProxy(t, s.Host(), s.GRPCPort())
 	c, err := nacos.Connect(t.Context(), nacos.Options{Host: s.Host(), Port: s.Port(), GRPCPort: proxy.Port(), Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	require.NoError(t, c.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
-	proxy.Mute()
+	proxy.DropAll()
 	ev.awaitFor(t, 15*time.Second, func(e record.Event) bool { return e.Kind == record.KindRegistryChange && e.Text == registry.Removed })
 }
 
@@ -175,13 +175,13 @@ func TestKnobs(t *testing.T) {
 	require.NoError(t, b.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
 	awaitHosts(t, lists, 1)
 
-	s.Freeze(true)
+	s.SetPushEnabled(false)
 	require.NoError(t, b.Deregister(t.Context(), "b", registry.Host{IP: "127.0.0.2", Port: 2}))
 	pulled, err := a.Pull(t.Context(), "b")
 	require.NoError(t, err)
 	require.Len(t, pulled, 1, "reads freeze, too")
 	require.Empty(t, lists)
-	s.Freeze(false)
+	s.SetPushEnabled(true)
 	awaitHosts(t, lists, 0)
 
 	s.SetFault("b", registry.Fault{Drop: true})

@@ -54,21 +54,21 @@ type Options struct {
 // Client is one connection to the server. A connection holds one publication
 // of each service: whoever publishes two instances of a service opens two.
 type Client struct {
-	opts  Options
-	sdk   naming_client.INamingClient
-	http  *http.Client
-	cache string    // the SDK's cache directory
-	born  time.Time // when it was connected
+	opts        Options
+	sdk         naming_client.INamingClient
+	http        *http.Client
+	cache       string    // the SDK's cache directory
+	connectedAt time.Time // when it was connected
 
-	mu     sync.Mutex // held through callbacks, so that they never overlap
-	closed bool
-	ends   []context.CancelFunc // of the followers; guarded by mu
-	loops  sync.WaitGroup       // the followers
+	mu                sync.Mutex // held through callbacks, so that they never overlap
+	closed            bool
+	stopSubscriptions []context.CancelFunc // of the followers; guarded by mu
+	subscriptions     sync.WaitGroup       // the followers
 
 	// publishing is held while the SDK registers or deregisters: a repeated
 	// deregistration must not come after a new registration.
-	publishing sync.Mutex
-	leaving    map[string]context.CancelFunc // by service: see leave
+	publishing        sync.Mutex
+	deregisterRepeats map[string]context.CancelFunc // by service: see leave
 
 	closing  sync.Once
 	closeErr error
@@ -85,7 +85,7 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a directory for the cache of the registry's client: %w", err)
 	}
-	c := &Client{opts: o, cache: cache, http: &http.Client{Timeout: o.Timeout}, leaving: map[string]context.CancelFunc{}}
+	c := &Client{opts: o, cache: cache, http: &http.Client{Timeout: o.Timeout}, deregisterRepeats: map[string]context.CancelFunc{}}
 	if err := c.dial(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("connecting to the registry %s (gRPC port %d): %w", c.addr(), o.GRPCPort, err), c.Close())
 	}
@@ -94,13 +94,13 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 
 func (c *Client) addr() string { return net.JoinHostPort(c.opts.Host, strconv.Itoa(c.opts.Port)) }
 
-// retryEvery is the pause between two attempts at something that the server
+// retryInterval is the pause between two attempts at something that the server
 // did not answer; the SDK's own, between its three attempts, is 100 ms.
-const retryEvery = 100 * time.Millisecond
+const retryInterval = 100 * time.Millisecond
 
 func (c *Client) dial(ctx context.Context) error {
 	// The SDK's stock logger writes into a file beside the binary.
-	logger.SetLogger(silent{})
+	logger.SetLogger(noopLogger{})
 	sdk, err := c.open()
 	if err != nil {
 		return err
@@ -108,11 +108,11 @@ func (c *Client) dial(ctx context.Context) error {
 	c.sdk = sdk
 	// A client that could not connect at once tries for ever in the background.
 	for !sdk.ServerHealthy() {
-		if err := pause(ctx, retryEvery); err != nil {
+		if err := pause(ctx, retryInterval); err != nil {
 			return fmt.Errorf("nothing answers there; is the registry up? %w", err)
 		}
 	}
-	c.born = time.Now()
+	c.connectedAt = time.Now()
 	return nil
 }
 
@@ -146,7 +146,7 @@ func (c *Client) open() (naming_client.INamingClient, error) {
 		// Without its gRPC connection the SDK asks over HTTP for the server's
 		// health and is content with that. With HTTP closed to it, its health
 		// is that of the connection.
-		nc.SetHttpAgent(noHTTP{}),
+		nc.SetHttpAgent(noopHTTP{}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("configuring the SDK: %w", err)
@@ -156,7 +156,7 @@ func (c *Client) open() (naming_client.INamingClient, error) {
 	return naming_client.NewNamingClient(&nc)
 }
 
-func shut(sdk naming_client.INamingClient) {
+func closeSDK(sdk naming_client.INamingClient) {
 	clientMap.Lock()
 	defer clientMap.Unlock()
 	sdk.CloseClient()
@@ -171,17 +171,17 @@ func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.mu.Lock()
 		c.closed = true
-		for _, end := range c.ends {
+		for _, end := range c.stopSubscriptions {
 			end()
 		}
 		c.mu.Unlock()
-		c.loops.Wait()
+		c.subscriptions.Wait()
 		if c.sdk != nil {
-			shut(c.sdk)
+			closeSDK(c.sdk)
 		}
 		c.publishing.Lock()
-		for service := range c.leaving {
-			c.stay(service)
+		for service := range c.deregisterRepeats {
+			c.stopDeregisterRepeats(service)
 		}
 		c.publishing.Unlock()
 		c.http.CloseIdleConnections()

@@ -16,11 +16,11 @@ import (
 	"zeroloss/demo-services/registry"
 )
 
-// settle is for how long after connecting a deregistration waits. The SDK's
+// minDeregisterAge is for how long after connecting a deregistration waits. The SDK's
 // handling of its first "connected" registers anew whatever was registered by
 // then, and it may come after a deregistration and undo it. Registering twice
 // does no harm, so only deregistering waits.
-const settle = 200 * time.Millisecond
+const minDeregisterAge = 200 * time.Millisecond
 
 // Register publishes h; see registry.Registrar.
 func (c *Client) Register(ctx context.Context, service string, h registry.Host) error {
@@ -32,10 +32,10 @@ func (c *Client) Register(ctx context.Context, service string, h registry.Host) 
 	register := func() (bool, error) {
 		c.publishing.Lock()
 		defer c.publishing.Unlock()
-		c.stay(service)
+		c.stopDeregisterRepeats(service)
 		return c.sdk.RegisterInstance(p)
 	}
-	if err := insist(ctx, register); err != nil {
+	if err := retryUntilDone(ctx, register); err != nil {
 		return fmt.Errorf("registering %s as %q at %s: %w", h.Addr(), service, c.addr(), err)
 	}
 	return nil
@@ -47,7 +47,7 @@ func (c *Client) Deregister(ctx context.Context, service string, h registry.Host
 		Ip: h.IP, Port: uint64(h.Port), Cluster: h.Cluster, Ephemeral: true,
 		ServiceName: service, GroupName: c.opts.Group,
 	}
-	if err := pause(ctx, time.Until(c.born.Add(settle))); err != nil {
+	if err := pause(ctx, time.Until(c.connectedAt.Add(minDeregisterAge))); err != nil {
 		return fmt.Errorf("deregistering %s from %q at %s: %w", h.Addr(), service, c.addr(), err)
 	}
 	deregister := func() (bool, error) { return c.sdk.DeregisterInstance(p) }
@@ -56,11 +56,11 @@ func (c *Client) Deregister(ctx context.Context, service string, h registry.Host
 		defer c.publishing.Unlock()
 		ok, err := deregister()
 		if ok && err == nil {
-			c.leave(service, deregister)
+			c.startDeregisterRepeats(service, deregister)
 		}
 		return ok, err
 	}
-	if err := insist(ctx, once); err != nil {
+	if err := retryUntilDone(ctx, once); err != nil {
 		return fmt.Errorf("deregistering %s from %q at %s: %w", h.Addr(), service, c.addr(), err)
 	}
 	return nil
@@ -69,9 +69,9 @@ func (c *Client) Deregister(ctx context.Context, service string, h registry.Host
 // errRefused is what the SDK's (false, nil) means.
 var errRefused = errors.New("the registry refused")
 
-// insist repeats call until it succeeds or ctx ends: the SDK gives up after
+// retryUntilDone repeats call until it succeeds or ctx ends: the SDK gives up after
 // three attempts within 300 ms, which a registry that restarts outlasts.
-func insist(ctx context.Context, call func() (bool, error)) error {
+func retryUntilDone(ctx context.Context, call func() (bool, error)) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -83,7 +83,7 @@ func insist(ctx context.Context, call func() (bool, error)) error {
 		if err == nil {
 			err = errRefused
 		}
-		if stop := pause(ctx, retryEvery); stop != nil {
+		if stop := pause(ctx, retryInterval); stop != nil {
 			return errors.Join(err, stop)
 		}
 	}
@@ -98,7 +98,7 @@ func (c *Client) Subscribe(ctx context.Context, service string, changed func([]r
 }
 
 func (c *Client) subscribe(ctx context.Context, service string, changed func([]registry.Host)) error {
-	f, err := c.follow(ctx, service, changed)
+	f, err := c.newSubscription(ctx, service, changed)
 	if err != nil {
 		return err
 	}
@@ -106,32 +106,32 @@ func (c *Client) subscribe(ctx context.Context, service string, changed func([]r
 		ServiceName: service, GroupName: c.opts.Group,
 		SubscribeCallback: func(list []model.Instance, err error) {
 			if err == nil { // else the SDK keeps its list, and so do we
-				f.tell(hosts(list))
+				f.received(hostsOf(list))
 			}
 		},
 	})
 	for err != nil {
 		// A second Subscribe would add the callback a second time; this asks for
 		// the same subscription without one, and answers into the first.
-		if stop := pause(ctx, retryEvery); stop != nil {
+		if stop := pause(ctx, retryInterval); stop != nil {
 			return errors.Join(err, stop)
 		}
 		_, err = c.sdk.GetService(vo.GetServiceParam{ServiceName: service, GroupName: c.opts.Group})
 	}
-	f.doubt()
+	f.requestConfirmation()
 	return nil
 }
 
 // errClosed is what a client says that is closed.
 var errClosed = errors.New("the client is closed")
 
-// follow makes a follower that runs until Close.
-func (c *Client) follow(ctx context.Context, service string, changed func([]registry.Host)) (*follower, error) {
+// newSubscription makes a follower that runs until Close.
+func (c *Client) newSubscription(ctx context.Context, service string, changed func([]registry.Host)) (*subscription, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f := &follower{
-		changed: changed, keep: c.opts.KeepWhenEmpty, unsure: make(chan struct{}, 1), mu: &c.mu, shut: &c.closed,
+	f := &subscription{
+		changed: changed, keepWhenEmpty: c.opts.KeepWhenEmpty, unconfirmed: make(chan struct{}, 1), mu: &c.mu, closed: &c.closed,
 		pull: func(ctx context.Context) ([]registry.Host, error) { return c.Pull(ctx, service) },
 	}
 	c.mu.Lock()
@@ -140,12 +140,12 @@ func (c *Client) follow(ctx context.Context, service string, changed func([]regi
 		return nil, errClosed
 	}
 	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
-	c.ends = append(c.ends, end)
-	c.loops.Go(func() { f.confirm(ctx) })
+	c.stopSubscriptions = append(c.stopSubscriptions, end)
+	c.subscriptions.Go(func() { f.run(ctx) })
 	return f, nil
 }
 
-func hosts(list []model.Instance) []registry.Host {
+func hostsOf(list []model.Instance) []registry.Host {
 	out := make([]registry.Host, 0, len(list))
 	for _, i := range list {
 		out = append(out, registry.Host{
@@ -157,21 +157,21 @@ func hosts(list []model.Instance) []registry.Host {
 	return out
 }
 
-// mostServices is how many names of services are asked for.
-const mostServices = 500
+// maxServices is how many names of services are asked for.
+const maxServices = 500
 
 // Services lists the names of services of the client's group, or the first 500
 // of them.
 func (c *Client) Services() ([]string, error) {
-	all, err := c.sdk.GetAllServicesInfo(vo.GetAllServiceInfoParam{NameSpace: c.opts.Namespace, GroupName: c.opts.Group, PageNo: 1, PageSize: mostServices})
+	all, err := c.sdk.GetAllServicesInfo(vo.GetAllServiceInfoParam{NameSpace: c.opts.Namespace, GroupName: c.opts.Group, PageNo: 1, PageSize: maxServices})
 	if err != nil {
 		return nil, fmt.Errorf("listing the services at %s: %w", c.addr(), err)
 	}
 	return all.Doms, nil
 }
 
-// maxList bounds what Pull reads: about 20,000 hosts.
-const maxList = 10 << 20
+// maxListBytes bounds what Pull reads: about 20,000 hosts.
+const maxListBytes = 10 << 20
 
 // Pull asks the server for its list; see registry.Watcher. The SDK has no
 // public way to: once subscribed it answers from its own cache.
@@ -187,7 +187,7 @@ func (c *Client) Pull(ctx context.Context, service string) ([]registry.Host, err
 	if err := c.get(ctx, u.String(), &answer); err != nil {
 		return nil, fmt.Errorf("pulling the list of %q: %w", service, err)
 	}
-	return hosts(answer.Hosts), nil
+	return hostsOf(answer.Hosts), nil
 }
 
 func (c *Client) get(ctx context.Context, url string, into any) (err error) {
@@ -200,7 +200,7 @@ func (c *Client) get(ctx context.Context, url string, into any) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxList))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxListBytes))
 	if err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", url, err)
 	}

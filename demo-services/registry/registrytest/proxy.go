@@ -14,7 +14,7 @@ import (
 // them.
 type Proxy struct {
 	listener net.Listener
-	muted    atomic.Bool
+	dropping atomic.Bool
 	running  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -45,26 +45,26 @@ func (p *Proxy) Crash() {
 	}
 	p.crashed = true
 	_ = p.listener.Close() // ends accept; there is nothing to lose
-	p.cut()
+	p.resetConnections()
 }
 
-// Cut resets all connections; new ones are welcome.
-func (p *Proxy) Cut() {
+// ResetConnections resets all connections; new ones are welcome.
+func (p *Proxy) ResetConnections() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cut()
+	p.resetConnections()
 }
 
-func (p *Proxy) cut() {
+func (p *Proxy) resetConnections() {
 	for _, c := range p.conns {
 		reset(c)
 	}
 	p.conns = nil
 }
 
-// Mute swallows all bytes from here on, in both directions, and keeps the
+// DropAll swallows all bytes from here on, in both directions, and keeps the
 // connections open: a network that has gone without a word.
-func (p *Proxy) Mute() { p.muted.Store(true) }
+func (p *Proxy) DropAll() { p.dropping.Store(true) }
 
 func reset(c *net.TCPConn) {
 	_ = c.SetLinger(0) // RST in place of FIN; fails only on what is closed
@@ -103,7 +103,7 @@ func (p *Proxy) copy(from, to *net.TCPConn) {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buf)
-		if n > 0 && !p.muted.Load() {
+		if n > 0 && !p.dropping.Load() {
 			if _, werr := to.Write(buf[:n]); werr != nil {
 				err = werr
 			}

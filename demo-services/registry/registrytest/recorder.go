@@ -34,10 +34,10 @@ type Recorder struct {
 	server string
 	port   int
 
-	mu     sync.Mutex
-	all    []Frame
-	news   chan struct{}
-	before func(Frame) // see Gate
+	mu      sync.Mutex
+	all     []Frame
+	news    chan struct{}
+	onFrame func(Frame) // see Gate
 }
 
 // NewRecorder forwards to host:port until the test ends.
@@ -47,11 +47,11 @@ func NewRecorder(t testing.TB, host string, port int) *Recorder {
 	require.NoError(t, err)
 	r := &Recorder{
 		t: t, server: net.JoinHostPort(host, strconv.Itoa(port)), port: l.Addr().(*net.TCPAddr).Port,
-		news: make(chan struct{}, 1), before: func(Frame) {},
+		news: make(chan struct{}, 1), onFrame: func(Frame) {},
 	}
-	s := grpc.NewServer(grpc.StatsHandler(tie{r}), grpc.MaxRecvMsgSize(10<<20))
-	pb.RegisterRequestServer(s, calls{r: r})
-	pb.RegisterBiRequestStreamServer(s, streams{r: r})
+	s := grpc.NewServer(grpc.StatsHandler(connTagger{r}), grpc.MaxRecvMsgSize(10<<20))
+	pb.RegisterRequestServer(s, recordedCalls{r: r})
+	pb.RegisterBiRequestStreamServer(s, recordedStreams{r: r})
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = s.Serve(l) }) // it ends with an error, when it is stopped
 	t.Cleanup(func() { s.Stop(); serving.Wait() })
@@ -61,12 +61,12 @@ func NewRecorder(t testing.TB, host string, port int) *Recorder {
 // Port is where it listens.
 func (r *Recorder) Port() int { return r.port }
 
-// Gate has f called with each frame from here on, before it is passed on: a
+// OnFrame has f called with each frame from here on, before it is passed on: a
 // frame that f holds up waits, and nothing else does.
-func (r *Recorder) Gate(f func(Frame)) {
+func (r *Recorder) OnFrame(f func(Frame)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.before = f
+	r.onFrame = f
 }
 
 // Frames is all that passed so far.
@@ -100,7 +100,7 @@ func (r *Recorder) pass(client bool, p *pb.Payload) {
 	_ = json.Unmarshal(p.GetBody().GetValue(), &body)
 	f := Frame{time.Now(), client, p.GetMetadata().GetType(), body.RequestID, body.Type}
 	r.mu.Lock()
-	gate := r.before
+	gate := r.onFrame
 	r.mu.Unlock()
 	gate(f)
 	r.mu.Lock()
@@ -112,39 +112,39 @@ func (r *Recorder) pass(client bool, p *pb.Payload) {
 	}
 }
 
-// tie ties a client's connection to one of the Recorder's to the server.
-type tie struct{ r *Recorder }
+// connTagger ties a client's connection to one of the Recorder's to the server.
+type connTagger struct{ r *Recorder }
 
 type upstreamKey struct{}
 
-func (t tie) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+func (t connTagger) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
 	// The options are complete: it cannot fail.
 	c, _ := grpc.NewClient("passthrough:///"+t.r.server, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(10<<20)))
 	return context.WithValue(ctx, upstreamKey{}, c)
 }
 
-func (t tie) HandleConn(ctx context.Context, s stats.ConnStats) {
+func (t connTagger) HandleConn(ctx context.Context, s stats.ConnStats) {
 	if _, end := s.(*stats.ConnEnd); end {
 		_ = upstream(ctx).Close() // it fails only on what is closed
 	}
 }
 
-func (tie) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
-func (tie) HandleRPC(context.Context, stats.RPCStats)                       {}
+func (connTagger) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (connTagger) HandleRPC(context.Context, stats.RPCStats)                       {}
 
 func upstream(ctx context.Context) *grpc.ClientConn {
 	c, _ := ctx.Value(upstreamKey{}).(*grpc.ClientConn)
 	return c
 }
 
-type calls struct {
+type recordedCalls struct {
 	pb.UnimplementedRequestServer
 	r *Recorder
 }
 
 // Request passes a call on, and its answer back.
-func (c calls) Request(ctx context.Context, p *pb.Payload) (*pb.Payload, error) {
+func (c recordedCalls) Request(ctx context.Context, p *pb.Payload) (*pb.Payload, error) {
 	c.r.pass(true, p)
 	out, err := pb.NewRequestClient(upstream(ctx)).Request(ctx, p)
 	if err == nil {
@@ -153,13 +153,13 @@ func (c calls) Request(ctx context.Context, p *pb.Payload) (*pb.Payload, error) 
 	return out, err
 }
 
-type streams struct {
+type recordedStreams struct {
 	pb.UnimplementedBiRequestStreamServer
 	r *Recorder
 }
 
 // RequestBiStream passes frames on, in both directions, until either side ends.
-func (s streams) RequestBiStream(in pb.BiRequestStream_RequestBiStreamServer) error {
+func (s recordedStreams) RequestBiStream(in pb.BiRequestStream_RequestBiStreamServer) error {
 	ctx, cancel := context.WithCancel(in.Context())
 	defer cancel()
 	out, err := pb.NewBiRequestStreamClient(upstream(ctx)).RequestBiStream(ctx)
@@ -176,7 +176,7 @@ func (s streams) RequestBiStream(in pb.BiRequestStream_RequestBiStreamServer) er
 	return err
 }
 
-func (s streams) copy(client bool, receive func() (*pb.Payload, error), send func(*pb.Payload) error) error {
+func (s recordedStreams) copy(client bool, receive func() (*pb.Payload, error), send func(*pb.Payload) error) error {
 	for {
 		p, err := receive()
 		if err != nil {

@@ -55,51 +55,51 @@ type check struct {
 type kind int
 
 const (
-	busy  kind = iota // a few of them at once
-	waits             // for long: it disturbs nobody, and nobody waits for it
-	alone             // after all others, as it takes the server down
+	parallel    kind = iota // a few of them at once
+	longRunning             // for long: it disturbs nobody, and nobody waits for it
+	exclusive               // after all others, as it takes the server down
 )
 
 // checks is the contract: by number what an SDK sees, with a W the frames.
 func checks() []check {
 	return []check{
-		{"10", "silent loss", silentLoss, waits},
-		{"15", "sticky overlay", stickyOverlay, waits},
-		{"W3", "push sent again", pushAgain, waits},
-		{"W6", "detection of the silent", detection, waits},
-		{"W8", "heartbeats over HTTP", beats, waits},
-		{"02", "register and read", registerAndRead, busy},
-		{"03", "unknown service", unknownService, busy},
-		{"04", "subscribe replay", subscribeReplay, busy},
-		{"05", "push on add", pushOnAdd, busy},
-		{"06", "push on deregister", pushOnDeregister, busy},
-		{"07", "last one out", lastOneOut, busy},
-		{"08", "graceful close", gracefulClose, busy},
-		{"09", "crash", crash, busy},
-		{"11", "metadata update", metadataUpdate, busy},
-		{"12", "weight", weight, busy},
-		{"13", "disable over HTTP", disableOverHTTP, busy},
-		{"14", "disable by SDK", disableBySDK, busy},
-		{"16", "HTTP DELETE is a no-op", deleteIsNoOp, busy},
-		{"17", "healthy only", healthyOnly, busy},
-		{"18", "groups", groups, busy},
-		{"19", "namespaces", namespaces, busy},
-		{"20", "clusters", clusters, busy},
-		{"21", "one publication per connection", onePublication, busy},
-		{"22", "merge window", mergeWindow, busy},
-		{"23", "many", many, busy},
-		{"W1", "refusals and answers", refusals, busy},
-		{"W2", "each push acknowledged once", acknowledged, busy},
-		{"W4", "twice does no harm", twice, busy},
-		{"W5", "clusters are echoed", clustersEchoed, busy},
-		{"W7", "answers over HTTP", answersOverHTTP, busy},
-		{"01", "connect", connect, busy}, // not first: a real server's first connection is slow
-		{"24", "restart", restart, alone},
+		{"10", "silent loss", silentLoss, longRunning},
+		{"15", "sticky overlay", stickyOverlay, longRunning},
+		{"W3", "push sent again", pushAgain, longRunning},
+		{"W6", "detection of the silent", detection, longRunning},
+		{"W8", "heartbeats over HTTP", beats, longRunning},
+		{"02", "register and read", registerAndRead, parallel},
+		{"03", "unknown service", unknownService, parallel},
+		{"04", "subscribe replay", subscribeReplay, parallel},
+		{"05", "push on add", pushOnAdd, parallel},
+		{"06", "push on deregister", pushOnDeregister, parallel},
+		{"07", "last one out", lastOneOut, parallel},
+		{"08", "graceful close", gracefulClose, parallel},
+		{"09", "crash", crash, parallel},
+		{"11", "metadata update", metadataUpdate, parallel},
+		{"12", "weight", weight, parallel},
+		{"13", "disable over HTTP", disableOverHTTP, parallel},
+		{"14", "disable by SDK", disableBySDK, parallel},
+		{"16", "HTTP DELETE is a no-op", deleteIsNoOp, parallel},
+		{"17", "healthy only", healthyOnly, parallel},
+		{"18", "groups", groups, parallel},
+		{"19", "namespaces", namespaces, parallel},
+		{"20", "clusters", clusters, parallel},
+		{"21", "one publication per connection", onePublication, parallel},
+		{"22", "merge window", mergeWindow, parallel},
+		{"23", "many", many, parallel},
+		{"W1", "refusals and answers", refusals, parallel},
+		{"W2", "each push acknowledged once", acknowledged, parallel},
+		{"W4", "twice does no harm", twice, parallel},
+		{"W5", "clusters are echoed", clustersEchoed, parallel},
+		{"W7", "answers over HTTP", answersOverHTTP, parallel},
+		{"01", "connect", connect, parallel}, // not first: a real server's first connection is slow
+		{"24", "restart", restart, exclusive},
 	}
 }
 
-// abreast is how many busy checks run at once: more would measure the machine.
-const abreast = 6
+// maxParallel is how many busy checks run at once: more would measure the machine.
+const maxParallel = 6
 
 // Run holds target to the contract and tells what it measured.
 func Run(t *testing.T, target Target) []Result {
@@ -114,13 +114,13 @@ func Run(t *testing.T, target Target) []Result {
 		})
 	}
 	t.Run("warm", func(t *testing.T) { warmUp(&driver{T: t, target: target, service: "warm"}) })
-	slots := make(chan struct{}, abreast)
+	slots := make(chan struct{}, maxParallel)
 	var side sync.WaitGroup
 	for i, c := range all {
 		switch c.kind {
-		case waits:
+		case longRunning:
 			side.Go(func() { one(i) })
-		case busy:
+		case parallel:
 			side.Go(func() {
 				slots <- struct{}{}
 				defer func() { <-slots }()
@@ -130,7 +130,7 @@ func Run(t *testing.T, target Target) []Result {
 	}
 	side.Wait()
 	for i, c := range all {
-		if c.kind == alone {
+		if c.kind == exclusive {
 			one(i)
 		}
 	}
@@ -145,7 +145,7 @@ func warmUp(d *driver) {
 	w := d.watch(cs[0])
 	for i := range most {
 		d.register(cs[1], host(i))
-		w.within(comeback, host(i))
+		w.within(reconnectTimeout, host(i))
 		if last := d.pushes[len(d.pushes)-1]; last < d.target.PushDelay+tick+calm {
 			return
 		}

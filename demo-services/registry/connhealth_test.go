@@ -1,0 +1,93 @@
+package registry_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/registry"
+)
+
+func TestSilence(t *testing.T) {
+	var s registry.ConnHealth
+	_, any := s.Next()
+	require.False(t, any, "nobody to watch")
+
+	var ended []registry.ClientID
+	asked := map[registry.ClientID]time.Duration{}
+	end := map[registry.ClientID]time.Duration{}
+	s.Active(0, "dead")
+	s.Active(0, "quiet")
+	s.Active(0, "closed")
+	for now := time.Duration(0); now < time.Minute; now += 500 * time.Millisecond {
+		if now%(5*time.Second) == 0 {
+			s.Active(now, "busy")
+		}
+		if now == 10*time.Second {
+			s.Closed(now, "closed")
+		}
+		ask, done := s.Due(now)
+		for _, o := range ask {
+			if _, again := asked[o]; !again {
+				asked[o] = now
+			}
+			if o == "quiet" {
+				s.Active(now+time.Second, o)
+			}
+		}
+		for _, o := range done {
+			end[o] = now
+		}
+		ended = append(ended, done...)
+		next, any := s.Next()
+		require.True(t, any)
+		require.Greater(t, next, now, "what is due has been done")
+	}
+	require.Equal(t, map[registry.ClientID]time.Duration{"dead": 21 * time.Second, "quiet": 21 * time.Second}, asked)
+	require.Equal(t, []registry.ClientID{"dead"}, ended, "once, and nobody else")
+	require.Equal(t, 26*time.Second, end["dead"])
+}
+
+// Others that die do not put the end of one off beyond measure.
+func TestSilenceOfMany(t *testing.T) {
+	s := registry.ConnHealth{}
+	last := map[registry.ClientID]time.Duration{}
+	for i := range 20 {
+		o, at := registry.ClientID(rune('a'+i)), time.Duration(i)*time.Second
+		s.Active(at, o)
+		last[o] = at
+	}
+	for len(last) > 0 {
+		now, any := s.Next()
+		require.True(t, any)
+		_, end := s.Due(now)
+		for _, o := range end {
+			require.GreaterOrEqual(t, now-last[o], 25*time.Second)
+			require.LessOrEqual(t, now-last[o], 33*time.Second)
+			delete(last, o)
+		}
+	}
+	_, any := s.Next()
+	require.False(t, any)
+}
+
+// Whenever the last sign of life was, the end comes 25 to 28 s after it.
+func TestSilenceEndsInTime(t *testing.T) {
+	for last := time.Duration(0); last < 6*time.Second; last += 100 * time.Millisecond {
+		s := registry.ConnHealth{}
+		s.Active(0, "other")
+		s.Active(last, "dead")
+		for {
+			now, any := s.Next()
+			require.True(t, any)
+			s.Active(now, "other")
+			if _, end := s.Due(now); len(end) > 0 {
+				require.Equal(t, []registry.ClientID{"dead"}, end)
+				require.GreaterOrEqual(t, now-last, 25*time.Second)
+				require.LessOrEqual(t, now-last, 28*time.Second)
+				break
+			}
+		}
+	}
+}
