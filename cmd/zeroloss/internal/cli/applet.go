@@ -9,10 +9,10 @@ import (
 	"zeroloss/scenarios/hook"
 )
 
-// applet plays the program that this binary was called as, where that is not
-// zeroloss: in the image it is also sh, wget, curl and sleep. Signals are left
-// as they are: TERM ends a sleep as it ends anybody's.
-func applet() (code int, played bool) {
+// applet runs the program that the binary was called as: in the image it is also
+// sh, wget, curl and sleep. Signals keep their default behaviour: SIGTERM ends a
+// sleep. ran is false if the binary was called as zeroloss.
+func applet() (code int, ran bool) {
 	if len(os.Args) == 0 || !hook.Is(filepath.Base(os.Args[0])) {
 		return 0, false
 	}

@@ -17,39 +17,39 @@ import (
 	"zeroloss/scenarios/run/kube"
 )
 
-// attachFlags are those of attach: what to attach to, what to do to it, and
-// what is allowed.
+// attachFlags are the flags of attach: the target, what happens to it, and what
+// the run may do to the cluster.
 type attachFlags struct {
 	clusterFlags
-	in       inputFlags
-	deploy   string // namespace/name, or name
-	ns       string
-	url      string
-	request  string
-	header   []string
-	rate     string
-	conns    string
-	duration time.Duration
-	at       time.Duration
-	restart  bool
-	observe  bool
-	settle   time.Duration
-	scaleTo  int
-	status   []string
-	jsonPath string
-	equals   string
-	match    string
-	who      string
-	nacos    string
+	input          inputFlags
+	deployment     string // namespace/name, or name
+	namespace      string
+	url            string
+	request        string
+	header         []string
+	rate           string
+	connections    string
+	duration       time.Duration
+	at             time.Duration
+	restart        bool
+	observe        bool
+	settle         time.Duration
+	scaleTo        int
+	okStatus       []string
+	okJSONPath     string
+	okEquals       string
+	okMatch        string
+	instanceHeader string
+	nacos          string
 
-	changes, load, inCluster bool
-	maxRate                  float64
-	abortAfter               int
-	image                    string
-	rbac, show, json         bool
-	out                      string
-	repeat                   int
-	change                   string
+	allowChanges, allowLoad, inCluster bool
+	maxRate                            float64
+	abortAfter                         int
+	image                              string
+	printRBAC, printScenario, json     bool
+	out                                string
+	repeat                             int
+	patchFile                          string
 }
 
 func newAttach(env Env) *cobra.Command {
@@ -57,53 +57,54 @@ func newAttach(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "attach [FILE]",
 		Short: "Watch a service of your own through a release",
-		Long: `Sends load to a service that is there already, watches its pods and endpoints while
-it is released, and says what was lost and why. Nothing of ours is in the service.
+		Long: `Sends load to an existing service, watches its pods and endpoints during a release,
+and reports which requests were lost and why. The service needs no instrumentation.
 
   zeroloss attach --deployment shop/orders --url http://orders.example --observe
   zeroloss attach --deployment shop/orders --url http://orders.example --restart --allow-changes
 
-Without --allow-changes nothing is written to the cluster: --observe waits for a
-release that somebody else makes. FILE is a scenario with a target, for more than
-one stream, or steps of your own.`,
+By default attach changes nothing in the cluster: with --observe you trigger the
+release yourself. --restart, --scale-to and --change need --allow-changes.
+
+FILE is a scenario with a target. Use it for several streams or for your own steps.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), env, args) },
 	}
 	p := cmd.Flags()
-	f.clusterFlags.register(p, "; it has to be there")
-	p.StringVar(&f.deploy, "deployment", "", "the target, as NAMESPACE/NAME")
-	p.StringVar(&f.ns, "namespace", "", "of a target that is named without one")
-	p.StringVar(&f.url, "url", "", "where the load goes, as http://orders.example:8080/path")
-	p.StringVar(&f.request, "request", "", `method and path, as "POST /orders" (default: GET and the path of --url)`)
-	p.StringArrayVar(&f.header, "header", nil, `of each request, as "Host: orders.example"; ${NAME} in it is an environment variable, whose value is not written down`)
-	p.StringVar(&f.rate, "rate", "20/s", "of requests")
-	p.StringVar(&f.conns, "connections", "new", "new (one for each request, as of many clients) or keep-alive")
-	p.DurationVar(&f.duration, "duration", time.Minute, "of the load")
-	p.DurationVar(&f.at, "at", 10*time.Second, "when the target is restarted or scaled, after the load has begun")
-	p.BoolVar(&f.restart, "restart", false, "restart its pods, as kubectl rollout restart")
-	p.DurationVar(&f.settle, "settle", 0, "with --observe: end once the release has been over for so long, at the latest after --duration; 0 waits for --duration")
-	p.IntVar(&f.scaleTo, "scale-to", -1, "scale it to so many replicas, and back again half-way to the end")
-	p.BoolVar(&f.observe, "observe", false, "do nothing to it: somebody else releases it meanwhile")
-	p.StringArrayVar(&f.status, "ok-status", nil, "a good status, as 204, 2xx or 200-204 (default 2xx)")
-	p.StringVar(&f.jsonPath, "ok-json", "", "a JSON path (RFC 9535) that selects something of a good answer, neither null nor false")
-	p.StringVar(&f.equals, "ok-equals", "", "what --ok-json has to select")
-	p.StringVar(&f.match, "ok-match", "", "a regular expression that the body of a good answer matches")
-	p.StringVar(&f.who, "instance-header", "", "the header in which an answer names its pod, or the pod's address")
-	p.StringVar(&f.nacos, "nacos", "", "a registry that lists it, as HOST:PORT/SERVICE, whose changes are written down")
-	p.BoolVar(&f.changes, "allow-changes", false, "allow writes to the cluster: to the target what --restart or --scale-to say, and a load pod")
-	p.BoolVar(&f.load, "allow-load", false, "allow a load pod, in a namespace of its own, and nothing else")
-	p.BoolVar(&f.inCluster, "in-cluster", false, "send the load from a pod, instead of from this machine")
-	p.StringVar(&f.image, "image", "", "zeroloss' image for the load pod, where the nodes can pull it (default: this program, loaded into kind's nodes)")
-	p.Float64Var(&f.maxRate, "max-rate", 50, "refuse a load of more requests a second")
-	p.IntVar(&f.abortAfter, "abort-after", 100, "stop once so many requests are lost, and give the target its replicas back; 0 is never")
-	p.BoolVar(&f.rbac, "rbac", false, "print the rights that it needs, and do nothing")
-	p.BoolVar(&f.show, "scenario", false, "print the scenario that the flags mean, and do nothing")
-	p.StringVar(&f.change, "change", "", "what to try, a file as kubectl patch takes it: runs without it (before) and with it (after) take turns")
-	p.IntVar(&f.repeat, "repeat", 1, "with --change: how many runs of each")
-	p.StringVar(&f.out, "out", "", "run directory (default runs/<scenario>-<time>; runs/latest points to it)")
-	p.BoolVar(&f.json, "json", false, "print summary.json alone")
-	p.Uint64Var(&f.in.seed, "seed", 0, "0 draws one")
-	p.StringArrayVar(&f.in.set, "set", nil, "change a field of the scenario, as --set time.duration=30s")
+	f.clusterFlags.register(p, "kind cluster to use; must exist")
+	p.StringVar(&f.deployment, "deployment", "", "target Deployment, as NAMESPACE/NAME")
+	p.StringVar(&f.namespace, "namespace", "", "namespace of --deployment, if it does not include one")
+	p.StringVar(&f.url, "url", "", "URL to send requests to, e.g. http://orders.example:8080/path")
+	p.StringVar(&f.request, "request", "", `method and path, e.g. "POST /orders" (default: GET and the path of --url)`)
+	p.StringArrayVar(&f.header, "header", nil, `request header, e.g. "Host: orders.example" (repeatable); ${NAME} expands to an environment variable whose value is not recorded`)
+	p.StringVar(&f.rate, "rate", "20/s", "request rate, e.g. 20/s")
+	p.StringVar(&f.connections, "connections", "new", "new: one connection per request, like many clients; keep-alive: reuse connections")
+	p.DurationVar(&f.duration, "duration", time.Minute, "how long to send load")
+	p.DurationVar(&f.at, "at", 10*time.Second, "when to restart or scale the target, counted from the start of the load")
+	p.BoolVar(&f.restart, "restart", false, "restart the target's pods, like kubectl rollout restart")
+	p.DurationVar(&f.settle, "settle", 0, "with --observe: end the run this long after the release completes (0: run for --duration)")
+	p.IntVar(&f.scaleTo, "scale-to", -1, "scale to N replicas, then back half-way through the remaining time")
+	p.BoolVar(&f.observe, "observe", false, "only observe; trigger the release yourself")
+	p.StringArrayVar(&f.okStatus, "ok-status", nil, "status of a successful response, e.g. 204, 2xx or 200-204 (repeatable; default 2xx)")
+	p.StringVar(&f.okJSONPath, "ok-json", "", "JSONPath (RFC 9535) that must match in a successful response")
+	p.StringVar(&f.okEquals, "ok-equals", "", "value that --ok-json must select")
+	p.StringVar(&f.okMatch, "ok-match", "", "regular expression that the body of a successful response must match")
+	p.StringVar(&f.instanceHeader, "instance-header", "", "response header that contains the name or IP of the pod that answered")
+	p.StringVar(&f.nacos, "nacos", "", "Nacos service to record changes of, as HOST:PORT/SERVICE")
+	p.BoolVar(&f.allowChanges, "allow-changes", false, "allow writes to the cluster: --restart, --scale-to or --change on the target, and a load pod")
+	p.BoolVar(&f.allowLoad, "allow-load", false, "allow a load pod in its own namespace, but no other change")
+	p.BoolVar(&f.inCluster, "in-cluster", false, "send the load from a pod instead of from this machine")
+	p.StringVar(&f.image, "image", "", "zeroloss image for the load pod, pullable by the nodes (default: this binary, loaded into the kind nodes)")
+	p.Float64Var(&f.maxRate, "max-rate", 50, "refuse a total rate above N requests per second")
+	p.IntVar(&f.abortAfter, "abort-after", 100, "abort after N lost requests and restore the target (0: never)")
+	p.BoolVar(&f.printRBAC, "rbac", false, "print the required RBAC rules and exit")
+	p.BoolVar(&f.printScenario, "scenario", false, "print the equivalent scenario and exit")
+	p.StringVar(&f.patchFile, "change", "", "file with a patch of the target, as for kubectl patch: runs alternate without it (before) and with it (after)")
+	p.IntVar(&f.repeat, "repeat", 1, "with --change: number of runs of each arm")
+	p.StringVar(&f.out, "out", "", "run directory (default runs/<scenario>-<time>; runs/latest links to it)")
+	p.BoolVar(&f.json, "json", false, "print only summary.json")
+	p.Uint64Var(&f.input.seed, "seed", 0, "random seed (0: pick one)")
+	p.StringArrayVar(&f.input.set, "set", nil, "set a field of the scenario, e.g. --set time.duration=30s (repeatable)")
 	return cmd
 }
 
@@ -113,21 +114,21 @@ func (f *attachFlags) run(ctx context.Context, env Env, args []string) error {
 		return err
 	}
 	switch {
-	case f.show:
-		return printed(env.Stdout, text)
-	case f.rbac:
+	case f.printScenario:
+		return printText(env.Stdout, text)
+	case f.printRBAC:
 		text, err := kube.AttachRBAC(c.Plan, f.inCluster)
 		if err != nil {
 			return environmentError(err)
 		}
-		return printed(env.Stdout, text)
+		return printText(env.Stdout, text)
 	}
-	if err := f.permitted(c.Plan); err != nil {
+	if err := f.checkAllowed(c.Plan); err != nil {
 		return inputError(err)
 	}
-	remarks(env.Stderr, c.Plan)
+	printFindings(env.Stderr, c.Plan)
 	if c.Plan.Target.Change != nil {
-		return f.inTurn(ctx, env, args)
+		return f.alternate(ctx, env, args)
 	}
 	format := "text"
 	if f.json {
@@ -137,31 +138,32 @@ func (f *attachFlags) run(ctx context.Context, env Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	return ofVerdict(r.Result.Verdict)
+	return verdictError(r.Result.Verdict)
 }
 
-// permitted refuses what the flags do not allow, and what cannot be.
-func (f *attachFlags) permitted(p *plan.Plan) error {
+// checkAllowed returns why the flags do not allow the plan, or why it cannot run.
+func (f *attachFlags) checkAllowed(p *plan.Plan) error {
 	if p.Target.Change == nil && f.repeat != 1 {
-		return errors.New("--repeat wants a --change to repeat with and without: repeats would release your service again and again by themselves\n  run it once before and once after the change, and hold them against each other: zeroloss compare DIR DIR")
+		return errors.New("--repeat needs --change: without it every repetition releases the service again\n  run attach once before and once after your change, then compare the runs: zeroloss compare DIR DIR")
 	}
 	if f.repeat < 1 {
-		return fmt.Errorf("--repeat %d is below 1", f.repeat)
+		return fmt.Errorf("--repeat must be at least 1, got %d", f.repeat)
 	}
 	if _, err := run.Sent(p.Streams); err != nil {
 		return err
 	}
-	if err := errors.Join(kube.CheckRate(p, f.maxRate), kube.CheckAllowed(p, f.inCluster, f.changes, f.load)); err != nil {
+	if err := errors.Join(kube.CheckRate(p, f.maxRate), kube.CheckAllowed(p, f.inCluster, f.allowChanges, f.allowLoad)); err != nil {
 		return err
 	}
 	if f.inCluster && f.context != "" && f.image == "" {
-		return errors.New("nothing can be loaded into the nodes of a context\n  put the image where they can pull it (zeroloss image --push REF), then add --image REF")
+		return errors.New("--context cannot load local images into the nodes\n  push the image (zeroloss image --push REF), then add --image REF")
 	}
 	return nil
 }
 
-// once runs, judges and reports into out, and prints the result as format, if
-// that is one. Its error carries the exit code of a run without a verdict.
+// once runs, judges and writes the reports to out. It prints the result in the
+// given format, or not at all if format is "". The error carries the exit code
+// of a run without a verdict.
 func (f *attachFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, out, format string) (*reports.Report, error) {
 	o := kube.AttachOptions{
 		Options: kube.Options{
@@ -177,22 +179,22 @@ func (f *attachFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, 
 		}
 		return nil, environmentError(err)
 	}
-	dir, err := prepare(c, out, plan.AttachRuntime)
+	dir, err := createRunDir(c, out, plan.AttachRuntime)
 	if err != nil {
 		return nil, environmentError(err)
 	}
 	rt.Into(dir)
-	r, path, err := concluded(dir, carryOut(ctx, env, c, dir, rt))
-	return told(ctx, env, r, path, format, err)
+	r, path, err := closeAndAssemble(dir, runPlan(ctx, env, c, dir, rt))
+	return writeAndPrint(ctx, env, r, path, format, err)
 }
 
-// compile makes a plan of a file, or of the scenario that the flags mean.
+// compile compiles the scenario file, or the scenario that the flags describe.
 func (f *attachFlags) compile(env Env, args []string) (*scenarios.Prepared, string, error) {
 	var text []byte
 	name := "the flags"
 	if len(args) == 1 {
-		if f.deploy != "" || f.url != "" || f.change != "" {
-			return nil, "", inputError(fmt.Errorf("a scenario (%s) or --deployment, --url and --change, not both", args[0]))
+		if f.deployment != "" || f.url != "" || f.patchFile != "" {
+			return nil, "", inputError(fmt.Errorf("give either a scenario (%s) or --deployment, --url and --change, not both", args[0]))
 		}
 		name = args[0]
 	} else {
@@ -207,17 +209,17 @@ func (f *attachFlags) compile(env Env, args []string) (*scenarios.Prepared, stri
 	if text != nil {
 		env.Stdin, args = bytes.NewReader(text), []string{"-"}
 	}
-	c, err := f.in.compile(env, args)
+	c, err := f.input.compile(env, args)
 	if err != nil {
 		return nil, "", err
 	}
 	if text != nil {
-		for i := range c.Plan.Warnings { // no file of the user's
+		for i := range c.Plan.Warnings { // the scenario came from flags, not from a file
 			c.Plan.Warnings[i].File, c.Plan.Warnings[i].Line = name, 0
 		}
 	}
 	if c.Plan.Target == nil {
-		return nil, "", inputError(fmt.Errorf("%s has no target: it makes its own services\n  zeroloss run %s", name, name))
+		return nil, "", inputError(fmt.Errorf("%s has no target: it starts its own services\n  run it with: zeroloss run %s", name, name))
 	}
 	return c, string(c.Scenario), nil
 }

@@ -9,17 +9,17 @@ import (
 	"zeroloss/scenarios/spec"
 )
 
-// place is the target's namespace and name.
-func (f *attachFlags) place() (ns, name string) {
-	if ns, name, ok := strings.Cut(f.deploy, "/"); ok {
+// targetName returns the target's namespace and name.
+func (f *attachFlags) targetName() (ns, name string) {
+	if ns, name, ok := strings.Cut(f.deployment, "/"); ok {
 		return ns, name
 	}
-	return f.ns, f.deploy
+	return f.namespace, f.deployment
 }
 
-// check refuses flags that mean nothing, or several things.
+// check returns why the flags are incomplete or contradict each other.
 func (f *attachFlags) check() error {
-	ns, name := f.place()
+	ns, name := f.targetName()
 	actions := 0
 	for _, on := range []bool{f.restart, f.observe, f.scaleTo >= 0} {
 		if on {
@@ -28,25 +28,25 @@ func (f *attachFlags) check() error {
 	}
 	switch {
 	case name == "":
-		return errors.New("which service? --deployment NAMESPACE/NAME and --url, or a FILE with a target\n  see: zeroloss attach --help")
+		return errors.New("no target: give --deployment NAMESPACE/NAME and --url, or a FILE with a target\n  see: zeroloss attach --help")
 	case ns == "":
-		return fmt.Errorf("--deployment %s has no namespace\n  write --deployment NAMESPACE/%s", f.deploy, f.deploy)
+		return fmt.Errorf("--deployment %s has no namespace\n  use --deployment NAMESPACE/%s", f.deployment, f.deployment)
 	case f.url == "":
-		return errors.New("where does the load go? add --url http://…")
+		return errors.New("--url is missing: it says where to send requests, e.g. --url http://orders.example/")
 	case actions != 1:
-		return errors.New("what is to happen to it? one of --restart, --scale-to N and --observe")
+		return errors.New("give exactly one of --restart, --scale-to N and --observe")
 	case f.at >= f.duration && !f.observe:
 		return fmt.Errorf("--at %v is after the end of the load (--duration %v)", f.at, f.duration)
 	}
 	return nil
 }
 
-// scenario is what the flags mean.
+// scenario returns the scenario that the flags describe.
 func (f *attachFlags) scenario() (map[string]any, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	ns, name := f.place()
+	ns, name := f.targetName()
 	base, path, err := splitURL(f.url)
 	if err != nil {
 		return nil, err
@@ -73,9 +73,9 @@ func (f *attachFlags) scenario() (map[string]any, error) {
 	}, nil
 }
 
-// expectations are that nothing is lost, and that anything could have been. Of
-// a change it is the arm after it that is to lose nothing; what the arm before
-// loses, in all its runs, is the contrast.
+// expectations returns a gate (nothing is lost) and a contrast (something was
+// released). With a change, the gate applies to the arm after it; what the arm
+// before it loses over all runs is the contrast.
 func (f *attachFlags) expectations(name string) []any {
 	lost := func(arm, role string) map[string]any {
 		return map[string]any{"arm": arm, "metric": "lost", "is": 0, "role": role}
@@ -83,13 +83,13 @@ func (f *attachFlags) expectations(name string) []any {
 	released := func(arm string) map[string]any {
 		return map[string]any{"arm": arm, "metric": "releases", "is": ">= 1", "role": "contrast", "why": "without a release there was nothing to lose"}
 	}
-	if f.change == "" {
+	if f.patchFile == "" {
 		return []any{lost(name, "gate"), released(name)}
 	}
 	return []any{lost(spec.ArmBefore, "info"), released(spec.ArmBefore), lost(spec.ArmAfter, "gate"), released(spec.ArmAfter)}
 }
 
-// action is what is done to the target, in words and in steps.
+// action returns what the run does to the target, as text and as steps.
 func (f *attachFlags) action(name string) (what string, steps []any) {
 	switch {
 	case f.restart:
@@ -101,22 +101,22 @@ func (f *attachFlags) action(name string) (what string, steps []any) {
 			map[string]any{"at": back.String(), "name": "scale " + name + " back", "scale": name, "back": true},
 		}
 	}
-	return "watched through a release of somebody else's", nil
+	return "observed during a release", nil
 }
 
 func (f *attachFlags) stream(name, path string) (map[string]any, error) {
-	stream := map[string]any{"name": name, "rate": f.rate, "connections": f.conns, "request": "GET " + path}
+	stream := map[string]any{"name": name, "rate": f.rate, "connections": f.connections, "request": "GET " + path}
 	if f.request != "" {
 		stream["request"] = f.request
 	}
-	if f.change == "" {
+	if f.patchFile == "" {
 		stream["arm"] = name
 	}
 	header := map[string]string{}
 	for _, h := range f.header {
 		k, v, ok := strings.Cut(h, ":")
 		if !ok {
-			return nil, fmt.Errorf("--header %q is not \"Name: value\"", h)
+			return nil, fmt.Errorf("--header must be \"Name: value\", got %q", h)
 		}
 		header[strings.TrimSpace(k)] = strings.TrimSpace(v)
 	}
@@ -127,7 +127,7 @@ func (f *attachFlags) stream(name, path string) (map[string]any, error) {
 }
 
 func (f *attachFlags) target(base string) (map[string]any, error) {
-	ns, name := f.place()
+	ns, name := f.targetName()
 	target := map[string]any{"namespace": ns, "deployment": name, "url": base}
 	if f.observe {
 		target["observe"] = true
@@ -135,35 +135,35 @@ func (f *attachFlags) target(base string) (map[string]any, error) {
 	if f.settle > 0 {
 		target["settle"] = f.settle.String()
 	}
-	if ok := f.good(); len(ok) > 0 {
+	if ok := f.okCondition(); len(ok) > 0 {
 		target["ok"] = ok
 	}
-	patch, err := f.changed()
+	patch, err := f.readPatch()
 	if err != nil {
 		return nil, err
 	}
 	if patch != nil {
 		target["change"] = patch
 	}
-	if f.who != "" {
-		target["instanceHeader"] = f.who
+	if f.instanceHeader != "" {
+		target["instanceHeader"] = f.instanceHeader
 	}
 	if f.nacos != "" {
 		address, service, ok := strings.Cut(f.nacos, "/")
 		if !ok {
-			return nil, fmt.Errorf("--nacos %q is not HOST:PORT/SERVICE", f.nacos)
+			return nil, fmt.Errorf("--nacos must be HOST:PORT/SERVICE, got %q", f.nacos)
 		}
 		target["nacos"] = map[string]any{"address": address, "service": service}
 	}
 	return target, nil
 }
 
-func (f *attachFlags) good() map[string]any {
+func (f *attachFlags) okCondition() map[string]any {
 	ok := map[string]any{}
-	if len(f.status) > 0 {
-		ok["status"] = f.status
+	if len(f.okStatus) > 0 {
+		ok["status"] = f.okStatus
 	}
-	for k, v := range map[string]string{"jsonPath": f.jsonPath, "equals": f.equals, "match": f.match} {
+	for k, v := range map[string]string{"jsonPath": f.okJSONPath, "equals": f.okEquals, "match": f.okMatch} {
 		if v != "" {
 			ok[k] = v
 		}
@@ -171,11 +171,11 @@ func (f *attachFlags) good() map[string]any {
 	return ok
 }
 
-// splitURL is the base of a URL, and the path of it.
+// splitURL splits a URL into its base and its path.
 func splitURL(s string) (base, path string, err error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok || rest == "" {
-		return "", "", fmt.Errorf("--url %q is none\n  write http://orders.example:8080/path", s)
+		return "", "", fmt.Errorf("--url must be a URL such as http://orders.example:8080/path, got %q", s)
 	}
 	host, path, _ := strings.Cut(rest, "/")
 	return scheme + "://" + host, "/" + path, nil

@@ -1,7 +1,7 @@
-// Package cli is the command line: one file a verb, named as the verb. It is
-// the only place with arguments, environment, signals and exit codes, and the
-// composition root that joins scenarios, runtimes and reports. Decisions are
-// made elsewhere.
+// Package cli implements the command line, with one file per command. It is the
+// only package that handles arguments, environment variables, signals and exit
+// codes, and it connects scenarios, runtimes and reports. It makes no decisions
+// about a run.
 package cli
 
 import (
@@ -19,32 +19,32 @@ import (
 	"zeroloss/internal/input"
 )
 
-// Env is what a command may touch of its surroundings.
+// Env is the environment of a command.
 type Env struct {
 	Args   []string // without the program's name
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
-	// Executable is the path of this very binary, for its children.
+	// Executable is the path of this binary, for child processes.
 	Executable string
-	// Terminal says that Stderr is one, so that progress may be drawn on it.
+	// Terminal reports whether Stderr is a terminal, so that progress can be drawn.
 	Terminal bool
 }
 
 // Main runs the command of this process and returns its exit code.
 func Main() int {
-	if code, played := applet(); played {
+	if code, ran := applet(); ran {
 		return code
 	}
 	exe, err := os.Executable()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "zeroloss: finding its own binary: %v\n", err)
+		fmt.Fprintf(os.Stderr, "zeroloss: finding the path of its binary: %v\n", err)
 		return int(exitEnvironment)
 	}
-	// The first signal asks for an orderly end; a second one ends at once. But a
-	// terminal that goes may say so more than once: by its shell, and by itself.
-	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+	// The first signal starts an orderly shutdown, a second one kills. SIGHUP is
+	// ignored after the first signal: a closing terminal may send it more than once.
+	ctx, stop := signal.NotifyContext(context.Background(), shutdownSignals()...)
 	defer stop()
 	go func() { <-ctx.Done(); signal.Ignore(syscall.SIGHUP); stop() }()
 	return Run(ctx, Env{
@@ -53,9 +53,9 @@ func Main() int {
 	})
 }
 
-// endings are the signals that ask for an end. Who is started with nohup stays
-// when the terminal goes.
-func endings() []os.Signal {
+// shutdownSignals returns the signals that start an orderly shutdown. A process
+// started with nohup ignores SIGHUP, and so do we.
+func shutdownSignals() []os.Signal {
 	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
 		all = append(all, syscall.SIGHUP)
@@ -79,10 +79,10 @@ func Run(ctx context.Context, env Env) int {
 	switch {
 	case errors.As(err, &coded):
 	case errors.As(err, &file):
-		// What was asked for could not be told: a full disk, a closed pipe.
+		// The result could not be written: a full disk, a closed pipe.
 		coded = &exitError{code: exitEnvironment, err: fmt.Errorf("writing the result: %w", err)}
 	default:
-		// cobra's own: an argument too many, or one that a verb does not know.
+		// An error of cobra: too many arguments, or an unknown flag or argument.
 		coded = &exitError{code: exitInput, err: fmt.Errorf("%w\n  see: %s --help", err, cmd.CommandPath())}
 	}
 	if coded.err != nil {
@@ -94,25 +94,25 @@ func Run(ctx context.Context, env Env) int {
 func newRoot(env Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "zeroloss",
-		Short: "Did our release lose traffic? Every request accounted for, every loss explained.",
-		Long: `zeroloss runs a chain of services under a registry, releases and scales them
-while an open-loop load is on, accounts for every request, and says what was
-lost, where, when and why; with lossless offline on against off.
+		Short: "Find out whether a release lost requests, and why",
+		Long: `zeroloss runs a chain of services with a registry, releases and scales them under
+open-loop load, accounts for every request, and reports which requests were lost,
+where, when and why, with lossless shutdown on and off.
 
-  zeroloss list               what there is to run
-  zeroloss run offline        run it, judge it, write the report
-  zeroloss plan offline       what it would do
+  zeroloss list               list the scenarios
+  zeroloss run offline        run a scenario, judge it, write the reports
+  zeroloss plan offline       print what the run would do
 
 Exit codes: 0 pass, 1 a gate failed, 2 wrong input, 3 invalid (the run proves
-nothing), 4 the environment failed, 130 interrupted.`,
+nothing), 4 environment error, 130 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          unknownVerb,
+		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	for _, verb := range verbs {
-		root.AddCommand(verb(env))
+	for _, newCommand := range commands {
+		root.AddCommand(newCommand(env))
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return inputError(fmt.Errorf("%w\n  see: zeroloss %s --help", err, cmd.Name()))
@@ -120,8 +120,8 @@ nothing), 4 the environment failed, 130 interrupted.`,
 	return root
 }
 
-// unknownVerb refuses what is no command, with the one that was meant.
-func unknownVerb(root *cobra.Command, args []string) error {
+// unknownCommand returns an error for an unknown command, with the nearest match.
+func unknownCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
@@ -134,8 +134,8 @@ func unknownVerb(root *cobra.Command, args []string) error {
 	return inputError(fmt.Errorf("unknown command %q (%s)", args[0], input.DidYouMean(args[0], known)))
 }
 
-// verbs lists the commands in the order of the documentation.
-var verbs = []func(Env) *cobra.Command{
+// commands lists the commands in the order of the documentation.
+var commands = []func(Env) *cobra.Command{
 	newRun, newAttach, newPlan, newValidate, newList, newSchema,
 	newReport, newJudge, newCompare, newReplay,
 	newRegistry, newService, newLoad, newCollect, newPlainServer,

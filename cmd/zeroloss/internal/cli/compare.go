@@ -13,11 +13,11 @@ func newCompare(env Env) *cobra.Command {
 	var json bool
 	cmd := &cobra.Command{
 		Use:   "compare DIR DIR...",
-		Short: "Hold run directories against each other",
-		Long: `Judges each directory again, and says what they show together: what each arm lost
-in each run, and, from five valid runs of each arm on, whether they differ. The run
-is the unit, as the losses of one release come together. The worst verdict is the
-exit code.
+		Short: "Compare run directories",
+		Long: `Judges each run directory again and compares what each arm lost in each run. With
+five valid runs of each arm or more, it also tests whether the arms differ. The unit
+of the test is the run, because the losses of one release are not independent. The
+exit code is the worst verdict.
 
   zeroloss compare runs/attach-orders-*-before runs/attach-orders-*-after`,
 		Args: cobra.MinimumNArgs(2),
@@ -29,24 +29,24 @@ exit code.
 					return inputError(err)
 				}
 				if len(runs) > 0 && r.Meta.Scenario != runs[0].Meta.Scenario {
-					return inputError(fmt.Errorf("%s is of scenario %s, and %s of %s: they show nothing together", args[0], runs[0].Meta.Scenario, dir, r.Meta.Scenario))
+					return inputError(fmt.Errorf("cannot compare runs of different scenarios: %s ran %s, %s ran %s", args[0], runs[0].Meta.Scenario, dir, r.Meta.Scenario))
 				}
 				runs = append(runs, r)
 				if !json {
-					fmt.Fprintf(env.Stdout, "%s  %s\n", line(len(runs), r), dir)
+					fmt.Fprintf(env.Stdout, "%s  %s\n", summaryLine(len(runs), r), dir)
 				}
 			}
-			return concludeRepeats(env, reports.Repeated(runs, contrastOf(runs)), json)
+			return concludeRepeats(env, reports.Repeated(runs, contrastArm(runs)), json)
 		},
 	}
-	cmd.Flags().BoolVar(&json, "json", false, "print them for programs, as --repeat --json does")
+	cmd.Flags().BoolVar(&json, "json", false, "print the comparison as JSON, like run --repeat --json")
 	return cmd
 }
 
-// contrastOf is the arm that has to lose something in one of the runs: the one
-// before a change, where a change was tried. Other runs have contrasts of their
-// own.
-func contrastOf(runs []*reports.Report) string {
+// contrastArm returns the arm that must lose something in at least one run: the
+// one before the change, if the runs try a change. Other runs have their own
+// contrasts, and the result is "".
+func contrastArm(runs []*reports.Report) string {
 	for _, r := range runs {
 		if r.Plan != nil && r.Plan.Target != nil && r.Plan.Target.Change != nil {
 			return spec.ArmBefore

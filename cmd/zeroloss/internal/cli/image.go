@@ -18,7 +18,7 @@ import (
 	"zeroloss/scenarios/run/kube"
 )
 
-// imageFlags say where the image goes.
+// imageFlags select the binary and where the image goes.
 type imageFlags struct {
 	binary string
 	ref    string
@@ -32,31 +32,30 @@ func newImage(Env) *cobra.Command {
 	var f imageFlags
 	cmd := &cobra.Command{
 		Use:   "image",
-		Short: "Build the container image; push it, load it into kind, write it to a file",
-		Long: `Builds the container image out of a binary for Linux, by default this very one:
-nothing else is in it, and no container engine is needed. The binary is also the
-image's sh, wget, curl and sleep, so hooks run in it as written. It runs as a
-user without rights (65532), with a read-only root file system if asked to; what
-hooks write goes to /tmp, where they start.
+		Short: "Build the container image, and push, load or save it",
+		Long: `Builds a container image that contains only a zeroloss binary for Linux, by default
+this one. It needs no container engine. The binary also serves as the image's sh,
+wget, curl and sleep, so hooks run unchanged. The image runs as user 65532 and works
+with a read-only root file system. Hooks start in /tmp and can write there.
 
-  zeroloss image                                   what it would be: name, digest, size
-  zeroloss image --load kind:mine                  into the nodes of kind's cluster "mine"
-  zeroloss image --tar - | docker load             into this machine's engine
-  zeroloss image --push ghcr.io/me/zeroloss:v1     with the credentials of docker login
+  zeroloss image                                   print name, digest and size
+  zeroloss image --load kind:mine                  load into the nodes of kind cluster "mine"
+  zeroloss image --tar - | docker load             load into the local container engine
+  zeroloss image --push ghcr.io/me/zeroloss:v1     push with the credentials of docker login
 
-The same binary gives the same digest.`,
+The same binary always gives the same digest.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	p := cmd.Flags()
-	p.StringVar(&f.binary, "binary", "", "a zeroloss for Linux, linked statically (default: this one)")
-	p.StringVar(&f.ref, "ref", "", "the image's name (default: one that follows its content)")
-	p.StringVar(&f.push, "push", "", "push to this reference: registry/repository:tag")
-	p.StringVar(&f.load, "load", "", "load into a cluster of kind: kind:CLUSTER (kind alone: "+kube.DefaultCluster+")")
-	p.StringVar(&f.tar, "tar", "", "write an archive for docker load to this file; - is standard output")
-	p.BoolVar(&f.asJSON, "json", false, "as JSON")
+	p.StringVar(&f.binary, "binary", "", "statically linked zeroloss binary for Linux (default: this one)")
+	p.StringVar(&f.ref, "ref", "", "image name (default: derived from the content)")
+	p.StringVar(&f.push, "push", "", "push to this reference, registry/repository:tag")
+	p.StringVar(&f.load, "load", "", "load into a kind cluster, kind:CLUSTER (kind alone: "+kube.DefaultCluster+")")
+	p.StringVar(&f.tar, "tar", "", `write an archive for docker load to this file ("-" for stdout)`)
+	p.BoolVar(&f.asJSON, "json", false, "print JSON")
 	return cmd
 }
 
@@ -64,7 +63,7 @@ func (f *imageFlags) run(ctx context.Context, out, errs io.Writer) error {
 	if err := f.check(); err != nil {
 		return inputError(err)
 	}
-	if f.tar != "" { // told before the work is done
+	if f.tar != "" { // fail before building
 		if _, err := os.Stat(filepath.Dir(f.tar)); err != nil {
 			return environmentError(fmt.Errorf("writing the image to %q: %w", f.tar, err))
 		}
@@ -77,9 +76,9 @@ func (f *imageFlags) run(ctx context.Context, out, errs io.Writer) error {
 		return environmentError(err)
 	}
 	ref := cmp.Or(f.ref, f.push, img.Ref())
-	tell := out
+	info := out
 	if f.tar == "-" {
-		tell = errs
+		info = errs
 	}
 	if err := f.deliver(ctx, img, ref, out); err != nil {
 		if ctx.Err() != nil {
@@ -87,7 +86,7 @@ func (f *imageFlags) run(ctx context.Context, out, errs io.Writer) error {
 		}
 		return environmentError(err)
 	}
-	return f.tell(tell, img, ref)
+	return f.print(info, img, ref)
 }
 
 func (f *imageFlags) check() error {
@@ -96,11 +95,11 @@ func (f *imageFlags) check() error {
 			continue
 		}
 		if err := image.CheckRef(ref); err != nil {
-			return fmt.Errorf("%w\n  it is [registry/]repository[:tag], as in ghcr.io/me/zeroloss:v1", err)
+			return fmt.Errorf("%w\n  expected [registry/]repository[:tag], e.g. ghcr.io/me/zeroloss:v1", err)
 		}
 	}
 	if kind, _, _ := strings.Cut(f.load, ":"); f.load != "" && kind != "kind" {
-		return fmt.Errorf("--load %q: only kind:CLUSTER is known\n  for this machine's engine: zeroloss image --tar - | docker load", f.load)
+		return fmt.Errorf("--load must be kind:CLUSTER, got %q\n  to load into the local container engine: zeroloss image --tar - | docker load", f.load)
 	}
 	return nil
 }
@@ -119,19 +118,19 @@ func (f *imageFlags) deliver(ctx context.Context, img *image.Image, ref string, 
 	}
 	if f.push != "" {
 		if err := image.Push(ctx, f.push, img); err != nil {
-			return fmt.Errorf("%w\n  does the registry answer, and may you push there? docker login REGISTRY lets zeroloss in, too", err)
+			return fmt.Errorf("%w\n  check that the registry is reachable and that you may push to it; zeroloss uses the credentials of docker login REGISTRY", err)
 		}
 	}
 	return nil
 }
 
-// cluster is the one to load into.
+// cluster returns the name of the kind cluster to load the image into.
 func (f *imageFlags) cluster() string {
 	_, name, _ := strings.Cut(f.load, ":")
 	return cmp.Or(name, kube.DefaultCluster)
 }
 
-// writeArchive writes to file, whole or not at all.
+// writeArchive writes the archive to file atomically; "-" is out.
 func writeArchive(file string, out io.Writer, img *image.Image, ref string) (err error) {
 	if file == "-" {
 		return image.WriteTar(out, ref, img)
@@ -156,20 +155,20 @@ func writeArchive(file string, out io.Writer, img *image.Image, ref string) (err
 	return nil
 }
 
-// tell says what was built and where it went.
-func (f *imageFlags) tell(w io.Writer, img *image.Image, ref string) error {
+// print describes the image and where it went.
+func (f *imageFlags) print(w io.Writer, img *image.Image, ref string) error {
 	if f.asJSON {
 		return json.NewEncoder(w).Encode(map[string]any{
 			"ref": ref, "digest": img.Digest, "arch": img.Arch, "compressed_bytes": img.Compressed, "binary_bytes": img.Binary})
 	}
 	const megabyte = 1e6
-	fmt.Fprintf(w, "image   %s\ndigest  %s\nfor     linux/%s\nsize    %.1f MB compressed, its binary %.1f MB\n",
+	fmt.Fprintf(w, "image   %s\ndigest  %s\nfor     linux/%s\nsize    %.1f MB compressed, binary %.1f MB\n",
 		ref, img.Digest, img.Arch, float64(img.Compressed)/megabyte, float64(img.Binary)/megabyte)
 	if f.tar != "" && f.tar != "-" {
 		fmt.Fprintf(w, "wrote   %s\n", f.tar)
 	}
 	if f.load != "" {
-		fmt.Fprintf(w, "loaded  into the nodes of kind's cluster %s\n", f.cluster())
+		fmt.Fprintf(w, "loaded  into the nodes of kind cluster %s\n", f.cluster())
 	}
 	if f.push != "" {
 		fmt.Fprintf(w, "pushed  %s@%s\n", f.push, img.Digest)

@@ -17,12 +17,12 @@ func newJudge(Env) *cobra.Command {
 			if err != nil {
 				return inputError(err)
 			}
-			if err := printAs(cmd.OutOrStdout(), format, r); err != nil {
+			if err := printFormat(cmd.OutOrStdout(), format, r); err != nil {
 				return err
 			}
-			return ofVerdict(r.Result.Verdict)
+			return verdictError(r.Result.Verdict)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "what to print: text, json, junit or markdown")
+	cmd.Flags().StringVar(&format, "format", "text", "output format: text, json, junit or markdown")
 	return cmd
 }

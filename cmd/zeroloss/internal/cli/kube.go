@@ -19,23 +19,23 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// nodeImageEnv names the image of a kind cluster's nodes where no flag does.
+// nodeImageEnv is the environment variable with the node image of a new kind
+// cluster. --node-image overrides it.
 const nodeImageEnv = "ZEROLOSS_NODE_IMAGE"
 
-// clusterFlags say which cluster.
+// clusterFlags select the cluster.
 type clusterFlags struct {
 	context, kubeconfig, cluster string
 }
 
-// register defines them; absent says what becomes of a kind cluster that is not
-// there.
-func (f *clusterFlags) register(p *pflag.FlagSet, absent string) {
-	p.StringVar(&f.context, "context", "", "kube: work in this context of the kubeconfig, instead of a kind cluster")
-	p.StringVar(&f.kubeconfig, "kubeconfig", "", "kube: the kubeconfig of --context (default: the usual one)")
-	p.StringVar(&f.cluster, "cluster", kube.DefaultCluster, "kube: name of the kind cluster"+absent)
+// register defines the flags; clusterUsage is the help of --cluster.
+func (f *clusterFlags) register(p *pflag.FlagSet, clusterUsage string) {
+	p.StringVar(&f.context, "context", "", "kube: kubeconfig context to use instead of a kind cluster")
+	p.StringVar(&f.kubeconfig, "kubeconfig", "", "kube: kubeconfig file for --context (default: as for kubectl)")
+	p.StringVar(&f.cluster, "cluster", kube.DefaultCluster, "kube: "+clusterUsage)
 }
 
-// kubeFlags are those of the runtime of a cluster.
+// kubeFlags are the flags of the kube runtime.
 type kubeFlags struct {
 	clusterFlags
 	nodeImage     string
@@ -47,24 +47,23 @@ type kubeFlags struct {
 }
 
 func (f *kubeFlags) register(p *pflag.FlagSet) {
-	f.clusterFlags.register(p, "; one that is not there is made, and deleted afterwards")
-	p.StringVar(&f.nodeImage, "node-image", "", "kube: image of a new kind cluster's nodes (default: $"+nodeImageEnv+", else kind's own)")
-	p.StringVar(&f.image, "image", "", "kube: zeroloss' image, where the nodes can pull it (default: this program, loaded into kind's nodes)")
-	p.StringVar(&f.registryImage, "registry-image", kube.RegistryImage, "kube: image of the Nacos server")
+	f.clusterFlags.register(p, "kind cluster to use; created if missing and then deleted afterwards")
+	p.StringVar(&f.nodeImage, "node-image", "", "kube: node image for a new kind cluster (default: $"+nodeImageEnv+", or the default of kind)")
+	p.StringVar(&f.image, "image", "", "kube: zeroloss image, pullable by the nodes (default: this binary, loaded into the kind nodes)")
+	p.StringVar(&f.registryImage, "registry-image", kube.RegistryImage, "kube: Nacos server image")
 	p.IntVar(&f.loadPods, "load-pods", 0, loadPodsHelp())
-	p.StringVar(&f.runID, "run-id", "", "kube: id of the run; its namespace is "+kube.NamespacePrefix+"<id> (default: of the time)")
-	p.BoolVar(&f.keep, "keep", false, "kube: leave namespace and cluster as they are at the end")
+	p.StringVar(&f.runID, "run-id", "", "kube: run ID; the namespace is "+kube.NamespacePrefix+"<id> (default: the time and a random suffix)")
+	p.BoolVar(&f.keep, "keep", false, "kube: do not delete the namespace and cluster")
 }
 
 func loadPodsHelp() string {
-	return fmt.Sprintf("kube: how many pods share the load (0: one for each %d requests a second)", plan.RatePerLoadPod)
+	return fmt.Sprintf("kube: number of load pods (0: one per %d requests per second)", plan.RatePerLoadPod)
 }
 
-// check refuses what cannot be carried out in a cluster, before anything is
-// started.
+// check returns why the plan cannot run in a cluster. It starts nothing.
 func (f *kubeFlags) check(c *scenarios.Prepared) error {
 	if f.context != "" && f.image == "" {
-		return errors.New("nothing can be loaded into the nodes of a context\n  put the image where they can pull it (zeroloss image --push REF), then add --image REF")
+		return errors.New("--context cannot load local images into the nodes\n  push the image (zeroloss image --push REF), then add --image REF")
 	}
 	if err := kube.CheckRun(f.runID); f.runID != "" && err != nil {
 		return err
@@ -81,7 +80,7 @@ func (f *kubeFlags) runtime(env Env, c *scenarios.Prepared, dir *rundir.Dir) run
 	})
 }
 
-// newRunID names a run in a cluster: a DNS label, and nobody else's.
+// newRunID returns a unique run ID that is a DNS label.
 func newRunID(now time.Time) string {
 	return fmt.Sprintf("%s-%04x", now.UTC().Format("20060102-150405"), rand.N(1<<16))
 }
@@ -92,10 +91,10 @@ func newRender(env Env) *cobra.Command {
 	var o kube.RenderOptions
 	cmd := &cobra.Command{
 		Use:   "render [SCENARIO|FILE]",
-		Short: "Print the YAML that a run in a cluster applies",
-		Long: `Prints what "run --runtime kube" would apply, with the repairs that the manifests
-need there in a comment before it. --diff shows them against what was written;
---rbac prints the rights that a run needs instead.`,
+		Short: "Print the YAML that the kube runtime applies",
+		Long: `Prints the YAML that "run --runtime kube" applies. Comments at the top list the changes
+that the manifests need in a cluster; --diff shows these changes as a diff. --rbac
+prints the RBAC rules that a run needs instead.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if rbac {
@@ -103,7 +102,7 @@ need there in a comment before it. --diff shows them against what was written;
 				if err != nil {
 					return environmentError(err)
 				}
-				return printed(cmd.OutOrStdout(), text)
+				return printText(cmd.OutOrStdout(), text)
 			}
 			c, err := in.compile(env, args)
 			if err != nil {
@@ -120,21 +119,21 @@ need there in a comment before it. --diff shows them against what was written;
 			if err != nil {
 				return environmentError(err)
 			}
-			return printed(cmd.OutOrStdout(), text)
+			return printText(cmd.OutOrStdout(), text)
 		},
 	}
 	in.register(cmd)
 	p := cmd.Flags()
-	p.BoolVar(&rbac, "rbac", false, "print the rights that a run needs")
-	p.BoolVar(&diff, "diff", false, "print what is changed in the manifests")
-	p.StringVar(&o.Run, "run-id", "run", "id of the run; its namespace is "+kube.NamespacePrefix+"<id>")
-	p.StringVar(&o.Image, "image", "zeroloss.local/zeroloss:dev", "zeroloss' image")
-	p.StringVar(&o.RegistryImage, "registry-image", kube.RegistryImage, "image of the Nacos server")
+	p.BoolVar(&rbac, "rbac", false, "print the required RBAC rules and exit")
+	p.BoolVar(&diff, "diff", false, "print the changes to the manifests as a diff")
+	p.StringVar(&o.Run, "run-id", "run", "run ID; the namespace is "+kube.NamespacePrefix+"<id>")
+	p.StringVar(&o.Image, "image", "zeroloss.local/zeroloss:dev", "zeroloss image")
+	p.StringVar(&o.RegistryImage, "registry-image", kube.RegistryImage, "Nacos server image")
 	p.IntVar(&o.LoadPods, "load-pods", 0, loadPodsHelp())
 	return cmd
 }
 
-func printed(w io.Writer, text string) error {
+func printText(w io.Writer, text string) error {
 	if _, err := io.Copy(w, strings.NewReader(text)); err != nil {
 		return environmentError(err)
 	}
@@ -147,13 +146,13 @@ func newClean(Env) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
 		Use:   "clean",
-		Short: "Remove what runs in a cluster have left after a crash",
-		Long: `Deletes the kind clusters that runs of this user have made, and the namespaces that
-runs have left in a cluster, where the process they belonged to is gone. It goes by
-its own marks and labels, and touches nothing else: a cluster that has the name of
-one that a run has made, and is another, is left alone.
-A Deployment that attach has scaled or changed is given back, unless somebody else
-has scaled or changed it since.`,
+		Short: "Delete what killed runs left behind, and restore their targets",
+		Long: `Deletes kind clusters and namespaces left behind by runs whose process no longer exists.
+It recognises them by their owner labels and touches nothing else: a cluster with
+the same name that zeroloss did not create is never deleted.
+
+Restores Deployments that attach scaled or changed, unless someone else has scaled or
+changed them since.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := kube.Clean(cmd.Context(), kube.CleanOptions{
@@ -163,8 +162,8 @@ has scaled or changed it since.`,
 			return environmentError(err)
 		},
 	}
-	f.register(cmd.Flags(), " to look into, if it is there")
-	cmd.Flags().StringVar(&namespace, "namespace", "", "look only at the Deployments of this namespace, which needs no right beyond it")
-	cmd.Flags().BoolVar(&all, "all", false, "also what was kept on purpose, what belongs to runs of other hosts, or of this one before it was started anew, and clusters that do not answer")
+	f.register(cmd.Flags(), "kind cluster to clean up, if it exists")
+	cmd.Flags().StringVar(&namespace, "namespace", "", "only restore Deployments in this namespace; needs no permissions outside it")
+	cmd.Flags().BoolVar(&all, "all", false, "also delete what --keep kept, what runs on other hosts or before the last reboot left, and unreachable clusters")
 	return cmd
 }

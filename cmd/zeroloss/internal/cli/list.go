@@ -11,27 +11,27 @@ import (
 	"zeroloss/scenarios"
 )
 
-// listed is a row of the catalogue.
-type listed struct {
+// listRow is a row of the list.
+type listRow struct {
 	Name    string  `json:"name"`
 	Seconds float64 `json:"seconds"` // from time zero to the end
 	Title   string  `json:"title"`
-	// Runtimes are those that can run it; none: all.
+	// Runtimes that can run the scenario; empty: all of them.
 	Runtimes []string `json:"runtimes,omitempty"`
 }
 
 func newList(Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the catalogue, with durations", Args: cobra.NoArgs,
+		Use: "list", Short: "List the scenarios of the catalogue", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			entries, err := scenarios.List()
 			if err != nil {
 				return err
 			}
-			var rows []listed
+			var rows []listRow
 			for _, e := range entries {
-				rows = append(rows, listed{e.Name, e.Duration.Seconds(), e.Title, e.Runtimes})
+				rows = append(rows, listRow{e.Name, e.Duration.Seconds(), e.Title, e.Runtimes})
 			}
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(rows)
@@ -47,6 +47,6 @@ func newList(Env) *cobra.Command {
 			return w.Flush()
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

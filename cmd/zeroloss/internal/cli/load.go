@@ -21,7 +21,7 @@ import (
 	"zeroloss/scenarios/spec"
 )
 
-// loadFlags are one stream as a person asks for it.
+// loadFlags describe one stream.
 type loadFlags struct {
 	rate   string
 	stream traffic.Stream
@@ -34,10 +34,10 @@ func newLoad(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load [URL]",
 		Short: "Send an open-loop load and account for every request",
-		Long: `Sends requests to a URL at a fixed rate, whatever the answers do, and counts what
-became of each: sent and unsent, ok and failed by class, masked deliveries, and how
-late each one left. Without a URL it reads a job document from standard input, as
-the harness hands it one.`,
+		Long: `Sends requests to a URL at a fixed rate, independent of the responses, and counts the
+outcome of each: sent and unsent, ok and failed by class, masked deliveries, and how
+late each request left. Without a URL, it reads a job document from standard input;
+the harness uses this form.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -48,22 +48,22 @@ the harness hands it one.`,
 		},
 	}
 	p := cmd.Flags()
-	p.StringVar(&f.rate, "rate", "100/s", "requests per s, m or h")
-	p.DurationVar(&f.stream.Duration, "duration", 10*time.Second, "how long")
+	p.StringVar(&f.rate, "rate", "100/s", "request rate per s, m or h, e.g. 100/s")
+	p.DurationVar(&f.stream.Duration, "duration", 10*time.Second, "how long to send load")
 	p.StringVar(&f.stream.Method, "method", "GET", "HTTP method")
-	p.StringVar(&f.stream.Body, "body", "", "body of each request")
-	p.StringToStringVar(&f.stream.Header, "header", nil, "headers, name=value")
-	p.StringVar(&f.stream.Connections, "connections", traffic.KeepAlive, "keep-alive, or new for one a request")
-	p.DurationVar(&f.stream.Timeout, "timeout", loadgen.DefaultTimeout, "of a request")
-	p.StringVar(&f.out, "out", "", "keep the request log in this file")
-	p.BoolVar(&f.json, "json", false, "as JSON")
+	p.StringVar(&f.stream.Body, "body", "", "request body")
+	p.StringToStringVar(&f.stream.Header, "header", nil, "request headers, name=value")
+	p.StringVar(&f.stream.Connections, "connections", traffic.KeepAlive, "keep-alive: reuse connections; new: one connection per request")
+	p.DurationVar(&f.stream.Timeout, "timeout", loadgen.DefaultTimeout, "request timeout")
+	p.StringVar(&f.out, "out", "", "write the request log to this file")
+	p.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
 
 func (f *loadFlags) send(cmd *cobra.Command, target string) error {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return inputError(fmt.Errorf("%q is no URL of http or https", target))
+		return inputError(fmt.Errorf("URL must start with http:// or https://, got %q", target))
 	}
 	var rate spec.Rate
 	if err := rate.UnmarshalText([]byte(f.rate)); err != nil {
@@ -96,15 +96,15 @@ func (f *loadFlags) send(cmd *cobra.Command, target string) error {
 	return interruptedIf(cmd.Context())
 }
 
-// interruptedIf is the error of a command whose context was ended by a signal.
+// interruptedIf returns an error if a signal has ended the command's context.
 func interruptedIf(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	return withCode(exitInterrupted, errors.New("interrupted; what was measured until then is above"))
+	return withCode(exitInterrupted, errors.New("interrupted; the figures above cover the time until then"))
 }
 
-// loadSummary is what `load` prints.
+// loadSummary is the result that `load` prints.
 type loadSummary struct {
 	Due       uint64                  `json:"due"`
 	Sent      uint64                  `json:"sent"`
@@ -159,7 +159,7 @@ func (s loadSummary) print(w io.Writer, asJSON bool) error {
 		return json.NewEncoder(w).Encode(s)
 	}
 	_, err := fmt.Fprintf(w, "due %d = sent %d + unsent %d\nsent %d = ok %d + failed %d%s\nmasked %d\nlatency of ok: p50 %.2f ms, p99 %.2f ms, max %.2f ms\nslip p99 %.2f ms, rate error %.3f %%\n",
-		s.Due, s.Sent, s.Unsent, s.Sent, s.OK, s.Sent-s.OK, classes(s.Failed), s.Masked,
+		s.Due, s.Sent, s.Unsent, s.Sent, s.OK, s.Sent-s.OK, failedByClass(s.Failed), s.Masked,
 		s.LatencyMs.P50, s.LatencyMs.P99, s.LatencyMs.Max, s.SlipP99Ms, s.RateError)
 	return err
 }

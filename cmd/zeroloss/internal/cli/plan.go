@@ -14,8 +14,8 @@ func newPlan(env Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "plan SCENARIO|FILE",
-		Short: "Print what a run would do",
-		Long:  "Compiles a scenario (of the catalogue, or a file) and prints the dry run: steps, streams, settings, repairs, margin, capacity. Starts nothing.",
+		Short: "Print what a run would do (dry run)",
+		Long:  "Compiles a scenario and prints its steps, streams, settings, manifest findings, margin and\ncapacity. Starts nothing.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.compile(env, args)
@@ -35,12 +35,12 @@ func newPlan(env Env) *cobra.Command {
 		},
 	}
 	f.register(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-// remarks tells of what was repaired and of what will not be as written.
-func remarks(w io.Writer, p *plan.Plan) {
+// printFindings prints the plan's findings about its inputs.
+func printFindings(w io.Writer, p *plan.Plan) {
 	for _, r := range p.Corrections {
 		fmt.Fprintf(w, "repaired  %s\n", r)
 	}

@@ -19,8 +19,8 @@ import (
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// progress shows how a run goes on standard error: a live bar on a terminal,
-// a line every few seconds elsewhere. show never blocks for long, done ends it.
+// progress shows the progress of a run on standard error: a live bar on a
+// terminal, otherwise a line every few seconds. show must not block for long.
 type progress interface {
 	show(run.Progress)
 	done()
@@ -33,8 +33,8 @@ func newProgress(w io.Writer, terminal bool) progress {
 	return &lines{w: w, every: 5 * time.Second}
 }
 
-// lines writes a line when the phase changes, when there is a note, and every
-// few seconds of the run.
+// lines prints a line when the phase changes, for each note, and every few
+// seconds during the run.
 type lines struct {
 	w     io.Writer
 	every time.Duration
@@ -55,34 +55,34 @@ func (l *lines) show(p run.Progress) {
 	}
 	l.phase, l.last = p.Phase, max(l.last, p.Elapsed)
 	if p.Phase == "running" {
-		fmt.Fprintf(l.w, "%7.1fs of %.0fs  %s\n", p.Elapsed.Seconds(), p.Total.Seconds(), tally(p.Load))
+		fmt.Fprintf(l.w, "%7.1fs of %.0fs  %s\n", p.Elapsed.Seconds(), p.Total.Seconds(), loadSummaryLine(p.Load))
 		return
 	}
-	fmt.Fprintf(l.w, "%s%s\n", p.Phase, awaited(p.Missing))
+	fmt.Fprintf(l.w, "%s%s\n", p.Phase, missingInstances(p.Missing))
 }
 
 func (l *lines) done() {}
 
-// awaited names the first of those that a run waits for.
-func awaited(missing []string) string {
+// missingInstances names the first of the instances that the run waits for.
+func missingInstances(missing []string) string {
 	switch len(missing) {
 	case 0:
 		return ""
 	case 1:
 		return ": " + missing[0]
 	}
-	return fmt.Sprintf(": %s and %d more to wait for", missing[0], len(missing)-1)
+	return fmt.Sprintf(": waiting for %s and %d more", missing[0], len(missing)-1)
 }
 
-// tally is "base 500 sent, 0 failed · gray 500 sent, 0 failed".
-func tally(load []run.StreamCount) string {
+// loadSummaryLine returns "base 500 sent, 0 failed · gray 500 sent, 0 failed".
+func loadSummaryLine(load []run.StreamCount) string {
 	var parts []string
 	for _, s := range load {
-		part := fmt.Sprintf("%s %d sent, %d failed", s.Stream, s.Sent, failures(s))
+		part := fmt.Sprintf("%s %d sent, %d failed", s.Stream, s.Sent, failedCount(s))
 		if s.Unsent > 0 {
 			part += fmt.Sprintf(", %d unsent", s.Unsent)
 		}
-		parts = append(parts, part+classes(s.Failed))
+		parts = append(parts, part+failedByClass(s.Failed))
 	}
 	if len(parts) == 0 {
 		return "load is starting"
@@ -90,14 +90,14 @@ func tally(load []run.StreamCount) string {
 	return strings.Join(parts, " · ")
 }
 
-func failures(s run.StreamCount) (n uint64) {
+func failedCount(s run.StreamCount) (n uint64) {
 	for _, k := range s.Failed {
 		n += k
 	}
 	return n
 }
 
-func classes(failed map[record.Class]uint64) string {
+func failedByClass(failed map[record.Class]uint64) string {
 	var parts []string
 	for class, n := range failed {
 		if n > 0 {
@@ -133,12 +133,12 @@ func (b *bar) show(p run.Progress) {
 		fmt.Fprintf(b.pool, "%7.1fs  %s\n", p.Elapsed.Seconds(), p.Note)
 	}
 	if p.Phase != "running" {
-		b.status.Store(p.Phase + awaited(p.Missing))
+		b.status.Store(p.Phase + missingInstances(p.Missing))
 		return
 	}
 	b.bar.SetTotal(p.Total.Milliseconds()+1, false)
 	b.bar.SetCurrent(p.Elapsed.Milliseconds())
-	b.status.Store(fmt.Sprintf("%.0f/%.0fs  %s", p.Elapsed.Seconds(), p.Total.Seconds(), tally(p.Load)))
+	b.status.Store(fmt.Sprintf("%.0f/%.0fs  %s", p.Elapsed.Seconds(), p.Total.Seconds(), loadSummaryLine(p.Load)))
 }
 
 func (b *bar) done() {

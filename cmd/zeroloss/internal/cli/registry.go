@@ -24,29 +24,30 @@ func newRegistry(Env) *cobra.Command {
 	var child childFlags
 	cmd := &cobra.Command{
 		Use:   "registry",
-		Short: "Serve a Nacos-compatible registry by itself",
-		Long: `Serves the naming part of Nacos 2.x: gRPC for SDKs, HTTP for lists and switches,
-pushes after the first change as the real server's. In memory; ends with Ctrl-C.`,
+		Short: "Run a Nacos-compatible registry",
+		Long: `Runs an in-memory registry that implements the naming API of Nacos 2.x: gRPC for
+SDKs, HTTP for lists and switches. It pushes changes with the delay of a real
+server. Stop it with Ctrl-C.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Timing = registry.Timing{PushDelay: delay}
 			if delay == 0 && cmd.Flags().Changed("push-delay") {
-				o.Timing.PushDelay = -1 // none at all
+				o.Timing.PushDelay = -1 // no delay
 			}
 			return serveRegistry(cmd.Context(), cmd.OutOrStdout(), o, child)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Bind, "bind", "127.0.0.1", "address to listen on")
-	f.IntVar(&o.Port, "port", 8848, "HTTP port; 0 is any that is free")
-	f.IntVar(&o.GRPCPort, "grpc-port", 0, "port of SDKs; 0 is the HTTP port + 1000, or any if that is 0")
-	f.DurationVar(&delay, "push-delay", 500*time.Millisecond, "from the first change to the push")
+	f.IntVar(&o.Port, "port", 8848, "HTTP port (0: any free port)")
+	f.IntVar(&o.GRPCPort, "grpc-port", 0, "gRPC port for SDKs (0: HTTP port + 1000, or any free port if --port is 0)")
+	f.DurationVar(&delay, "push-delay", 500*time.Millisecond, "delay from the first change to the push")
 	child.register(cmd)
 	return cmd
 }
 
 func serveRegistry(ctx context.Context, out io.Writer, o embedded.Options, child childFlags) error {
-	ctx, stop := child.bindLife(ctx)
+	ctx, stop := child.withParent(ctx)
 	defer stop()
 	events, err := child.open()
 	if err != nil {
@@ -62,34 +63,34 @@ func serveRegistry(ctx context.Context, out io.Writer, o embedded.Options, child
 	}
 	fmt.Fprintf(out, "registry on http://%s:%d, SDKs on port %d\n", server.Host(), server.Port(), server.GRPCPort())
 	<-ctx.Done()
-	if err := errors.Join(server.Close(), writing, child.end(events)); err != nil {
+	if err := errors.Join(server.Close(), writing, child.close(events)); err != nil {
 		return environmentError(fmt.Errorf("closing the registry: %w", err))
 	}
 	return nil
 }
 
-// portError tells a taken port from other failures to listen, with a hint.
+// portError adds a hint to the error of a server whose port is in use.
 func portError(who string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return environmentError(fmt.Errorf("%s asked for a port that is taken: %w\n  end what holds it, or choose another one", who, err))
+		return environmentError(fmt.Errorf("starting %s: port already in use: %w\n  stop the process that uses it, or choose another port", who, err))
 	}
 	return environmentError(fmt.Errorf("starting %s: %w", who, err))
 }
 
-// childFlags are what the harness gives to its children; people rarely do.
+// childFlags are the flags that the harness passes to its child processes.
 type childFlags struct {
 	events   string // "fd:N" or a path
 	parentFD int
 }
 
 func (c *childFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.events, "events", "", "append event lines to this file (fd:N is an inherited one)")
-	cmd.Flags().IntVar(&c.parentFD, "parent-fd", 0, "end when this inherited pipe does")
+	cmd.Flags().StringVar(&c.events, "events", "", "append events to this file (fd:N: an inherited file descriptor)")
+	cmd.Flags().IntVar(&c.parentFD, "parent-fd", 0, "exit when this inherited pipe closes")
 	_ = cmd.Flags().MarkHidden("parent-fd")
 }
 
-// bindLife is ctx, ending also when the harness is gone.
-func (c *childFlags) bindLife(ctx context.Context) (context.Context, context.CancelFunc) {
+// withParent returns a copy of ctx that also ends when the parent process exits.
+func (c *childFlags) withParent(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancel(ctx)
 	if c.parentFD > 0 {
 		pipe := os.NewFile(uintptr(c.parentFD), "parent")
@@ -101,7 +102,7 @@ func (c *childFlags) bindLife(ctx context.Context) (context.Context, context.Can
 	return ctx, stop
 }
 
-// open opens the events file; nil if there is none.
+// open opens the event log; the result is nil without --events.
 func (c *childFlags) open() (*record.EventWriter, error) {
 	if c.events == "" {
 		return nil, nil
@@ -109,7 +110,7 @@ func (c *childFlags) open() (*record.EventWriter, error) {
 	if n, ok := strings.CutPrefix(c.events, "fd:"); ok {
 		fd, err := strconv.Atoi(n)
 		if err != nil || fd < 3 {
-			return nil, fmt.Errorf("opening events %q: want fd:N with N of 3 or more", c.events)
+			return nil, fmt.Errorf("opening events %q: want fd:N with N at least 3", c.events)
 		}
 		return record.NewEventWriter(os.NewFile(uintptr(fd), "events")), nil
 	}
@@ -120,8 +121,8 @@ func (c *childFlags) open() (*record.EventWriter, error) {
 	return record.NewEventWriter(f), nil
 }
 
-// end writes the line that makes a stream complete.
-func (c *childFlags) end(w *record.EventWriter) error {
+// close writes the last line of the event log, which marks it as complete.
+func (c *childFlags) close(w *record.EventWriter) error {
 	if w == nil {
 		return nil
 	}

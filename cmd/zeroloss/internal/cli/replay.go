@@ -17,15 +17,15 @@ import (
 func newReplay(Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "replay DIR",
-		Short: "Feed a run's record to fresh machines; list where Kubernetes decided otherwise than our model",
-		Long: `Feeds what a run directory has on record to fresh machines: the control plane, each
-instance's lifecycle and its view of others. The same inputs have to give the same
-actions, and each call has to be one that its caller could make; else the record does
-not tell how the run went, and the exit code is 3.
+		Short: "Replay a recorded run and check that it is deterministic",
+		Long: `Feeds the recorded inputs of a run to new state machines: the control plane, the
+lifecycle of each instance and each instance's view of other services. The same
+inputs must give the same actions, and each call must be one that its caller could
+make. Otherwise the record does not describe the run, and the exit code is 3.
 
-Of a run in a cluster it also lists where Kubernetes decided otherwise than the model
-that the runtime local goes by; not of attach, whose target is none of ours. That is
-told, not judged.`,
+For a run in a cluster, replay also reports where Kubernetes decided differently from
+the control plane model of the local runtime. These differences do not affect the
+exit code. Runs of attach have no such model.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := rundir.Open(args[0])
@@ -41,34 +41,34 @@ told, not judged.`,
 	}
 }
 
-// replayRun tells of both: whether the record replays, and, of a cluster's,
-// where it differs from the model.
+// replayRun checks that the record replays. For a run in a cluster it also prints
+// where Kubernetes decided differently from the model.
 func replayRun(w io.Writer, r *rundir.Run, s replay.Streams) error {
 	cluster := r.Meta.InCluster()
 	n, err := replay.Machines(r.Plan.Control, s, rundir.Harness, cluster)
 	if err != nil {
-		return withCode(exitInvalid, fmt.Errorf("the record does not replay: %w", err))
+		return withCode(exitInvalid, fmt.Errorf("record does not replay: %w", err))
 	}
 	if n.Picks, err = replay.Picks(r.Requests, s, tags(r.Plan)); err != nil {
-		return withCode(exitInvalid, fmt.Errorf("the record does not replay: %w", err))
+		return withCode(exitInvalid, fmt.Errorf("record does not replay: %w", err))
 	}
-	if err := printed(w, fmt.Sprintf("replays equal: %d steps of the control plane, %d lifecycles, %d views, %d picks\n",
+	if err := printText(w, fmt.Sprintf("replay is identical: %d control plane steps, %d lifecycles, %d views, %d picks\n",
 		n.Plane, n.Lifecycles, n.Views, n.Picks)); err != nil || !cluster {
 		return err
 	}
 	if r.Plan.Target != nil {
-		return printed(w, "what Kubernetes decided about the target is not held against the model: it is none of ours\n")
+		return printText(w, "decisions of Kubernetes about the target are not compared with the model\n")
 	}
 	found, err := replay.Kubernetes(r.Plan.Control, s, rundir.Harness)
 	if err != nil {
 		return inputError(err)
 	}
-	// What is none of ours tells too little of itself to foresee what comes of it.
+	// Workloads that zeroloss does not run record too little to predict decisions.
 	found = slices.DeleteFunc(found, func(d control.Difference) bool { return !r.Ours(d.Workload) })
-	return environmentError(differences(w, found))
+	return environmentError(printDifferences(w, found))
 }
 
-// tags are the versions that the plan's requests ask for.
+// tags returns the versions that the plan's requests ask for.
 func tags(p *plan.Plan) []string {
 	var out []string
 	for _, a := range p.Arms {
@@ -77,13 +77,13 @@ func tags(p *plan.Plan) []string {
 	return out
 }
 
-// differences is the table of them.
-func differences(w io.Writer, found []control.Difference) error {
+// printDifferences prints a table of the decisions that differ.
+func printDifferences(w io.Writer, found []control.Difference) error {
 	if len(found) == 0 {
-		_, err := fmt.Fprintln(w, "Kubernetes decided as the model does, within its own latency")
+		_, err := fmt.Fprintln(w, "Kubernetes decided like the model, within its own latency")
 		return err
 	}
-	fmt.Fprintf(w, "Kubernetes decided otherwise than the model: %d\n", len(found))
+	fmt.Fprintf(w, "Kubernetes decided differently from the model: %d\n", len(found))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "AT\tWORKLOAD\tPOD\tKUBERNETES\tMODEL\tRULE")
 	for _, d := range found {

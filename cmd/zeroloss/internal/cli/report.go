@@ -19,7 +19,7 @@ import (
 
 func newReport(Env) *cobra.Command {
 	var open bool
-	var format, beside string
+	var format, compareWith string
 	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Write the reports of a run directory again",
@@ -29,34 +29,34 @@ func newReport(Env) *cobra.Command {
 			if err != nil {
 				return inputError(err)
 			}
-			if beside != "" {
-				if r.Beside, err = reports.Assemble(beside); err != nil {
+			if compareWith != "" {
+				if r.Beside, err = reports.Assemble(compareWith); err != nil {
 					return inputError(err)
 				}
 			}
 			if err := writeReports(args[0], r); err != nil {
 				return environmentError(err)
 			}
-			if err := printAs(cmd.OutOrStdout(), format, r); err != nil {
+			if err := printFormat(cmd.OutOrStdout(), format, r); err != nil {
 				return err
 			}
 			page := filepath.Join(args[0], rundir.PageFile)
 			fmt.Fprintf(cmd.ErrOrStderr(), "report: %s\n", page)
 			if open {
-				return environmentError(openPage(page))
+				return environmentError(openInBrowser(page))
 			}
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&open, "open", false, "open the page in a browser")
-	cmd.Flags().StringVar(&beside, "beside", "", "another run directory, whose propagation is shown beside this one's: push.png, and the page")
-	cmd.Flags().StringVar(&format, "format", "text", "what to print: text, json, junit or markdown")
+	cmd.Flags().StringVar(&compareWith, "compare-with", "", "another run directory; show its registry propagation delay beside this one's")
+	cmd.Flags().StringVar(&format, "format", "text", "output format: text, json, junit or markdown")
 	return cmd
 }
 
-// writers lists the files of a report, in the order in which they are
-// written: what programs read first.
-func writers(r *reports.Report) []reports.Format {
+// reportFiles lists the files of a report in the order in which they are written.
+// Files for programs come first.
+func reportFiles(r *reports.Report) []reports.Format {
 	all := append(reports.Formats(),
 		reports.Format{Name: "html", File: rundir.PageFile, Render: html.Render},
 		reports.Format{Name: "timeline", File: "timeline.png", Render: chart.Timeline},
@@ -72,11 +72,11 @@ func writers(r *reports.Report) []reports.Format {
 	return all
 }
 
-// writeReports writes all files of a report; one that fails does not keep
-// the others from being written.
+// writeReports writes all files of a report. If one fails, the others are still
+// written.
 func writeReports(dir string, r *reports.Report) error {
 	var errs []error
-	for _, f := range writers(r) {
+	for _, f := range reportFiles(r) {
 		if f.File == "" {
 			continue
 		}
@@ -92,17 +92,17 @@ func writeReports(dir string, r *reports.Report) error {
 	return errors.Join(errs...)
 }
 
-// printAs prints r in one of the formats of package reports.
-func printAs(w io.Writer, format string, r *reports.Report) error {
+// printFormat prints r in one of the formats of package reports.
+func printFormat(w io.Writer, format string, r *reports.Report) error {
 	for _, f := range reports.Formats() {
 		if f.Name == format {
 			return f.Render(w, r)
 		}
 	}
-	return inputError(fmt.Errorf("unknown format %q: text, json, junit or markdown", format))
+	return inputError(fmt.Errorf("--format must be text, json, junit or markdown, got %q", format))
 }
 
-func openPage(path string) error {
+func openInBrowser(path string) error {
 	opener := "xdg-open"
 	if runtime.GOOS == "darwin" {
 		opener = "open"

@@ -22,45 +22,45 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// runFlags are those of run.
+// runFlags are the flags of run.
 type runFlags struct {
 	inputFlags
-	kube    kubeFlags
-	runtime string
-	out     string
-	repeat  int
-	stdin   []byte // what was read of it, for the next repetition
-	atMost  time.Duration
-	json    bool
+	kube        kubeFlags
+	runtime     string
+	out         string
+	repeat      int
+	stdin       []byte // buffered, so that each repetition can read it
+	maxDuration time.Duration
+	json        bool
 }
 
 func newRun(env Env) *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
 		Use:   "run SCENARIO|FILE",
-		Short: "Run a scenario, judge it, write the report",
-		Long: `Runs a scenario of the catalogue, a scenario file, or bare manifests (-f), judges
-it and writes the reports into the run directory. Progress goes to standard error,
-the result to standard output, the verdict is the exit code.`,
+		Short: "Run a scenario, judge it and write the reports",
+		Long: `Runs a scenario from the catalogue, a scenario file, or Kubernetes manifests (-f).
+Judges the run and writes the reports to the run directory. Prints progress to
+standard error and the result to standard output. The exit code is the verdict.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), env, args) },
 	}
 	f.register(cmd)
 	p := cmd.Flags()
-	p.StringVar(&f.runtime, "runtime", "local", "where: local (processes of this machine) or kube (a cluster)")
+	p.StringVar(&f.runtime, "runtime", "local", "local: processes on this machine; kube: a Kubernetes cluster")
 	f.kube.register(p)
-	p.StringVar(&f.out, "out", "", "run directory (default runs/<scenario>-<time>; runs/latest points to it)")
-	p.IntVar(&f.repeat, "repeat", 1, "how often; the worst verdict wins")
-	p.DurationVar(&f.atMost, "max-duration", 0, "refuse a plan that takes longer")
-	p.BoolVar(&f.json, "json", false, "print summary.json alone")
+	p.StringVar(&f.out, "out", "", "run directory (default runs/<scenario>-<time>; runs/latest links to it)")
+	p.IntVar(&f.repeat, "repeat", 1, "number of runs; the overall verdict is the worst one")
+	p.DurationVar(&f.maxDuration, "max-duration", 0, "refuse a plan that takes longer (0: no limit)")
+	p.BoolVar(&f.json, "json", false, "print only summary.json")
 	return cmd
 }
 
 func (f *runFlags) run(ctx context.Context, env Env, args []string) error {
-	if err := f.checkRun(); err != nil {
+	if err := f.checkFlags(); err != nil {
 		return inputError(err)
 	}
-	env, err := f.rereadable(env, args)
+	env, err := f.bufferStdin(env, args)
 	if err != nil {
 		return err
 	}
@@ -69,8 +69,8 @@ func (f *runFlags) run(ctx context.Context, env Env, args []string) error {
 		return err
 	}
 	takes := time.Duration(max(1, c.Plan.Cycles)) * c.Plan.Duration
-	if f.atMost > 0 && takes > f.atMost {
-		return inputError(fmt.Errorf("the plan takes %v, more than --max-duration %v", takes, f.atMost))
+	if f.maxDuration > 0 && takes > f.maxDuration {
+		return inputError(fmt.Errorf("plan takes %v, longer than --max-duration %v", takes, f.maxDuration))
 	}
 	if _, err := run.Sent(c.Plan.Streams); err != nil {
 		return inputError(err)
@@ -83,29 +83,29 @@ func (f *runFlags) run(ctx context.Context, env Env, args []string) error {
 			return inputError(err)
 		}
 	}
-	remarks(env.Stderr, c.Plan)
+	printFindings(env.Stderr, c.Plan)
 	if f.repeat == 1 {
 		r, err := f.once(ctx, env, c, f.out)
 		if err != nil {
 			return err
 		}
-		return ofVerdict(r.Result.Verdict)
+		return verdictError(r.Result.Verdict)
 	}
 	return f.repeated(ctx, env, args)
 }
 
-func (f *runFlags) checkRun() error {
+func (f *runFlags) checkFlags() error {
 	switch {
 	case f.runtime != "local" && f.runtime != "kube":
-		return fmt.Errorf("unknown runtime %q: there are local and kube", f.runtime)
+		return fmt.Errorf("--runtime must be local or kube, got %q", f.runtime)
 	case f.repeat < 1:
-		return fmt.Errorf("--repeat %d is below 1", f.repeat)
+		return fmt.Errorf("--repeat must be at least 1, got %d", f.repeat)
 	}
 	return nil
 }
 
-// once runs, judges and reports. Its error carries the exit code of a run
-// that did not come to a verdict.
+// once runs, judges and writes the reports. The error carries the exit code of a
+// run without a verdict.
 func (f *runFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, out string) (*reports.Report, error) {
 	r, path, err := f.execute(ctx, env, c, out)
 	format := ""
@@ -115,35 +115,35 @@ func (f *runFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, out
 			format = "json"
 		}
 	}
-	return told(ctx, env, r, path, format, err)
+	return writeAndPrint(ctx, env, r, path, format, err)
 }
 
-// told writes the reports of a run, and prints one of them if a format is
-// given.
-func told(ctx context.Context, env Env, r *reports.Report, path, format string, err error) (*reports.Report, error) {
+// writeAndPrint writes the reports of a run to its directory, and prints one of
+// them unless format is "". runErr is the error of the run itself.
+func writeAndPrint(ctx context.Context, env Env, r *reports.Report, path, format string, err error) (*reports.Report, error) {
 	if r == nil {
 		return nil, err
 	}
 	werr := writeReports(path, r)
 	if format != "" {
-		werr = errors.Join(werr, printAs(env.Stdout, format, r))
+		werr = errors.Join(werr, printFormat(env.Stdout, format, r))
 	}
-	fmt.Fprintf(env.Stderr, "report: %s\n", shown(filepath.Join(path, rundir.PageFile)))
+	fmt.Fprintf(env.Stderr, "report: %s\n", displayPath(filepath.Join(path, rundir.PageFile)))
 	if err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
-		// The run itself is whole; whoever called wants no more of it.
-		return nil, withCode(exitInterrupted, errors.Join(werr, fmt.Errorf("interrupted after the run; `zeroloss report %s` tells the rest", shown(path))))
+		// The run completed; the user interrupted what came after it.
+		return nil, withCode(exitInterrupted, errors.Join(werr, fmt.Errorf("interrupted after the run completed; to see the result: zeroloss report %s", displayPath(path))))
 	}
 	return r, environmentError(werr)
 }
 
-// execute runs the plan into a directory and reads it back. A report comes
-// with the error of a run that was cut short, if there is anything to report:
-// where the environment failed before time zero, there is not.
+// execute runs the plan into a run directory and reads it back. A run that was
+// cut short returns both a report and an error; a run whose environment failed
+// before time zero returns no report.
 func (f *runFlags) execute(ctx context.Context, env Env, c *scenarios.Prepared, out string) (*reports.Report, string, error) {
-	dir, err := prepare(c, out, f.runtime)
+	dir, err := createRunDir(c, out, f.runtime)
 	if err != nil {
 		return nil, "", environmentError(err)
 	}
@@ -151,11 +151,11 @@ func (f *runFlags) execute(ctx context.Context, env Env, c *scenarios.Prepared, 
 	if f.runtime == "kube" {
 		rt = f.kube.runtime(env, c, dir)
 	}
-	return concluded(dir, carryOut(ctx, env, c, dir, rt))
+	return closeAndAssemble(dir, runPlan(ctx, env, c, dir, rt))
 }
 
-// concluded closes the run directory and reads it back.
-func concluded(dir *rundir.Dir, running error) (*reports.Report, string, error) {
+// closeAndAssemble closes the run directory and reads it back.
+func closeAndAssemble(dir *rundir.Dir, running error) (*reports.Report, string, error) {
 	path := dir.Path()
 	if err := dir.Close(); err != nil {
 		running = errors.Join(running, environmentError(err))
@@ -170,8 +170,8 @@ func concluded(dir *rundir.Dir, running error) (*reports.Report, string, error) 
 	return r, path, running
 }
 
-// carryOut executes the plan on rt, its events going into dir.
-func carryOut(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.Dir, rt run.Runtime) (err error) {
+// runPlan executes the plan on rt and writes the harness' events to dir.
+func runPlan(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.Dir, rt run.Runtime) (err error) {
 	events, err := dir.CreateEvents(rundir.Harness)
 	if err != nil {
 		return environmentError(err)
@@ -185,13 +185,13 @@ func carryOut(ctx context.Context, env Env, c *scenarios.Prepared, dir *rundir.D
 	case err == nil:
 		return nil
 	case errors.Is(err, run.ErrInterrupted):
-		return withCode(exitInterrupted, fmt.Errorf("%w; what was measured is in %s", err, shown(dir.Path())))
+		return withCode(exitInterrupted, fmt.Errorf("%w; the requests measured so far are in %s", err, displayPath(dir.Path())))
 	default:
 		return environmentError(err)
 	}
 }
 
-// sink takes what the harness has to tell.
+// sink writes the events of the harness and shows its progress.
 type sink struct {
 	events  *record.EventWriter
 	watched progress
@@ -201,8 +201,8 @@ func (s *sink) Event(e record.Event) error { return s.events.Write(e) }
 
 func (s *sink) Progress(p run.Progress) { s.watched.show(p) }
 
-// prepare makes the run directory and writes down what is to be run.
-func prepare(c *scenarios.Prepared, out, where string) (*rundir.Dir, error) {
+// createRunDir creates the run directory and writes the inputs of the run to it.
+func createRunDir(c *scenarios.Prepared, out, where string) (*rundir.Dir, error) {
 	now := time.Now()
 	if out == "" {
 		out = filepath.Join("runs", c.Plan.Scenario+"-"+now.Format("20060102-150405.000"))
@@ -222,7 +222,7 @@ func prepare(c *scenarios.Prepared, out, where string) (*rundir.Dir, error) {
 		dir.WritePlan(c.Plan),
 		dir.WriteMeta(rundir.Meta{
 			Version: buildVersion(), Scenario: c.Plan.Scenario, Runtime: where, Seed: c.Plan.Seed, Speed: c.Plan.Speed,
-			Started: now.Format(time.RFC3339), Machine: machine(), Command: os.Args,
+			Started: now.Format(time.RFC3339), Machine: hostInfo(), Command: os.Args,
 		}),
 	)
 	if filepath.Dir(out) == "runs" {
@@ -234,8 +234,8 @@ func prepare(c *scenarios.Prepared, out, where string) (*rundir.Dir, error) {
 	return dir, nil
 }
 
-// shown is a path as a person would write it here.
-func shown(path string) string {
+// displayPath returns path relative to the working directory where it is below it.
+func displayPath(path string) string {
 	wd, err := os.Getwd()
 	if err != nil {
 		return path
@@ -246,9 +246,9 @@ func shown(path string) string {
 	return path
 }
 
-// rereadable lets each repetition read standard input again, if it is the
-// scenario or a manifest.
-func (f *runFlags) rereadable(env Env, args []string) (Env, error) {
+// bufferStdin reads standard input once, if it is the scenario or a manifest, so
+// that each repetition can read it again.
+func (f *runFlags) bufferStdin(env Env, args []string) (Env, error) {
 	if f.repeat == 1 || !slices.Contains(slices.Concat(args, f.files), "-") {
 		return env, nil
 	}
@@ -261,8 +261,8 @@ func (f *runFlags) rereadable(env Env, args []string) (Env, error) {
 	return env, nil
 }
 
-// repeated runs several times, each into a directory of its own and with a
-// seed of its own, counted on from the first; the worst verdict wins.
+// repeated runs the plan --repeat times. Each run has its own directory and its own
+// seed, counted up from the first. The worst verdict wins.
 func (f *runFlags) repeated(ctx context.Context, env Env, args []string) error {
 	first := f.seed
 	var runs []*reports.Report
@@ -284,14 +284,14 @@ func (f *runFlags) repeated(ctx context.Context, env Env, args []string) error {
 		}
 		runs = append(runs, r)
 		if !f.json {
-			fmt.Fprintln(env.Stdout, line(i+1, r))
+			fmt.Fprintln(env.Stdout, summaryLine(i+1, r))
 		}
 	}
 	return concludeRepeats(env, reports.Repeated(runs, ""), f.json)
 }
 
-// line is a run in one line.
-func line(n int, r *reports.Report) string {
+// summaryLine describes a run in one line.
+func summaryLine(n int, r *reports.Report) string {
 	s := fmt.Sprintf("%d: %s", n, r.Result.Verdict)
 	for _, a := range r.Ledger.Arms {
 		s += fmt.Sprintf("  %s lost %d of %d", a.Name, a.Lost, a.Sent)

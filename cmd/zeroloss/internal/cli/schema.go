@@ -12,7 +12,7 @@ import (
 func newSchema(Env) *cobra.Command {
 	return &cobra.Command{
 		Use:       "schema scenario|summary",
-		Short:     "Print the JSON Schema of scenario files, or of summary.json",
+		Short:     "Print the JSON Schema of scenario files or of summary.json",
 		ValidArgs: []string{"scenario", "summary"},
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {

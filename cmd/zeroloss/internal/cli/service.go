@@ -19,14 +19,15 @@ import (
 	"zeroloss/demo-services/settings"
 )
 
-// serviceFlags are a demo service as a person starts it; the harness hands a
-// whole settings document instead.
+// serviceFlags describe a demo service that is started by hand. The harness passes
+// a settings document instead.
 type serviceFlags struct {
 	doc      settings.Document
 	registry string
 }
 
-// roles of the chain: name in the registry, port, and whom each calls.
+// chainRoles are the services of the chain: name in the registry, port, and the
+// service that each calls.
 var chainRoles = map[string]struct {
 	service, next string
 	port          int
@@ -41,8 +42,8 @@ func newService(env Env) *cobra.Command {
 	var f serviceFlags
 	cmd := &cobra.Command{
 		Use:       "service gateway|a|b|c",
-		Short:     "Run one demo service by itself",
-		Long:      "Runs one service of the chain until TERM, upon which it leaves as --offline says; Ctrl-C ends it at once.",
+		Short:     "Run one demo service",
+		Long:      "Runs one service of the chain until SIGTERM, then shuts it down as --offline says. Ctrl-C\nstops it immediately.",
 		ValidArgs: []string{"gateway", "a", "b", "c"},
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,19 +66,19 @@ func newService(env Env) *cobra.Command {
 		},
 	}
 	p := cmd.Flags()
-	p.StringVar(&f.registry, "registry", "127.0.0.1:8848", "the Nacos server's HTTP address")
-	p.IntVar(&f.doc.Registry.GRPCPort, "grpc-port", 0, "the Nacos server's port for SDKs (default: 1000 above the HTTP port)")
-	p.StringVar(&f.doc.IP, "ip", "127.0.0.1", "address to listen on and to register")
-	p.IntVar(&f.doc.Port, "port", 0, "business port (default: the role's, 20000 to 20003)")
-	p.StringVar(&f.doc.Service, "name", "", "name in the registry (default: the role's)")
-	p.StringVar(&f.doc.Next, "next", "", "name of the service to call (default: the role's)")
-	p.StringVar(&f.doc.Tag, "tag", "", "version; empty is base")
-	p.StringVar(&f.doc.Offline.Mode, "offline", settings.Lossless, "lossless, deregister-first, close-first, kill or reject")
+	p.StringVar(&f.registry, "registry", "127.0.0.1:8848", "HTTP address of the Nacos server")
+	p.IntVar(&f.doc.Registry.GRPCPort, "grpc-port", 0, "gRPC port of the Nacos server (default: HTTP port + 1000)")
+	p.StringVar(&f.doc.IP, "ip", "127.0.0.1", "IP address to listen on and to register")
+	p.IntVar(&f.doc.Port, "port", 0, "service port (default: 20000 to 20003, by role)")
+	p.StringVar(&f.doc.Service, "name", "", "service name in the registry (default: by role)")
+	p.StringVar(&f.doc.Next, "next", "", "service to call (default: by role)")
+	p.StringVar(&f.doc.Tag, "tag", "", "version tag (default: base)")
+	p.StringVar(&f.doc.Offline.Mode, "offline", settings.Lossless, "shutdown mode: lossless, deregister-first, close-first, kill or reject")
 	return cmd
 }
 
-// countStart is the how-manieth start of a container this is, by a file whose
-// length says how many there were. Its directory outlives the container.
+// countStart returns this container's restart number. It counts in a file whose
+// length is the number of starts; the file's directory outlives the container.
 func countStart(path string) (int, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -91,7 +92,8 @@ func countStart(path string) (int, error) {
 	return int(info.Size()), nil
 }
 
-// document is what the environment says (the harness), or else the flags.
+// document returns the settings document from the environment (set by the
+// harness), or one made from the flags.
 func (f *serviceFlags) document(role, fromEnv string) (settings.Document, error) {
 	if path, ok := strings.CutPrefix(fromEnv, "@"); ok {
 		b, err := os.ReadFile(path)
@@ -109,7 +111,7 @@ func (f *serviceFlags) document(role, fromEnv string) (settings.Document, error)
 	}
 	d, r := f.doc, chainRoles[role]
 	if d.Registry.Port, err = strconv.Atoi(port); err != nil {
-		return d, fmt.Errorf("reading --registry %q: the port is no number", f.registry)
+		return d, fmt.Errorf("reading --registry %q: the port is not a number", f.registry)
 	}
 	d.Schema, d.Role, d.Pod, d.Incarnation, d.Workload = settings.Schema, role, fmt.Sprintf("%s-%d", role, os.Getpid()), 1, role
 	d.Registry.Host, d.Registry.PushDelay = host, 500*time.Millisecond
@@ -128,9 +130,9 @@ func (f *serviceFlags) document(role, fromEnv string) (settings.Document, error)
 	return d, d.Check()
 }
 
-// runService lives until it has left. The command's own context is not its
-// life: TERM asks it to leave in order, which takes its time; an interrupt
-// makes it go at once.
+// runService runs until the service has shut down. It ignores the end of ctx,
+// because SIGTERM starts an orderly shutdown that takes time. An interrupt stops the
+// service immediately.
 func runService(ctx context.Context, d settings.Document) error {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)

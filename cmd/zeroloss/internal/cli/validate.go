@@ -10,16 +10,16 @@ func newValidate(env Env) *cobra.Command {
 	var f inputFlags
 	cmd := &cobra.Command{
 		Use:   "validate SCENARIO|FILE",
-		Short: "Check a scenario and its manifests: every error at once, with file and line",
+		Short: "Check a scenario and its manifests, and report all errors with file and line",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.compile(env, args)
 			if err != nil {
 				return err
 			}
-			remarks(cmd.ErrOrStderr(), c.Plan)
+			printFindings(cmd.ErrOrStderr(), c.Plan)
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %s, %s, %s\n", c.Plan.Scenario,
-				counted(len(c.Plan.Workloads), "workload"), counted(len(c.Plan.Streams), "stream"), counted(len(c.Plan.Expect), "expectation"))
+				pluralize(len(c.Plan.Workloads), "workload"), pluralize(len(c.Plan.Streams), "stream"), pluralize(len(c.Plan.Expect), "expectation"))
 			return err
 		},
 	}
@@ -27,7 +27,7 @@ func newValidate(env Env) *cobra.Command {
 	return cmd
 }
 
-func counted(n int, noun string) string {
+func pluralize(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

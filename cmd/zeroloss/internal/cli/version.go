@@ -9,11 +9,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the release's linker flags.
+// version is set by the linker flags of a release build.
 var version = ""
 
-// buildVersion is the version this binary was built as: the linker's, the
-// module's, or the commit it was built from.
+// buildVersion returns the version of this binary: from the linker flags, the
+// commit it was built from, or the module.
 func buildVersion() string {
 	if version != "" {
 		return version
@@ -47,6 +47,6 @@ func newVersion(Env) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -6,7 +6,7 @@ import (
 	"zeroloss/reports/gate"
 )
 
-// exitCode is what the process ends with.
+// exitCode is the exit code of the process.
 type exitCode int
 
 const (
@@ -14,14 +14,14 @@ const (
 	exitFail        exitCode = 1 // a gate failed
 	exitInput       exitCode = 2 // the input is wrong; nothing was started
 	exitInvalid     exitCode = 3 // the run proves nothing
-	exitEnvironment exitCode = 4 // port taken, no directory to write to, a child that does not come up
+	exitEnvironment exitCode = 4 // port in use, run directory not writable, child process not starting
 	exitInterrupted exitCode = 130
 )
 
-// exitError carries the code that an error ends the process with.
+// exitError is an error with an exit code.
 type exitError struct {
 	code exitCode
-	err  error // nil: all is said already
+	err  error // nil: nothing more to print
 }
 
 func (e *exitError) Error() string {
@@ -43,8 +43,8 @@ func withCode(code exitCode, err error) error {
 	return &exitError{code: code, err: err}
 }
 
-// ofVerdict is the error that makes the process end as v asks; nil for pass.
-func ofVerdict(v gate.Verdict) error {
+// verdictError returns an error with the exit code of v, or nil for a pass.
+func verdictError(v gate.Verdict) error {
 	switch v {
 	case gate.Pass:
 		return nil

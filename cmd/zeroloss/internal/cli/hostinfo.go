@@ -9,9 +9,9 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// machine describes what a run runs on. What the system does not tell is
+// hostInfo describes the host of a run. Facts that the system does not provide are
 // left out.
-func machine() rundir.Machine {
+func hostInfo() rundir.Machine {
 	return rundir.Machine{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), CPUs: runtime.NumCPU(),
 		MemoryMB: memoryMB(), Kernel: kernel(),
@@ -26,7 +26,7 @@ func kernel() string {
 	return strings.TrimSpace(string(b))
 }
 
-// memoryMB is the machine's memory as /proc/meminfo has it; 0 elsewhere.
+// memoryMB returns the total memory from /proc/meminfo, or 0 where there is none.
 func memoryMB() int64 {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {

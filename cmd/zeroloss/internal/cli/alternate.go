@@ -12,28 +12,28 @@ import (
 	"zeroloss/scenarios/spec"
 )
 
-// change reads a patch of the target's Deployment, as --change names it.
-func (f *attachFlags) changed() (map[string]any, error) {
-	if f.change == "" {
+// readPatch reads the patch of the target's Deployment from the file of --change.
+func (f *attachFlags) readPatch() (map[string]any, error) {
+	if f.patchFile == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(f.change)
+	text, err := os.ReadFile(f.patchFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading --change: %w", err)
 	}
 	var patch map[string]any
 	if err := yaml.UnmarshalStrict(text, &patch); err != nil {
-		return nil, fmt.Errorf("--change %s is no patch: %w\n  as kubectl patch takes it: {spec: {template: {spec: {…}}}}", f.change, err)
+		return nil, fmt.Errorf("--change %s is not a patch: %w\n  expected a patch as for kubectl patch: {spec: {template: {spec: {…}}}}", f.patchFile, err)
 	}
 	if len(patch) == 0 {
-		return nil, fmt.Errorf("--change %s is empty", f.change)
+		return nil, fmt.Errorf("--change %s is an empty patch", f.patchFile)
 	}
 	return patch, nil
 }
 
-// turns are the arms of n runs of each, in an order that is fair to both where
-// something drifts meanwhile: before, after, after, before, and so on.
-func turns(n int) []string {
+// abbaOrder returns the arms of n runs each in ABBA order (before, after, after,
+// before, …), so that drift affects both arms equally.
+func abbaOrder(n int) []string {
 	var out []string
 	for i := range n {
 		if i%2 == 0 {
@@ -45,15 +45,15 @@ func turns(n int) []string {
 	return out
 }
 
-// inTurn runs a target as it is, and changed, again and again; then it holds
-// both against each other.
-func (f *attachFlags) inTurn(ctx context.Context, env Env, args []string) error {
+// alternate runs the target without and with the change in turn, then compares
+// the arms.
+func (f *attachFlags) alternate(ctx context.Context, env Env, args []string) error {
 	var runs []*reports.Report
-	order := turns(f.repeat)
-	first := f.in.seed
+	order := abbaOrder(f.repeat)
+	first := f.input.seed
 	for i, arm := range order {
 		fmt.Fprintf(env.Stderr, "run %d of %d: %s\n", i+1, len(order), arm)
-		f.in.arm, f.in.seed = arm, first+uint64(i)
+		f.input.arm, f.input.seed = arm, first+uint64(i)
 		c, _, err := f.compile(env, args)
 		if err != nil {
 			return err
@@ -68,18 +68,18 @@ func (f *attachFlags) inTurn(ctx context.Context, env Env, args []string) error 
 		}
 		runs = append(runs, r)
 		if !f.json {
-			fmt.Fprintln(env.Stdout, line(i+1, r))
+			fmt.Fprintln(env.Stdout, summaryLine(i+1, r))
 		}
 	}
 	return concludeRepeats(env, reports.Repeated(runs, spec.ArmBefore), f.json)
 }
 
-// concludeRepeats prints what several runs say together. Its error is the
-// verdict's.
+// concludeRepeats prints the comparison of several runs. The error carries the
+// exit code of their verdict.
 func concludeRepeats(env Env, r *reports.Repeats, json bool) error {
 	write := reports.RepeatsText
 	if json {
 		write = reports.RepeatsJSON
 	}
-	return errors.Join(environmentError(write(env.Stdout, r)), ofVerdict(r.Verdict))
+	return errors.Join(environmentError(write(env.Stdout, r)), verdictError(r.Verdict))
 }
