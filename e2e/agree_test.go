@@ -82,7 +82,7 @@ func keepsTheContract(t *testing.T, w *town) {
 		return prepared.Plan
 	}
 	id := 0
-	runtimetest.Run(t, runtimetest.Target{
+	runtimetest.Run(t, runtimetest.Subject{
 		Name: "kube",
 		New: func(_ *testing.T, dir *rundir.Dir, _ *plan.Plan) run.Runtime {
 			id++
@@ -97,8 +97,8 @@ func keepsTheContract(t *testing.T, w *town) {
 			p.Speed = 10 // a cluster's clocks cannot be
 			return p
 		},
-		Moments: []record.Kind{record.KindPodCreated, record.KindTimeZero, record.KindPodDeleted},
-		Left: func(t *testing.T, _ *rundir.Dir) {
+		InterruptAt: []record.Kind{record.KindPodCreated, record.KindTimeZero, record.KindPodDeleted},
+		CheckCleanedUp: func(t *testing.T, _ *rundir.Dir) {
 			var all corev1.NamespaceList
 			require.NoError(t, w.client.Resources().List(t.Context(), &all))
 			for _, n := range all.Items {

@@ -13,7 +13,7 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-func readStreams(t *testing.T, dir string) replay.Streams {
+func readStreams(t *testing.T, dir string) replay.EventLogs {
 	t.Helper()
 	s, err := rundir.Streams(dir)
 	require.NoError(t, err)
@@ -23,8 +23,8 @@ func readStreams(t *testing.T, dir string) replay.Streams {
 // wantedTags are those that the streams of the short scenario ask for.
 var wantedTags = []string{"", "gray"}
 
-func replayed(r *rundir.Run, s replay.Streams) error {
-	_, err := replay.Machines(r.Plan.Control, s, rundir.Harness, false)
+func replayed(r *rundir.Run, s replay.EventLogs) error {
+	_, err := replay.StateMachines(r.Plan.Control, s, rundir.Harness, false)
 	return err
 }
 
@@ -36,7 +36,7 @@ func replays(t *testing.T, dir string) int {
 	require.NoError(t, err)
 	all := readStreams(t, dir)
 	require.NoError(t, replayed(r, all))
-	n, err := replay.Picks(r.Requests, all, wantedTags)
+	n, err := replay.CheckPicks(r.Requests, all, wantedTags)
 	require.NoError(t, err)
 	return n
 }
@@ -62,12 +62,12 @@ func differs(t *testing.T, dir string) {
 	q := slices.IndexFunc(r.Requests, func(q record.Request) bool { return len(q.Trail) > 1 && q.Trail[1].Call != nil })
 	require.GreaterOrEqual(t, q, 0)
 	r.Requests[q].Trail[1].Call.Callee.Incarnation++
-	_, err = replay.Picks(r.Requests, readStreams(t, dir), wantedTags)
+	_, err = replay.CheckPicks(r.Requests, readStreams(t, dir), wantedTags)
 	require.ErrorContains(t, err, "whom it could not pick then")
 }
 
 // altered replaces a text in the first input of a machine that has it.
-func altered(s replay.Streams, name, old, new string) bool {
+func altered(s replay.EventLogs, name, old, new string) bool {
 	for _, events := range s {
 		for i, e := range events {
 			if e.Kind == record.KindMachineInput && e.Text == name && bytes.Contains(e.Data, []byte(old)) {

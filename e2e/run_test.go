@@ -52,7 +52,7 @@ func TestOneRunFromEndToEnd(t *testing.T) {
 		require.Zero(t, suites.Suites[0].Failures)
 	})
 	t.Run("replays", func(t *testing.T) {
-		require.NotEmpty(t, replay.Steps(readStreams(t, dir)[rundir.Harness], control.MachineName))
+		require.NotEmpty(t, replay.MachineEvents(readStreams(t, dir)[rundir.Harness], control.MachineName))
 		require.Greater(t, replays(t, dir), 1000, "three calls for each of 400 requests, but for those that were lost")
 	})
 	t.Run("replay notices what was changed", func(t *testing.T) { differs(t, dir) })

@@ -9,14 +9,14 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// Observed is a run in a real cluster, as it was written down.
-type Observed struct {
-	Inputs []TimedEvent   // of the run's Cluster: what was asked for, and what was seen
-	Own    []record.Event // what the instances tell of themselves; may be empty
-	Began  record.Micros  // when the inputs' offsets began, on the clock of Own
+// RecordedRun is a run in a real cluster, as it was written down.
+type RecordedRun struct {
+	Inputs         []TimedEvent   // of the run's Cluster: what was asked for, and what was seen
+	InstanceEvents []record.Event // what the instances tell of themselves; may be empty
+	Start          record.Micros  // when the inputs' offsets began, on the clock of Own
 }
 
-// Difference is a decision that Kubernetes took otherwise than a [Plane] does
+// Difference is a decision that Kubernetes took otherwise than a [SimulatedControlPlane] does
 // under the same circumstances, or at another time.
 type Difference struct {
 	At         time.Duration   `json:"at"` // of Kubernetes' decision, or of the model's where Kubernetes took none
@@ -33,9 +33,9 @@ type Difference struct {
 // kubelet looks at its containers once a second (PLEG), and asks a readiness
 // probe at any phase of its period.
 const (
-	actWithin     = time.Second     // a controller's act, and its sighting
-	relistWithin  = 2 * time.Second // kubelet's: one relist, and the status that it writes
-	restartWithin = 3 * time.Second // the same, and a container's making
+	controllerLatency = time.Second     // a controller's act, and its sighting
+	relistLatency     = 2 * time.Second // kubelet's: one relist, and the status that it writes
+	restartLatency    = 3 * time.Second // the same, and a container's making
 )
 
 // Compare feeds what happened in a cluster to a Plane of cfg and lists where
@@ -50,12 +50,12 @@ const (
 //
 // What the record does not show is not compared: that a liveness probe failed
 // is known by its restart alone, and a preStop hook's end by TERM.
-func Compare(cfg Config, o Observed) ([]Difference, error) {
-	s, err := newSighting(cfg, o)
+func Compare(cfg Config, o RecordedRun) ([]Difference, error) {
+	s, err := newObservation(cfg, o)
 	if err != nil {
 		return nil, fmt.Errorf("comparing with Kubernetes: %w", err)
 	}
-	d, err := newDrive(cfg, s, o)
+	d, err := newModelCheck(cfg, s, o)
 	if err != nil {
 		return nil, fmt.Errorf("comparing with Kubernetes: %w", err)
 	}
@@ -63,27 +63,27 @@ func Compare(cfg Config, o Observed) ([]Difference, error) {
 	return d.differences(), nil
 }
 
-// moment is one act that can be compared.
-type moment struct {
+// decision is one act that can be compared.
+type decision struct {
 	kind record.Kind
 	pod  record.Instance
 }
 
-// history is when each act took place, in order.
-type history map[moment][]time.Duration
+// decisionTimes is when each act took place, in order.
+type decisionTimes map[decision][]time.Duration
 
-func (h history) add(at time.Duration, e record.Event) {
-	m := moment{e.Kind, e.Instance}
+func (h decisionTimes) add(at time.Duration, e record.Event) {
+	m := decision{e.Kind, e.Instance}
 	h[m] = append(h[m], at)
 }
 
 // differences holds both histories against each other.
-func (d *drive) differences() []Difference {
-	out := append(d.found, d.rollouts()...)
-	for _, m := range moments(d.seen.acts, d.did) {
-		theirs, ours := d.seen.acts[m], d.did[m]
+func (d *modelCheck) differences() []Difference {
+	out := append(d.deletionDifferences, d.rolloutDifferences()...)
+	for _, m := range allDecisions(d.observed.times, d.modelled) {
+		theirs, ours := d.observed.times[m], d.modelled[m]
 		for i := range max(len(theirs), len(ours)) {
-			if x, differs := d.compare(m, nth(theirs, i), nth(ours, i)); differs {
+			if x, differs := d.compareTimes(m, nth(theirs, i), nth(ours, i)); differs {
 				out = append(out, x)
 			}
 		}
@@ -94,19 +94,19 @@ func (d *drive) differences() []Difference {
 	return out
 }
 
-// moments are those of both, sorted.
-func moments(a, b history) []moment {
-	all := map[moment]bool{}
-	for _, h := range []history{a, b} {
+// allDecisions are those of both, sorted.
+func allDecisions(a, b decisionTimes) []decision {
+	all := map[decision]bool{}
+	for _, h := range []decisionTimes{a, b} {
 		for m := range h {
 			all[m] = true
 		}
 	}
-	var out []moment
+	var out []decision
 	for m := range all {
 		out = append(out, m)
 	}
-	slices.SortFunc(out, func(a, b moment) int {
+	slices.SortFunc(out, func(a, b decision) int {
 		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.pod.String(), b.pod.String()))
 	})
 	return out
@@ -119,17 +119,17 @@ func nth(all []time.Duration, i int) *time.Duration {
 	return &all[i]
 }
 
-// compare is one act: theirs is Kubernetes', ours the model's; nil: it did
+// compareTimes is one act: theirs is Kubernetes', ours the model's; nil: it did
 // not come to it.
-func (d *drive) compare(m moment, theirs, ours *time.Duration) (Difference, bool) {
-	r, compared := rules[m.kind]
-	w := d.plane.workload(d.workloadOf(m.pod))
-	if !compared || w == nil || !d.comparable(m, theirs, ours) {
+func (d *modelCheck) compareTimes(m decision, theirs, ours *time.Duration) (Difference, bool) {
+	r, compared := modelRules[m.kind]
+	w := d.plane.deployment(d.workloadOf(m.pod))
+	if !compared || w == nil || !d.isComparable(m, theirs, ours) {
 		return Difference{}, false
 	}
 	at := cmp.Or(theirs, ours)
 	x := Difference{At: *at, Workload: w.spec.Name, Pod: m.pod, Rule: r.rule, Kubernetes: "no " + r.what, Model: "no " + r.what}
-	slack := d.slack(m.kind, w, *at)
+	slack := d.tolerance(m.kind, w, *at)
 	if theirs != nil {
 		x.Kubernetes = fmt.Sprintf("%s at %s", r.what, seconds(*theirs))
 	}
@@ -147,12 +147,12 @@ func seconds(t time.Duration) string { return fmt.Sprintf("%.3f s", t.Seconds())
 
 // comparable: of a pod that only one of them has, its creation says all; what
 // the record cannot show is not compared.
-func (d *drive) comparable(m moment, theirs, ours *time.Duration) bool {
+func (d *modelCheck) isComparable(m decision, theirs, ours *time.Duration) bool {
 	if at := cmp.Or(theirs, ours); *at >= d.end {
 		return false
 	}
-	created := moment{record.KindPodCreated, record.Instance{Pod: m.pod.Pod, Incarnation: 1}}
-	both := len(d.seen.acts[created]) > 0 && len(d.did[created]) > 0
+	created := decision{record.KindPodCreated, record.Instance{Pod: m.pod.Pod, Incarnation: 1}}
+	both := len(d.observed.times[created]) > 0 && len(d.modelled[created]) > 0
 	if m.kind == record.KindPodCreated {
 		return true
 	}
@@ -163,27 +163,27 @@ func (d *drive) comparable(m moment, theirs, ours *time.Duration) bool {
 	case record.KindContainerStarted:
 		return m.pod.Incarnation > 1 // the first is no decision
 	case record.KindTermSent:
-		return d.seen.tellsOfItself(m.pod) && (theirs != nil || !d.seen.killed(m.pod))
+		return d.observed.reportsEvents(m.pod) && (theirs != nil || !d.observed.wasKilled(m.pod))
 	}
 	return true
 }
 
-// rules says where in the model an act is decided.
-var rules = map[record.Kind]struct{ what, rule string }{
-	record.KindPodCreated:       {"pod created", "how many pods: replicaset.go, rollout.go"},
-	record.KindPodDeleted:       {"pod deleted", "how many pods: replicaset.go, rollout.go"},
+// modelRules says where in the model an act is decided.
+var modelRules = map[record.Kind]struct{ what, rule string }{
+	record.KindPodCreated:       {"pod created", "how many pods: deployment.go, rollout.go"},
+	record.KindPodDeleted:       {"pod deleted", "how many pods: deployment.go, rollout.go"},
 	record.KindContainerStarted: {"container started again", "restart back-off: pod.go"},
 	record.KindPodReady:         {"ready", "readiness probe: probe.go"},
 	record.KindPodNotReady:      {"not ready", "readiness probe: probe.go"},
 	record.KindEndpointAdded:    {"endpoint added", "endpoints: pod.go"},
 	record.KindEndpointRemoved:  {"endpoint removed", "endpoints: pod.go"},
-	record.KindTermSent:         {"TERM", "preStop before TERM: stop.go"},
-	record.KindKillSent:         {"KILL", "grace: stop.go"},
+	record.KindTermSent:         {"TERM", "preStop before TERM: termination.go"},
+	record.KindKillSent:         {"KILL", "grace: termination.go"},
 }
 
-// slack is how far apart the two may be.
-func (d *drive) slack(kind record.Kind, w *workload, at time.Duration) time.Duration {
-	ready := relistWithin
+// tolerance is how far apart the two may be.
+func (d *modelCheck) tolerance(kind record.Kind, w *deployment, at time.Duration) time.Duration {
+	ready := relistLatency
 	if p := w.spec.Readiness; p != nil {
 		ready += p.Period
 	}
@@ -191,14 +191,14 @@ func (d *drive) slack(kind record.Kind, w *workload, at time.Duration) time.Dura
 	case record.KindPodReady, record.KindPodNotReady:
 		return ready
 	case record.KindEndpointAdded, record.KindEndpointRemoved:
-		return ready + actWithin
+		return ready + controllerLatency
 	case record.KindKillSent:
-		return relistWithin + actWithin
+		return relistLatency + controllerLatency
 	case record.KindContainerStarted:
-		return restartWithin
+		return restartLatency
 	}
-	within := actWithin + d.seen.lag(w.spec.Name, at)
-	if d.seen.rolled(w.spec.Name, at) {
+	within := controllerLatency + d.observed.apiLatency(w.spec.Name, at)
+	if d.observed.rolloutRequestedBefore(w.spec.Name, at) {
 		within += ready // it waits for a pod to be ready
 	}
 	return within

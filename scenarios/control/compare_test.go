@@ -17,8 +17,8 @@ import (
 const began = record.Micros(1_800_000_000_250_000)
 
 // watched is what a cluster would have shown that does what w did.
-func watched(w *world) control.Observed {
-	o := control.Observed{Began: began}
+func watched(w *world) control.RecordedRun {
+	o := control.RecordedRun{Start: began}
 	for _, in := range w.inputs {
 		switch in.Event.Kind {
 		case control.Begin, control.Evicted, control.Zero, control.SetScale, control.Restart, control.KillPod, control.SetBack:
@@ -45,7 +45,7 @@ func watched(w *world) control.Observed {
 				e.N = 137
 			}
 		case record.KindTermSent:
-			o.Own = append(o.Own, record.Event{Kind: record.KindTermReceived, Instance: n.Instance, At: began.Add(n.at)})
+			o.InstanceEvents = append(o.InstanceEvents, record.Event{Kind: record.KindTermReceived, Instance: n.Instance, At: began.Add(n.at)})
 			continue
 		case record.KindKillSent:
 			killed[n.Instance] = true // its exit code will tell
@@ -120,15 +120,15 @@ func TestCompareNoticesEachKind(t *testing.T) {
 	kept := created[0].Instance // of the first three, which are older than those that go
 	victim := deleted[0].Instance
 	restarted := started[len(started)-1]
-	drop := func(kind control.EventKind, pod record.Instance, ok bool) func(*control.Observed) {
-		return func(o *control.Observed) {
+	drop := func(kind control.EventKind, pod record.Instance, ok bool) func(*control.RecordedRun) {
+		return func(o *control.RecordedRun) {
 			o.Inputs = slices.DeleteFunc(o.Inputs, func(in control.TimedEvent) bool {
 				return in.Event.Kind == kind && in.Event.Pod == pod && in.Event.OK == ok
 			})
 		}
 	}
-	shift := func(kind control.EventKind, pod record.Instance, ok bool, by time.Duration) func(*control.Observed) {
-		return func(o *control.Observed) {
+	shift := func(kind control.EventKind, pod record.Instance, ok bool, by time.Duration) func(*control.RecordedRun) {
+		return func(o *control.RecordedRun) {
 			for i, in := range o.Inputs {
 				if in.Event.Kind == kind && in.Event.Pod == pod && in.Event.OK == ok {
 					o.Inputs[i].At += by
@@ -137,30 +137,30 @@ func TestCompareNoticesEachKind(t *testing.T) {
 			slices.SortStableFunc(o.Inputs, func(a, b control.TimedEvent) int { return cmp.Compare(a.At, b.At) })
 		}
 	}
-	own := func(by time.Duration) func(*control.Observed) {
-		return func(o *control.Observed) {
-			for i := range o.Own {
-				if o.Own[i].Instance == victim {
-					o.Own[i].At = o.Own[i].At.Add(by)
+	own := func(by time.Duration) func(*control.RecordedRun) {
+		return func(o *control.RecordedRun) {
+			for i := range o.InstanceEvents {
+				if o.InstanceEvents[i].Instance == victim {
+					o.InstanceEvents[i].At = o.InstanceEvents[i].At.Add(by)
 				}
 			}
 		}
 	}
 	tests := map[string]struct {
-		change func(*control.Observed)
+		change func(*control.RecordedRun)
 		rule   string
 		pod    record.Instance
 	}{
 		"a pod comes late":         {shift(control.PodSeen, created[4].Instance, false, sec(5)), "how many pods", created[4].Instance},
 		"one pod too many":         {extra, "how many pods", record.Instance{Pod: "b-extra", Incarnation: 1}},
-		"another one is taken":     {swapped(victim, kept), "whom a scale-in takes", kept},
+		"another one is taken":     {swapped(victim, kept), "deletion order", kept},
 		"nobody is taken":          {drop(control.DeletionSeen, victim, false), "how many pods", victim},
 		"taken late":               {shift(control.DeletionSeen, victim, false, sec(3)), "how many pods", victim},
 		"ready late":               {late(ready[0].Instance, sec(6)), "readiness probe", ready[0].Instance},
 		"its endpoint stays":       {drop(control.EndpointSeen, victim, false), "endpoints", victim},
 		"its endpoint goes late":   {shift(control.EndpointSeen, victim, false, sec(4.5)), "endpoints", victim},
 		"no endpoint comes":        {drop(control.EndpointSeen, victim, true), "endpoints", victim},
-		"TERM before the hook":     {func(o *control.Observed) { own(-sec(4))(o); offline(o, victim) }, "preStop before TERM", victim},
+		"TERM before the hook":     {func(o *control.RecordedRun) { own(-sec(4))(o); offline(o, victim) }, "preStop before TERM", victim},
 		"TERM long after grace":    {own(sec(12)), "preStop before TERM", victim},
 		"started again too early":  {shift(control.Started, restarted.Instance, false, -sec(8)), "restart back-off", restarted.Instance},
 		"started again late":       {shift(control.Started, restarted.Instance, false, sec(9)), "restart back-off", restarted.Instance},
@@ -194,15 +194,15 @@ func (w *world) notesOf(kind record.Kind) []stamped {
 	return out
 }
 
-func extra(o *control.Observed) {
+func extra(o *control.RecordedRun) {
 	o.Inputs = slices.Insert(o.Inputs, len(o.Inputs)-1, control.TimedEvent{
 		At: o.Inputs[len(o.Inputs)-1].At - sec(20), Event: control.Event{Kind: control.PodSeen, Pod: pod("b-extra", 1), Workload: "b"},
 	})
 }
 
 // swapped exchanges what happened to two pods from 59 s on.
-func swapped(a, b record.Instance) func(*control.Observed) {
-	return func(o *control.Observed) {
+func swapped(a, b record.Instance) func(*control.RecordedRun) {
+	return func(o *control.RecordedRun) {
 		for i, in := range o.Inputs {
 			switch {
 			case in.At < sec(59):
@@ -212,21 +212,21 @@ func swapped(a, b record.Instance) func(*control.Observed) {
 				o.Inputs[i].Event.Pod = a
 			}
 		}
-		for i, e := range o.Own {
+		for i, e := range o.InstanceEvents {
 			switch e.Instance {
 			case a:
-				o.Own[i].Instance = b
+				o.InstanceEvents[i].Instance = b
 			case b:
-				o.Own[i].Instance = a
+				o.InstanceEvents[i].Instance = a
 			}
 		}
 	}
 }
 
 // late: it says itself that it would have passed from the beginning.
-func late(i record.Instance, by time.Duration) func(*control.Observed) {
-	return func(o *control.Observed) {
-		o.Own = append(o.Own, record.Event{Kind: record.KindListening, Instance: i, At: began})
+func late(i record.Instance, by time.Duration) func(*control.RecordedRun) {
+	return func(o *control.RecordedRun) {
+		o.InstanceEvents = append(o.InstanceEvents, record.Event{Kind: record.KindListening, Instance: i, At: began})
 		for k, in := range o.Inputs {
 			if in.Event.Kind == control.ReadySeen && in.Event.Pod == i && in.Event.OK {
 				o.Inputs[k].At += by
@@ -237,17 +237,17 @@ func late(i record.Instance, by time.Duration) func(*control.Observed) {
 }
 
 // offline: it was TERM that made it go.
-func offline(o *control.Observed, i record.Instance) {
-	for _, e := range o.Own {
+func offline(o *control.RecordedRun, i record.Instance) {
+	for _, e := range o.InstanceEvents {
 		if e.Instance == i && e.Kind == record.KindTermReceived {
-			o.Own = append(o.Own, record.Event{Kind: record.KindOffline, Instance: i, At: e.At.Add(time.Millisecond)})
+			o.InstanceEvents = append(o.InstanceEvents, record.Event{Kind: record.KindOffline, Instance: i, At: e.At.Add(time.Millisecond)})
 			return
 		}
 	}
 }
 
-func killedEarly(i record.Instance) func(*control.Observed) {
-	return func(o *control.Observed) {
+func killedEarly(i record.Instance) func(*control.RecordedRun) {
+	return func(o *control.RecordedRun) {
 		for k, in := range o.Inputs {
 			if in.Event.Kind == control.Exited && in.Event.Pod == i {
 				o.Inputs[k].Event.N = 137

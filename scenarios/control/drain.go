@@ -9,25 +9,25 @@ import (
 )
 
 const (
-	// evictAgain is kubectl's: so long after a budget has refused.
-	evictAgain = 5 * time.Second
-	// evictFor is how long a budget may refuse before the drain gives up.
-	evictFor = 2 * time.Minute
+	// evictionRetryInterval is kubectl's: so long after a budget has refused.
+	evictionRetryInterval = 5 * time.Second
+	// evictionTimeout is how long a budget may refuse before the drain gives up.
+	evictionTimeout = 2 * time.Minute
 )
 
-// drain empties a node as kubectl drain does: it is cordoned, then all pods of
+// nodeDrain empties a node as kubectl drain does: it is cordoned, then all pods of
 // the run that it carries are evicted at once, and those that a
 // PodDisruptionBudget refuses are asked for again and again.
 //
 //	cordon ─▶ evict each ─┬─ accepted ──────────▶ gone
 //	             ▲        └─ refused, 5 s later ─┐
 //	             └───────────────────────────────┘ 2 min at most
-type drain struct {
+type nodeDrain struct {
 	workload string
 	node     string
 	op       Op // of the cordon, while it is awaited
 	pods     []*eviction
-	over     bool
+	finished bool
 }
 
 // eviction is of one pod.
@@ -42,13 +42,13 @@ type eviction struct {
 
 // drain begins with the node that carries most pods of a workload; of two that
 // carry as many, that of the pod that was seen first.
-func (c *Cluster) drain(workload string) {
-	d := &drain{workload: workload, node: c.busiest(workload)}
-	d.op = c.act(Action{Kind: Cordon, Workload: workload, Node: d.node})
+func (c *ObservedCluster) drain(workload string) {
+	d := &nodeDrain{workload: workload, node: c.nodeWithMostPods(workload)}
+	d.op = c.addAction(Action{Kind: Cordon, Workload: workload, Node: d.node})
 	c.drains = append(c.drains, d)
 }
 
-func (c *Cluster) busiest(workload string) string {
+func (c *ObservedCluster) nodeWithMostPods(workload string) string {
 	count := map[string]int{}
 	best := ""
 	for _, p := range c.pods {
@@ -64,14 +64,14 @@ func (c *Cluster) busiest(workload string) string {
 	return best
 }
 
-func (c *Cluster) onCordoned(e Event) {
+func (c *ObservedCluster) onCordoned(e Event) {
 	for _, d := range c.drains {
 		if d.op == 0 || d.op != e.Op {
 			continue
 		}
 		d.op = 0
 		if e.Err != "" {
-			d.over = true // the runtime ends the run
+			d.finished = true // the runtime ends the run
 			continue
 		}
 		n := 0
@@ -80,22 +80,22 @@ func (c *Cluster) onCordoned(e Event) {
 				n++
 			}
 		}
-		c.note(record.Event{Kind: record.KindNodeCordoned, Workload: d.workload, Peer: d.node, N: int64(n), Text: fmt.Sprintf("%s carries %d pods of this run", d.node, n)})
+		c.recordEvent(record.Event{Kind: record.KindNodeCordoned, Workload: d.workload, Peer: d.node, N: int64(n), Text: fmt.Sprintf("%s carries %d pods of this run", d.node, n)})
 	}
 }
 
-func (c *Cluster) onEvicted(e Event) {
+func (c *ObservedCluster) onEvicted(e Event) {
 	for _, d := range c.drains {
 		for _, x := range d.pods {
 			if x.op != 0 && x.op == e.Op {
-				c.answered(x, e)
+				c.onEvictionResult(x, e)
 			}
 		}
 	}
 }
 
-// answered takes in what came of one request.
-func (c *Cluster) answered(x *eviction, e Event) {
+// onEvictionResult takes in what came of one request.
+func (c *ObservedCluster) onEvictionResult(x *eviction, e Event) {
 	x.op = 0
 	p := c.byName(x.pod.Pod)
 	if p == nil {
@@ -109,40 +109,40 @@ func (c *Cluster) answered(x *eviction, e Event) {
 		if x.refused > 0 {
 			text = fmt.Sprintf("its budget had refused %d times over %v", x.refused, waited)
 		}
-		c.tell(p, record.KindEvicted, text, int64(x.refused))
+		c.recordPodEvent(p, record.KindEvicted, text, int64(x.refused))
 		return
 	}
 	x.refused++
-	c.tell(p, record.KindEvictionRefused, e.Err, int64(x.refused))
-	if x.due = c.now + evictAgain; x.due > x.began+evictFor {
+	c.recordPodEvent(p, record.KindEvictionRefused, e.Err, int64(x.refused))
+	if x.due = c.now + evictionRetryInterval; x.due > x.began+evictionTimeout {
 		x.done = true
-		c.tell(p, record.KindEvictionRefused, fmt.Sprintf("given up after %v: the node is not drained", waited), int64(x.refused))
+		c.recordPodEvent(p, record.KindEvictionRefused, fmt.Sprintf("given up after %v: the node is not drained", waited), int64(x.refused))
 	}
 }
 
-// proceed asks for what is not asked for yet, and says when nothing is left.
-func (c *Cluster) proceed() {
+// continueDrains asks for what is not asked for yet, and says when nothing is left.
+func (c *ObservedCluster) continueDrains() {
 	for _, d := range c.drains {
-		if d.op != 0 || d.over || c.down {
+		if d.op != 0 || d.finished || c.shutDown {
 			continue
 		}
 		for _, p := range c.pods {
-			if p.node == d.node && !p.Terminating && !p.evicted && !d.asked(p.Instance.Pod) {
+			if p.node == d.node && !p.Terminating && !p.evicted && !d.hasEviction(p.Instance.Pod) {
 				d.pods = append(d.pods, &eviction{pod: p.Instance, began: c.now, due: c.now})
 			}
 		}
 		for _, x := range d.pods {
-			c.ask(d, x)
+			c.requestEviction(d, x)
 		}
-		c.finish(d)
+		c.finishDrain(d)
 	}
 }
 
-func (d *drain) asked(pod string) bool {
+func (d *nodeDrain) hasEviction(pod string) bool {
 	return slices.ContainsFunc(d.pods, func(x *eviction) bool { return x.pod.Pod == pod })
 }
 
-func (c *Cluster) ask(d *drain, x *eviction) {
+func (c *ObservedCluster) requestEviction(d *nodeDrain, x *eviction) {
 	if x.done || x.op != 0 || x.due > c.now {
 		return
 	}
@@ -152,16 +152,16 @@ func (c *Cluster) ask(d *drain, x *eviction) {
 		return
 	}
 	x.pod = p.Instance // its container may have been started again meanwhile
-	x.op = c.act(Action{Kind: Evict, Pod: p.Instance, Workload: p.Workload, Node: d.node})
+	x.op = c.addAction(Action{Kind: Evict, Pod: p.Instance, Workload: p.Workload, Node: d.node})
 }
 
-// finish tells of a node that carries nothing of the run any more.
-func (c *Cluster) finish(d *drain) {
+// finishDrain tells of a node that carries nothing of the run any more.
+func (c *ObservedCluster) finishDrain(d *nodeDrain) {
 	if slices.ContainsFunc(d.pods, func(x *eviction) bool { return !x.done }) ||
-		slices.ContainsFunc(c.pods, func(p *sighted) bool { return p.node == d.node }) {
+		slices.ContainsFunc(c.pods, func(p *observedPod) bool { return p.node == d.node }) {
 		return
 	}
-	d.over = true
+	d.finished = true
 	refused := 0
 	for _, x := range d.pods {
 		refused = max(refused, x.refused)
@@ -170,14 +170,14 @@ func (c *Cluster) finish(d *drain) {
 	if refused > 0 {
 		text += fmt.Sprintf("; a budget had refused %d times", refused)
 	}
-	c.note(record.Event{Kind: record.KindNodeDrained, Workload: d.workload, Peer: d.node, N: int64(len(d.pods)), Text: text})
+	c.recordEvent(record.Event{Kind: record.KindNodeDrained, Workload: d.workload, Peer: d.node, N: int64(len(d.pods)), Text: text})
 }
 
-// nextEviction is the earliest that is to be asked for again.
-func (c *Cluster) nextEviction(dl *deadline) {
+// nextEvictionRetry is the earliest that is to be asked for again.
+func (c *ObservedCluster) nextEvictionRetry(dl *deadline) {
 	for _, d := range c.drains {
 		for _, x := range d.pods {
-			if !x.done && x.op == 0 && !d.over && !c.down {
+			if !x.done && x.op == 0 && !d.finished && !c.shutDown {
 				dl.at(x.due)
 			}
 		}

@@ -19,7 +19,7 @@ func on(name, workload, node string) []control.Event {
 
 // drained is a cluster whose node n1 carries b-1 and b-2, and n2 the rest; the
 // drain has begun, and its cordon has the Op that is returned.
-func drained(t *testing.T) (*control.Cluster, control.Op) {
+func drained(t *testing.T) (*control.ObservedCluster, control.Op) {
 	c := cluster(t)
 	for _, es := range [][]control.Event{on("b-1", "b", "n1"), on("b-2", "b", "n1"), on("b-3", "b", "n2"), on("a-1", "a", "n2")} {
 		told(c, 0, es...)

@@ -23,7 +23,7 @@ const (
 
 const (
 	startTimeout = 10 * time.Second  // a Start whose outcome is not told by then is lost
-	ruleTimeout  = 10 * time.Second  // rules that have not reached a container by then did not reach it
+	rulesTimeout = 10 * time.Second  // rules that have not reached a container by then did not reach it
 	firstBackOff = 10 * time.Second  // before the second restart; the first is at once
 	maxBackOff   = 300 * time.Second // kubelet's
 	backOffReset = 10 * time.Minute  // running that long forgives earlier crashes
@@ -31,18 +31,18 @@ const (
 
 // pod is a pod and its one container.
 type pod struct {
-	w           *workload
-	name        string
-	uid         string // breaks ties; of a witness, else the name
-	node        string // of a witness, else ""
-	createdAt   time.Duration
-	revision    int // of the template
-	incarnation int
-	rule        int // version of the rules that its container was last told
+	deployment   *deployment
+	name         string
+	uid          string // breaks ties; of a witness, else the name
+	node         string // of a witness, else ""
+	createdAt    time.Duration
+	revision     int // of the template
+	incarnation  int
+	rulesVersion int // version of the rules that its container was last told
 
 	phase     phase
 	startOp   Op
-	due       time.Duration // starting: given up; waiting: started again
+	deadline  time.Duration // starting: given up; waiting: started again
 	startedAt time.Duration
 	crashes   int // restarts that count for the back-off
 
@@ -52,9 +52,9 @@ type pod struct {
 	endpoint   bool
 	probes     []*prober
 
-	stop     *stop // the container is being stopped
-	deleting bool  // and the pod goes with it
-	evicted  bool  // killed and not to be restarted: the pod goes with its container
+	termination *termination // the container is being stopped
+	deleting    bool         // and the pod goes with it
+	evicted     bool         // killed and not to be restarted: the pod goes with its container
 }
 
 func (d *pod) instance() record.Instance {
@@ -67,43 +67,43 @@ func (d *pod) pending() bool { return d.phase == starting && d.incarnation == 1 
 // active pods are those that count for the replica set.
 func (d *pod) active() bool { return !d.deleting && !d.evicted }
 
-func (d *pod) note(p *Plane, kind record.Kind, text string) {
-	d.noteN(p, kind, text, 0)
+func (d *pod) recordEvent(p *SimulatedControlPlane, kind record.Kind, text string) {
+	d.recordEventN(p, kind, text, 0)
 }
 
-func (d *pod) noteN(p *Plane, kind record.Kind, text string, n int64) {
-	p.note(record.Event{Kind: kind, Instance: d.instance(), Workload: d.w.spec.Name, Text: text, N: n})
+func (d *pod) recordEventN(p *SimulatedControlPlane, kind record.Kind, text string, n int64) {
+	p.recordEvent(record.Event{Kind: kind, Instance: d.instance(), Workload: d.deployment.spec.Name, Text: text, N: n})
 }
 
-func (d *pod) act(p *Plane, a Action) Op {
-	a.Pod, a.Workload = d.instance(), d.w.spec.Name
-	return p.act(a)
+func (d *pod) addAction(p *SimulatedControlPlane, a Action) Op {
+	a.Pod, a.Workload = d.instance(), d.deployment.spec.Name
+	return p.addAction(a)
 }
 
 // start orders the next incarnation of the container.
-func (d *pod) start(p *Plane) {
+func (d *pod) start(p *SimulatedControlPlane) {
 	d.incarnation++
-	d.phase, d.due = starting, p.now+cmp.Or(p.startWithin, startTimeout)
-	d.started, d.probes, d.stop = false, nil, nil
-	d.rule = d.w.rule
-	d.startOp = d.act(p, Action{Kind: Start, Deadline: d.due, N: d.rule, First: !p.zero && d.incarnation == 1})
+	d.phase, d.deadline = starting, p.now+cmp.Or(p.startTimeout, startTimeout)
+	d.started, d.probes, d.termination = false, nil, nil
+	d.rulesVersion = d.deployment.rulesVersion
+	d.startOp = d.addAction(p, Action{Kind: Start, Deadline: d.deadline, N: d.rulesVersion, First: !p.timeZeroReached && d.incarnation == 1})
 }
 
-func (d *pod) handle(p *Plane, e Event) {
+func (d *pod) handle(p *SimulatedControlPlane, e Event) {
 	switch e.Kind {
 	case Started:
 		if d.phase == starting && e.Op == d.startOp {
 			d.onStarted(p, e)
 		}
 	case HookDone:
-		if d.stop != nil {
-			d.stop.onHook(p, d, e)
+		if d.termination != nil {
+			d.termination.onHook(p, d, e)
 		}
 	case Probed:
 		d.onProbed(p, e)
 	case Ruled:
 		if e.Err != "" {
-			d.note(p, record.KindRuleFailed, e.Err)
+			d.recordEvent(p, record.KindRuleFailed, e.Err)
 		}
 	case Exited:
 		if d.phase == starting || d.phase == running {
@@ -112,67 +112,67 @@ func (d *pod) handle(p *Plane, e Event) {
 	}
 }
 
-func (d *pod) onStarted(p *Plane, e Event) {
+func (d *pod) onStarted(p *SimulatedControlPlane, e Event) {
 	if e.Err != "" {
 		d.onExited(p, -1, "it could not be started: "+e.Err)
 		return
 	}
 	d.phase, d.startedAt = running, p.now
-	d.note(p, record.KindContainerStarted, "")
+	d.recordEvent(p, record.KindContainerStarted, "")
 	switch {
-	case d.stop != nil && p.down: // it may have missed the signal
-		d.stop.killSent = false
-		d.stop.hurry(p, d)
+	case d.termination != nil && p.shutDown: // it may have missed the signal
+		d.termination.killSent = false
+		d.termination.interrupt(p, d)
 		return
-	case d.stop != nil: // deleted meanwhile
-		d.stop.begin(p, d)
+	case d.termination != nil: // deleted meanwhile
+		d.termination.start(p, d)
 		return
 	}
-	d.tellRule(p)
-	if d.w.spec.Startup != nil {
-		d.probes = []*prober{newProber(startup, d.w.spec.Startup, p.now)}
+	d.sendRules(p)
+	if d.deployment.spec.Startup != nil {
+		d.probes = []*prober{newProber(startup, d.deployment.spec.Startup, p.now)}
 		return
 	}
 	d.onStartedUp(p)
 }
 
-// tellRule tells a running container the rules, if it does not know them yet.
-func (d *pod) tellRule(p *Plane) {
-	if d.phase == running && d.stop == nil && d.rule < d.w.rule {
-		d.rule = d.w.rule
-		d.act(p, Action{Kind: Rule, N: d.rule, Deadline: p.now + ruleTimeout})
+// sendRules tells a running container the rules, if it does not know them yet.
+func (d *pod) sendRules(p *SimulatedControlPlane) {
+	if d.phase == running && d.termination == nil && d.rulesVersion < d.deployment.rulesVersion {
+		d.rulesVersion = d.deployment.rulesVersion
+		d.addAction(p, Action{Kind: Rule, N: d.rulesVersion, Deadline: p.now + rulesTimeout})
 	}
 }
 
 // onStartedUp is when readiness and liveness begin to be probed.
-func (d *pod) onStartedUp(p *Plane) {
+func (d *pod) onStartedUp(p *SimulatedControlPlane) {
 	d.started, d.probes = true, nil
-	if pr := d.w.spec.Readiness; pr != nil {
+	if pr := d.deployment.spec.Readiness; pr != nil {
 		d.probes = append(d.probes, newProber(readiness, pr, d.startedAt, p.now))
 	} else {
 		d.setReady(p, true)
 	}
-	if pr := d.w.spec.Liveness; pr != nil {
+	if pr := d.deployment.spec.Liveness; pr != nil {
 		d.probes = append(d.probes, newProber(liveness, pr, d.startedAt, p.now))
 	}
 }
 
-func (d *pod) setReady(p *Plane, on bool) {
+func (d *pod) setReady(p *SimulatedControlPlane, on bool) {
 	if on == d.ready {
 		return
 	}
 	d.ready = on
 	if on {
 		d.readySince = p.now
-		d.note(p, record.KindPodReady, "")
+		d.recordEvent(p, record.KindPodReady, "")
 	} else {
-		d.note(p, record.KindPodNotReady, "")
+		d.recordEvent(p, record.KindPodNotReady, "")
 	}
 	d.setEndpoint(p, on && d.active())
 }
 
-func (d *pod) setEndpoint(p *Plane, on bool) {
-	if on == d.endpoint || d.w.spec.NoService {
+func (d *pod) setEndpoint(p *SimulatedControlPlane, on bool) {
+	if on == d.endpoint || d.deployment.spec.NoService {
 		return
 	}
 	d.endpoint = on
@@ -180,29 +180,29 @@ func (d *pod) setEndpoint(p *Plane, on bool) {
 	if on {
 		kind = record.KindEndpointAdded
 	}
-	d.note(p, kind, "")
-	d.act(p, Action{Kind: SetEndpoint, On: on})
+	d.recordEvent(p, kind, "")
+	d.addAction(p, Action{Kind: SetEndpoint, On: on})
 }
 
 // onExited is the end of an incarnation: the pod goes, or starts again.
-func (d *pod) onExited(p *Plane, code int, text string) {
-	if d.stop != nil {
-		d.stop.abandon(p, d, "the container exited")
+func (d *pod) onExited(p *SimulatedControlPlane, code int, text string) {
+	if d.termination != nil {
+		d.termination.abandon(p, d, "the container exited")
 	}
-	d.noteN(p, record.KindContainerExited, text, int64(code))
+	d.recordEventN(p, record.KindContainerExited, text, int64(code))
 	d.setReady(p, false)
 	d.probes = nil
-	if !d.active() || p.down {
-		d.gone(p)
+	if !d.active() || p.shutDown {
+		d.remove(p)
 		return
 	}
-	d.stop = nil
+	d.termination = nil
 	if d.phase == running && p.now-d.startedAt >= backOffReset {
 		d.crashes = 0
 	}
-	d.phase, d.due = waiting, p.now+backOff(d.crashes)
+	d.phase, d.deadline = waiting, p.now+backOff(d.crashes)
 	d.crashes++
-	if d.due <= p.now {
+	if d.deadline <= p.now {
 		d.start(p)
 	}
 }
@@ -216,93 +216,93 @@ func backOff(n int) time.Duration {
 	return min(firstBackOff<<min(n-1, 10), maxBackOff)
 }
 
-// gone takes the pod out of the world. Its name and address are never used
+// remove takes the pod out of the world. Its name and address are never used
 // again.
-func (d *pod) gone(p *Plane) {
+func (d *pod) remove(p *SimulatedControlPlane) {
 	d.setEndpoint(p, false)
-	d.act(p, Action{Kind: Remove})
-	d.phase, d.stop = dead, nil
-	d.w.remove(d)
+	d.addAction(p, Action{Kind: Remove})
+	d.phase, d.termination = dead, nil
+	d.deployment.remove(d)
 }
 
 // delete begins the pod's deletion. The endpoint's removal and kubelet's work
 // start at the same moment.
-func (d *pod) delete(p *Plane) {
+func (d *pod) delete(p *SimulatedControlPlane) {
 	if !d.active() {
 		return
 	}
-	d.note(p, record.KindPodDeleted, "")
+	d.recordEvent(p, record.KindPodDeleted, "")
 	d.deleting = true
 	d.setEndpoint(p, false)
 	if d.phase == waiting {
-		d.gone(p)
+		d.remove(p)
 		return
 	}
-	if d.stop != nil { // liveness is restarting it: that stop goes on
+	if d.termination != nil { // liveness is restarting it: that stop goes on
 		return
 	}
-	d.stop = &stop{graceEnds: p.now + d.w.spec.Grace}
+	d.termination = &termination{graceEnds: p.now + d.deployment.spec.Grace}
 	if d.phase == running {
-		d.stop.begin(p, d)
+		d.termination.start(p, d)
 	}
 }
 
 // restart stops the container so that it starts again in its pod.
-func (d *pod) restart(p *Plane) {
-	if d.stop != nil {
+func (d *pod) restart(p *SimulatedControlPlane) {
+	if d.termination != nil {
 		return
 	}
-	d.stop = &stop{graceEnds: p.now + d.w.spec.Grace}
-	d.stop.begin(p, d)
+	d.termination = &termination{graceEnds: p.now + d.deployment.spec.Grace}
+	d.termination.start(p, d)
 }
 
-// crash kills the container without warning; evict: the pod is lost with it.
-func (d *pod) crash(p *Plane, evict bool) {
+// kill kills the container without warning; evict: the pod is lost with it.
+func (d *pod) kill(p *SimulatedControlPlane, evict bool) {
 	d.evicted = evict
-	if d.stop == nil {
-		d.stop = &stop{graceEnds: p.now}
+	if d.termination == nil {
+		d.termination = &termination{graceEnds: p.now}
 	}
-	d.stop.kill(p, d, "step")
+	d.termination.kill(p, d, "step")
 }
 
-// leave is the end of the run for this pod.
-func (d *pod) leave(p *Plane) {
+// shutDown is the end of the run for this pod.
+func (d *pod) shutDown(p *SimulatedControlPlane) {
 	if d.phase == waiting {
-		d.gone(p)
+		d.remove(p)
 		return
 	}
-	if d.stop == nil {
-		d.stop = &stop{}
+	if d.termination == nil {
+		d.termination = &termination{}
 	}
-	d.stop.hurry(p, d)
+	d.termination.interrupt(p, d)
 }
 
-func (d *pod) expire(p *Plane) {
-	if d.stop != nil {
-		d.stop.expire(p, d)
+func (d *pod) handleDeadlines(p *SimulatedControlPlane) {
+	if d.termination != nil {
+		d.termination.handleDeadlines(p, d)
 	}
 	switch {
-	case d.phase == starting && d.due <= p.now:
+	case d.phase == starting && d.deadline <= p.now:
 		// Its outcome is lost. Whatever came up of it must not stay.
-		d.act(p, Action{Kind: Signal, Sig: "KILL"})
+		d.addAction(p, Action{Kind: Signal, Sig: "KILL"})
 		d.onExited(p, -1, "no outcome of its start was told")
-	case d.phase == waiting && d.due <= p.now:
+	case d.phase == waiting && d.deadline <= p.now:
 		d.start(p)
 	case d.phase == running:
-		d.expireProbes(p)
+		d.handleProbeDeadlines(p)
 	}
 }
 
-func (d *pod) next(p *Plane, dl *deadline) {
+func (d *pod) next(p *SimulatedControlPlane, dl *deadline) {
 	switch d.phase {
 	case starting, waiting:
-		dl.at(d.due)
+		dl.at(d.deadline)
 	case running:
 		for _, pr := range d.probes {
 			dl.at(pr.deadline())
 		}
 	}
-	if d.stop != nil {
-		d.stop.next(d, dl)
+	if d.termination != nil {
+		d.termination.next(d, dl)
 	}
 }

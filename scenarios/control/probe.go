@@ -23,7 +23,7 @@ type prober struct {
 	spec      *Probe
 	at        time.Duration // when it is asked next
 	op        Op            // 0: no question is open
-	gaveUp    time.Duration // when the open question counts as failed
+	timeoutAt time.Duration // when the open question counts as failed
 	successes int           // in a row
 	failures  int           // in a row
 }
@@ -40,7 +40,7 @@ func newProber(kind probeKind, spec *Probe, started time.Duration, notBefore ...
 
 func (r *prober) deadline() time.Duration {
 	if r.op != 0 {
-		return r.gaveUp
+		return r.timeoutAt
 	}
 	return r.at
 }
@@ -53,16 +53,16 @@ func (r *prober) timeout() time.Duration {
 	return time.Second
 }
 
-func (r *prober) ask(p *Plane, d *pod) {
-	r.gaveUp = p.now + r.timeout()
+func (r *prober) send(p *SimulatedControlPlane, d *pod) {
+	r.timeoutAt = p.now + r.timeout()
 	for r.at <= p.now { // a slow answer does not make questions pile up
 		r.at += r.spec.Period
 	}
-	r.op = d.act(p, Action{Kind: RunProbe, Probe: r.spec, Deadline: r.gaveUp})
+	r.op = d.addAction(p, Action{Kind: RunProbe, Probe: r.spec, Deadline: r.timeoutAt})
 }
 
-// count takes an answer and says whether a threshold was reached with it.
-func (r *prober) count(ok bool) bool {
+// addResult takes an answer and says whether a threshold was reached with it.
+func (r *prober) addResult(ok bool) bool {
 	r.op = 0
 	if ok {
 		r.successes, r.failures = r.successes+1, 0
@@ -80,19 +80,19 @@ func (r *prober) threshold() int {
 	return 3
 }
 
-func (d *pod) onProbed(p *Plane, e Event) {
+func (d *pod) onProbed(p *SimulatedControlPlane, e Event) {
 	for _, r := range d.probes {
 		if r.op != 0 && r.op == e.Op {
-			d.answer(p, r, e.OK, e.Err)
+			d.onProbeResult(p, r, e.OK, e.Err)
 			return
 		}
 	}
 }
 
-func (d *pod) answer(p *Plane, r *prober, ok bool, text string) {
-	reached := r.count(ok)
+func (d *pod) onProbeResult(p *SimulatedControlPlane, r *prober, ok bool, text string) {
+	reached := r.addResult(ok)
 	if !ok {
-		d.noteN(p, record.KindProbeFailed, fmt.Sprintf("%s: %s", r.kind, text), int64(r.failures))
+		d.recordEventN(p, record.KindProbeFailed, fmt.Sprintf("%s: %s", r.kind, text), int64(r.failures))
 	}
 	if !reached {
 		return
@@ -107,14 +107,14 @@ func (d *pod) answer(p *Plane, r *prober, ok bool, text string) {
 	}
 }
 
-func (d *pod) expireProbes(p *Plane) {
+func (d *pod) handleProbeDeadlines(p *SimulatedControlPlane) {
 	for _, r := range d.probes { // d.probes may be replaced below; those that are no more in it are deaf
 		switch {
 		case !slices.Contains(d.probes, r):
-		case r.op != 0 && r.gaveUp <= p.now:
-			d.answer(p, r, false, fmt.Sprintf("no answer within %v", r.timeout()))
+		case r.op != 0 && r.timeoutAt <= p.now:
+			d.onProbeResult(p, r, false, fmt.Sprintf("no answer within %v", r.timeout()))
 		case r.op == 0 && r.at <= p.now:
-			r.ask(p, d)
+			r.send(p, d)
 		}
 		if d.phase != running {
 			return

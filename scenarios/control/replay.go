@@ -17,7 +17,7 @@ type TimedEvent struct {
 // Replay feeds events to a fresh plane and returns all its actions in order:
 // the same as those of the run that recorded the events.
 func Replay(cfg Config, events []TimedEvent) ([]Action, error) {
-	p, err := New(cfg)
+	p, err := NewSimulatedControlPlane(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("replaying: %w", err)
 	}
@@ -30,7 +30,7 @@ func Replay(cfg Config, events []TimedEvent) ([]Action, error) {
 
 // ReplayCluster is Replay for a run in a cluster.
 func ReplayCluster(cfg Config, events []TimedEvent) ([]Action, error) {
-	c, err := NewCluster(cfg)
+	c, err := NewObservedCluster(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("replaying: %w", err)
 	}

@@ -3,7 +3,7 @@ package control
 import "time"
 
 // recreating says that a Recreate rollout still waits for old pods to be gone.
-func (w *workload) recreating() bool {
+func (w *deployment) recreating() bool {
 	if !w.spec.Recreate {
 		return false
 	}
@@ -15,32 +15,32 @@ func (w *workload) recreating() bool {
 	return false
 }
 
-// roll moves a rollout on by what its strategy allows at this moment. now and
+// rollOut moves a rollout on by what its strategy allows at this moment. now and
 // old are the active pods of this revision and of earlier ones.
-func (w *workload) roll(p *Plane, now, old []*pod) {
+func (w *deployment) rollOut(p *SimulatedControlPlane, now, old []*pod) {
 	if w.spec.Recreate {
 		for _, d := range old {
 			d.delete(p)
 		}
 		return // the new ones come when the last old one is gone
 	}
-	w.rollUp(p, len(now), len(old))
-	now, old = w.split()
-	w.rollDown(p, now, old)
+	w.scaleUpNew(p, len(now), len(old))
+	now, old = w.podsByRevision()
+	w.scaleDownOld(p, now, old)
 }
 
-// rollUp creates pods of this revision, never more than replicas + surge in
+// scaleUpNew creates pods of this revision, never more than replicas + surge in
 // all.
-func (w *workload) rollUp(p *Plane, now, old int) {
+func (w *deployment) scaleUpNew(p *SimulatedControlPlane, now, old int) {
 	room := w.replicas + w.spec.MaxSurge - now - old
 	for n := min(room, w.replicas-now); n > 0; n-- {
-		w.create(p)
+		w.createPod(p)
 	}
 }
 
-// rollDown deletes pods of earlier revisions, first those that are of no use
+// scaleDownOld deletes pods of earlier revisions, first those that are of no use
 // anyway, never leaving fewer than replicas - maxUnavailable available.
-func (w *workload) rollDown(p *Plane, now, old []*pod) {
+func (w *deployment) scaleDownOld(p *SimulatedControlPlane, now, old []*pod) {
 	floor := w.replicas - w.spec.MaxUnavailable
 	available, idle := 0, 0
 	for _, d := range now {
@@ -60,7 +60,7 @@ func (w *workload) rollDown(p *Plane, now, old []*pod) {
 	spare := len(now) + len(old) - floor - idle
 	surplus := available + oldAvailable - floor
 	var own []*pod
-	for _, d := range w.victims(p, old) {
+	for _, d := range w.deletionOrder(p, old) {
 		switch {
 		case !w.available(p, d) && spare > 0:
 			own = append(own, d)
@@ -71,30 +71,30 @@ func (w *workload) rollDown(p *Plane, now, old []*pod) {
 			spare--
 		}
 	}
-	for _, d := range w.chosen(p, old, own) {
+	for _, d := range w.recordedOr(p, old, own) {
 		d.delete(p)
 	}
-	w.trim(p, now)
+	w.deleteSurplus(p, now)
 }
 
-// trim deletes what this revision has too many of: the workload was scaled in
+// deleteSurplus deletes what this revision has too many of: the workload was scaled in
 // while it rolled.
-func (w *workload) trim(p *Plane, now []*pod) {
+func (w *deployment) deleteSurplus(p *SimulatedControlPlane, now []*pod) {
 	if surplus := len(now) - w.replicas; surplus > 0 {
-		for _, d := range w.take(p, now, surplus) {
+		for _, d := range w.selectForDeletion(p, now, surplus) {
 			d.delete(p)
 		}
 	}
 }
 
 // available is ready for minReadySeconds.
-func (w *workload) available(p *Plane, d *pod) bool {
+func (w *deployment) available(p *SimulatedControlPlane, d *pod) bool {
 	return d.ready && p.now-d.readySince >= w.spec.MinReady
 }
 
 // nextAvailable is when a rollout's next pod will have been ready long enough.
-func (w *workload) nextAvailable(p *Plane, dl *deadline) {
-	if _, old := w.split(); len(old) == 0 || w.spec.MinReady == 0 {
+func (w *deployment) nextAvailable(p *SimulatedControlPlane, dl *deadline) {
+	if _, old := w.podsByRevision(); len(old) == 0 || w.spec.MinReady == 0 {
 		return
 	}
 	for _, d := range w.pods {

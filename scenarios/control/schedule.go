@@ -32,7 +32,7 @@ func (s Schedule) Next(t time.Time) (time.Time, bool) {
 //
 // Its errors say what is wrong and what to write instead.
 func ParseSchedule(text string) (Schedule, error) {
-	if err := refuse(text); err != nil {
+	if err := checkSupported(text); err != nil {
 		return Schedule{}, fmt.Errorf("parsing schedule %q: %w", text, err)
 	}
 	parser := cron.NewParser(cron.Second | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
@@ -49,8 +49,8 @@ func ParseSchedule(text string) (Schedule, error) {
 	return out, nil
 }
 
-// refuse names what the library would take wrongly, silently or with a panic.
-func refuse(text string) error {
+// checkSupported names what the library would take wrongly, silently or with a panic.
+func checkSupported(text string) error {
 	t := strings.TrimSpace(text)
 	switch {
 	case t == "":
@@ -60,14 +60,14 @@ func refuse(text string) error {
 	case strings.HasPrefix(t, "@date"):
 		return errors.New("@date is not understood; write the fields and runOnce: true")
 	case strings.HasPrefix(t, "@every"):
-		return refuseEvery(strings.TrimSpace(strings.TrimPrefix(t, "@every")))
+		return checkEvery(strings.TrimSpace(strings.TrimPrefix(t, "@every")))
 	case t[0] != '@' && len(strings.Fields(t)) == 5:
 		return fmt.Errorf("it has five fields; seconds come first here, so write \"0 %s\"", t)
 	}
 	return nil
 }
 
-func refuseEvery(period string) error {
+func checkEvery(period string) error {
 	d, err := time.ParseDuration(period)
 	if err != nil {
 		return fmt.Errorf("%w; write a duration, as in \"@every 1h30m\"", err)
@@ -78,42 +78,42 @@ func refuseEvery(period string) error {
 	return nil
 }
 
-// Firing is one execution of a job.
-type Firing struct {
+// ScheduledJob is one execution of a job.
+type ScheduledJob struct {
 	At      time.Duration // offset from time zero
 	Job     CronJob
 	Skipped bool // its day is among excludeDates: nothing is scaled
 }
 
-// Firings lists what fires strictly after from and before to, offsets from
+// ScheduledJobs lists what fires strictly after from and before to, offsets from
 // time zero, ordered by time and, at the same instant, by the order of jobs
 // (so that the last one wins). Speed 0 is 1. An error is a schedule's.
-func Firings(jobs []CronJob, clockStart time.Time, speed float64, from, to time.Duration) ([]Firing, error) {
-	var out []Firing
+func ScheduledJobs(jobs []CronJob, clockStart time.Time, speed float64, from, to time.Duration) ([]ScheduledJob, error) {
+	var out []ScheduledJob
 	for _, j := range jobs {
-		t, err := newTimer(j)
+		t, err := newCronTimer(j)
 		if err != nil {
 			return nil, err
 		}
-		clock := wall{start: clockStart, speed: speed}
+		clock := wallClock{start: clockStart, speed: speed}
 		for t.reset(clock); t.armed && t.at < to; t.advance(clock) {
 			if t.at > from {
-				out = append(out, Firing{At: t.at, Job: j, Skipped: t.excluded()})
+				out = append(out, ScheduledJob{At: t.at, Job: j, Skipped: t.excluded()})
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Firing) int { return cmp.Compare(a.At, b.At) })
+	slices.SortStableFunc(out, func(a, b ScheduledJob) int { return cmp.Compare(a.At, b.At) })
 	return out, nil
 }
 
-// wall is the clock that CronHPA reads, as a function of the offset.
-type wall struct {
+// wallClock is the clock that CronHPA reads, as a function of the offset.
+type wallClock struct {
 	start time.Time
 	speed float64
 }
 
 // offset is when the wall clock shows t.
-func (w wall) offset(t time.Time) time.Duration {
+func (w wallClock) offset(t time.Time) time.Duration {
 	d := t.Sub(w.start)
 	if w.speed <= 0 || w.speed == 1 {
 		return d

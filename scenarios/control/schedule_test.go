@@ -75,7 +75,7 @@ func seedJobs() []control.CronJob {
 
 func TestFirings(t *testing.T) {
 	at := func(jobs []control.CronJob, speed float64, from, to float64) []string {
-		fs, err := control.Firings(jobs, clockAt(0, 4, 50), speed, sec(from), sec(to))
+		fs, err := control.ScheduledJobs(jobs, clockAt(0, 4, 50), speed, sec(from), sec(to))
 		require.NoError(t, err)
 		out := []string{}
 		for _, f := range fs {
@@ -102,7 +102,7 @@ func TestFirings(t *testing.T) {
 	require.Equal(t, []string{"10s b down skipped"}, at(excluded, 1, 0, 70))
 	require.Equal(t, []string{"10s b down"}, at(other, 1, 0, 70))
 
-	_, err := control.Firings([]control.CronJob{{Autoscaler: "b", Name: "x", Schedule: "?"}}, time.Time{}, 1, 0, 1)
+	_, err := control.ScheduledJobs([]control.CronJob{{Autoscaler: "b", Name: "x", Schedule: "?"}}, time.Time{}, 1, 0, 1)
 	require.ErrorContains(t, err, "reading job b/x")
 }
 
@@ -118,7 +118,7 @@ func TestFiringsAreThePlanes(t *testing.T) {
 		require.Empty(t, w.told(record.KindCronFired), "the clock stands still before time zero")
 		w.at(sec(100), control.Event{Kind: control.Zero})
 		w.run(sec(160))
-		want, err := control.Firings(cfg.Jobs, cfg.ClockStart, speed, 0, sec(60)+1)
+		want, err := control.ScheduledJobs(cfg.Jobs, cfg.ClockStart, speed, 0, sec(60)+1)
 		require.NoError(t, err)
 		var got []time.Duration
 		for i, n := range w.told(record.KindCronFired) {

@@ -109,7 +109,7 @@ const (
 	SetImage EventKind = "set-image" // a step: the pods of Workload are to run Image
 	Pause    EventKind = "pause"     // a step: rollout pause of Workload; scaling goes on
 	Resume   EventKind = "resume"    // a step: rollout resume
-	Drain    EventKind = "drain"     // a step, of a [Cluster]: empty the node that carries Workload
+	Drain    EventKind = "drain"     // a step, of a [ObservedCluster]: empty the node that carries Workload
 	KillPod  EventKind = "kill-pod"  // a step: KILL one pod of Workload (N = 1: and it is gone, no restart)
 	SetRule  EventKind = "set-rule"  // a step: the rules of version N are those of Workload from now on
 	SetBack  EventKind = "set-back"  // next cycle: the cron clock starts again
@@ -124,7 +124,7 @@ const (
 	Exited   EventKind = "exited"    // a container is gone: N = exit code
 )
 
-// Events that a runtime reports to a [Cluster]: what it sees of pods that a
+// Events that a runtime reports to a [ObservedCluster]: what it sees of pods that a
 // real control plane decides on. Beside them come Started and Exited.
 const (
 	PodSeen      EventKind = "pod-seen"      // Pod of Workload exists, on Node once it has one
@@ -171,7 +171,7 @@ const (
 	Remove      ActionKind = "remove"       // the pod is gone; free its address (never used again)
 )
 
-// Actions that only a [Cluster] orders; the cluster's own controllers do the
+// Actions that only a [ObservedCluster] orders; the cluster's own controllers do the
 // rest.
 const (
 	Apply   ActionKind = "apply"   // Workload's manifest

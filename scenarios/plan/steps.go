@@ -33,7 +33,7 @@ func (c *compiler) jobs() {
 	if len(c.problems) > 0 {
 		return
 	}
-	firings, err := control.Firings(c.p.Control.Jobs, c.p.Control.ClockStart, c.speed, 0, c.p.Duration)
+	firings, err := control.ScheduledJobs(c.p.Control.Jobs, c.p.Control.ClockStart, c.speed, 0, c.p.Duration)
 	if err != nil {
 		c.problem("spec.time", err.Error(), "")
 		return

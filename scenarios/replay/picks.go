@@ -15,16 +15,16 @@ import (
 // Offset is a time of a plane: from its run's beginning.
 type Offset = time.Duration
 
-// span is a view as it was for a while: whom it could pick, by wanted tag.
-type span struct {
+// viewInterval is a view as it was for a while: whom it could pick, by wanted tag.
+type viewInterval struct {
 	from, to record.Micros
 	could    map[string][]record.Instance
 }
 
-// spans replays a view. It was in a state at the earliest when the step's own
+// viewIntervals replays a view. It was in a state at the earliest when the step's own
 // time had come, and at the latest when the next step was written down: picks
 // come from other goroutines.
-func spans(events []record.Event, tags []string) (out []span, err error) {
+func viewIntervals(events []record.Event, tags []string) (out []viewInterval, err error) {
 	var view *consumer.View
 	var cfg consumer.Config
 	for _, e := range events {
@@ -50,20 +50,20 @@ func spans(events []record.Event, tags []string) (out []span, err error) {
 		if len(out) > 0 {
 			out[len(out)-1].to = e.At
 		}
-		out = append(out, span{from: zero(cfg) + record.Micros(in.Now.Microseconds()), to: 1 << 62, could: could(view, tags)})
+		out = append(out, viewInterval{from: clockZero(cfg) + record.Micros(in.Now.Microseconds()), to: 1 << 62, could: candidatesByTag(view, tags)})
 	}
 	return out, nil
 }
 
-// zero is the instant of a view's clock's zero. Its epoch is by a consumer's own
+// clockZero is the instant of a view's clock's zero. Its epoch is by a consumer's own
 // clock, which a scenario may have put wrong; what is recorded is by the right
 // one.
-func zero(cfg consumer.Config) record.Micros {
+func clockZero(cfg consumer.Config) record.Micros {
 	return record.Micros(cfg.Epoch*1000 - cfg.Consumer.ClockSkew.Microseconds())
 }
 
-// could is whom a view could pick, for each tag.
-func could(view *consumer.View, tags []string) map[string][]record.Instance {
+// candidatesByTag is whom a view could pick, for each tag.
+func candidatesByTag(view *consumer.View, tags []string) map[string][]record.Instance {
 	out := map[string][]record.Instance{}
 	for _, tag := range tags {
 		for _, h := range view.Candidates(tag) {
@@ -73,15 +73,15 @@ func could(view *consumer.View, tags []string) map[string][]record.Instance {
 	return out
 }
 
-// Picks holds every call that the trails tell of against the caller's view at
+// CheckPicks holds every call that the trails tell of against the caller's view at
 // that time: the callee was on its list, of the right version (one of tags),
 // and not marked while another was there. It returns how many it has looked
 // at.
-func Picks(requests []record.Request, s Streams, tags []string) (n int, err error) {
-	views := map[record.Instance][]span{}
+func CheckPicks(requests []record.Request, s EventLogs, tags []string) (n int, err error) {
+	views := map[record.Instance][]viewInterval{}
 	for _, events := range s {
-		if journal := Steps(events, Consumer); len(journal) > 0 {
-			v, err := spans(journal, tags)
+		if journal := MachineEvents(events, Consumer); len(journal) > 0 {
+			v, err := viewIntervals(journal, tags)
 			if err != nil {
 				return 0, err
 			}
@@ -95,7 +95,7 @@ func Picks(requests []record.Request, s Streams, tags []string) (n int, err erro
 				continue
 			}
 			n++
-			fits := slices.ContainsFunc(views[hop.Instance], func(v span) bool {
+			fits := slices.ContainsFunc(views[hop.Instance], func(v viewInterval) bool {
 				return v.from <= c.At && q.Sent <= v.to && slices.Contains(v.could[c.Wanted], c.Callee)
 			})
 			if !fits {

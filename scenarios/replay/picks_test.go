@@ -64,14 +64,14 @@ func called(n int, after time.Duration) record.Request {
 func TestPicksOfAWarmUp(t *testing.T) {
 	d := settings.Document{Next: "spring-cloud-b"}
 	old, young := host(1, began.Add(-time.Hour), time.Minute), host(2, began.Add(time.Second), time.Minute)
-	s := replay.Streams{"a": seen(consumer.ConfigOf(d, began), []consumer.Host{old}, []consumer.Host{old, young})}
-	n, err := replay.Picks([]record.Request{called(1, 500*time.Millisecond), called(2, 1500*time.Millisecond)}, s, []string{""})
+	s := replay.EventLogs{"a": seen(consumer.ConfigOf(d, began), []consumer.Host{old}, []consumer.Host{old, young})}
+	n, err := replay.CheckPicks([]record.Request{called(1, 500*time.Millisecond), called(2, 1500*time.Millisecond)}, s, []string{""})
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
 
-	_, err = replay.Picks([]record.Request{called(2, 500*time.Millisecond)}, s, []string{""})
+	_, err = replay.CheckPicks([]record.Request{called(2, 500*time.Millisecond)}, s, []string{""})
 	require.ErrorContains(t, err, "whom it could not pick then", "it was not on the list yet")
-	_, err = replay.Picks([]record.Request{called(3, 1500*time.Millisecond)}, s, []string{""})
+	_, err = replay.CheckPicks([]record.Request{called(3, 1500*time.Millisecond)}, s, []string{""})
 	require.ErrorContains(t, err, "whom it could not pick then")
 }
 
@@ -80,10 +80,10 @@ func TestPicksByAClockThatIsOff(t *testing.T) {
 	for _, skew := range []time.Duration{-30 * time.Second, 0, 30 * time.Second} {
 		d := settings.Document{Next: "spring-cloud-b", Consumer: settings.Consumer{ClockSkew: skew}}
 		one, two := host(1, began, 0), host(2, began, 0)
-		s := replay.Streams{"a": seen(consumer.ConfigOf(d, began), []consumer.Host{one}, []consumer.Host{two})}
-		_, err := replay.Picks([]record.Request{called(1, 500*time.Millisecond), called(2, 1500*time.Millisecond)}, s, []string{""})
+		s := replay.EventLogs{"a": seen(consumer.ConfigOf(d, began), []consumer.Host{one}, []consumer.Host{two})}
+		_, err := replay.CheckPicks([]record.Request{called(1, 500*time.Millisecond), called(2, 1500*time.Millisecond)}, s, []string{""})
 		require.NoError(t, err, "%v", skew)
-		_, err = replay.Picks([]record.Request{called(2, 500*time.Millisecond)}, s, []string{""})
+		_, err = replay.CheckPicks([]record.Request{called(2, 500*time.Millisecond)}, s, []string{""})
 		require.ErrorContains(t, err, "whom it could not pick then", "%v", skew)
 	}
 }

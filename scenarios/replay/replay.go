@@ -22,9 +22,9 @@ import (
 	"zeroloss/scenarios/control"
 )
 
-// Streams are a run's events, by who wrote them; each in the order in which
+// EventLogs are a run's events, by who wrote them; each in the order in which
 // it was written.
-type Streams map[string][]record.Event
+type EventLogs map[string][]record.Event
 
 // Names of the services' machines among the events.
 const (
@@ -34,38 +34,38 @@ const (
 
 // Counts is how much was replayed.
 type Counts struct {
-	Plane      int // steps of the control plane
-	Lifecycles int // instances whose lifecycle was replayed
-	Views      int // likewise, of their views
-	Picks      int // calls whose callee was looked up
+	ControlInputs int // steps of the control plane
+	Lifecycles    int // instances whose lifecycle was replayed
+	Views         int // likewise, of their views
+	Picks         int // calls whose callee was looked up
 }
 
-// Steps are the journal lines of one machine.
-func Steps(events []record.Event, name string) []record.Event {
+// MachineEvents are the journal lines of one machine.
+func MachineEvents(events []record.Event, name string) []record.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e record.Event) bool {
 		return e.Text != name || e.Kind != record.KindMachineInput && e.Kind != record.KindMachineOutput
 	})
 }
 
-// plane is either of the two that a run may have had.
-type plane interface {
+// controlPlane is either of the two that a run may have had.
+type controlPlane interface {
 	Step(now Offset, e control.Event) []control.Action
 }
 
-// Machines feeds all inputs of a run to fresh machines. harness is the name of
+// StateMachines feeds all inputs of a run to fresh machines. harness is the name of
 // its stream; cluster: a real control plane decided about pods. The error says
 // at which step one of them did what the run did not.
-func Machines(cfg control.Config, s Streams, harness string, cluster bool) (Counts, error) {
+func StateMachines(cfg control.Config, s EventLogs, harness string, cluster bool) (Counts, error) {
 	var n Counts
 	var errs []error
-	steps := Steps(s[harness], control.MachineName)
-	n.Plane = inputs(steps)
-	if n.Plane == 0 {
+	steps := MachineEvents(s[harness], control.MachineName)
+	n.ControlInputs = countInputs(steps)
+	if n.ControlInputs == 0 {
 		errs = append(errs, errors.New("control plane: it has no steps on record"))
 	}
-	errs = append(errs, ofPlane(cfg, steps, cluster))
+	errs = append(errs, replayControlPlane(cfg, steps, cluster))
 	for _, name := range slices.Sorted(maps.Keys(s)) {
-		life, view := Steps(s[name], Lossless), Steps(s[name], Consumer)
+		life, view := MachineEvents(s[name], Lossless), MachineEvents(s[name], Consumer)
 		n.Lifecycles += min(1, len(life))
 		n.Views += min(1, len(view))
 		if err := lossless.Replay(lines(life)); err != nil {
@@ -78,7 +78,7 @@ func Machines(cfg control.Config, s Streams, harness string, cluster bool) (Coun
 	return n, errors.Join(errs...)
 }
 
-func inputs(steps []record.Event) (n int) {
+func countInputs(steps []record.Event) (n int) {
 	for _, e := range steps {
 		if e.Kind == record.KindMachineInput {
 			n++
@@ -94,15 +94,15 @@ func lines(events []record.Event) (out []machine.Line) {
 	return out
 }
 
-func fresh(cfg control.Config, cluster bool) (plane, error) {
+func newControlPlane(cfg control.Config, cluster bool) (controlPlane, error) {
 	if cluster {
-		return control.NewCluster(cfg)
+		return control.NewObservedCluster(cfg)
 	}
-	return control.New(cfg)
+	return control.NewSimulatedControlPlane(cfg)
 }
 
-func ofPlane(cfg control.Config, events []record.Event, cluster bool) error {
-	p, err := fresh(cfg, cluster)
+func replayControlPlane(cfg control.Config, events []record.Event, cluster bool) error {
+	p, err := newControlPlane(cfg, cluster)
 	if err != nil {
 		return err
 	}

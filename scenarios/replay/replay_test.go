@@ -19,7 +19,7 @@ import (
 // recorded is what is left of a run in a kind cluster of two nodes (Kubernetes
 // 1.34.4): the plane's inputs and outputs, and the instants that the instances
 // tell of themselves.
-func recorded(t *testing.T, scenario string) (*plan.Plan, replay.Streams) {
+func recorded(t *testing.T, scenario string) (*plan.Plan, replay.EventLogs) {
 	t.Helper()
 	dir := filepath.Join("testdata", scenario)
 	b, err := os.ReadFile(filepath.Join(dir, rundir.PlanFile))
@@ -37,10 +37,10 @@ func recorded(t *testing.T, scenario string) (*plan.Plan, replay.Streams) {
 func TestKubernetes(t *testing.T) {
 	for scenario, late := range map[string]int{"rolling": 0, "offline": 2} {
 		p, s := recorded(t, scenario)
-		n, err := replay.Machines(p.Control, s, rundir.Harness, true)
+		n, err := replay.StateMachines(p.Control, s, rundir.Harness, true)
 		require.NoError(t, err)
-		require.Greater(t, n.Plane, 200)
-		found, err := replay.Kubernetes(p.Control, s, rundir.Harness)
+		require.Greater(t, n.ControlInputs, 200)
+		found, err := replay.CompareWithKubernetes(p.Control, s, rundir.Harness)
 		require.NoError(t, err)
 		// The machine was busy: two pods took 1.6 s to be created at the
 		// beginning.
@@ -57,17 +57,17 @@ func TestKubernetes(t *testing.T) {
 // labels and one more, which was restarted meanwhile.
 func TestATargetReplays(t *testing.T) {
 	p, s := recorded(t, "attached")
-	n, err := replay.Machines(p.Control, s, rundir.Harness, true)
+	n, err := replay.StateMachines(p.Control, s, rundir.Harness, true)
 	require.NoError(t, err)
-	require.Greater(t, n.Plane, 80)
-	_, err = replay.Machines(p.Control, s, rundir.Harness, false)
+	require.Greater(t, n.ControlInputs, 80)
+	_, err = replay.StateMachines(p.Control, s, rundir.Harness, false)
 	require.ErrorContains(t, err, "control plane at", "by ours it does not")
 }
 
 // A change of what was recorded is noticed.
 func TestKubernetesDiffers(t *testing.T) {
 	tests := map[string]struct{ scenario, old, new, rule string }{
-		"the other one is taken": {"offline", `"uid":"3606`, `"uid":"ffff`, "whom a scale-in takes"},
+		"the other one is taken": {"offline", `"uid":"3606`, `"uid":"ffff`, "deletion order"},
 		"both new at once":       {"rolling", `"MaxSurge":1`, `"MaxSurge":2`, "order in a rollout"},
 		"both at once":           {"rolling", `"MaxUnavailable":0`, `"MaxUnavailable":2`, "order in a rollout"},
 		"nobody's endpoint":      {"rolling", `"NoService":true`, `"NoService":false`, "endpoints"},
@@ -92,7 +92,7 @@ func TestKubernetesDiffers(t *testing.T) {
 			}
 		}
 		require.NotEqual(t, cfg, changed, "%s: nothing to change", name)
-		found, err := replay.Kubernetes(p.Control, s, rundir.Harness)
+		found, err := replay.CompareWithKubernetes(p.Control, s, rundir.Harness)
 		require.NoError(t, err)
 		hit := false
 		for _, d := range found {
@@ -111,8 +111,8 @@ func TestMachinesDiffer(t *testing.T) {
 			break
 		}
 	}
-	_, err := replay.Machines(p.Control, s, rundir.Harness, true)
+	_, err := replay.StateMachines(p.Control, s, rundir.Harness, true)
 	require.ErrorContains(t, err, "control plane at")
-	_, err = replay.Machines(p.Control, replay.Streams{}, rundir.Harness, true)
+	_, err = replay.StateMachines(p.Control, replay.EventLogs{}, rundir.Harness, true)
 	require.ErrorContains(t, err, "no steps on record")
 }

@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// upTimeout is how long all pods have to be registered and seen, where
+	// startupTimeout is how long all pods have to be registered and seen, where
 	// the runtime has no terms of its own.
-	upTimeout = 15 * time.Second
-	// zeroLead is what the load generator has to start before time zero,
+	startupTimeout = 15 * time.Second
+	// loadLead is what the load generator has to start before time zero,
 	// likewise.
-	zeroLead = 500 * time.Millisecond
-	// loadSlack is how much longer than its streams the load may take: its
+	loadLead = 500 * time.Millisecond
+	// loadEndTimeout is how much longer than its streams the load may take: its
 	// last answers, and the closing of its log.
-	loadSlack = 10 * time.Second
-	// lastWord bounds the end: whatever is left then is named and given up.
-	lastWord = 8 * time.Second
+	loadEndTimeout = 10 * time.Second
+	// shutdownTimeout bounds the end: whatever is left then is named and given up.
+	shutdownTimeout = 8 * time.Second
 )
 
-type stage int
+type phase int
 
 const (
-	raising stage = iota // pods come up
-	settled              // time zero is set
-	playing              // load and steps
-	closing              // everything is told to go
-	over
+	startup  phase = iota // pods come up
+	waiting               // time zero is set
+	running               // load and steps
+	stopping              // everything is told to go
+	finished
 )
 
-func (s stage) String() string {
+func (s phase) String() string {
 	return [...]string{"starting", "waiting", "running", "ending", "over"}[s]
 }
 
@@ -47,58 +47,58 @@ func (s stage) String() string {
 //	raising ─ all registered and seen ─▶ settled ─ zero ─▶ playing ─ load over ─▶ closing ─ all gone ─▶ over
 //	   └───── 15 s, a failure, an interruption ───────────────┴──────────────────▶ closing
 type Director struct {
-	plan   *plan.Plan
-	plane  Plane
-	terms  Terms
-	roster *roster
-	script *script
+	plan         *plan.Plan
+	controlPlane ControlPlane
+	options      Options
+	startupCheck *startupCheck
+	steps        *stepScheduler
 
-	stage   stage
-	now     time.Duration
-	zero    time.Duration
-	cycle   int           // from 1 while playing
-	until   time.Duration // of the stage: give up raising, time zero, end of load, last word
-	loading bool          // the generator runs
-	ended   bool          // on purpose, before its time
-	err     error
-	out     []Order
+	phase     phase
+	now       time.Duration
+	zero      time.Duration
+	cycle     int           // from 1 while playing
+	deadline  time.Duration // of the stage: give up raising, time zero, end of load, last word
+	loading   bool          // the generator runs
+	loadEnded bool          // on purpose, before its time
+	err       error
+	out       []Command
 }
 
-// Plane decides about pods: [control.Plane], or [control.Cluster] where a real
+// ControlPlane decides about pods: [control.Plane], or [control.Cluster] where a real
 // cluster does.
-type Plane interface {
+type ControlPlane interface {
 	Step(now time.Duration, e control.Event) []control.Action
 	Next() (time.Duration, bool)
 	Pods() []control.PodState
 	Empty() bool // no container is left
 }
 
-// Terms is what differs between runtimes in the course of a run. The zero
+// Options is what differs between runtimes in the course of a run. The zero
 // value is that of a machine's own processes.
-type Terms struct {
-	Plane Plane         // nil is control.New
-	Up    time.Duration // how long all pods have to be registered and seen, beside what the plan itself lets them wait; 0 is 15 s
-	Lead  time.Duration // what the load has to start before time zero; 0 is 0.5 s
+type Options struct {
+	ControlPlane   ControlPlane  // nil is control.New
+	StartupTimeout time.Duration // how long all pods have to be registered and seen, beside what the plan itself lets them wait; 0 is 15 s
+	LoadLead       time.Duration // what the load has to start before time zero; 0 is 0.5 s
 }
 
 // NewDirector directs p on a control plane of our own.
-func NewDirector(p *plan.Plan) (*Director, error) { return NewDirectorOn(p, Terms{}) }
+func NewDirector(p *plan.Plan) (*Director, error) { return NewDirectorOn(p, Options{}) }
 
 // NewDirectorOn directs p on the given terms.
-func NewDirectorOn(p *plan.Plan, t Terms) (*Director, error) {
-	if t.Plane == nil && p.HasDrain() {
+func NewDirectorOn(p *plan.Plan, t Options) (*Director, error) {
+	if t.ControlPlane == nil && p.HasDrain() {
 		return nil, fmt.Errorf("directing %q: it drains a node, and a machine's own processes have none", p.Scenario)
 	}
-	t.Up, t.Lead = cmp.Or(t.Up, upTimeout), cmp.Or(t.Lead, zeroLead)
-	t.Up += p.StartupTime(t.Plane != nil)
-	if t.Plane == nil {
-		plane, err := control.New(p.Control)
+	t.StartupTimeout, t.LoadLead = cmp.Or(t.StartupTimeout, startupTimeout), cmp.Or(t.LoadLead, loadLead)
+	t.StartupTimeout += p.StartupTime(t.ControlPlane != nil)
+	if t.ControlPlane == nil {
+		plane, err := control.NewSimulatedControlPlane(p.Control)
 		if err != nil {
 			return nil, fmt.Errorf("directing %q: %w", p.Scenario, err)
 		}
-		t.Plane = plane
+		t.ControlPlane = plane
 	}
-	return &Director{plan: p, plane: t.Plane, terms: t, roster: newRoster(p), script: &script{plan: p}}, nil
+	return &Director{plan: p, controlPlane: t.ControlPlane, options: t, startupCheck: newStartupCheck(p), steps: &stepScheduler{plan: p}}, nil
 }
 
 // Err is why the run is not what it should have been; nil if it is. It is
@@ -106,25 +106,25 @@ func NewDirectorOn(p *plan.Plan, t Terms) (*Director, error) {
 func (d *Director) Err() error { return d.err }
 
 // Step takes in what happened at now and returns what is to be done, in order.
-func (d *Director) Step(now time.Duration, in Input) []Order {
+func (d *Director) Step(now time.Duration, in Input) []Command {
 	d.now, d.out = max(d.now, now), nil
-	if d.stage == over {
+	if d.phase == finished {
 		return nil
 	}
 	switch {
 	case in.Control != nil:
-		d.tell(*in.Control)
-	case in.Fact != nil:
-		d.roster.hear(in.Fact.Event)
-		d.hear(in.Fact.At, in.Fact.Event)
-	case in.Load != nil:
-		d.onLoadOver(in.Load.Err)
-	case in.Ending != nil:
-		d.conclude(*in.Ending)
+		d.stepControlPlane(*in.Control)
+	case in.Observed != nil:
+		d.startupCheck.observe(in.Observed.Event)
+		d.triggerSteps(in.Observed.At, in.Observed.Event)
+	case in.LoadEnded != nil:
+		d.onLoadOver(in.LoadEnded.Err)
+	case in.EndLoad != nil:
+		d.endLoad(*in.EndLoad)
 	case in.Stop != nil:
-		d.close(in.Stop)
+		d.shutDown(in.Stop)
 	}
-	d.proceed()
+	d.advance()
 	out := d.out
 	d.out = nil
 	return out
@@ -137,10 +137,10 @@ func (d *Director) Begin() Input {
 
 // Next is the earliest deadline it or the control plane owns.
 func (d *Director) Next() (time.Duration, bool) {
-	if d.stage == over {
+	if d.phase == finished {
 		return 0, false
 	}
-	next, ok := d.plane.Next()
+	next, ok := d.controlPlane.Next()
 	for _, t := range d.deadlines() {
 		if !ok || t < next {
 			next, ok = t, true
@@ -151,11 +151,11 @@ func (d *Director) Next() (time.Duration, bool) {
 
 func (d *Director) deadlines() []time.Duration {
 	var out []time.Duration
-	if d.until > 0 {
-		out = append(out, d.until)
+	if d.deadline > 0 {
+		out = append(out, d.deadline)
 	}
-	if d.stage == playing {
-		if t, ok := d.script.next(); ok {
+	if d.phase == running {
+		if t, ok := d.steps.next(); ok {
 			out = append(out, t)
 		}
 		if d.cycle < d.plan.Cycles {
@@ -174,9 +174,9 @@ func (d *Director) total() time.Duration {
 	return time.Duration(max(1, d.plan.Cycles)) * d.plan.Duration
 }
 
-// tell steps the control plane, and writes down with what and what came of it.
-func (d *Director) tell(e control.Event) {
-	actions := d.plane.Step(d.now, e)
+// stepControlPlane steps the control plane, and writes down with what and what came of it.
+func (d *Director) stepControlPlane(e control.Event) {
+	actions := d.controlPlane.Step(d.now, e)
 	if e.Kind != control.Tick || len(actions) > 0 {
 		d.write(trace(record.KindMachineInput, control.TimedEvent{At: d.now, Event: e}))
 	}
@@ -186,10 +186,10 @@ func (d *Director) tell(e control.Event) {
 	for _, a := range actions {
 		if a.Kind == control.Note {
 			d.write(*a.Note)
-			d.hear(d.now, *a.Note)
+			d.triggerSteps(d.now, *a.Note)
 			continue
 		}
-		d.out = append(d.out, Order{Do: &a})
+		d.out = append(d.out, Command{Execute: &a})
 	}
 }
 
@@ -202,22 +202,22 @@ func trace(kind record.Kind, v any) record.Event {
 	return record.Event{Kind: kind, Text: control.MachineName, Data: b}
 }
 
-func (d *Director) write(e record.Event) { d.out = append(d.out, Order{Write: &e}) }
+func (d *Director) write(e record.Event) { d.out = append(d.out, Command{Write: &e}) }
 
-// hear lets steps that wait for an event have it.
-func (d *Director) hear(at time.Duration, e record.Event) {
-	if d.stage != playing {
+// triggerSteps lets steps that wait for an event have it.
+func (d *Director) triggerSteps(at time.Duration, e record.Event) {
+	if d.phase != running {
 		return
 	}
 	w := e.Workload
 	if w == "" {
 		w = d.workloadOf(e.Instance)
 	}
-	d.script.hear(at, e, w)
+	d.steps.onEvent(at, e, w)
 }
 
 func (d *Director) workloadOf(i record.Instance) string {
-	for _, p := range d.plane.Pods() {
+	for _, p := range d.controlPlane.Pods() {
 		if p.Instance.Pod == i.Pod {
 			return p.Workload
 		}
@@ -225,119 +225,119 @@ func (d *Director) workloadOf(i record.Instance) string {
 	return ""
 }
 
-// proceed does what is due, and changes the stage when it is time.
-func (d *Director) proceed() {
-	if at, ok := d.plane.Next(); ok && at <= d.now {
-		d.tell(control.Event{Kind: control.Tick})
+// advance does what is due, and changes the stage when it is time.
+func (d *Director) advance() {
+	if at, ok := d.controlPlane.Next(); ok && at <= d.now {
+		d.stepControlPlane(control.Event{Kind: control.Tick})
 	}
-	switch d.stage {
-	case raising:
-		d.raise()
-	case settled:
-		if d.now >= d.until {
-			d.begin()
+	switch d.phase {
+	case startup:
+		d.awaitStartup()
+	case waiting:
+		if d.now >= d.deadline {
+			d.startTimeZero()
 		}
-	case playing:
-		d.play()
-	case closing:
-		d.end()
+	case running:
+		d.advanceRun()
+	case stopping:
+		d.finishIfEmpty()
 	}
 }
 
-// raise sets time zero once all are registered and seen. That readiness
+// awaitStartup sets time zero once all are registered and seen. That readiness
 // probes have passed too is waited for as long, but not insisted on: what is
 // registered can be called.
-func (d *Director) raise() {
-	if d.until == 0 {
-		d.until = d.now + d.terms.Up
+func (d *Director) awaitStartup() {
+	if d.deadline == 0 {
+		d.deadline = d.now + d.options.StartupTimeout
 	}
-	pods := d.plane.Pods()
-	missing := d.roster.missing(pods)
-	late := d.now >= d.until
+	pods := d.controlPlane.Pods()
+	missing := d.startupCheck.missing(pods)
+	late := d.now >= d.deadline
 	switch {
 	case len(missing) > 0 && late:
-		d.close(fmt.Errorf("%w: not all is up after %v: %s", ErrEnvironment, d.terms.Up, strings.Join(missing, "; ")))
+		d.shutDown(fmt.Errorf("%w: not all is up after %v: %s", ErrEnvironment, d.options.StartupTimeout, strings.Join(missing, "; ")))
 	case len(missing) == 0 && (late || len(unready(pods)) == 0):
-		d.stage, d.zero = settled, d.now+d.terms.Lead
-		d.until, d.loading = d.zero, true
-		d.out = append(d.out, Order{StartLoad: true, Zero: d.zero})
+		d.phase, d.zero = waiting, d.now+d.options.LoadLead
+		d.deadline, d.loading = d.zero, true
+		d.out = append(d.out, Command{StartLoad: true, Zero: d.zero})
 	}
 }
 
 // Missing lists what the run still waits for.
 func (d *Director) Missing() []string {
-	if d.stage != raising {
+	if d.phase != startup {
 		return nil
 	}
-	pods := d.plane.Pods()
-	return append(d.roster.missing(pods), unready(pods)...)
+	pods := d.controlPlane.Pods()
+	return append(d.startupCheck.missing(pods), unready(pods)...)
 }
 
-// begin is time zero.
-func (d *Director) begin() {
-	d.stage, d.cycle = playing, 1
-	d.until = d.zero + d.total() + loadSlack
-	d.out = append(d.out, Order{Write: &record.Event{Kind: record.KindTimeZero}, Zero: d.zero})
+// startTimeZero is time zero.
+func (d *Director) startTimeZero() {
+	d.phase, d.cycle = running, 1
+	d.deadline = d.zero + d.total() + loadEndTimeout
+	d.out = append(d.out, Command{Write: &record.Event{Kind: record.KindTimeZero}, Zero: d.zero})
 	d.write(record.Event{Kind: record.KindHostStats, Text: "begin"})
-	d.script.begin(d.zero)
-	d.tell(control.Event{Kind: control.Zero})
-	d.play()
+	d.steps.startCycle(d.zero)
+	d.stepControlPlane(control.Event{Kind: control.Zero})
+	d.advanceRun()
 }
 
-func (d *Director) play() {
+func (d *Director) advanceRun() {
 	for d.cycle < d.plan.Cycles && d.now >= d.cycleEnd() {
 		at := d.cycleEnd()
 		d.cycle++
-		d.script.begin(at)
-		d.tell(control.Event{Kind: control.SetBack})
+		d.steps.startCycle(at)
+		d.stepControlPlane(control.Event{Kind: control.SetBack})
 	}
-	for _, st := range d.script.take(d.now) {
-		d.perform(st)
+	for _, st := range d.steps.take(d.now) {
+		d.executeStep(st)
 	}
 	switch {
-	case d.stage != playing:
-	case !d.loading && (d.ended || d.now >= d.zero+d.total()):
-		d.close(nil)
+	case d.phase != running:
+	case !d.loading && (d.loadEnded || d.now >= d.zero+d.total()):
+		d.shutDown(nil)
 	case !d.loading:
-		d.until = d.zero + d.total()
-	case d.now >= d.until:
-		d.close(fmt.Errorf("%w: the load generator has not ended %v after its last request was due", ErrEnvironment, loadSlack))
+		d.deadline = d.zero + d.total()
+	case d.now >= d.deadline:
+		d.shutDown(fmt.Errorf("%w: the load generator has not ended %v after its last request was due", ErrEnvironment, loadEndTimeout))
 	}
 }
 
-// conclude ends the load, and no step comes any more. Where there is no load
+// endLoad ends the load, and no step comes any more. Where there is no load
 // yet, or none any more, there is nothing to end.
-func (d *Director) conclude(e Ending) {
-	if d.stage != playing || d.ended || !d.loading {
+func (d *Director) endLoad(e EndLoad) {
+	if d.phase != running || d.loadEnded || !d.loading {
 		return
 	}
-	d.ended, d.until = true, d.now+loadSlack
+	d.loadEnded, d.deadline = true, d.now+loadEndTimeout
 	d.write(record.Event{Kind: e.Kind, Text: e.Why})
-	d.script.stop()
-	d.out = append(d.out, Order{StopLoad: true})
+	d.steps.stop()
+	d.out = append(d.out, Command{StopLoad: true})
 }
 
-func (d *Director) perform(st plan.Step) {
-	es, err := events(d.plan, st)
+func (d *Director) executeStep(st plan.Step) {
+	es, err := controlEvents(d.plan, st)
 	if err != nil {
-		d.close(err)
+		d.shutDown(err)
 		return
 	}
 	d.write(record.Event{Kind: record.KindStep, Workload: st.Workload, N: int64(st.N), Text: st.Name})
 	for _, e := range es {
-		d.tell(e)
+		d.stepControlPlane(e)
 	}
 }
 
 func (d *Director) onLoadOver(err error) {
 	d.loading = false
 	switch {
-	case d.stage == closing && (err == nil || d.err != nil):
+	case d.phase == stopping && (err == nil || d.err != nil):
 	case err != nil:
 		d.fail(fmt.Errorf("%w: the load generator failed: %w", ErrEnvironment, err))
-		d.close(d.err)
-	case d.stage == settled:
-		d.close(fmt.Errorf("%w: the load generator ended before time zero", ErrEnvironment))
+		d.shutDown(d.err)
+	case d.phase == waiting:
+		d.shutDown(fmt.Errorf("%w: the load generator ended before time zero", ErrEnvironment))
 	}
 }
 
@@ -348,10 +348,10 @@ func (d *Director) fail(err error) {
 	}
 }
 
-// close begins the end: nothing new is started, all that is there is told to
+// shutDown begins the end: nothing new is started, all that is there is told to
 // go. err is why, if it is early.
-func (d *Director) close(err error) {
-	if d.stage >= closing {
+func (d *Director) shutDown(err error) {
+	if d.phase >= stopping {
 		return
 	}
 	if err != nil {
@@ -359,19 +359,19 @@ func (d *Director) close(err error) {
 		d.write(record.Event{Kind: record.KindInterrupted, Text: err.Error()})
 	}
 	d.write(record.Event{Kind: record.KindHostStats, Text: "end"})
-	d.script.stop()
-	d.stage, d.until = closing, d.now+lastWord
+	d.steps.stop()
+	d.phase, d.deadline = stopping, d.now+shutdownTimeout
 	if d.loading {
-		d.out = append(d.out, Order{StopLoad: true})
+		d.out = append(d.out, Command{StopLoad: true})
 	}
-	d.tell(control.Event{Kind: control.Shutdown})
-	d.end()
+	d.stepControlPlane(control.Event{Kind: control.Shutdown})
+	d.finishIfEmpty()
 }
 
-// end is over when nothing is left.
-func (d *Director) end() {
-	gone := d.plane.Empty() && !d.loading
-	if !gone && d.now < d.until {
+// finishIfEmpty is over when nothing is left.
+func (d *Director) finishIfEmpty() {
+	gone := d.controlPlane.Empty() && !d.loading
+	if !gone && d.now < d.deadline {
 		return
 	}
 	if !gone {
@@ -380,7 +380,7 @@ func (d *Director) end() {
 	if d.err == nil {
 		d.write(record.Event{Kind: record.KindRunEnd})
 	}
-	d.stage = over
+	d.phase = finished
 	d.write(record.Event{Kind: record.KindEnd})
-	d.out = append(d.out, Order{Finish: true})
+	d.out = append(d.out, Command{Finish: true})
 }

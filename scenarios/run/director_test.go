@@ -64,7 +64,7 @@ func (h *theatre) later(after time.Duration, in run.Input) {
 }
 
 func (h *theatre) fact(after time.Duration, e record.Event) {
-	h.later(after, run.Input{Fact: &run.Fact{At: h.now + after, Event: e}})
+	h.later(after, run.Input{Observed: &run.ObservedEvent{At: h.now + after, Event: e}})
 }
 
 // play lives until it is over, or until end.
@@ -95,14 +95,14 @@ func (h *theatre) step(at time.Duration, in run.Input) {
 		switch {
 		case o.Write != nil:
 			h.written = append(h.written, stamped{h.now, *o.Write})
-		case o.Do != nil:
-			h.execute(*o.Do)
+		case o.Execute != nil:
+			h.execute(*o.Execute)
 		case o.StartLoad:
 			h.loads = append(h.loads, o.Zero)
-			h.later(o.Zero-h.now+h.loadFor, run.Input{Load: &run.LoadOver{Err: h.loadErr}})
+			h.later(o.Zero-h.now+h.loadFor, run.Input{LoadEnded: &run.LoadEnded{Err: h.loadErr}})
 		case o.StopLoad:
 			h.stopped = append(h.stopped, h.now)
-			h.later(50*time.Millisecond, run.Input{Load: &run.LoadOver{}})
+			h.later(50*time.Millisecond, run.Input{LoadEnded: &run.LoadEnded{}})
 		case o.Finish:
 			h.finished = true
 		}
@@ -294,9 +294,9 @@ func TestADrainNeedsNodes(t *testing.T) {
 	p := chain(plan.Step{Name: "drain b", At: time.Second, Kind: "drain", Workload: "b"})
 	_, err := run.NewDirector(p)
 	require.ErrorContains(t, err, "it drains a node, and a machine's own processes have none")
-	plane, err := control.NewCluster(p.Control)
+	plane, err := control.NewObservedCluster(p.Control)
 	require.NoError(t, err)
-	_, err = run.NewDirectorOn(p, run.Terms{Plane: plane})
+	_, err = run.NewDirectorOn(p, run.Options{ControlPlane: plane})
 	require.NoError(t, err)
 }
 
@@ -431,7 +431,7 @@ func TestEndsBeforeItsTime(t *testing.T) {
 	for _, kind := range []record.Kind{record.KindConcluded, record.KindAborted} {
 		h := newTheatre(t, chain(plan.Step{Name: "late", At: 6 * time.Second, Kind: "restart", Workload: "b"}))
 		for range 2 { // the second one changes nothing
-			h.later((zero+4000)*time.Millisecond, run.Input{Ending: &run.Ending{Kind: kind, Why: "enough"}})
+			h.later((zero+4000)*time.Millisecond, run.Input{EndLoad: &run.EndLoad{Kind: kind, Why: "enough"}})
 		}
 		h.play(time.Hour)
 		require.True(t, h.finished)
@@ -444,7 +444,7 @@ func TestEndsBeforeItsTime(t *testing.T) {
 	}
 	// Before there is a load there is nothing to end.
 	h := newTheatre(t, chain())
-	h.later(100*time.Millisecond, run.Input{Ending: &run.Ending{Kind: record.KindConcluded}})
+	h.later(100*time.Millisecond, run.Input{EndLoad: &run.EndLoad{Kind: record.KindConcluded}})
 	h.play(time.Hour)
 	require.Equal(t, ms(zero+10_100), h.of(record.KindRunEnd))
 	require.Empty(t, h.of(record.KindConcluded))

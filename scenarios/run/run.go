@@ -1,5 +1,5 @@
 // Package run carries a plan out: it joins the pure control plane to a
-// [Node] that executes its actions, brings all pods up, sets time zero, lets
+// [Executor] that executes its actions, brings all pods up, sets time zero, lets
 // load and steps happen, and ends it all.
 //
 // [Direct] is the loop that every runtime shares; scenarios/run/local is the
@@ -66,13 +66,13 @@ type StreamCount struct {
 	Failed map[record.Class]uint64
 }
 
-// Node is all that differs between this machine, a cluster and simulated
+// Executor is all that differs between this machine, a cluster and simulated
 // time.
-type Node interface {
+type Executor interface {
 	// Do carries a out. It never blocks; what takes time goes on elsewhere.
 	// It calls done exactly once, with a's Op, from any goroutine. ctx is
 	// done when the run is over. It is never given a Note.
-	Do(ctx context.Context, a control.Action, done func(control.Event))
+	Execute(ctx context.Context, a control.Action, done func(control.Event))
 }
 
 // Load is the load generator of a run.

@@ -128,7 +128,7 @@ func existing(name string) (*reach, error) {
 // askAll asks each place that the load goes to once: what does not answer now
 // cannot be said to be lost later.
 func askAll(ctx context.Context, streams []traffic.Stream, ask func(context.Context, traffic.Stream) error) error {
-	streams, err := run.Sent(streams)
+	streams, err := run.ResolveHeaders(streams)
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (r *Attached) turn(ctx context.Context, p *plan.Plan, tell func(string, ...
 
 // play carries the plan out.
 func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
-	plane, err := control.NewCluster(s.p.Control)
+	plane, err := control.NewObservedCluster(s.p.Control)
 	if err != nil {
 		return fmt.Errorf("directing %q: %w", s.p.Scenario, err)
 	}
@@ -241,20 +241,20 @@ func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
 		return (&cluster{o: r.o.Options}).interrupted(ctx, err)
 	}
 	t.ahead = g.clock
-	err = run.DirectOn(ctx, s.p, run.Terms{Plane: plane, Up: upToAttach, Lead: lead}, func(in run.Inbox) (run.Cast, error) {
+	err = run.DirectOn(ctx, s.p, run.Options{ControlPlane: plane, StartupTimeout: upToAttach, LoadLead: lead}, func(in run.Inbox) (run.Components, error) {
 		n.inbox = in
 		sink, err := g.begin(over, in, n.fail)
 		if err != nil {
-			return run.Cast{}, err
+			return run.Components{}, err
 		}
 		n.watch()
 		n.follow(deployments, t.see, t.gone)
-		n.busy.Go(func() { budget{r.o.AbortAfter}.watch(over, g.latest, in.End) })
+		n.busy.Go(func() { budget{r.o.AbortAfter}.watch(over, g.latest, in.EndLoad) })
 		if after := s.p.Target.Settle; after > 0 {
 			n.busy.Go(func() { r.settle(over, changeOf(r.api, s.p), after, in) })
 		}
 		n.followList(list)
-		return run.Cast{Node: n, Load: g, Sink: sink, Failed: failed, Counts: g.latest}, nil
+		return run.Components{Executor: n, Load: g, Sink: sink, Failed: failed, LoadProgress: g.latest}, nil
 	})
 	end()
 	n.busy.Wait()
@@ -291,10 +291,10 @@ func (b budget) spent(counts []run.StreamCount) (lost uint64, over bool) {
 	return lost, b.most > 0 && lost >= uint64(b.most)
 }
 
-func (b budget) watch(ctx context.Context, counts func() []run.StreamCount, end func(run.Ending)) {
+func (b budget) watch(ctx context.Context, counts func() []run.StreamCount, end func(run.EndLoad)) {
 	for pauseFor(ctx, 100*time.Millisecond) == nil {
 		if lost, over := b.spent(counts()); over {
-			end(run.Ending{Kind: record.KindAborted, Why: fmt.Sprintf("%d requests are lost, and the budget (--abort-after) is %d", lost, b.most)})
+			end(run.EndLoad{Kind: record.KindAborted, Why: fmt.Sprintf("%d requests are lost, and the budget (--abort-after) is %d", lost, b.most)})
 			return
 		}
 	}

@@ -75,9 +75,9 @@ func TestBudgetOfLosses(t *testing.T) {
 		require.EqualValues(t, 4, lost)
 		require.Equal(t, over, got, most)
 	}
-	var ended run.Ending
-	budget{4}.watch(t.Context(), func() []run.StreamCount { return counts }, func(e run.Ending) { ended = e })
-	require.Equal(t, run.Ending{Kind: record.KindAborted, Why: "4 requests are lost, and the budget (--abort-after) is 4"}, ended)
+	var ended run.EndLoad
+	budget{4}.watch(t.Context(), func() []run.StreamCount { return counts }, func(e run.EndLoad) { ended = e })
+	require.Equal(t, run.EndLoad{Kind: record.KindAborted, Why: "4 requests are lost, and the budget (--abort-after) is 4"}, ended)
 }
 
 func pdb(allowed, healthy, desired int) budgetView {

@@ -112,7 +112,7 @@ func watching(t *testing.T, a *api) (*node, func() []control.Event) {
 	require.NoError(t, err)
 	n := newNode(t.Context(), &stage{p: attachedPlan(), api: a}, th, make(chan error, 1))
 	var told []control.Event
-	n.inbox = run.Inbox{Event: func(e control.Event) { told = append(told, e) }}
+	n.inbox = run.Inbox{Control: func(e control.Event) { told = append(told, e) }}
 	return n, func() []control.Event {
 		out := told
 		told = nil
@@ -162,7 +162,7 @@ func TestThePlaneNotesTheRemoval(t *testing.T) {
 	require.NoError(t, n.seePod(ordersPod(t, "a")))
 	require.NoError(t, n.seeSlice(sliceOf(t, "s-1", "orders")))
 	n.losePod(ordersPod(t, "a"))
-	plane, err := control.NewCluster(attachedPlan().Control)
+	plane, err := control.NewObservedCluster(attachedPlan().Control)
 	require.NoError(t, err)
 	var noted []record.Kind
 	for _, e := range told() {

@@ -73,7 +73,7 @@ func (y *eye) regain(now time.Time) {
 // eye is one of a run's.
 func (n *node) eye(what string) *eye {
 	return &eye{tell: func(since time.Time, lasted time.Duration) {
-		n.inbox.Event(control.Event{Kind: control.Unwatched, Err: what, Since: record.At(since), N: int(lasted.Microseconds())})
+		n.inbox.Control(control.Event{Kind: control.Unwatched, Err: what, Since: record.At(since), N: int(lasted.Microseconds())})
 	}}
 }
 

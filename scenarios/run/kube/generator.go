@@ -54,7 +54,7 @@ func (r *Attached) generator(ctx context.Context, s *stage, n *node) (*generator
 		if err := s.tellClocks(shards); err != nil {
 			return nil, err
 		}
-		c.begin(over, in.Fact, fail)
+		c.begin(over, in.Observed, fail)
 		return c[0].sink(s.out), nil
 	}
 	return g, nil
@@ -68,7 +68,7 @@ type here struct {
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
-	counts run.Counts
+	counts run.ProgressReader
 }
 
 // closeFor is what a load that is told to stop has to close its log, once what
@@ -99,7 +99,7 @@ func (h *here) run(zero time.Time) error {
 	if err != nil {
 		return err
 	}
-	streams, err := run.Sent(h.plan.Streams)
+	streams, err := run.ResolveHeaders(h.plan.Streams)
 	if err != nil {
 		return err
 	}

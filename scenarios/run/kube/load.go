@@ -66,7 +66,7 @@ func (l *load) start(ctx context.Context, s *shard, zero time.Time) error {
 	if err != nil {
 		return err
 	}
-	streams, err := run.Sent(l.plan.Streams)
+	streams, err := run.ResolveHeaders(l.plan.Streams)
 	if err != nil {
 		return err
 	}

@@ -59,8 +59,8 @@ func newNode(over context.Context, s *stage, t *theirs, failed chan<- error) *no
 	return n
 }
 
-// Do implements run.Node.
-func (n *node) Do(ctx context.Context, a control.Action, done func(control.Event)) {
+// Execute implements run.Node.
+func (n *node) Execute(ctx context.Context, a control.Action, done func(control.Event)) {
 	answer := control.Event{Op: a.Op, Pod: a.Pod, Kind: control.Acked}
 	switch a.Kind {
 	case control.Signal:
@@ -241,7 +241,7 @@ func (n *node) meet(p *podView) {
 		n.entryIP = p.Status.PodIP
 	}
 	for _, e := range append(p.sightings(), n.address(p)...) {
-		n.inbox.Event(e)
+		n.inbox.Control(e)
 	}
 	if known {
 		return
@@ -292,7 +292,7 @@ func (n *node) losePod(u *unstructured.Unstructured) {
 	defer n.mu.Unlock()
 	name := u.GetName()
 	if i, ok := n.current[name]; ok {
-		n.inbox.Event(control.Event{Kind: control.PodGone, Pod: i})
+		n.inbox.Control(control.Event{Kind: control.PodGone, Pod: i})
 	}
 	delete(n.current, name)
 	delete(n.told, name)
@@ -331,7 +331,7 @@ func (n *node) tellEndpoints(touched []string) {
 		on := n.endpoints.offered(pod)
 		if on != n.told[pod] || slices.Contains(touched, pod) {
 			n.told[pod] = on
-			n.inbox.Event(control.Event{Kind: control.EndpointSeen, Pod: n.current[pod], OK: on})
+			n.inbox.Control(control.Event{Kind: control.EndpointSeen, Pod: n.current[pod], OK: on})
 		}
 	}
 }
@@ -369,7 +369,7 @@ func (n *node) remark(e *eventView) {
 	before := n.counted[e.Metadata.Name]
 	n.counted[e.Metadata.Name] = max(before, e.Count, 1)
 	if e.Count > before || before == 0 {
-		n.inbox.Event(control.Event{Kind: control.Remark, Pod: i, Note: e.kind(), N: e.Count, Err: e.Message})
+		n.inbox.Control(control.Event{Kind: control.Remark, Pod: i, Note: e.kind(), N: e.Count, Err: e.Message})
 	}
 }
 
@@ -388,4 +388,4 @@ func (n *node) entry() (string, error) {
 	return "http://" + net.JoinHostPort(n.entryIP, strconv.Itoa(n.stage.p.Entry.Port)), nil
 }
 
-var _ run.Node = (*node)(nil)
+var _ run.Executor = (*node)(nil)

@@ -26,7 +26,7 @@ func (r *Attached) settle(ctx context.Context, c *change, after time.Duration, i
 		case err != nil:
 			w.since = time.Time{} // not seen is not known to be over; the duration ends it at the latest
 		case w.see(time.Now(), s):
-			in.End(run.Ending{Kind: record.KindConcluded, Why: fmt.Sprintf("the release of %s/%s was over for %v", c.namespace, c.name, after)})
+			in.EndLoad(run.EndLoad{Kind: record.KindConcluded, Why: fmt.Sprintf("the release of %s/%s was over for %v", c.namespace, c.name, after)})
 			return
 		}
 		if pauseFor(ctx, lookEvery) != nil {

@@ -273,7 +273,7 @@ func (s *stage) refusals(ctx context.Context) string {
 
 // play carries the plan out.
 func (s *stage) play(ctx context.Context) error {
-	plane, err := control.NewCluster(s.p.Control)
+	plane, err := control.NewObservedCluster(s.p.Control)
 	if err != nil {
 		return fmt.Errorf("directing %q: %w", s.p.Scenario, err)
 	}
@@ -288,14 +288,14 @@ func (s *stage) play(ctx context.Context) error {
 	n := newNode(over, s, nil, failed)
 	n.client = shards[0].client
 	l := &load{plan: s.p, shards: shards, target: n.entry, urls: s.urls}
-	err = run.DirectOn(ctx, s.p, run.Terms{Plane: plane, Up: upFor, Lead: lead}, func(in run.Inbox) (run.Cast, error) {
+	err = run.DirectOn(ctx, s.p, run.Options{ControlPlane: plane, StartupTimeout: upFor, LoadLead: lead}, func(in run.Inbox) (run.Components, error) {
 		if err := s.tellClocks(shards); err != nil {
-			return run.Cast{}, err
+			return run.Components{}, err
 		}
 		n.inbox = in
-		c.begin(over, in.Fact, n.fail)
+		c.begin(over, in.Observed, n.fail)
 		n.watch()
-		return run.Cast{Node: n, Load: l, Sink: c[0].sink(s.out), Failed: failed, Counts: l.latest}, nil
+		return run.Components{Executor: n, Load: l, Sink: c[0].sink(s.out), Failed: failed, LoadProgress: l.latest}, nil
 	})
 	end()
 	n.busy.Wait()

@@ -16,7 +16,7 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	runtimetest.Run(t, runtimetest.Target{
+	runtimetest.Run(t, runtimetest.Subject{
 		Name: "local",
 		New: func(t *testing.T, dir *rundir.Dir, _ *plan.Plan) run.Runtime {
 			return local.New(local.Options{Dir: dir, Env: childEnv(t.TempDir())})
@@ -30,8 +30,8 @@ func TestContract(t *testing.T) {
 			p.Workloads[1].Settings.Port = l.Addr().(*net.TCPAddr).Port
 			return p
 		},
-		Moments: []record.Kind{record.KindPodCreated, record.KindTimeZero, record.KindHookStarted},
-		Left: func(t *testing.T, dir *rundir.Dir) {
+		InterruptAt: []record.Kind{record.KindPodCreated, record.KindTimeZero, record.KindHookStarted},
+		CheckCleanedUp: func(t *testing.T, dir *rundir.Dir) {
 			require.NoDirExists(t, dir.Join("tmp"))
 			for _, pid := range pids(t, dir) {
 				require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH, "%d is gone when Run returns", pid)

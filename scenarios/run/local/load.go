@@ -20,19 +20,19 @@ import (
 
 // load is the generator of a run, a child of its own.
 type load struct {
-	plan    *plan.Plan
-	dir     *rundir.Dir
-	nursery *nursery
-	home    string
-	target  func() (string, error) // base URL of the entry
+	plan       *plan.Plan
+	dir        *rundir.Dir
+	supervisor *supervisor
+	home       string
+	target     func() (string, error) // base URL of the entry
 
 	mu     sync.Mutex
 	child  *child
-	counts run.Counts
+	counts run.ProgressReader
 }
 
-// loadPatience is what a load that is told to stop has to close its log.
-const loadPatience = 1500 * time.Millisecond
+// stopTimeout is what a load that is told to stop has to close its log.
+const stopTimeout = 1500 * time.Millisecond
 
 // Start implements run.Load.
 func (l *load) Start(_ context.Context, zero time.Time, done func(error)) {
@@ -51,7 +51,7 @@ func (l *load) start(zero time.Time, done func(error)) error {
 	if err != nil {
 		return fmt.Errorf("naming the request log: %w", err)
 	}
-	streams, err := run.Sent(l.plan.Streams)
+	streams, err := run.ResolveHeaders(l.plan.Streams)
 	if err != nil {
 		return err
 	}
@@ -75,8 +75,8 @@ func (l *load) start(zero time.Time, done func(error)) error {
 	// stays open while the child lives.
 	var in io.WriteCloser
 	var out io.ReadCloser
-	o := order{
-		name: "the load generator", args: []string{"load"}, env: environment(nil, l.home), dir: l.home, events: events, log: log,
+	o := childSpec{
+		name: "the load generator", args: []string{"load"}, env: childEnv(nil, l.home), dir: l.home, events: events, log: log,
 		pipes: func(c *exec.Cmd) (err error) {
 			if in, err = c.StdinPipe(); err != nil {
 				return err
@@ -88,7 +88,7 @@ func (l *load) start(zero time.Time, done func(error)) error {
 	}
 	var reading error
 	o.read = func() { reading = l.counts.Read(out) }
-	c, err := l.nursery.start(o, func(c *child) { done(l.outcome(c, reading)) })
+	c, err := l.supervisor.start(o, func(c *child) { done(l.outcome(c, reading)) })
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (l *load) start(zero time.Time, done func(error)) error {
 
 func (l *load) outcome(c *child, err error) error {
 	if code, text := c.status(); code != 0 {
-		return fmt.Errorf("it ended with %s%s", text, lastWords(l.dir, rundir.Load))
+		return fmt.Errorf("it ended with %s%s", text, logTail(l.dir, rundir.Load))
 	}
 	return err
 }
@@ -116,6 +116,6 @@ func (l *load) Stop() {
 	l.mu.Unlock()
 	if c != nil {
 		// That it had to be killed shows in its outcome.
-		go func() { _ = stop(c, loadPatience) }()
+		go func() { _ = stopChild(c, stopTimeout) }()
 	}
 }

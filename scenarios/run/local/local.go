@@ -42,16 +42,16 @@ type Options struct {
 }
 
 // New is the runtime. Its Run may be called once.
-func New(o Options) run.Runtime { return &machine{o} }
+func New(o Options) run.Runtime { return &localRuntime{o} }
 
-// machine is this one, as a runtime.
-type machine struct{ o Options }
+// localRuntime is this one, as a runtime.
+type localRuntime struct{ o Options }
 
-// settleTime is what hooks and probes have to notice that the run is over.
-const settleTime = time.Second
+// cleanupTimeout is what hooks and probes have to notice that the run is over.
+const cleanupTimeout = time.Second
 
 // Run implements run.Runtime.
-func (r *machine) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err error) {
+func (r *localRuntime) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err error) {
 	exe := r.o.Executable
 	if exe == "" {
 		if exe, err = os.Executable(); err != nil {
@@ -66,8 +66,8 @@ func (r *machine) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 	if err := os.MkdirAll(tmp, 0o755); err != nil {
 		return fmt.Errorf("%w: making the run's temporary files: %w", run.ErrEnvironment, err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(tmp), sweepLogs(r.o.Dir)) }()
-	places, err := newAddresses(p.Seed + uint64(os.Getpid()))
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp), removeEmptyLogs(r.o.Dir)) }()
+	places, err := newAddressPool(p.Seed + uint64(os.Getpid()))
 	if err != nil {
 		return err
 	}
@@ -75,23 +75,23 @@ func (r *machine) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 	if err := preflight(p, places); err != nil {
 		return err
 	}
-	nursery, err := newNursery(exe, r.o.Env)
+	nursery, err := newSupervisor(exe, r.o.Env)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, nursery.close()) }()
-	return play(ctx, p, out, &stage{dir: r.o.Dir, tmp: tmp, places: places, nursery: nursery})
+	return runPlan(ctx, p, out, &environment{dir: r.o.Dir, tmp: tmp, places: places, nursery: nursery})
 }
 
-// stage is what a run is played on.
-type stage struct {
+// environment is what a run is played on.
+type environment struct {
 	dir     *rundir.Dir
 	tmp     string
-	places  *addresses
-	nursery *nursery
+	places  *addressPool
+	nursery *supervisor
 }
 
-func play(ctx context.Context, p *plan.Plan, out run.Sink, s *stage) (err error) {
+func runPlan(ctx context.Context, p *plan.Plan, out run.Sink, s *environment) (err error) {
 	reg, err := startRegistry(ctx, p, s.dir, s.places, s.nursery, s.tmp)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -99,25 +99,25 @@ func play(ctx context.Context, p *plan.Plan, out run.Sink, s *stage) (err error)
 		}
 		return err
 	}
-	defer func() { err = errors.Join(err, stop(reg.child, loadPatience)) }()
+	defer func() { err = errors.Join(err, stopChild(reg.child, stopTimeout)) }()
 
 	over, end := context.WithCancel(context.WithoutCancel(ctx))
 	failed := make(chan error, 1)
 	n := &node{
-		plan: p, dir: s.dir, tmp: s.tmp, places: s.places, nursery: s.nursery, registry: reg.at, failed: failed,
+		plan: p, dir: s.dir, tmp: s.tmp, addresses: s.places, supervisor: s.nursery, registry: reg.at, failed: failed,
 		children: map[record.Instance]*child{}, hooks: map[record.Instance]context.CancelFunc{}, pods: map[string]livePod{},
 	}
-	l := &load{plan: p, dir: s.dir, nursery: s.nursery, home: s.tmp, target: n.entry}
-	defer func() { end(); err = errors.Join(err, n.settle(settleTime)) }()
-	return run.Direct(ctx, p, func(in run.Inbox) (run.Cast, error) {
-		n.inbox, n.tail = in, &tail{hear: in.Fact}
-		n.begin(func() {
+	l := &load{plan: p, dir: s.dir, supervisor: s.nursery, home: s.tmp, target: n.entry}
+	defer func() { end(); err = errors.Join(err, n.wait(cleanupTimeout)) }()
+	return run.Direct(ctx, p, func(in run.Inbox) (run.Components, error) {
+		n.inbox, n.tail = in, &eventTail{onEvent: in.Observed}
+		n.goTracked(func() {
 			if err := n.tail.run(over); err != nil {
 				n.fail(fmt.Errorf("%w: %w", run.ErrEnvironment, err))
 			}
 		})
-		n.begin(func() { reg.watch(over.Done(), n.fail) })
-		return run.Cast{Node: n, Load: l, Sink: out, Failed: failed, Counts: l.counts.Latest, Noise: noiseJSON}, nil
+		n.goTracked(func() { reg.watch(over.Done(), n.fail) })
+		return run.Components{Executor: n, Load: l, Sink: out, Failed: failed, LoadProgress: l.counts.Latest, HostStats: hostStatsJSON}, nil
 	})
 }
 
@@ -134,17 +134,17 @@ func (n *node) entry() (string, error) {
 
 // preflight refuses to start anything where a port is taken that something
 // will ask for. What listens on all addresses shows on the node's too.
-func preflight(p *plan.Plan, a *addresses) error {
-	if a.shared() {
+func preflight(p *plan.Plan, a *addressPool) error {
+	if a.singleAddress() {
 		return nil // ports are found one by one
 	}
 	for _, w := range p.Workloads {
-		if err := free(a.node(), w.Name, ports(w.Settings)...); err != nil {
+		if err := checkPortsFree(a.node(), w.Name, ports(w.Settings)...); err != nil {
 			return err
 		}
 	}
 	port := cmp.Or(p.Registry.Port, defaultRegistryPort)
-	return free(a.node(), cmp.Or(p.Registry.Workload, "the registry"), port, port+grpcOffset)
+	return checkPortsFree(a.node(), cmp.Or(p.Registry.Workload, "the registry"), port, port+grpcOffset)
 }
 
 // logsDir has what children write to standard output and error: nothing,
@@ -162,8 +162,8 @@ func createLog(dir *rundir.Dir, name string) (*os.File, error) {
 	return f, nil
 }
 
-// lastWords is the end of what a child wrote, for the error of its end.
-func lastWords(dir *rundir.Dir, name string) string {
+// logTail is the end of what a child wrote, for the error of its end.
+func logTail(dir *rundir.Dir, name string) string {
 	const most = 400
 	b, err := os.ReadFile(filepath.Join(dir.Join(logsDir), name+".log"))
 	text := strings.TrimSpace(string(b[max(0, len(b)-most):]))
@@ -173,8 +173,8 @@ func lastWords(dir *rundir.Dir, name string) string {
 	return fmt.Sprintf(": %s (logs/%s.log)", text, name)
 }
 
-// sweepLogs removes the logs that nothing was written to.
-func sweepLogs(dir *rundir.Dir) error {
+// removeEmptyLogs removes the logs that nothing was written to.
+func removeEmptyLogs(dir *rundir.Dir) error {
 	entries, err := os.ReadDir(dir.Join(logsDir))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -202,6 +202,6 @@ func errorsJoinClose(err error, files ...io.Closer) error {
 }
 
 var (
-	_ run.Node = (*node)(nil)
-	_ run.Load = (*load)(nil)
+	_ run.Executor = (*node)(nil)
+	_ run.Load     = (*load)(nil)
 )

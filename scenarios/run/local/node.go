@@ -25,16 +25,16 @@ import (
 // node executes the control plane's actions with child processes. It decides
 // nothing.
 type node struct {
-	plan     *plan.Plan
-	dir      *rundir.Dir
-	tmp      string // of the run; removed with it
-	places   *addresses
-	nursery  *nursery
-	tail     *tail
-	registry settings.Registry
-	inbox    run.Inbox
-	failed   chan<- error
-	busy     sync.WaitGroup
+	plan       *plan.Plan
+	dir        *rundir.Dir
+	tmp        string // of the run; removed with it
+	addresses  *addressPool
+	supervisor *supervisor
+	tail       *eventTail
+	registry   settings.Registry
+	inbox      run.Inbox
+	failed     chan<- error
+	busy       sync.WaitGroup
 
 	mu       sync.Mutex
 	children map[record.Instance]*child
@@ -44,51 +44,51 @@ type node struct {
 
 type livePod struct {
 	workload string
-	place    place
+	place    podAddr
 	born     int
 }
 
-// Do implements run.Node.
-func (n *node) Do(ctx context.Context, a control.Action, done func(control.Event)) {
+// Execute implements run.Node.
+func (n *node) Execute(ctx context.Context, a control.Action, done func(control.Event)) {
 	answer := control.Event{Op: a.Op, Pod: a.Pod, Kind: control.Acked}
 	switch a.Kind {
 	case control.Start:
 		answer.Kind = control.Started
-		n.begin(func() { n.answer(answer, n.start(a), done) })
+		n.goTracked(func() { n.respond(answer, n.start(a), done) })
 	case control.RunHook:
 		answer.Kind = control.HookDone
 		ctx, stop := context.WithCancel(ctx)
-		n.keepHook(a.Pod, stop)
-		n.begin(func() {
-			defer n.dropHook(a.Pod)
-			n.answer(answer, n.hook(ctx, a), done)
+		n.addHook(a.Pod, stop)
+		n.goTracked(func() {
+			defer n.cancelHook(a.Pod)
+			n.respond(answer, n.runHook(ctx, a), done)
 		})
 	case control.RunProbe:
 		answer.Kind = control.Probed
-		n.begin(func() {
-			err := n.probe(ctx, a)
+		n.goTracked(func() {
+			err := n.runProbe(ctx, a)
 			answer.OK = err == nil
-			n.answer(answer, err, done)
+			n.respond(answer, err, done)
 		})
 	case control.AbandonHook:
-		n.dropHook(a.Pod)
+		n.cancelHook(a.Pod)
 		done(answer)
 	case control.Rule:
 		answer.Kind = control.Ruled
-		n.begin(func() { n.answer(answer, n.rule(ctx, a), done) })
+		n.goTracked(func() { n.respond(answer, n.sendRules(ctx, a), done) })
 	case control.Signal:
 		answer.Kind = control.Signaled
-		n.answer(answer, n.signal(a), done)
+		n.respond(answer, n.signal(a), done)
 	case control.Remove:
-		n.begin(func() { n.answer(answer, n.remove(a.Pod.Pod), done) })
+		n.goTracked(func() { n.respond(answer, n.remove(a.Pod.Pod), done) })
 	default: // SetEndpoint: the load goes to the entry's pods themselves
 		done(answer)
 	}
 }
 
-func (n *node) begin(f func()) { n.busy.Go(f) }
+func (n *node) goTracked(f func()) { n.busy.Go(f) }
 
-func (n *node) answer(e control.Event, err error, done func(control.Event)) {
+func (n *node) respond(e control.Event, err error, done func(control.Event)) {
 	if err != nil {
 		e.Err = err.Error()
 	}
@@ -131,11 +131,11 @@ func (n *node) tryStart(a control.Action) error {
 		return fmt.Errorf("its workload %q is not in the plan", a.Workload)
 	}
 	doc := w.Settings
-	p, err := n.places.of(a.Pod.Pod, ports(doc)...)
+	p, err := n.addresses.allocate(a.Pod.Pod, ports(doc)...)
 	if err != nil {
 		return err
 	}
-	if err := free(p, a.Pod.Pod, ports(doc)...); err != nil {
+	if err := checkPortsFree(p, a.Pod.Pod, ports(doc)...); err != nil {
 		return err
 	}
 	name := rundir.EventsName(a.Pod)
@@ -154,20 +154,20 @@ func (n *node) tryStart(a control.Action) error {
 	if err := n.tail.follow(n.dir.EventsPath(name)); err != nil {
 		return errorsJoinClose(err, events, log)
 	}
-	fill(&doc, w, a.Pod, p)
+	fillSettings(&doc, w, a.Pod, p)
 	if o, ok := n.plan.OnlineUnder(w.Name, a.N); ok {
 		doc.Online, doc.Version = o, a.N
 	}
 	doc.Online.Prewarmed = a.First && !w.Cold
 	doc.Dir, doc.Registry = home, n.registryFor(doc)
-	doc.Seed = n.plan.Seed ^ hash(a.Pod.String())
-	env := environment(w.Env, home)
+	doc.Seed = n.plan.Seed ^ seedOf(a.Pod.String())
+	env := childEnv(w.Env, home)
 	env = append(env, settings.Env+"="+string(doc.JSON()), fmt.Sprintf("GOMAXPROCS=%d", processors(runtime.NumCPU(), len(n.plan.Control.Workloads))))
-	n.enter(a.Pod.Pod, livePod{workload: w.Name, place: p})
-	o := order{name: a.Pod.String(), args: []string{"service", w.Role}, env: env, dir: home, events: events, log: log}
+	n.addPod(a.Pod.Pod, livePod{workload: w.Name, place: p})
+	o := childSpec{name: a.Pod.String(), args: []string{"service", w.Role}, env: env, dir: home, events: events, log: log}
 	n.mu.Lock() // held, so that an exit cannot come before the entry
 	defer n.mu.Unlock()
-	c, err := n.nursery.start(o, func(c *child) { n.exited(a.Pod, c, home) })
+	c, err := n.supervisor.start(o, func(c *child) { n.exited(a.Pod, c, home) })
 	if err != nil {
 		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
 	}
@@ -175,8 +175,8 @@ func (n *node) tryStart(a control.Action) error {
 	return nil
 }
 
-// fill writes who and where into the workload's template.
-func fill(d *settings.Document, w *plan.Workload, i record.Instance, p place) {
+// fillSettings writes who and where into the workload's template.
+func fillSettings(d *settings.Document, w *plan.Workload, i record.Instance, p podAddr) {
 	d.Schema = settings.Schema
 	d.Role, d.Workload, d.Service, d.Tag = w.Role, w.Name, w.Service, w.Tag
 	d.Pod, d.Incarnation, d.IP = i.Pod, i.Incarnation, p.ip
@@ -201,14 +201,14 @@ func (n *node) registryFor(d settings.Document) settings.Registry {
 // (On 2 CPUs with 11 pods, 200 requests a second: p50 0.75 ms, not 0.88.)
 func processors(cpus, workloads int) int { return max(1, cpus/max(1, workloads)) }
 
-func hash(s string) uint64 {
+func seedOf(s string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(s)) // never fails
 	return h.Sum64()
 }
 
-// environment is the container's own; the harness's stays out of it.
-func environment(own map[string]string, home string) []string {
+// childEnv is the container's own; the harness's stays out of it.
+func childEnv(own map[string]string, home string) []string {
 	all := map[string]string{"HOME": home, "TMPDIR": home}
 	maps.Copy(all, own)
 	var out []string
@@ -226,7 +226,7 @@ func (n *node) exited(i record.Instance, c *child, home string) {
 	if err := os.RemoveAll(home); err != nil {
 		text += "; removing its directory: " + err.Error()
 	}
-	n.inbox.Event(control.Event{Kind: control.Exited, Pod: i, N: code, Err: text})
+	n.inbox.Control(control.Event{Kind: control.Exited, Pod: i, N: code, Err: text})
 }
 
 func (n *node) signal(a control.Action) error {
@@ -255,7 +255,7 @@ func (n *node) remove(pod string) error {
 
 func (n *node) podRoot(pod string) string { return filepath.Join(n.tmp, "pod-"+pod) }
 
-func (n *node) enter(pod string, p livePod) {
+func (n *node) addPod(pod string, p livePod) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if _, ok := n.pods[pod]; ok {
@@ -268,7 +268,7 @@ func (n *node) enter(pod string, p livePod) {
 }
 
 // oldest is the place of a workload's oldest pod.
-func (n *node) oldest(match func(workload string) bool) (place, bool) {
+func (n *node) oldest(match func(workload string) bool) (podAddr, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var best livePod
@@ -281,7 +281,7 @@ func (n *node) oldest(match func(workload string) bool) (place, bool) {
 	return best.place, found
 }
 
-func (n *node) place(pod string) place {
+func (n *node) podAddr(pod string) podAddr {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.pods[pod].place
@@ -297,7 +297,7 @@ func (n *node) workload(name string) *plan.Workload {
 
 // resolve looks up a Kubernetes Service, or an address of the cluster itself.
 func (n *node) resolve(host string, port int) (string, bool) {
-	if strings.HasPrefix(host, "127.") && !n.places.shared() {
+	if strings.HasPrefix(host, "127.") && !n.addresses.singleAddress() {
 		return fmt.Sprintf("%s:%d", host, port), true
 	}
 	name, _, _ := strings.Cut(host, ".") // nacos-server.default.svc
@@ -327,14 +327,14 @@ func (n *node) selects(s plan.Service, workload string) bool {
 	return true
 }
 
-func (n *node) keepHook(i record.Instance, stop context.CancelFunc) {
+func (n *node) addHook(i record.Instance, stop context.CancelFunc) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.hooks[i] = stop
 }
 
-// dropHook cancels i's hook, if it runs.
-func (n *node) dropHook(i record.Instance) {
+// cancelHook cancels i's hook, if it runs.
+func (n *node) cancelHook(i record.Instance) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if stop := n.hooks[i]; stop != nil {
@@ -343,8 +343,8 @@ func (n *node) dropHook(i record.Instance) {
 	}
 }
 
-// settle waits until nothing is under way; at most for d.
-func (n *node) settle(d time.Duration) error {
+// wait waits until nothing is under way; at most for d.
+func (n *node) wait(d time.Duration) error {
 	done := make(chan struct{})
 	go func() { n.busy.Wait(); close(done) }()
 	t := time.NewTimer(d)

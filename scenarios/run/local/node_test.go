@@ -21,8 +21,8 @@ import (
 
 func TestResolve(t *testing.T) {
 	n := &node{
-		places:   &addresses{octet: 99},
-		registry: settings.Registry{Host: "127.99.0.2", Port: 8848},
+		addresses: &addressPool{octet: 99},
+		registry:  settings.Registry{Host: "127.99.0.2", Port: 8848},
 		plan: &plan.Plan{
 			Registry:  plan.Registry{Workload: "nacos-server"},
 			Workloads: []plan.Workload{{Name: "zuul", Labels: map[string]string{"app": "zuul"}}},
@@ -33,8 +33,8 @@ func TestResolve(t *testing.T) {
 		},
 		pods: map[string]livePod{},
 	}
-	n.enter("zuul-1", livePod{workload: "zuul", place: place{ip: "127.99.0.3"}})
-	n.enter("zuul-2", livePod{workload: "zuul", place: place{ip: "127.99.0.4"}})
+	n.addPod("zuul-1", livePod{workload: "zuul", place: podAddr{ip: "127.99.0.3"}})
+	n.addPod("zuul-2", livePod{workload: "zuul", place: podAddr{ip: "127.99.0.4"}})
 	tests := []struct {
 		host string
 		port int
@@ -76,8 +76,8 @@ func TestProbe(t *testing.T) {
 	port := srv.Listener.Addr().(*net.TCPAddr).Port
 	self := record.Instance{Pod: "b-1", Incarnation: 1}
 	n := &node{
-		places: &addresses{}, plan: &plan.Plan{Speed: 1}, tmp: t.TempDir(),
-		pods: map[string]livePod{"b-1": {place: place{ip: "127.0.0.1", mapped: map[int]int{80: port}}}},
+		addresses: &addressPool{}, plan: &plan.Plan{Speed: 1}, tmp: t.TempDir(),
+		pods: map[string]livePod{"b-1": {place: podAddr{ip: "127.0.0.1", mapped: map[int]int{80: port}}}},
 	}
 	get := func(path string) *control.Probe {
 		return &control.Probe{HTTPGet: &control.HTTPGet{Port: 80, Path: path}, Timeout: time.Minute}
@@ -101,18 +101,18 @@ func TestProbe(t *testing.T) {
 		{"nothing", nil, "the probe is empty"},
 	}
 	for _, tt := range tests {
-		err := n.probe(t.Context(), control.Action{Pod: self, Probe: tt.probe})
+		err := n.runProbe(t.Context(), control.Action{Pod: self, Probe: tt.probe})
 		if tt.want == "" {
 			require.NoError(t, err, tt.name)
 		} else {
 			require.ErrorContains(t, err, tt.want, tt.name)
 		}
 	}
-	require.ErrorContains(t, n.hook(t.Context(), control.Action{Pod: self}), "the hook is empty")
-	require.NoError(t, n.hook(t.Context(), control.Action{Pod: self, Hook: &control.Hook{Sleep: 1}}))
+	require.ErrorContains(t, n.runHook(t.Context(), control.Action{Pod: self}), "the hook is empty")
+	require.NoError(t, n.runHook(t.Context(), control.Action{Pod: self, Hook: &control.Hook{Sleep: 1}}))
 	gone, stop := context.WithCancel(t.Context())
 	stop()
-	require.ErrorIs(t, n.hook(gone, control.Action{Pod: self, Hook: &control.Hook{Sleep: time.Hour}}), context.Canceled)
+	require.ErrorIs(t, n.runHook(gone, control.Action{Pod: self, Hook: &control.Hook{Sleep: time.Hour}}), context.Canceled)
 }
 
 func TestTailHearsLinesWhenTheyAreWhole(t *testing.T) {
@@ -121,7 +121,7 @@ func TestTailHearsLinesWhenTheyAreWhole(t *testing.T) {
 	require.NoError(t, err)
 	defer f.Close()
 	var heard []record.Kind
-	tl := &tail{hear: func(e record.Event) { heard = append(heard, e.Kind) }}
+	tl := &eventTail{onEvent: func(e record.Event) { heard = append(heard, e.Kind) }}
 	require.NoError(t, tl.follow(path))
 	buf := make([]byte, 8) // smaller than a line
 	for _, piece := range []struct {
@@ -148,7 +148,7 @@ func TestTailHearsLinesWhenTheyAreWhole(t *testing.T) {
 }
 
 func TestStatusOfAChild(t *testing.T) {
-	n, err := newNursery(os.Args[0], nil)
+	n, err := newSupervisor(os.Args[0], nil)
 	require.NoError(t, err)
 	null := func() *os.File {
 		f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -156,7 +156,7 @@ func TestStatusOfAChild(t *testing.T) {
 		return f
 	}
 	told := make(chan struct{})
-	c, err := n.start(order{name: "x", args: []string{"-test.run=^$"}, events: null(), log: null()}, func(*child) { close(told) })
+	c, err := n.start(childSpec{name: "x", args: []string{"-test.run=^$"}, events: null(), log: null()}, func(*child) { close(told) })
 	require.NoError(t, err)
 	<-c.done
 	<-told

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	defaultRegistryPort = 8848
-	grpcOffset          = 1000 // Nacos' own: the SDKs' port is the HTTP port + 1000
-	registryUp          = 10 * time.Second
+	defaultRegistryPort  = 8848
+	grpcOffset           = 1000 // Nacos' own: the SDKs' port is the HTTP port + 1000
+	registryStartTimeout = 10 * time.Second
 )
 
 // registry is the registry server of a run, a child of its own.
@@ -29,15 +29,15 @@ type registry struct {
 }
 
 // startRegistry starts it and waits until both ports answer.
-func startRegistry(ctx context.Context, p *plan.Plan, dir *rundir.Dir, places *addresses, n *nursery, home string) (*registry, error) {
+func startRegistry(ctx context.Context, p *plan.Plan, dir *rundir.Dir, places *addressPool, n *supervisor, home string) (*registry, error) {
 	who := cmp.Or(p.Registry.Workload, "the registry")
 	port := cmp.Or(p.Registry.Port, defaultRegistryPort)
 	all := []int{port, port + grpcOffset}
-	at, err := places.of(who, all...)
+	at, err := places.allocate(who, all...)
 	if err != nil {
 		return nil, err
 	}
-	if err := free(at, who, all...); err != nil {
+	if err := checkPortsFree(at, who, all...); err != nil {
 		return nil, err
 	}
 	r := &registry{at: settings.Registry{Host: at.ip, Port: at.port(port), GRPCPort: at.port(port + grpcOffset), PushDelay: p.PushDelay}}
@@ -53,7 +53,7 @@ func startRegistry(ctx context.Context, p *plan.Plan, dir *rundir.Dir, places *a
 		"registry", "--bind", at.ip, "--port", strconv.Itoa(r.at.Port), "--grpc-port", strconv.Itoa(r.at.GRPCPort),
 		"--push-delay", p.PushDelay.String(), "--events", fmt.Sprintf("fd:%d", eventsFD), "--parent-fd", strconv.Itoa(parentFD),
 	}
-	o := order{name: who, args: args, env: environment(nil, home), dir: home, events: events, log: log}
+	o := childSpec{name: who, args: args, env: childEnv(nil, home), dir: home, events: events, log: log}
 	// It greets people on standard output; a log is for what is wrong.
 	o.pipes = func(c *exec.Cmd) error { c.Stdout = nil; return nil }
 	if r.child, err = n.start(o, nil); err != nil {
@@ -69,7 +69,7 @@ func startRegistry(ctx context.Context, p *plan.Plan, dir *rundir.Dir, places *a
 
 // await tries until addr accepts a connection.
 func (r *registry) await(ctx context.Context, dir *rundir.Dir, addr string) error {
-	ctx, stop := context.WithTimeout(ctx, registryUp)
+	ctx, stop := context.WithTimeout(ctx, registryStartTimeout)
 	defer stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -83,7 +83,7 @@ func (r *registry) await(ctx context.Context, dir *rundir.Dir, addr string) erro
 		case <-tick.C:
 		case <-r.child.done:
 			_, text := r.child.status()
-			return fmt.Errorf("%w: the registry ended before it served: %s%s", run.ErrEnvironment, text, lastWords(dir, rundir.RegistryServer))
+			return fmt.Errorf("%w: the registry ended before it served: %s%s", run.ErrEnvironment, text, logTail(dir, rundir.RegistryServer))
 		case <-ctx.Done():
 			return fmt.Errorf("%w: the registry did not answer at %s: %w", run.ErrEnvironment, addr, err)
 		}
@@ -100,8 +100,8 @@ func (r *registry) watch(over <-chan struct{}, fail func(error)) {
 	}
 }
 
-// stop ends a child in order, and by KILL if that takes too long.
-func stop(c *child, patience time.Duration) error {
+// stopChild ends a child in order, and by KILL if that takes too long.
+func stopChild(c *child, patience time.Duration) error {
 	if err := c.signal(syscall.SIGINT); err != nil {
 		return err
 	}

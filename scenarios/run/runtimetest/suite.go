@@ -21,8 +21,8 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// Target is a runtime, as its tests have it. All fields are required.
-type Target struct {
+// Subject is a runtime, as its tests have it. All fields are required.
+type Subject struct {
 	Name string // as meta.json has it: local, kube
 	// New makes a runtime for one run of p into dir.
 	New func(t *testing.T, dir *rundir.Dir, p *plan.Plan) run.Runtime
@@ -33,23 +33,23 @@ type Target struct {
 	Refused func(t *testing.T) *plan.Plan
 	// Moments are events of the harness at which a run is interrupted, beside
 	// before it begins.
-	Moments []record.Kind
+	InterruptAt []record.Kind
 	// Left asserts that nothing that a run has started is left.
-	Left func(t *testing.T, dir *rundir.Dir)
+	CheckCleanedUp func(t *testing.T, dir *rundir.Dir)
 }
 
 // Run holds x to the contract.
-func Run(t *testing.T, x Target) {
-	t.Run("a run", func(t *testing.T) { whole(t, x) })
-	t.Run("interrupted before it begins", func(t *testing.T) { interrupted(t, x, "") })
-	for _, at := range x.Moments {
-		t.Run(fmt.Sprintf("interrupted at %s", at), func(t *testing.T) { interrupted(t, x, at) })
+func Run(t *testing.T, x Subject) {
+	t.Run("a run", func(t *testing.T) { testCompleteRun(t, x) })
+	t.Run("interrupted before it begins", func(t *testing.T) { testInterrupted(t, x, "") })
+	for _, at := range x.InterruptAt {
+		t.Run(fmt.Sprintf("interrupted at %s", at), func(t *testing.T) { testInterrupted(t, x, at) })
 	}
-	t.Run("a plan that cannot be carried out", func(t *testing.T) { refused(t, x) })
+	t.Run("a plan that cannot be carried out", func(t *testing.T) { testRefused(t, x) })
 }
 
-// site is a run's directory, and what the harness told.
-type site struct {
+// testRun is a run's directory, and what the harness told.
+type testRun struct {
 	dir    *rundir.Dir
 	w      *record.EventWriter
 	watch  func(record.Event)
@@ -59,14 +59,14 @@ type site struct {
 	events []record.Event
 }
 
-func newSite(t *testing.T, x Target, p *plan.Plan) *site {
+func newTestRun(t *testing.T, x Subject, p *plan.Plan) *testRun {
 	t.Helper()
 	dir, err := rundir.Create(filepath.Join(t.TempDir(), "run"))
 	require.NoError(t, err)
 	require.NoError(t, errors.Join(dir.WritePlan(p), dir.WriteMeta(rundir.Meta{Scenario: p.Scenario, Runtime: x.Name, Seed: p.Seed, Speed: p.Speed})))
 	f, err := dir.CreateEvents(rundir.Harness)
 	require.NoError(t, err)
-	s := &site{dir: dir, w: record.NewEventWriter(f)}
+	s := &testRun{dir: dir, w: record.NewEventWriter(f)}
 	t.Cleanup(func() {
 		require.NoError(t, errors.Join(f.Close(), dir.Close()))
 		require.Zero(t, s.late.Load(), "it called out after Run had returned")
@@ -75,7 +75,7 @@ func newSite(t *testing.T, x Target, p *plan.Plan) *site {
 }
 
 // Event implements run.Sink.
-func (s *site) Event(e record.Event) error {
+func (s *testRun) Event(e record.Event) error {
 	if s.over.Load() {
 		s.late.Add(1)
 	}
@@ -89,14 +89,14 @@ func (s *site) Event(e record.Event) error {
 }
 
 // Progress implements run.Sink.
-func (s *site) Progress(run.Progress) {
+func (s *testRun) Progress(run.Progress) {
 	if s.over.Load() {
 		s.late.Add(1)
 	}
 }
 
 // of is what was told of a kind.
-func (s *site) of(kind record.Kind) []record.Event {
+func (s *testRun) of(kind record.Kind) []record.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []record.Event
@@ -109,19 +109,19 @@ func (s *site) of(kind record.Kind) []record.Event {
 }
 
 // play runs p to its end, and looks at what is left.
-func (s *site) play(ctx context.Context, t *testing.T, x Target, p *plan.Plan) error {
+func (s *testRun) play(ctx context.Context, t *testing.T, x Subject, p *plan.Plan) error {
 	t.Helper()
 	err := x.New(t, s.dir, p).Run(ctx, p, s)
 	s.over.Store(true)
-	x.Left(t, s.dir)
+	x.CheckCleanedUp(t, s.dir)
 	return err
 }
 
 // whole: a run that nobody disturbs has everything on record, and ends all
 // that it started.
-func whole(t *testing.T, x Target) {
+func testCompleteRun(t *testing.T, x Subject) {
 	p := x.Plan(t)
-	s := newSite(t, x, p)
+	s := newTestRun(t, x, p)
 	require.NoError(t, s.play(t.Context(), t, x, p))
 
 	require.Len(t, s.of(record.KindTimeZero), 1)
@@ -139,10 +139,10 @@ func whole(t *testing.T, x Target) {
 	require.Empty(t, r.Incomplete)
 	require.Empty(t, r.Torn)
 	require.Equal(t, s.of(record.KindTimeZero)[0].At, r.Zero)
-	require.Len(t, r.Requests, due(p.Streams), "each that was due is on record once")
+	require.Len(t, r.Requests, requestsDue(p.Streams), "each that was due is on record once")
 }
 
-func due(streams []traffic.Stream) (n int) {
+func requestsDue(streams []traffic.Stream) (n int) {
 	for _, s := range streams {
 		n += int(s.Count())
 	}
@@ -151,13 +151,13 @@ func due(streams []traffic.Stream) (n int) {
 
 // interrupted: whenever ctx is done, Run says so, leaves nothing, and what was
 // measured can be read.
-func interrupted(t *testing.T, x Target, at record.Kind) {
+func testInterrupted(t *testing.T, x Subject, at record.Kind) {
 	p := x.Plan(t)
 	p.Duration = time.Minute
 	for i := range p.Streams {
 		p.Streams[i].Duration = time.Minute
 	}
-	s := newSite(t, x, p)
+	s := newTestRun(t, x, p)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	if at == "" {
@@ -182,13 +182,13 @@ func interrupted(t *testing.T, x Target, at record.Kind) {
 }
 
 // refused: nothing is started of a plan that cannot be carried out.
-func refused(t *testing.T, x Target) {
+func testRefused(t *testing.T, x Subject) {
 	p := x.Refused(t)
-	s := newSite(t, x, p)
+	s := newTestRun(t, x, p)
 	err := s.play(t.Context(), t, x, p)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, run.ErrInterrupted)
 	require.Empty(t, s.events, "nothing was started")
 }
 
-var _ run.Sink = (*site)(nil)
+var _ run.Sink = (*testRun)(nil)

@@ -149,7 +149,7 @@ func (f *attachFlags) checkAllowed(p *plan.Plan) error {
 	if f.repeat < 1 {
 		return fmt.Errorf("--repeat must be at least 1, got %d", f.repeat)
 	}
-	if _, err := run.Sent(p.Streams); err != nil {
+	if _, err := run.ResolveHeaders(p.Streams); err != nil {
 		return err
 	}
 	if err := errors.Join(kube.CheckRate(p, f.maxRate), kube.CheckAllowed(p, f.inCluster, f.allowChanges, f.allowLoad)); err != nil {

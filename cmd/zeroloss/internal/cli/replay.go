@@ -43,23 +43,23 @@ exit code. Runs of attach have no such model.`,
 
 // replayRun checks that the record replays. For a run in a cluster it also prints
 // where Kubernetes decided differently from the model.
-func replayRun(w io.Writer, r *rundir.Run, s replay.Streams) error {
+func replayRun(w io.Writer, r *rundir.Run, s replay.EventLogs) error {
 	cluster := r.Meta.InCluster()
-	n, err := replay.Machines(r.Plan.Control, s, rundir.Harness, cluster)
+	n, err := replay.StateMachines(r.Plan.Control, s, rundir.Harness, cluster)
 	if err != nil {
 		return withCode(exitInvalid, fmt.Errorf("record does not replay: %w", err))
 	}
-	if n.Picks, err = replay.Picks(r.Requests, s, tags(r.Plan)); err != nil {
+	if n.Picks, err = replay.CheckPicks(r.Requests, s, tags(r.Plan)); err != nil {
 		return withCode(exitInvalid, fmt.Errorf("record does not replay: %w", err))
 	}
 	if err := printText(w, fmt.Sprintf("replay is identical: %d control plane steps, %d lifecycles, %d views, %d picks\n",
-		n.Plane, n.Lifecycles, n.Views, n.Picks)); err != nil || !cluster {
+		n.ControlInputs, n.Lifecycles, n.Views, n.Picks)); err != nil || !cluster {
 		return err
 	}
 	if r.Plan.Target != nil {
 		return printText(w, "decisions of Kubernetes about the target are not compared with the model\n")
 	}
-	found, err := replay.Kubernetes(r.Plan.Control, s, rundir.Harness)
+	found, err := replay.CompareWithKubernetes(r.Plan.Control, s, rundir.Harness)
 	if err != nil {
 		return inputError(err)
 	}

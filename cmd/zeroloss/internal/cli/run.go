@@ -72,7 +72,7 @@ func (f *runFlags) run(ctx context.Context, env Env, args []string) error {
 	if f.maxDuration > 0 && takes > f.maxDuration {
 		return inputError(fmt.Errorf("plan takes %v, longer than --max-duration %v", takes, f.maxDuration))
 	}
-	if _, err := run.Sent(c.Plan.Streams); err != nil {
+	if _, err := run.ResolveHeaders(c.Plan.Streams); err != nil {
 		return inputError(err)
 	}
 	if err := c.Plan.CheckRuntime(f.runtime); err != nil {

@@ -1,0 +1,142 @@
+package control
+
+import (
+	"cmp"
+	"slices"
+
+	"zeroloss/loadgen/record"
+)
+
+// deployment is a Deployment: its replica sets are the pods of each revision.
+type deployment struct {
+	spec          Workload
+	replicas      int
+	wanted        template
+	revisions     []template // by the time when each was first rolled out
+	revision      int        // the one that is rolled out, of revisions
+	paused        bool
+	pausedRollout pausedRollout // while paused
+	rulesVersion  int           // version of the rules in force
+	pods          []*pod        // by age; those that are going among them
+}
+
+// template is what pods are made of, as far as a change of it is a rollout. One
+// that comes again is the revision that it was: what is left of it stays.
+type template struct {
+	image    string
+	restarts int
+}
+
+func newDeployment(w Workload) *deployment {
+	t := template{image: w.Image}
+	return &deployment{spec: w, replicas: w.Replicas, wanted: t, revisions: []template{t}}
+}
+
+// updateRevision makes the wanted template the revision that is rolled out.
+func (w *deployment) updateRevision() {
+	if w.revision = slices.Index(w.revisions, w.wanted); w.revision < 0 {
+		w.revision = len(w.revisions)
+		w.revisions = append(w.revisions, w.wanted)
+	}
+}
+
+// scale sets the wanted number of pods.
+func (w *deployment) scale(p *SimulatedControlPlane, n int) {
+	w.replicas = max(0, n)
+	p.recordEvent(record.Event{Kind: record.KindScaled, Workload: w.spec.Name, N: int64(w.replicas)})
+}
+
+// setRules tells all pods of newer rules; those that come later start with them.
+func (w *deployment) setRules(p *SimulatedControlPlane, version int) {
+	w.rulesVersion = max(w.rulesVersion, version)
+	for _, d := range w.pods {
+		d.sendRules(p)
+	}
+}
+
+func (w *deployment) createPod(p *SimulatedControlPlane) { w.createPodOf(p, w.revision) }
+
+func (w *deployment) createPodOf(p *SimulatedControlPlane, revision int) {
+	d := &pod{deployment: w, createdAt: p.now, revision: revision}
+	d.name = p.name(w.spec.Name)
+	d.uid = d.name
+	if p.recorded != nil {
+		p.recorded.applyRecorded(d)
+	}
+	w.pods = append(w.pods, d)
+	p.recordEvent(record.Event{
+		Kind: record.KindPodCreated, Workload: w.spec.Name,
+		Instance: record.Instance{Pod: d.name, Incarnation: 1},
+	})
+	d.start(p)
+}
+
+func (w *deployment) remove(d *pod) {
+	w.pods = slices.DeleteFunc(w.pods, func(x *pod) bool { return x == d })
+}
+
+// podsByRevision is the active pods of this revision, and of earlier ones.
+func (w *deployment) podsByRevision() (now, old []*pod) {
+	for _, d := range w.pods {
+		switch {
+		case !d.active():
+		case d.revision == w.revision:
+			now = append(now, d)
+		default:
+			old = append(old, d)
+		}
+	}
+	return now, old
+}
+
+// reconcile takes one look at the pods and orders what is missing to the
+// wanted state.
+func (w *deployment) reconcile(p *SimulatedControlPlane) {
+	if w.paused {
+		w.reconcilePaused(p)
+		return
+	}
+	w.updateRevision()
+	now, old := w.podsByRevision()
+	if len(old) > 0 || w.recreating() {
+		w.rollOut(p, now, old)
+		return
+	}
+	for n := len(now); n < w.replicas; n++ {
+		w.createPod(p)
+	}
+	if surplus := len(now) - w.replicas; surplus > 0 {
+		for _, d := range w.selectForDeletion(p, now, surplus) {
+			d.delete(p)
+		}
+	}
+}
+
+// kill takes one running pod, as a scale-in would choose it among those that
+// are ready: one that is not would show nothing.
+func (w *deployment) kill(p *SimulatedControlPlane, evict bool) {
+	var up []*pod
+	for _, d := range w.pods {
+		if d.active() && d.phase == running && d.termination == nil {
+			up = append(up, d)
+		}
+	}
+	if len(up) == 0 {
+		return
+	}
+	order := w.deletionOrder(p, up)
+	victim := order[max(slices.IndexFunc(order, func(d *pod) bool { return d.ready }), 0)]
+	if p.recorded != nil {
+		victim = cmp.Or(p.recorded.podToKill(w, up), victim)
+	}
+	victim.kill(p, evict)
+}
+
+func (w *deployment) next(p *SimulatedControlPlane, dl *deadline) {
+	for _, d := range w.pods {
+		d.next(p, dl)
+	}
+	if !p.shutDown {
+		w.nextAvailable(p, dl)
+	}
+}

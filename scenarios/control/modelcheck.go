@@ -1,0 +1,223 @@
+package control
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// modelCheck has a Plane live through what a cluster has shown.
+type modelCheck struct {
+	plane               *SimulatedControlPlane
+	observed            *observation
+	queue               []TimedEvent // by time
+	end                 time.Duration
+	modelled            decisionTimes // the model's acts
+	workloadOfPod       map[string]string
+	deletionDifferences []Difference // in the choice of victims
+	namesUsed           map[string]bool
+}
+
+// forever is longer than any run.
+const forever = 1000 * time.Hour
+
+func newModelCheck(cfg Config, s *observation, o RecordedRun) (*modelCheck, error) {
+	p, err := NewSimulatedControlPlane(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d := &modelCheck{plane: p, observed: s, modelled: decisionTimes{}, workloadOfPod: map[string]string{}, namesUsed: map[string]bool{}}
+	// A start that takes long is the cluster's affair, and no rule.
+	p.recorded, p.startTimeout = d, forever
+	p.startInSecond = time.Duration(o.Start%1e6) * time.Microsecond
+	for _, in := range o.Inputs {
+		switch in.Event.Kind {
+		case PodSeen, ReadySeen, EndpointSeen, DeletionSeen, PodGone, Remark, Unwatched, Started, Exited: // what was seen
+		case Tick, HookDone, Probed, Signaled, Acked, Ruled: // what came of orders
+		case Shutdown:
+			if d.end == 0 {
+				d.end = in.At
+			}
+		default: // what was asked for
+			d.enqueue(in.At, in.Event)
+		}
+	}
+	if d.end == 0 && len(o.Inputs) > 0 {
+		d.end = o.Inputs[len(o.Inputs)-1].At
+	}
+	return d, nil
+}
+
+func (d *modelCheck) enqueue(at time.Duration, e Event) {
+	i, _ := slices.BinarySearchFunc(d.queue, at, func(x TimedEvent, at time.Duration) int {
+		if x.At <= at { // behind those of the same instant
+			return -1
+		}
+		return 1
+	})
+	d.queue = slices.Insert(d.queue, i, TimedEvent{At: at, Event: e})
+}
+
+// run lives until the run's end.
+func (d *modelCheck) run() {
+	for {
+		next, ok := d.plane.Next()
+		in := TimedEvent{At: next, Event: Event{Kind: Tick}}
+		if len(d.queue) > 0 && (!ok || d.queue[0].At <= next) {
+			in, ok = d.queue[0], true
+			d.queue = d.queue[1:]
+		}
+		if !ok || in.At >= d.end {
+			return
+		}
+		for _, a := range d.plane.Step(in.At, in.Event) {
+			d.respond(d.plane.now, a)
+		}
+	}
+}
+
+// respond is what came of an action in the cluster.
+func (d *modelCheck) respond(now time.Duration, a Action) {
+	e := Event{Op: a.Op, Pod: a.Pod}
+	switch a.Kind {
+	case Note:
+		if a.Note.Kind != record.KindContainerStarted {
+			d.modelled.add(now, *a.Note)
+		}
+	case Start:
+		d.modelled.add(now, record.Event{Kind: record.KindContainerStarted, Instance: a.Pod})
+		if at, ok := d.observed.firstTime(record.KindContainerStarted, a.Pod); ok {
+			e.Kind = Started
+			d.enqueue(max(now, at), e)
+			d.enqueueExit(max(now, at), a.Pod)
+		}
+	case RunProbe:
+		e.Kind, e.OK = Probed, d.observed.probeSucceedsAt(a.Pod, a.Probe, now)
+		if d.restartsOnFailure(a) {
+			e.OK = true // the cluster would have told of its failing by a restart
+		}
+		d.enqueue(now, e)
+	case RunHook:
+		if at, ok := d.observed.hookEnd(a.Hook, a.Pod, now); ok {
+			e.Kind = HookDone
+			d.enqueue(at, e)
+		}
+	}
+}
+
+// enqueueExit tells the end of an incarnation, if it was seen.
+func (d *modelCheck) enqueueExit(started time.Duration, i record.Instance) {
+	if at, ok := d.observed.firstTime(record.KindContainerExited, i); ok {
+		d.enqueue(max(started, at), d.observed.exits[i])
+	}
+}
+
+// liveness: the question is one that only a failure answers.
+func (d *modelCheck) restartsOnFailure(a Action) bool {
+	w := d.plane.deployment(a.Workload)
+	return w != nil && a.Probe != w.spec.Readiness
+}
+
+// nextPodName is that of the next pod that Kubernetes created in a workload; "" if
+// there is none.
+func (d *modelCheck) nextPodName(workload string) string {
+	for _, pod := range d.observed.created[workload] {
+		if !d.namesUsed[pod] {
+			d.namesUsed[pod] = true
+			return pod
+		}
+	}
+	return ""
+}
+
+// applyRecorded gives a pod what Kubernetes has given it.
+func (d *modelCheck) applyRecorded(x *pod) {
+	d.workloadOfPod[x.name] = x.deployment.spec.Name
+	if seen, ok := d.observed.pods[x.name]; ok {
+		x.uid, x.node = cmp.Or(seen.UID, x.name), seen.Node
+	}
+}
+
+func (d *modelCheck) workloadOf(i record.Instance) string {
+	return cmp.Or(d.observed.workloadOf(i.Pod), d.workloadOfPod[i.Pod])
+}
+
+// podsToDelete is whom a scale-in takes: those whom Kubernetes took, where it took
+// any. own is the model's choice among pods.
+func (d *modelCheck) podsToDelete(w *deployment, pods, own []*pod) []*pod {
+	var theirs []*pod
+	for _, name := range d.observed.deleted {
+		i := slices.IndexFunc(pods, func(x *pod) bool { return x.name == name })
+		at, _ := d.observed.firstTime(record.KindPodDeleted, record.Instance{Pod: name, Incarnation: incarnation(pods, i)})
+		if i >= 0 && len(theirs) < len(own) && at <= d.plane.now+d.tolerance(record.KindPodDeleted, w, d.plane.now) {
+			theirs = append(theirs, pods[i])
+		}
+	}
+	if len(theirs) < len(own) {
+		return own // the counts differ, which tells itself
+	}
+	for _, x := range theirs {
+		if slices.Contains(own, x) {
+			continue
+		}
+		for _, y := range own {
+			if !slices.Contains(theirs, y) && d.alwaysRanksBefore(y, x) {
+				d.deletionDifferences = append(d.deletionDifferences, Difference{
+					At: d.plane.now, Workload: w.spec.Name, Pod: x.instance(), Rule: "deletion order: podranking.go",
+					Kubernetes: "deleted " + d.describe(x), Model: "deletes " + d.describe(y),
+				})
+				break
+			}
+		}
+	}
+	return theirs
+}
+
+func incarnation(pods []*pod, i int) int {
+	if i < 0 {
+		return 0
+	}
+	return pods[i].incarnation
+}
+
+// surely: a goes before b whenever in the cluster's latency it was decided.
+func (d *modelCheck) alwaysRanksBefore(a, b *pod) bool {
+	for _, t := range []time.Duration{-relistLatency, 0, relistLatency} {
+		for _, shift := range []time.Duration{-relistLatency, 0, relistLatency} {
+			r := a.deployment.ranking(d.plane)
+			r.now += t
+			x := *a
+			x.readySince += shift
+			if r.compare(&x, b) >= 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (d *modelCheck) describe(x *pod) string {
+	s := x.name + " (not ready"
+	if x.ready {
+		s = fmt.Sprintf("%s (ready for %s", x.name, seconds(d.plane.now-x.readySince))
+	}
+	if x.node != "" {
+		s += ", on " + x.node
+	}
+	return s + ")"
+}
+
+// podToKill is whom a step kills: the harness chose, not Kubernetes.
+func (d *modelCheck) podToKill(w *deployment, up []*pod) *pod {
+	names := d.observed.killedBySteps[w.spec.Name]
+	for k, name := range names {
+		if i := slices.IndexFunc(up, func(x *pod) bool { return x.name == name }); i >= 0 {
+			d.observed.killedBySteps[w.spec.Name] = slices.Delete(slices.Clone(names), k, k+1)
+			return up[i]
+		}
+	}
+	return nil
+}

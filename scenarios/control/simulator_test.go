@@ -1,0 +1,213 @@
+package control_test
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+)
+
+// world executes a plane's actions in virtual time. Its zero value, but for
+// the plane, starts containers at once, passes every probe, runs hooks for
+// hookFor and lets containers exit exitAfter their TERM.
+type world struct {
+	t     *testing.T
+	plane *control.SimulatedControlPlane
+	now   time.Duration
+	queue []control.TimedEvent // by time
+
+	hookFor   time.Duration
+	hookErr   string
+	exitAfter time.Duration
+	deaf      bool // TERM and INT are ignored
+	lose      func(control.Action) bool
+	probe     func(control.Action, time.Duration) bool // nil: passes
+
+	inputs  []control.TimedEvent
+	actions []control.Action
+	notes   []stamped
+	alive   map[record.Instance]bool
+	check   func() // after each step
+}
+
+type stamped struct {
+	at time.Duration
+	record.Event
+}
+
+func newWorld(t *testing.T, cfg control.Config) *world {
+	p, err := control.NewSimulatedControlPlane(cfg)
+	require.NoError(t, err)
+	return &world{t: t, plane: p, alive: map[record.Instance]bool{}}
+}
+
+func (w *world) at(t time.Duration, e control.Event) {
+	w.queue = append(w.queue, control.TimedEvent{At: t, Event: e})
+	slices.SortStableFunc(w.queue, func(a, b control.TimedEvent) int { return cmp.Compare(a.At, b.At) })
+}
+
+// run lives until end.
+func (w *world) run(end time.Duration) {
+	for steps := 0; ; steps++ {
+		require.Less(w.t, steps, 200_000, "the plane does not come to rest")
+		next, ok := w.plane.Next()
+		switch {
+		case len(w.queue) > 0 && w.queue[0].At <= end && (!ok || w.queue[0].At <= next):
+			e := w.queue[0]
+			w.queue = w.queue[1:]
+			w.step(e.At, e.Event)
+		case ok && next <= end:
+			w.step(next, control.Event{Kind: control.Tick})
+		default:
+			w.now = end
+			return
+		}
+	}
+}
+
+func (w *world) step(now time.Duration, e control.Event) {
+	w.now = max(w.now, now)
+	if e.Kind == control.Exited {
+		if !w.alive[e.Pod] {
+			return // it was killed meanwhile
+		}
+		delete(w.alive, e.Pod)
+	}
+	w.inputs = append(w.inputs, control.TimedEvent{At: w.now, Event: e})
+	for _, a := range w.plane.Step(w.now, e) {
+		w.actions = append(w.actions, a)
+		w.execute(a)
+	}
+	if w.check != nil {
+		w.check()
+	}
+}
+
+func (w *world) execute(a control.Action) {
+	if a.Kind == control.Note {
+		w.notes = append(w.notes, stamped{w.now, *a.Note})
+		return
+	}
+	if w.lose != nil && w.lose(a) {
+		return
+	}
+	answer := control.Event{Op: a.Op, Pod: a.Pod}
+	switch a.Kind {
+	case control.Start:
+		answer.Kind = control.Started
+		w.alive[a.Pod] = true
+		w.at(w.now, answer)
+	case control.RunHook:
+		answer.Kind, answer.Err = control.HookDone, w.hookErr
+		w.at(w.now+w.hookFor, answer)
+	case control.RunProbe:
+		answer.Kind, answer.OK = control.Probed, w.probe == nil || w.probe(a, w.now)
+		w.at(w.now, answer)
+	case control.Signal:
+		w.signal(a)
+	}
+}
+
+func (w *world) signal(a control.Action) {
+	if a.Sig != "KILL" && w.deaf {
+		return
+	}
+	after := w.exitAfter
+	if a.Sig != "TERM" {
+		after = 0
+	}
+	w.at(w.now+after, control.Event{Kind: control.Exited, Pod: a.Pod})
+}
+
+// told lists when notes of kind were made.
+func (w *world) told(kind record.Kind) []time.Duration {
+	out := []time.Duration{}
+	for _, n := range w.notes {
+		if n.Kind == kind {
+			out = append(out, n.at)
+		}
+	}
+	return out
+}
+
+// pods lists the names of those that are not terminating.
+func (w *world) pods() []string {
+	var out []string
+	for _, p := range w.plane.Pods() {
+		if !p.Terminating {
+			out = append(out, p.Instance.Pod)
+		}
+	}
+	return out
+}
+
+func seconds(n ...float64) []time.Duration {
+	out := []time.Duration{}
+	for _, s := range n {
+		out = append(out, time.Duration(s*float64(time.Second)))
+	}
+	return out
+}
+
+func sec(s float64) time.Duration { return seconds(s)[0] }
+
+func clockAt(h, m, s int) time.Time { return time.Date(2026, 1, 1, h, m, s, 0, time.UTC) }
+
+func one(w control.Workload) control.Config {
+	w.Name = "b"
+	if w.MaxSurge == 0 && w.MaxUnavailable == 0 {
+		w.MaxSurge = 1
+	}
+	return control.Config{Workloads: []control.Workload{w}, Seed: 1}
+}
+
+// chaosConfig is a random but repeatable workload.
+func chaosConfig(seed uint64) control.Config {
+	r := rand.New(rand.NewPCG(seed, 1))
+	spec := control.Workload{
+		Replicas: r.IntN(4), MaxSurge: r.IntN(2), MaxUnavailable: r.IntN(2), Recreate: r.IntN(4) == 0,
+		Grace: sec(float64(r.IntN(20))), MinReady: sec(float64(r.IntN(3))),
+	}
+	if r.IntN(2) == 0 {
+		spec.PreStop = &control.Hook{Sleep: sec(5)}
+	}
+	if r.IntN(2) == 0 {
+		spec.Readiness = &control.Probe{TCPPort: 1, Period: sec(1)}
+	}
+	if r.IntN(3) == 0 {
+		spec.Liveness = &control.Probe{TCPPort: 1, Period: sec(3), InitialDelay: sec(2)}
+	}
+	if r.IntN(4) == 0 {
+		spec.Startup = &control.Probe{TCPPort: 1, Period: sec(1), FailureThreshold: 5}
+	}
+	cfg := one(spec)
+	cfg.Seed, cfg.ClockStart = seed, clockAt(0, 4, 50)
+	cfg.Jobs = []control.CronJob{
+		{Autoscaler: "b", Name: "down", Workload: "b", Schedule: "0 0/5 * * * *", TargetSize: r.IntN(3)},
+		{Autoscaler: "b", Name: "up", Workload: "b", Schedule: "@every 17s", TargetSize: 1 + r.IntN(4)},
+	}
+	return cfg
+}
+
+// chaos is a world in which anything may fail, get lost or be wanted.
+func chaos(t *testing.T, seed uint64) *world {
+	r := rand.New(rand.NewPCG(seed, 2))
+	w := newWorld(t, chaosConfig(seed))
+	w.hookFor, w.exitAfter = sec(r.Float64()*12), sec(r.Float64()*6)
+	w.probe = func(control.Action, time.Duration) bool { return r.IntN(4) > 0 }
+	w.lose = func(control.Action) bool { return r.IntN(20) == 0 }
+	w.at(0, control.Event{Kind: control.Begin})
+	w.at(sec(1), control.Event{Kind: control.Zero})
+	commands := []control.EventKind{control.SetScale, control.Restart, control.SetImage, control.Pause, control.Resume, control.KillPod, control.SetBack}
+	images := []string{"b:1", "b:2", "b:3"}
+	for range r.IntN(12) {
+		w.at(sec(r.Float64()*60), control.Event{Kind: commands[r.IntN(len(commands))], Workload: "b", N: r.IntN(4), Image: images[r.IntN(len(images))]})
+	}
+	return w
+}

@@ -1,0 +1,44 @@
+package replay
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+)
+
+// CompareWithKubernetes lists where our control plane decides otherwise than the cluster
+// of a run did. harness is the name of the stream that has the cluster's
+// inputs; the others are the instances' own.
+func CompareWithKubernetes(cfg control.Config, s EventLogs, harness string) ([]control.Difference, error) {
+	o, err := observed(s, harness)
+	if err != nil {
+		return nil, err
+	}
+	return control.Compare(cfg, o)
+}
+
+func observed(s EventLogs, harness string) (control.RecordedRun, error) {
+	var o control.RecordedRun
+	for _, e := range MachineEvents(s[harness], control.MachineName) {
+		if e.Kind != record.KindMachineInput {
+			continue
+		}
+		var in control.TimedEvent
+		if err := json.Unmarshal(e.Data, &in); err != nil {
+			return o, fmt.Errorf("reading what the cluster did: %w", err)
+		}
+		o.Inputs = append(o.Inputs, in)
+		// A line is written after what it tells of: the earliest is nearest.
+		if began := e.At.Add(-in.At); o.Start == 0 || began < o.Start {
+			o.Start = began
+		}
+	}
+	for name, events := range s {
+		if name != harness {
+			o.InstanceEvents = append(o.InstanceEvents, events...)
+		}
+	}
+	return o, nil
+}

@@ -1,0 +1,123 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// tailInterval is how often the children's files are looked at: well below what
+// a step after an event could care for, and cheap (one read of nothing each).
+const tailInterval = 20 * time.Millisecond
+
+// eventTail reads events files while they grow.
+type eventTail struct {
+	onEvent func(record.Event)
+	mu      sync.Mutex
+	list    []*tailed
+}
+
+type tailed struct {
+	file *os.File
+	rest []byte // a line whose end is not written yet
+}
+
+// follow adds a file, from its beginning.
+func (t *eventTail) follow(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("following events: %w", err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.list = append(t.list, &tailed{file: f})
+	return nil
+}
+
+// run reads until ctx is done, then once more, so that what was written before
+// is heard.
+func (t *eventTail) run(ctx context.Context) error {
+	tick := time.NewTicker(tailInterval)
+	defer tick.Stop()
+	buf := make([]byte, 64<<10)
+	for {
+		select {
+		case <-ctx.Done():
+			return errors.Join(t.read(buf), t.close())
+		case <-tick.C:
+			if err := t.read(buf); err != nil {
+				return errors.Join(err, t.close())
+			}
+		}
+	}
+}
+
+func (t *eventTail) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var err error
+	for _, f := range t.list {
+		err = errors.Join(err, f.file.Close())
+	}
+	t.list = nil
+	return err
+}
+
+func (t *eventTail) read(buf []byte) error {
+	t.mu.Lock()
+	list := append([]*tailed{}, t.list...)
+	t.mu.Unlock()
+	for _, f := range list {
+		if err := f.read(buf, t.onEvent); err != nil {
+			return fmt.Errorf("following events %q: %w", f.file.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (f *tailed) read(buf []byte, hear func(record.Event)) error {
+	for {
+		n, err := f.file.Read(buf)
+		f.rest = append(f.rest, buf[:n]...)
+		f.lines(hear)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+func (f *tailed) lines(hear func(record.Event)) {
+	for {
+		i := bytes.IndexByte(f.rest, '\n')
+		if i < 0 {
+			return
+		}
+		line := f.rest[:i]
+		f.rest = f.rest[i+1:]
+		if bytes.Contains(line, machineInput) || bytes.Contains(line, machineOutput) {
+			continue // many, long, and nothing to act upon
+		}
+		var e record.Event
+		// A line that is none is the ledger's to report: it reads the file
+		// again, whole.
+		if json.Unmarshal(line, &e) == nil {
+			hear(e)
+		}
+	}
+}
+
+var (
+	machineInput  = []byte(`"kind":"` + string(record.KindMachineInput) + `"`)
+	machineOutput = []byte(`"kind":"` + string(record.KindMachineOutput) + `"`)
+)

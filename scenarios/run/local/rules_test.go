@@ -1,0 +1,49 @@
+package local
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/plan"
+)
+
+// TestRuleIsToldUntilItIsAcknowledged, or until the container has gone.
+func TestRuleIsToldUntilItIsAcknowledged(t *testing.T) {
+	var got []settings.Rules
+	answers := []int{http.StatusServiceUnavailable, http.StatusOK}
+	self := record.Instance{Pod: "b-1", Incarnation: 1}
+	n := &node{addresses: &addressPool{}, children: map[record.Instance]*child{self: {}}, plan: &plan.Plan{
+		Workloads: []plan.Workload{{Name: "b", Settings: settings.Document{AdminPort: 80}}},
+		Rules:     []plan.RuleSet{{Version: 2, Online: map[string]settings.Online{"b": {Warmup: settings.Warmup{Model: "linear", Window: time.Minute}}}}},
+	}}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var rules settings.Rules
+		if json.NewDecoder(r.Body).Decode(&rules) == nil && r.URL.Path == settings.RulesPath && r.Method == http.MethodPost {
+			got = append(got, rules)
+		}
+		w.WriteHeader(answers[min(len(got), len(answers))-1])
+	}))
+	defer srv.Close()
+	port := srv.Listener.Addr().(*net.TCPAddr).Port
+	n.pods = map[string]livePod{"b-1": {workload: "b", place: podAddr{ip: "127.0.0.1", mapped: map[int]int{80: port}}}}
+
+	a := control.Action{Kind: control.Rule, Pod: self, Workload: "b", N: 2}
+	require.NoError(t, n.sendRules(t.Context(), a))
+	want := settings.Rules{Schema: settings.RulesSchema, Version: 2, Warmup: settings.Warmup{Model: "linear", Window: time.Minute}}
+	require.Equal(t, []settings.Rules{want, want}, got)
+
+	answers = []int{http.StatusBadRequest}
+	delete(n.children, self)
+	require.ErrorContains(t, n.sendRules(t.Context(), a), "telling b-1/1 the rules of version 2: ")
+	a.N = 3
+	require.ErrorContains(t, n.sendRules(t.Context(), a), "rules of version 3 are not in the plan")
+}

@@ -1,0 +1,114 @@
+package run
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/plan"
+)
+
+// startupCheck is who has come up, as the instances tell it themselves.
+type startupCheck struct {
+	plan       *plan.Plan
+	registered map[record.Instance]bool
+	lists      map[listKey]int64 // hosts that a consumer sees
+}
+
+type listKey struct {
+	consumer record.Instance
+	service  string
+}
+
+func newStartupCheck(p *plan.Plan) *startupCheck {
+	return &startupCheck{plan: p, registered: map[record.Instance]bool{}, lists: map[listKey]int64{}}
+}
+
+func (r *startupCheck) observe(e record.Event) {
+	switch e.Kind {
+	case record.KindRegistered:
+		r.registered[e.Instance] = true
+	case record.KindDeregistered:
+		delete(r.registered, e.Instance)
+	case record.KindListChanged, record.KindListReceived: // a ttl35 cache is filled by the first call, and from what was heard
+		r.lists[listKey{e.Instance, e.Service}] = e.N
+	}
+}
+
+// missing lists what is not there yet of pods: those that are not registered,
+// and consumers that do not see the whole list of those they call. Empty
+// means that load may begin.
+func (r *startupCheck) missing(pods []control.PodState) []string {
+	var out []string
+	for _, w := range r.plan.Workloads {
+		out = append(out, r.missingPods(w, pods)...)
+	}
+	want := r.expectedInstances()
+	for _, p := range pods {
+		w := r.workload(p.Workload)
+		if w == nil || w.Settings.Next == "" {
+			continue
+		}
+		seen := r.lists[listKey{p.Instance, w.Settings.Next}]
+		if n := want[w.Settings.Next]; seen != n {
+			out = append(out, fmt.Sprintf("%s sees %d of %d instances of %s", p.Instance.Pod, seen, n, w.Settings.Next))
+		}
+	}
+	return out
+}
+
+func (r *startupCheck) missingPods(w plan.Workload, pods []control.PodState) []string {
+	var out []string
+	n := 0
+	for _, p := range pods {
+		if p.Workload != w.Name {
+			continue
+		}
+		n++
+		switch {
+		case !p.Running:
+			out = append(out, p.Instance.Pod+" does not run")
+		case w.External && p.Terminating:
+			out = append(out, p.Instance.Pod+" is still on its way out")
+		case w.External && !p.Ready:
+			out = append(out, p.Instance.Pod+" is not ready")
+		case !w.External && !r.registered[p.Instance]:
+			out = append(out, p.Instance.Pod+" is not registered")
+		}
+	}
+	if n < w.Replicas {
+		out = append(out, fmt.Sprintf("%s has %d of %d pods", w.Name, n, w.Replicas))
+	}
+	return out
+}
+
+// expectedInstances is how many instances each service has once all are up.
+func (r *startupCheck) expectedInstances() map[string]int64 {
+	out := map[string]int64{}
+	for _, w := range r.plan.Workloads {
+		out[w.Service] += int64(w.Replicas)
+	}
+	return out
+}
+
+func (r *startupCheck) workload(name string) *plan.Workload {
+	i := slices.IndexFunc(r.plan.Workloads, func(w plan.Workload) bool { return w.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &r.plan.Workloads[i]
+}
+
+// unready lists the pods that no readiness probe has passed yet.
+func unready(pods []control.PodState) []string {
+	var out []string
+	for _, p := range pods {
+		if !p.Ready {
+			out = append(out, p.Instance.Pod+" is not ready")
+		}
+	}
+	slices.SortFunc(out, cmp.Compare[string])
+	return out
+}
