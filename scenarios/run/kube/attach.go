@@ -14,6 +14,8 @@ import (
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/owner"
 	"zeroloss/scenarios/rundir"
 	"zeroloss/scenarios/spec"
 )
@@ -101,7 +103,7 @@ func (r *Attached) Check(ctx context.Context, p *plan.Plan) error {
 func (r *Attached) find(ctx context.Context, p *plan.Plan) error {
 	ctx, stop := context.WithTimeout(ctx, tidyFor)
 	defer stop()
-	if err := r.api.may(ctx, attachRights(p, r.o.InCluster)); err != nil {
+	if err := r.api.CheckAccess(ctx, attachRights(p, r.o.InCluster), "zeroloss attach --rbac prints all that is needed"); err != nil {
 		return err
 	}
 	_, err := r.api.deployment(ctx, p.Target.Namespace, p.Target.Deployment)
@@ -169,7 +171,7 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 	if err := r.o.Dir.WritePlan(p); err != nil {
 		return fmt.Errorf("writing down the target: %w", err)
 	}
-	s := &stage{o: r.o.Options, p: p, api: r.api, out: out, tell: tell, namespace: NamespacePrefix + r.o.Run}
+	s := &stage{o: r.o.Options, p: p, api: r.api, out: out, tell: tell, namespace: owner.NamespacePrefix + r.o.Run}
 	if r.o.InCluster {
 		c := &cluster{o: r.o.Options}
 		if s.image, err = c.images(ctx, r.where, c.build(), false, tell); err != nil {
@@ -292,7 +294,7 @@ func (b budget) spent(counts []run.StreamCount) (lost uint64, over bool) {
 }
 
 func (b budget) watch(ctx context.Context, counts func() []run.StreamCount, end func(run.EndLoad)) {
-	for pauseFor(ctx, 100*time.Millisecond) == nil {
+	for client.Sleep(ctx, 100*time.Millisecond) == nil {
 		if lost, over := b.spent(counts()); over {
 			end(run.EndLoad{Kind: record.KindAborted, Why: fmt.Sprintf("%d requests are lost, and the budget (--abort-after) is %d", lost, b.most)})
 			return

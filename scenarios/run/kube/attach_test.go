@@ -288,7 +288,7 @@ func TestRightsFollowWhatIsDone(t *testing.T) {
 		return out
 	}
 	require.Empty(t, writes(attachedPlan(), false))
-	require.Contains(t, attachRights(attachedPlan(), false), right{"apps", "replicasets", "get", "shop"})
+	require.Contains(t, attachRights(attachedPlan(), false), need("apps", "replicasets", "get", "shop"))
 	require.Equal(t, []string{"patch deployments.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "restart"}), false))
 	require.Equal(t, []string{"patch deployments.apps in namespace shop", "patch deployments/scale.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "scale"}, plan.Step{Kind: "scale"}), false))
 	require.Contains(t, writes(attachedPlan(), true), "create namespaces in the cluster")

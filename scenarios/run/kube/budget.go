@@ -52,9 +52,9 @@ func (a *api) respectBudgets(ctx context.Context, p *plan.Plan, v *deploymentVie
 	if len(steps) == 0 {
 		return nil
 	}
-	all, err := a.in(budgets, p.Target.Namespace).List(ctx, metav1.ListOptions{})
+	all, err := a.In(budgets, p.Target.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return a.explain("listing PodDisruptionBudgets", err)
+		return a.Explain("listing PodDisruptionBudgets", err)
 	}
 	for i := range all.Items {
 		var b budgetView

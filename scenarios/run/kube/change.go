@@ -14,6 +14,7 @@ import (
 
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // A target that a run changes is marked by the same write, with the spec that it
@@ -73,21 +74,21 @@ func changeOf(a *api, p *plan.Plan) *change {
 }
 
 func (c *change) get(ctx context.Context) (*unstructured.Unstructured, error) {
-	u, err := c.api.in(deployments, c.namespace).Get(ctx, c.name, metav1.GetOptions{})
-	return u, c.api.explain("reading Deployment "+c.name, err)
+	u, err := c.api.In(deployments, c.namespace).Get(ctx, c.name, metav1.GetOptions{})
+	return u, c.api.Explain("reading Deployment "+c.name, err)
 }
 
 // tried is what the target's spec would be, as the cluster says without doing
 // it. A patch that it does not take, or that changes nothing, is an error.
 func (c *change) tried(ctx context.Context, u *unstructured.Unstructured) (map[string]any, error) {
-	would, err := c.api.in(deployments, c.namespace).Patch(ctx, c.name, types.StrategicMergePatchType, c.patch,
+	would, err := c.api.In(deployments, c.namespace).Patch(ctx, c.name, types.StrategicMergePatchType, c.patch,
 		metav1.PatchOptions{FieldManager: manager, DryRun: []string{metav1.DryRunAll}})
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
 		return nil, fmt.Errorf("%w: the change is none that Deployment %s/%s can take: %w\n  try it: kubectl -n %s patch deployment %s --dry-run=server --patch-file FILE",
 			run.ErrEnvironment, c.namespace, c.name, err, c.namespace, c.name)
 	}
 	if err != nil {
-		return nil, c.api.explain("trying the change of "+c.name, err)
+		return nil, c.api.Explain("trying the change of "+c.name, err)
 	}
 	was, err := printOf(kept(u))
 	if err != nil {
@@ -141,7 +142,7 @@ func (c *change) make(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.api.in(deployments, c.namespace).Patch(ctx, c.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
+		_, err = c.api.In(deployments, c.namespace).Patch(ctx, c.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
 		return err
 	})
 }
@@ -167,7 +168,7 @@ func (c *change) marked(u *unstructured.Unstructured, would map[string]any) ([]b
 	patch["metadata"] = map[string]any{
 		"resourceVersion": u.GetResourceVersion(),
 		"labels":          map[string]any{changedLabel: "true"},
-		"annotations":     map[string]any{changedSpec: string(had), changedTo: to, changedBy: thisHarness()},
+		"annotations":     map[string]any{changedSpec: string(had), changedTo: to, changedBy: owner.Self()},
 	}
 	return json.Marshal(patch)
 }
@@ -180,7 +181,7 @@ func (c *change) takeBack(ctx context.Context) error {
 		if err := unchange(u); err != nil {
 			return fmt.Errorf("%w: %s: %w\n  what it had is in its annotation %s", run.ErrEnvironment, doing, err, changedSpec)
 		}
-		_, err := c.api.in(deployments, c.namespace).Update(ctx, u, metav1.UpdateOptions{FieldManager: manager})
+		_, err := c.api.In(deployments, c.namespace).Update(ctx, u, metav1.UpdateOptions{FieldManager: manager})
 		return err
 	})
 }
@@ -225,7 +226,7 @@ func (a *api) cleanChanged(ctx context.Context, here string, o CleanOptions) err
 	for i := range found.Items {
 		u := &found.Items[i]
 		name := u.GetNamespace() + "/" + u.GetName()
-		if why := (left{harness: u.GetAnnotations()[changedBy]}).spare(here, o.All); why != "" {
+		if why := (owner.Leftover{Process: u.GetAnnotations()[changedBy]}).ReasonToKeep(here, o.All); why != "" {
 			o.Say(fmt.Sprintf("deployment %s: its change is left alone, %s", name, why))
 			continue
 		}

@@ -3,6 +3,7 @@ package kube
 import (
 	"encoding/json"
 	"testing"
+	"zeroloss/scenarios/run/kube/owner"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -91,7 +92,7 @@ func TestASpecThatCannotBeKeptIsNotChanged(t *testing.T) {
 func TestATargetIsChangedByOneRun(t *testing.T) {
 	c := &change{namespace: "shop", name: "orders"}
 	require.NoError(t, c.free(deploymentOf(t, orders)))
-	require.ErrorContains(t, c.free(markedTarget(t)), "is changed by a run already ("+thisHarness()+")")
+	require.ErrorContains(t, c.free(markedTarget(t)), "is changed by a run already ("+owner.Self()+")")
 }
 
 func TestRollouts(t *testing.T) {
@@ -125,9 +126,9 @@ func TestAChangeNeedsRightsAndABudget(t *testing.T) {
 	p.Target.Change = json.RawMessage(`{"spec":{}}`)
 	rights := attachRights(p, false)
 	for _, verb := range []string{"patch", "update"} {
-		require.Contains(t, rights, right{"apps", "deployments", verb, "shop"})
+		require.Contains(t, rights, need("apps", "deployments", verb, "shop"))
 	}
-	require.Contains(t, rights, right{"policy", "poddisruptionbudgets", "list", "shop"})
+	require.Contains(t, rights, need("policy", "poddisruptionbudgets", "list", "shop"))
 	require.ErrorContains(t, CheckAllowed(p, false, false, true), "change its pods, and back")
 	require.NoError(t, CheckAllowed(p, false, true, false))
 }

@@ -8,14 +8,12 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/owner"
 )
-
-// keptMark is the annotation of a namespace that was left on purpose.
-const keptMark = "zeroloss/kept"
 
 // silentFor is how long a cluster that answers may take to: the end of a wait
 // may cut off one answer.
@@ -30,13 +28,13 @@ func (a *api) removeNamespace(ctx context.Context, name string) error {
 	// that has the namespace's own deletion do it, in its time.
 	var err error
 	for _, makers := range []schema.GroupVersionResource{deployments, jobs} {
-		err = errors.Join(err, ignoreGone(unlessForbidden(a.in(makers, name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{}))))
+		err = errors.Join(err, client.IgnoreNotFound(client.IgnoreForbidden(a.In(makers, name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{}))))
 	}
-	if err = errors.Join(err, ignoreGone(unlessForbidden(a.in(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{})))); err != nil {
-		return a.explain("emptying namespace "+name, err)
+	if err = errors.Join(err, client.IgnoreNotFound(client.IgnoreForbidden(a.In(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{})))); err != nil {
+		return a.Explain("emptying namespace "+name, err)
 	}
-	if err := ignoreGone(a.Resource(namespaces).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &background})); err != nil {
-		return a.explain("deleting namespace "+name, err)
+	if err := client.IgnoreNotFound(a.Resource(namespaces).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &background})); err != nil {
+		return a.Explain("deleting namespace "+name, err)
 	}
 	return a.awaitGone(ctx, name)
 }
@@ -52,52 +50,22 @@ func (a *api) awaitGone(ctx context.Context, name string) error {
 		case apierrors.IsNotFound(err):
 			return nil
 		case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
-			return a.explain(waiting, err)
+			return a.Explain(waiting, err)
 		case err == nil:
 			seen, silent = time.Now(), nil
 		case silent == nil || ctx.Err() == nil:
 			silent = err
 		}
 		// What came up meanwhile goes too.
-		_ = a.in(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{})
-		if pauseFor(ctx, 300*time.Millisecond) == nil {
+		_ = a.In(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{})
+		if client.Sleep(ctx, 300*time.Millisecond) == nil {
 			continue
 		}
 		if silent != nil && time.Since(seen) > silentFor {
-			return a.explain(waiting, silent)
+			return a.Explain(waiting, silent)
 		}
 		return fmt.Errorf("%w: namespace %q is being deleted, and is still there\n  look: kubectl get namespace %s -o yaml", run.ErrEnvironment, name, name)
 	}
-}
-
-func unlessForbidden(err error) error {
-	if apierrors.IsForbidden(err) {
-		return nil
-	}
-	return err
-}
-
-func ignoreGone(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-// left is a namespace of ours.
-type left struct {
-	name    string
-	harness string // whose, as thisHarness says it
-	kept    bool
-}
-
-// ourNamespace reads one, and says whether it is ours beyond doubt: labelled
-// as such, and named after the run that its label names.
-func ourNamespace(u *unstructured.Unstructured) (left, bool) {
-	id := u.GetLabels()[runLabel]
-	ours := u.GetLabels()[managedBy] == owner && id != "" && u.GetName() == NamespacePrefix+id
-	notes := u.GetAnnotations()
-	return left{name: u.GetName(), harness: notes[harnessMark], kept: notes[keptMark] == "true"}, ours
 }
 
 // CleanOptions say where to look.
@@ -107,7 +75,7 @@ type CleanOptions struct {
 	// Namespace: only the targets in it are looked at; "" is all there is.
 	Namespace string
 	// All takes what is kept, and what belongs to runs of other hosts (or of
-	// this one before it was started anew), too. What belongs to a run that can
+	// this one before it was rebooted), too. What belongs to a run that can
 	// be seen to go on is never taken.
 	All bool
 	// Say is told of each thing that is removed, or left alone and why.
@@ -135,7 +103,7 @@ func Clean(ctx context.Context, o CleanOptions) error {
 	if aerr != nil {
 		return errors.Join(err, aerr)
 	}
-	here := thisHarness()
+	here := owner.Self()
 	return errors.Join(err, a.cleanNodes(ctx, o, here), a.cleanNamespaces(ctx, o, here), a.cleanTargets(ctx, here, o), a.cleanChanged(ctx, here, o))
 }
 
@@ -150,7 +118,7 @@ func cleanNamespaced(ctx context.Context, o CleanOptions) error {
 	if err != nil {
 		return err
 	}
-	here := thisHarness()
+	here := owner.Self()
 	return errors.Join(a.cleanTargets(ctx, here, o), a.cleanChanged(ctx, here, o))
 }
 
@@ -192,7 +160,7 @@ func cleanClusters(ctx context.Context, m marks, e engine, none error, o CleanOp
 		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
 	}
 	if len(names) > 0 && none != nil {
-		return fmt.Errorf("clusters are marked (%s): %w", orNone(names), none)
+		return fmt.Errorf("clusters are marked (%s): %w", client.OrNone(names), none)
 	}
 	for _, name := range names {
 		said, cerr := (&kindCluster{name: name, engine: e, marks: m}).clean(ctx, o)
@@ -206,44 +174,27 @@ func cleanClusters(ctx context.Context, m marks, e engine, none error, o CleanOp
 }
 
 func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, here string) error {
-	all, err := a.Resource(namespaces).List(ctx, metav1.ListOptions{LabelSelector: managedBy + "=" + owner})
+	all, err := a.Resource(namespaces).List(ctx, metav1.ListOptions{LabelSelector: owner.Selector})
 	if err != nil {
-		return a.explain("listing namespaces", err)
+		return a.Explain("listing namespaces", err)
 	}
 	for i := range all.Items {
-		l, ours := ourNamespace(&all.Items[i])
+		l, ours := owner.Namespace(&all.Items[i])
 		if !ours {
 			continue
 		}
-		if why := l.spare(here, o.All); why != "" {
-			o.Say(fmt.Sprintf("namespace %s: left alone, %s", l.name, why))
+		if why := l.ReasonToKeep(here, o.All); why != "" {
+			o.Say(fmt.Sprintf("namespace %s: left alone, %s", l.Name, why))
 			continue
 		}
 		within, stop := context.WithTimeout(ctx, tidyFor)
-		rerr := a.removeNamespace(within, l.name)
+		rerr := a.removeNamespace(within, l.Name)
 		stop()
 		if rerr != nil {
 			err = errors.Join(err, rerr)
 			continue
 		}
-		o.Say("namespace " + l.name + ": deleted")
+		o.Say("namespace " + l.Name + ": deleted")
 	}
 	return err
-}
-
-// spare is why it is not removed by the harness here; "" if it is. What ran
-// elsewhere may go on: that cannot be told from here.
-func (l left) spare(here string, all bool) string {
-	h, self := harnessOf(l.harness), harnessOf(here)
-	switch {
-	case h.beside(self) && alive(h.pid):
-		return fmt.Sprintf("process %d works with it", h.pid)
-	case all:
-		return ""
-	case l.kept:
-		return "it was kept on purpose (--all takes it)"
-	case !h.beside(self):
-		return "it belongs to a run of " + h.place(self) + " (--all takes it)"
-	}
-	return ""
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
 )
 
 // DefaultCluster is the kind cluster that a run uses, or makes and deletes.
@@ -41,33 +42,8 @@ func (r *reach) awaitNodes(ctx context.Context, a *api) error {
 
 // ofContext is the cluster of a kubeconfig's context.
 func ofContext(kubeconfig, name string) (*reach, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: name})
-	raw, err := loaded.RawConfig()
-	if err != nil {
-		return nil, fmt.Errorf("%w: reading the kubeconfig: %w", run.ErrEnvironment, err)
-	}
-	if _, ok := raw.Contexts[name]; !ok {
-		var there []string
-		for c := range raw.Contexts {
-			there = append(there, c)
-		}
-		slices.Sort(there)
-		return nil, fmt.Errorf("%w: the kubeconfig has no context %q\n  it has: %s", run.ErrEnvironment, name, orNone(there))
-	}
-	config, err := loaded.ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("%w: reading context %q: %w", run.ErrEnvironment, name, err)
-	}
-	return &reach{config: config}, nil
-}
-
-func orNone(words []string) string {
-	if len(words) == 0 {
-		return "none"
-	}
-	return strings.Join(words, ", ")
+	config, err := client.ConfigFromContext(kubeconfig, name)
+	return &reach{config: config}, err
 }
 
 // kindCluster is one of kind's, by name.

@@ -16,13 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // Processes as the marks tell them: two that are there, and one that is not.
 func processes() (here, beside, gone string) {
-	h := harnessOf(thisHarness())
+	h := owner.ParseProcess(owner.Self())
 	other, dead := h, h
-	other.pid, dead.pid = os.Getppid(), 999999999
+	other.PID, dead.PID = os.Getppid(), 999999999
 	return h.String(), other.String(), dead.String()
 }
 
@@ -36,8 +37,8 @@ func silent(string, ...any) {}
 // cleaned is what clean says, and what there is then.
 func cleaned(t *testing.T, p *enginePark, dir string, all bool) (said, clusters, marked []string) {
 	t.Helper()
-	third := harnessOf(thisHarness())
-	third.pid = 1
+	third := owner.ParseProcess(owner.Self())
+	third.PID = 1
 	m := marks{dir, third.String()}
 	require.NoError(t, cleanClusters(t.Context(), m, p, nil, CleanOptions{All: all, Say: func(s string) { said = append(said, s) }}))
 	clusters, err := p.list()
@@ -91,7 +92,7 @@ func TestInterruptedInTime(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
 		defer stop()
 		began := time.Now()
-		_, err := by(&enginePark{before: time.Hour}, dir, thisHarness(), "zeroloss").open(ctx, "", "", silent)
+		_, err := by(&enginePark{before: time.Hour}, dir, owner.Self(), "zeroloss").open(ctx, "", "", silent)
 		require.ErrorIs(t, err, run.ErrInterrupted)
 		require.LessOrEqual(t, time.Since(began), 30*time.Second)
 		time.Sleep(2 * time.Hour)
@@ -105,7 +106,7 @@ func TestInterruptedWhileTheImageIsPulled(t *testing.T) {
 	dir := t.TempDir()
 	ctx, stop := context.WithTimeout(t.Context(), time.Millisecond)
 	defer stop()
-	_, err := by(p, dir, thisHarness(), "zeroloss").open(ctx, "", "", silent)
+	_, err := by(p, dir, owner.Self(), "zeroloss").open(ctx, "", "", silent)
 	require.ErrorIs(t, err, run.ErrInterrupted)
 	require.Zero(t, p.count())
 	_, _, marked := cleaned(t, p, dir, false)
@@ -165,7 +166,7 @@ func TestCleanKnowsADecoy(t *testing.T) {
 	}
 	// A cluster of which only a part is ours is nobody's to delete by name.
 	require.NoError(t, m.write("mixed", mark{Badge: "b1", Doing: making, Users: []string{gone}}))
-	err := cleanClusters(t.Context(), marks{dir, thisHarness()}, p, nil, CleanOptions{Say: func(string) {}})
+	err := cleanClusters(t.Context(), marks{dir, owner.Self()}, p, nil, CleanOptions{Say: func(string) {}})
 	require.ErrorContains(t, err, "1 of its 2 nodes are none of a run's")
 	clusters, _ := p.list()
 	require.Contains(t, clusters, "mixed")
@@ -238,7 +239,7 @@ func TestAFailureDeletesNothingOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &enginePark{before: 2 * time.Second}
 		time.AfterFunc(time.Second, func() { p.add("zeroloss", "") }) // by hand, in between
-		_, err := by(p, dir, thisHarness(), "zeroloss").open(t.Context(), "", "", silent)
+		_, err := by(p, dir, owner.Self(), "zeroloss").open(t.Context(), "", "", silent)
 		require.ErrorIs(t, err, run.ErrEnvironment)
 		require.ErrorContains(t, err, "already exist")
 		_, clusters, marked := cleaned(t, p, dir, false)
@@ -340,7 +341,7 @@ func TestNobodysClusterIsDeletedUnderHim(t *testing.T) {
 		"kept":      {harness: gone, kept: true, all: true},
 		"gone":      {harness: gone, free: true, all: true},
 	} {
-		ns := namespaceOf("zeroloss-1", map[string]string{managedBy: owner, runLabel: "1"}, map[string]string{harnessMark: x.harness, keptMark: fmt.Sprint(x.kept)})
+		ns := namespaceOf("zeroloss-1", map[string]string{owner.ManagedByLabel: owner.Name, owner.RunLabel: "1"}, map[string]string{owner.Annotation: x.harness, owner.KeptAnnotation: fmt.Sprint(x.kept)})
 		server := townOf(t, ns.Object)
 		dir := t.TempDir()
 		p := &enginePark{url: server}
@@ -385,8 +386,8 @@ func TestCleanLeavesASilentClusterAlone(t *testing.T) {
 // nobody can tell: that is said, and not waited for.
 func TestHalfMadeElsewhere(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, marks{dir, thisHarness()}.write("zeroloss", mark{Badge: "b0", Doing: making, Users: []string{"elsewhere/1"}}))
-	_, err := by(&enginePark{}, dir, thisHarness(), "zeroloss").open(t.Context(), "", "", silent)
+	require.NoError(t, marks{dir, owner.Self()}.write("zeroloss", mark{Badge: "b0", Doing: making, Users: []string{"elsewhere/1"}}))
+	_, err := by(&enginePark{}, dir, owner.Self(), "zeroloss").open(t.Context(), "", "", silent)
 	require.ErrorIs(t, err, run.ErrEnvironment)
 	require.ErrorContains(t, err, "it was left half made; it belongs to a run of elsewhere (--all takes it)\n  zeroloss clean --all --cluster zeroloss removes it")
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // drainMark is the annotation of a node that a run has cordoned: the run's id.
@@ -109,7 +110,7 @@ func (a *api) drainable(ctx context.Context) (string, error) {
 func (a *api) nodes(ctx context.Context) ([]nodeView, error) {
 	list, err := a.Resource(nodes).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, a.explain("listing nodes", err)
+		return nil, a.Explain("listing nodes", err)
 	}
 	out := make([]nodeView, len(list.Items))
 	for i := range list.Items {
@@ -123,7 +124,7 @@ func (a *api) nodes(ctx context.Context) ([]nodeView, error) {
 func (a *api) node(ctx context.Context, name string) (v nodeView, err error) {
 	u, err := a.Resource(nodes).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return v, a.explain("reading node "+name, err)
+		return v, a.Explain("reading node "+name, err)
 	}
 	return v, decodeInto(u, &v)
 }
@@ -144,11 +145,11 @@ func (a *api) cordon(ctx context.Context, name, id string, dryRun ...string) err
 			return fmt.Errorf("%w: node %s has been cordoned by somebody else: it is left alone", run.ErrEnvironment, name)
 		}
 		err = a.patchNode(ctx, name, map[string]any{
-			"metadata": map[string]any{"resourceVersion": v.Metadata.ResourceVersion, "annotations": map[string]any{drainMark: id, harnessMark: thisHarness()}},
+			"metadata": map[string]any{"resourceVersion": v.Metadata.ResourceVersion, "annotations": map[string]any{drainMark: id, owner.Annotation: owner.Self()}},
 			"spec":     map[string]any{"unschedulable": true},
 		}, dryRun...)
 		if !apierrors.IsConflict(err) || try == cordonTries {
-			return a.explain("cordoning node "+name, err)
+			return a.Explain("cordoning node "+name, err)
 		}
 	}
 }
@@ -161,11 +162,11 @@ func (a *api) uncordon(ctx context.Context, name, id string) error {
 			return err
 		}
 		err = a.patchNode(ctx, name, map[string]any{
-			"metadata": map[string]any{"resourceVersion": v.Metadata.ResourceVersion, "annotations": map[string]any{drainMark: nil, harnessMark: nil}},
+			"metadata": map[string]any{"resourceVersion": v.Metadata.ResourceVersion, "annotations": map[string]any{drainMark: nil, owner.Annotation: nil}},
 			"spec":     map[string]any{"unschedulable": nil},
 		})
 		if !apierrors.IsConflict(err) || try == cordonTries {
-			return a.explain("uncordoning node "+name, err)
+			return a.Explain("uncordoning node "+name, err)
 		}
 	}
 }
@@ -191,7 +192,7 @@ func (a *api) evict(ctx context.Context, namespace, pod string) error {
 	if err != nil {
 		return fmt.Errorf("evicting %s: %w", pod, err)
 	}
-	said, err := a.core.Post().Namespace(namespace).Resource("pods").Name(pod).SubResource("eviction").MaxRetries(0).
+	said, err := a.REST.Post().Namespace(namespace).Resource("pods").Name(pod).SubResource("eviction").MaxRetries(0).
 		SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Raw()
 	switch {
 	case apierrors.IsNotFound(err):
@@ -199,7 +200,7 @@ func (a *api) evict(ctx context.Context, namespace, pod string) error {
 	case apierrors.IsTooManyRequests(err):
 		return fmt.Errorf("%w: %s", errRefused, refusal(said, err))
 	}
-	return a.explain("evicting "+pod, err)
+	return a.Explain("evicting "+pod, err)
 }
 
 // budgetCause is how the API server says that a budget refuses.
@@ -262,19 +263,19 @@ func (a *api) cleanNodes(ctx context.Context, o CleanOptions, here string) error
 		if id == "" {
 			continue
 		}
-		l := left{name: v.Metadata.Name, harness: v.Metadata.Annotations[harnessMark]}
-		if why := l.spare(here, o.All); why != "" {
-			o.Say(fmt.Sprintf("node %s: left cordoned, %s", l.name, why))
+		l := owner.Leftover{Name: v.Metadata.Name, Process: v.Metadata.Annotations[owner.Annotation]}
+		if why := l.ReasonToKeep(here, o.All); why != "" {
+			o.Say(fmt.Sprintf("node %s: left cordoned, %s", l.Name, why))
 			continue
 		}
 		within, stop := context.WithTimeout(ctx, tidyFor)
-		uerr := a.uncordon(within, l.name, id)
+		uerr := a.uncordon(within, l.Name, id)
 		stop()
 		if uerr != nil {
 			err = errors.Join(err, uerr)
 			continue
 		}
-		o.Say("node " + l.name + ": uncordoned")
+		o.Say("node " + l.Name + ": uncordoned")
 	}
 	return err
 }

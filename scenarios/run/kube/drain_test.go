@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // nodeOf is one as it may be found; taint "" is none.
@@ -36,7 +37,7 @@ func nodeOf(name string, cordoned bool, taint string, notes map[string]string) *
 }
 
 func landOf(nodes_ ...runtime.Object) *api {
-	return &api{Interface: fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{nodes: "NodeList"}, nodes_...)}
+	return fakeAPI(fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{nodes: "NodeList"}, nodes_...))
 }
 
 // cordons tells which nodes take no pods.
@@ -73,7 +74,7 @@ func TestCordon(t *testing.T) {
 	require.NoError(t, a.cordon(t.Context(), "a", "r1"))
 	v, err := a.node(t.Context(), "a")
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{drainMark: "r1", harnessMark: thisHarness()}, v.Metadata.Annotations)
+	require.Equal(t, map[string]string{drainMark: "r1", owner.Annotation: owner.Self()}, v.Metadata.Annotations)
 	require.ErrorContains(t, a.cordon(t.Context(), "b", "r1"), "node b has been cordoned by somebody else")
 	require.ErrorContains(t, a.cordon(t.Context(), "a", "r2"), "by somebody else")
 
@@ -91,7 +92,7 @@ func TestCleanUncordonsWhatACrashLeft(t *testing.T) {
 	host, err := os.Hostname()
 	require.NoError(t, err)
 	mark := func(harness string) map[string]string {
-		return map[string]string{drainMark: "r1", harnessMark: harness}
+		return map[string]string{drainMark: "r1", owner.Annotation: harness}
 	}
 	self := strconv.Itoa(os.Getpid())
 	for all, want := range map[bool]map[string]bool{

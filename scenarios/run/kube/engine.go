@@ -18,6 +18,7 @@ import (
 	kindexec "sigs.k8s.io/kind/pkg/exec"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
 )
 
 // engine makes kind's clusters and knows those that are there. All calls block;
@@ -198,7 +199,7 @@ func (kindEngine) fetch(ctx context.Context, image string) error {
 		if err == nil {
 			return nil
 		}
-		if try == fetchTries || pauseFor(ctx, time.Duration(try)*time.Second) != nil {
+		if try == fetchTries || client.Sleep(ctx, time.Duration(try)*time.Second) != nil {
 			return fmt.Errorf("pulling image %q of its nodes: %w: %s", image, err, strings.TrimSpace(string(said)))
 		}
 	}

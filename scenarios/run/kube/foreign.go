@@ -12,6 +12,7 @@ import (
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // plain makes a Deployment of a service that is none of ours one of this run:
@@ -65,7 +66,7 @@ func directed(streams []traffic.Stream, urls map[string]string) ([]traffic.Strea
 // name it so. n is locked.
 func (n *node) address(p *podView) []control.Event {
 	name, ip := p.Metadata.Name, p.Status.PodIP
-	if ip == "" || n.placed[name] || !n.foreign(p.Metadata.Labels[workloadLabel]) {
+	if ip == "" || n.placed[name] || !n.foreign(p.Metadata.Labels[owner.WorkloadLabel]) {
 		return nil
 	}
 	n.placed[name] = true

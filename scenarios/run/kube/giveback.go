@@ -18,6 +18,8 @@ import (
 
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // A target that a run scales is marked before, with what it had, what the run
@@ -38,7 +40,7 @@ func (a *api) markScaled(ctx context.Context, namespace, name string, to int) er
 		if u.GetLabels()[scaledLabel] == "" {
 			had, ordered = strconv.Itoa(replicasOf(u)), strconv.Itoa(to)
 		}
-		return a.annotateScaled(ctx, u, map[string]any{replicasMark: had, orderedMark: ordered, harnessMark: thisHarness()}, "true")
+		return a.annotateScaled(ctx, u, map[string]any{replicasMark: had, orderedMark: ordered, owner.Annotation: owner.Self()}, "true")
 	})
 }
 
@@ -46,17 +48,17 @@ func (a *api) markScaled(ctx context.Context, namespace, name string, to int) er
 // newer: while somebody else is quicker, a conflict, it is read again.
 func (a *api) overwrite(ctx context.Context, namespace, name, doing string, write func(*unstructured.Unstructured) error) error {
 	for {
-		u, err := a.in(deployments, namespace).Get(ctx, name, metav1.GetOptions{})
+		u, err := a.In(deployments, namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
-			return a.explain("reading Deployment "+name, err)
+			return a.Explain("reading Deployment "+name, err)
 		}
 		switch err := write(u); {
 		case errors.Is(err, run.ErrEnvironment):
 			return err // it says so itself
 		case !apierrors.IsConflict(err):
-			return a.explain(doing, err)
+			return a.Explain(doing, err)
 		}
-		if pauseFor(ctx, 100*time.Millisecond) != nil { // its status moves on while it rolls out
+		if client.Sleep(ctx, 100*time.Millisecond) != nil { // its status moves on while it rolls out
 			return fmt.Errorf("%w: %s", run.ErrInterrupted, doing)
 		}
 	}
@@ -71,7 +73,7 @@ func (a *api) annotateScaled(ctx context.Context, u *unstructured.Unstructured, 
 	if err != nil {
 		return fmt.Errorf("marking Deployment %s: %w", u.GetName(), err)
 	}
-	_, err = a.in(deployments, u.GetNamespace()).Patch(ctx, u.GetName(), types.MergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
+	_, err = a.In(deployments, u.GetNamespace()).Patch(ctx, u.GetName(), types.MergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
 	return err
 }
 
@@ -114,15 +116,15 @@ func (a *api) giveBack(ctx context.Context, namespace, name string) (done string
 			done = why
 		}
 		if is {
-			if err := a.scale(ctx, namespace, name, n); err != nil {
+			if err := a.Scale(ctx, namespace, name, n); err != nil {
 				return fmt.Errorf("%w\n  it had %d: kubectl -n %s scale deployment %s --replicas %d", err, n, namespace, name, n)
 			}
 			done = fmt.Sprintf("scaled back to %d", n)
-			if u, err = a.in(deployments, namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
+			if u, err = a.In(deployments, namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
 				return err
 			}
 		}
-		return a.annotateScaled(ctx, u, map[string]any{replicasMark: nil, orderedMark: nil, harnessMark: nil}, nil)
+		return a.annotateScaled(ctx, u, map[string]any{replicasMark: nil, orderedMark: nil, owner.Annotation: nil}, nil)
 	})
 	return done, err
 }
@@ -136,7 +138,7 @@ func (a *api) cleanTargets(ctx context.Context, here string, o CleanOptions) err
 	for i := range found.Items {
 		u := &found.Items[i]
 		name := u.GetNamespace() + "/" + u.GetName()
-		if why := (left{harness: u.GetAnnotations()[harnessMark]}).spare(here, o.All); why != "" {
+		if why := (owner.Leftover{Process: u.GetAnnotations()[owner.Annotation]}).ReasonToKeep(here, o.All); why != "" {
 			o.Say(fmt.Sprintf("deployment %s: left alone, %s", name, why))
 			continue
 		}
@@ -155,24 +157,24 @@ func (a *api) cleanTargets(ctx context.Context, here string, o CleanOptions) err
 // markedTargets are the Deployments that a run has marked, of one namespace if o
 // names it; nil where they may not be listed.
 func (a *api) markedTargets(ctx context.Context, label string, o CleanOptions) (*unstructured.UnstructuredList, error) {
-	found, err := a.in(deployments, o.Namespace).List(ctx, metav1.ListOptions{LabelSelector: label + "=true"})
+	found, err := a.In(deployments, o.Namespace).List(ctx, metav1.ListOptions{LabelSelector: label + "=true"})
 	if apierrors.IsForbidden(err) {
 		o.Say(fmt.Sprintf("deployments with the mark %s: not looked at, the right to list them is missing; --namespace looks at one namespace's", label))
 		return nil, nil
 	}
-	return found, a.explain("listing Deployments", err)
+	return found, a.Explain("listing Deployments", err)
 }
 
 // unmarked refuses a target that another run has scaled: what it has now is not
 // what it is to be given back.
 func (a *api) unmarked(ctx context.Context, p *plan.Plan) error {
-	u, err := a.in(deployments, p.Target.Namespace).Get(ctx, p.Target.Deployment, metav1.GetOptions{})
+	u, err := a.In(deployments, p.Target.Namespace).Get(ctx, p.Target.Deployment, metav1.GetOptions{})
 	if err != nil {
-		return a.explain("reading Deployment "+p.Target.Deployment, err)
+		return a.Explain("reading Deployment "+p.Target.Deployment, err)
 	}
 	if u.GetLabels()[scaledLabel] == "" {
 		return nil
 	}
 	return fmt.Errorf("%w: Deployment %s/%s is scaled by a run already (%s)\n  zeroloss clean gives it back, if that run is gone",
-		run.ErrEnvironment, p.Target.Namespace, p.Target.Deployment, u.GetAnnotations()[harnessMark])
+		run.ErrEnvironment, p.Target.Namespace, p.Target.Deployment, u.GetAnnotations()[owner.Annotation])
 }

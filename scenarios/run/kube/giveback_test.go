@@ -15,18 +15,19 @@ import (
 	kubetesting "k8s.io/client-go/testing"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // shop is a cluster with a Deployment of three replicas, none of ours.
 func shop(t *testing.T) *api {
 	t.Helper()
 	u := deploymentOf(t, orders)
-	return &api{Interface: fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{deployments: "DeploymentList"}, u)}
+	return fakeAPI(fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{deployments: "DeploymentList"}, u))
 }
 
 func theDeployment(t *testing.T, a *api) *unstructured.Unstructured {
 	t.Helper()
-	u, err := a.in(deployments, "shop").Get(t.Context(), "orders", metav1.GetOptions{})
+	u, err := a.In(deployments, "shop").Get(t.Context(), "orders", metav1.GetOptions{})
 	require.NoError(t, err)
 	return u
 }
@@ -60,7 +61,7 @@ func TestReplicasAreGivenBack(t *testing.T) {
 					require.NoError(t, a.markScaled(t.Context(), "shop", "orders", d.mark))
 				}
 				if d.scale > 0 {
-					require.NoError(t, a.scale(t.Context(), "shop", "orders", d.scale))
+					require.NoError(t, a.Scale(t.Context(), "shop", "orders", d.scale))
 				}
 			}
 			done, err := a.giveBack(t.Context(), "shop", "orders")
@@ -80,7 +81,7 @@ func TestAScaledTargetIsNotTakenAgain(t *testing.T) {
 	require.NoError(t, a.markScaled(t.Context(), "shop", "orders", 1))
 	err := a.unmarked(t.Context(), p)
 	require.ErrorIs(t, err, run.ErrEnvironment)
-	require.ErrorContains(t, err, "is scaled by a run already ("+thisHarness()+")\n  zeroloss clean gives it back")
+	require.ErrorContains(t, err, "is scaled by a run already ("+owner.Self()+")\n  zeroloss clean gives it back")
 }
 
 // TestCleanGivesBackInOneNamespace: whose process is gone, and nobody else's.
@@ -88,15 +89,15 @@ func TestCleanGivesBackInOneNamespace(t *testing.T) {
 	for harness, says := range map[string]string{
 		"here/999999999": "deployment shop/orders: scaled back to 3",
 		"there/1":        "deployment shop/orders: left alone, it belongs to a run of there (--all takes it)",
-		thisHarness():    "works with it",
+		owner.Self():     "works with it",
 	} {
 		a := shop(t)
 		require.NoError(t, a.markScaled(t.Context(), "shop", "orders", 1))
-		require.NoError(t, a.scale(t.Context(), "shop", "orders", 1))
-		require.NoError(t, a.annotateScaled(t.Context(), theDeployment(t, a), map[string]any{harnessMark: harness}, "true"))
+		require.NoError(t, a.Scale(t.Context(), "shop", "orders", 1))
+		require.NoError(t, a.annotateScaled(t.Context(), theDeployment(t, a), map[string]any{owner.Annotation: harness}, "true"))
 		var said []string
 		host := "here"
-		if harness == thisHarness() {
+		if harness == owner.Self() {
 			host = harness
 		}
 		require.NoError(t, a.cleanTargets(t.Context(), host, CleanOptions{Namespace: "shop", Say: func(s string) { said = append(said, s) }}))

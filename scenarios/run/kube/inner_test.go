@@ -26,6 +26,7 @@ import (
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // look reads a pod as the cluster tells it.
@@ -160,19 +161,21 @@ func namespaceOf(name string, labels, notes map[string]string) *unstructured.Uns
 func TestCleanTouchesNothingElse(t *testing.T) {
 	host, err := os.Hostname()
 	require.NoError(t, err)
-	ours := func(id string) map[string]string { return map[string]string{managedBy: owner, runLabel: id} }
-	dead := map[string]string{harnessMark: host + "/0"}
+	ours := func(id string) map[string]string {
+		return map[string]string{owner.ManagedByLabel: owner.Name, owner.RunLabel: id}
+	}
+	dead := map[string]string{owner.Annotation: host + "/0"}
 	world := []runtime.Object{
 		namespaceOf("zeroloss-1", ours("1"), dead),
-		namespaceOf("zeroloss-2", ours("2"), map[string]string{harnessMark: host + "/" + strconv.Itoa(os.Getpid())}),
-		namespaceOf("zeroloss-3", ours("3"), map[string]string{harnessMark: host + "/0", keptMark: "true"}),
-		namespaceOf("zeroloss-4", ours("4"), map[string]string{harnessMark: "elsewhere/1"}),
+		namespaceOf("zeroloss-2", ours("2"), map[string]string{owner.Annotation: host + "/" + strconv.Itoa(os.Getpid())}),
+		namespaceOf("zeroloss-3", ours("3"), map[string]string{owner.Annotation: host + "/0", owner.KeptAnnotation: "true"}),
+		namespaceOf("zeroloss-4", ours("4"), map[string]string{owner.Annotation: "elsewhere/1"}),
 		namespaceOf("zeroloss-5", ours("6"), dead),
 		namespaceOf("zeroloss-6", nil, dead),
-		namespaceOf("zeroloss-7", map[string]string{managedBy: owner}, dead),
+		namespaceOf("zeroloss-7", map[string]string{owner.ManagedByLabel: owner.Name}, dead),
 		namespaceOf("shop", ours("shop"), dead),
 		namespaceOf("zeroloss", ours(""), dead),
-		namespaceOf("zeroloss-8", map[string]string{managedBy: "helm", runLabel: "8"}, dead),
+		namespaceOf("zeroloss-8", map[string]string{owner.ManagedByLabel: "helm", owner.RunLabel: "8"}, dead),
 	}
 	for all, want := range map[bool][]string{
 		false: {"zeroloss-1"},
@@ -182,7 +185,7 @@ func TestCleanTouchesNothingElse(t *testing.T) {
 			namespaces: "NamespaceList", deployments: "DeploymentList", pods: "PodList",
 		}, world...)
 		var said []string
-		a := &api{Interface: client}
+		a := fakeAPI(client)
 		require.NoError(t, a.cleanNamespaces(t.Context(), CleanOptions{All: all, Say: func(s string) { said = append(said, s) }}, host))
 		left, err := client.Resource(namespaces).List(t.Context(), metav1.ListOptions{})
 		require.NoError(t, err)
@@ -211,7 +214,7 @@ func contains(words []string, w string) bool {
 // A namespace that is there already is refused, and left as it is.
 func TestClaimRefusesWhatIsThere(t *testing.T) {
 	there := namespaceOf("zeroloss-1", nil, nil)
-	s := &stage{namespace: "zeroloss-1", api: &api{Interface: fake.NewSimpleDynamicClient(runtime.NewScheme(), there)}}
+	s := &stage{namespace: "zeroloss-1", api: fakeAPI(fake.NewSimpleDynamicClient(runtime.NewScheme(), there))}
 	err := s.claim(t.Context(), Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "zeroloss-1"}})
 	require.ErrorContains(t, err, `namespace "zeroloss-1" exists already`)
 	require.False(t, s.made)
@@ -225,7 +228,7 @@ func TestClaimRefusesWhatIsThere(t *testing.T) {
 func TestClaimSurvivesAnInterruption(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	s := &stage{namespace: "zeroloss-1", api: &api{Interface: fake.NewSimpleDynamicClient(runtime.NewScheme())}}
+	s := &stage{namespace: "zeroloss-1", api: fakeAPI(fake.NewSimpleDynamicClient(runtime.NewScheme()))}
 	require.NoError(t, s.claim(ctx, Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "zeroloss-1"}}))
 	require.True(t, s.made)
 }

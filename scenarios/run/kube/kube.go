@@ -15,6 +15,7 @@ import (
 	"zeroloss/scenarios/image"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/owner"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -48,8 +49,8 @@ type Options struct {
 
 // CheckRun refuses an id of which no namespace's name can be made.
 func CheckRun(id string) error {
-	if why := validation.IsDNS1123Label(NamespacePrefix + id); len(why) > 0 {
-		return fmt.Errorf("run id %q: namespace %q: %s", id, NamespacePrefix+id, strings.Join(why, "; "))
+	if why := validation.IsDNS1123Label(owner.NamespacePrefix + id); len(why) > 0 {
+		return fmt.Errorf("run id %q: namespace %q: %s", id, owner.NamespacePrefix+id, strings.Join(why, "; "))
 	}
 	return nil
 }
@@ -92,7 +93,7 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 	if err != nil {
 		return r.interrupted(ctx, err)
 	}
-	s := &stage{o: r.o, p: p, out: out, tell: tell, namespace: NamespacePrefix + r.o.Run}
+	s := &stage{o: r.o, p: p, out: out, tell: tell, namespace: owner.NamespacePrefix + r.o.Run}
 	defer func() { err = errors.Join(err, r.leave(where, s, tell)) }()
 	if s.image, err = r.images(ctx, where, built, p.UsesRegistry(), tell); err != nil {
 		return r.interrupted(ctx, err)

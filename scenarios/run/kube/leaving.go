@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // holding does f while no other process reads or writes the marks, if this one
@@ -96,17 +97,17 @@ func (k *kindCluster) leave(occupied func() string) (why string, err error) {
 func (a *api) occupied(ctx context.Context, own, here string, all bool) (string, error) {
 	ctx, stop := context.WithTimeout(ctx, roomFor)
 	defer stop()
-	found, err := a.Resource(namespaces).List(ctx, metav1.ListOptions{LabelSelector: managedBy + "=" + owner})
+	found, err := a.Resource(namespaces).List(ctx, metav1.ListOptions{LabelSelector: owner.Selector})
 	if err != nil {
-		return "", a.explain("listing namespaces", err)
+		return "", a.Explain("listing namespaces", err)
 	}
 	for i := range found.Items {
-		l, ours := ourNamespace(&found.Items[i])
-		if !ours || l.name == own {
+		l, ours := owner.Namespace(&found.Items[i])
+		if !ours || l.Name == own {
 			continue
 		}
-		if why := l.spare(here, all); why != "" {
-			return "namespace " + l.name + " is in it: " + why, nil
+		if why := l.ReasonToKeep(here, all); why != "" {
+			return "namespace " + l.Name + " is in it: " + why, nil
 		}
 	}
 	return "", nil

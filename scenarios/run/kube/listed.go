@@ -17,6 +17,7 @@ import (
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
 )
 
 // openFor is how long a registry has to answer before a run begins.
@@ -78,7 +79,7 @@ func (l *listing) listed(ctx context.Context) error {
 		case err == nil:
 			return fmt.Errorf("%w: the registry at %s lists no instance of %q (group %q, namespace %q)\n  is this the right service name?%s",
 				run.ErrEnvironment, o.Address, o.Service, o.Group, cmp.Or(o.Namespace, "public"), l.known())
-		case pauseFor(ctx, 200*time.Millisecond) != nil:
+		case client.Sleep(ctx, 200*time.Millisecond) != nil:
 			return fmt.Errorf("%w: reading the target's list: %w", run.ErrEnvironment, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
 )
 
 // load is the load pods' generators, from the harness's side.
@@ -122,7 +123,7 @@ func (l *load) follow(ctx context.Context, x *shard) error {
 		case time.Since(heard) > silence:
 			return fmt.Errorf("the load pod has not answered for %v: %w", silence, err)
 		}
-		if err := pauseFor(ctx, askEvery); err != nil {
+		if err := client.Sleep(ctx, askEvery); err != nil {
 			return fmt.Errorf("the run is over: %w", err)
 		}
 	}

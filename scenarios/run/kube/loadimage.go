@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
 )
 
 // LoadImage puts the image that archive writes, as `docker save` does, into
@@ -28,7 +29,7 @@ func LoadImage(ctx context.Context, cluster, ref string, archive func(io.Writer)
 		return err
 	}
 	if len(nodes) == 0 {
-		return fmt.Errorf("%w: kind has no cluster %q; it has: %s\n  kind create cluster --name %s makes it", run.ErrEnvironment, cluster, orNone(all), cluster)
+		return fmt.Errorf("%w: kind has no cluster %q; it has: %s\n  kind create cluster --name %s makes it", run.ErrEnvironment, cluster, client.OrNone(all), cluster)
 	}
 	for _, n := range nodes {
 		err := within(ctx, func() error { return loadInto(ctx, n, archive) })

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 const (
@@ -72,7 +74,7 @@ func (k *kindCluster) open(ctx context.Context, nodeImage, scratch string, tell 
 			tell("waiting for kind cluster %s: %s", k.name, why)
 			told = true
 		}
-		if pauseFor(waiting, 300*time.Millisecond) != nil {
+		if client.Sleep(waiting, 300*time.Millisecond) != nil {
 			if ctx.Err() != nil {
 				return nil, fmt.Errorf("%w: while another run was busy with cluster %q", run.ErrInterrupted, k.name)
 			}
@@ -129,7 +131,7 @@ func (k *kindCluster) formed(ctx context.Context) bool {
 		if _, err := k.engine.badges(k.name); !errors.Is(err, errForming) {
 			return true
 		}
-		if pauseFor(ctx, 300*time.Millisecond) != nil {
+		if client.Sleep(ctx, 300*time.Millisecond) != nil {
 			return false
 		}
 	}
@@ -246,5 +248,5 @@ func (k *kindCluster) takeAway(together int) (int, error) {
 
 // seen reports whether one of the harnesses is known to be there.
 func (m marks) seen(others []string) bool {
-	return slices.ContainsFunc(others, func(u string) bool { return left{harness: u}.spare(m.self, true) != "" })
+	return slices.ContainsFunc(others, func(u string) bool { return owner.Leftover{Process: u}.ReasonToKeep(m.self, true) != "" })
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/owner"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -49,7 +51,7 @@ func userMarks() (marks, error) {
 	if err != nil {
 		return marks{}, fmt.Errorf("finding where clusters are marked: %w", err)
 	}
-	return marks{filepath.Join(dir, "zeroloss", "clusters"), thisHarness()}, nil
+	return marks{filepath.Join(dir, "zeroloss", "clusters"), owner.Self()}, nil
 }
 
 // lockFile is none of a cluster's: a name of kind's has no underscore.
@@ -66,7 +68,7 @@ func (m marks) hold(ctx context.Context) (release func(), err error) {
 		if err == nil {
 			return func() { _ = let() }, nil // its end is the process's, if it fails
 		}
-		if !errors.Is(err, rundir.ErrInUse) || pauseFor(ctx, 20*time.Millisecond) != nil {
+		if !errors.Is(err, rundir.ErrInUse) || client.Sleep(ctx, 20*time.Millisecond) != nil {
 			return nil, fmt.Errorf("locking the marks of clusters: %w", err)
 		}
 	}
@@ -87,7 +89,7 @@ func (m marks) read(name string) (mark, bool, error) {
 // parse reads a mark. An older one is the id of the process that has made it.
 func (m marks) parse(text []byte) mark {
 	if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
-		return mark{Users: []string{harness{host: harnessOf(m.self).host, pid: pid}.String()}}
+		return mark{Users: []string{owner.Process{Host: owner.ParseProcess(m.self).Host, PID: pid}.String()}}
 	}
 	var x mark
 	if json.Unmarshal(text, &x) != nil {
@@ -144,7 +146,7 @@ func (m marks) others(x mark, all bool) (living []string, why string) {
 		if u == m.self {
 			continue
 		}
-		if w := (left{harness: u}).spare(m.self, all); w != "" {
+		if w := (owner.Leftover{Process: u}).ReasonToKeep(m.self, all); w != "" {
 			living = append(living, u)
 			if why == "" {
 				why = w

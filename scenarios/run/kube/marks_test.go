@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"zeroloss/scenarios/run/kube/owner"
 
 	"github.com/stretchr/testify/require"
 )
@@ -50,12 +51,12 @@ func TestMarks(t *testing.T) {
 
 // Marks of older versions, and torn ones, say whose they are, or nothing.
 func TestOlderMarks(t *testing.T) {
-	m := marks{t.TempDir(), thisHarness()}
+	m := marks{t.TempDir(), owner.Self()}
 	require.NoError(t, os.WriteFile(filepath.Join(m.dir, "old"), []byte("999999999\n"), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(m.dir, "torn"), nil, 0o644))
 	old, _, err := m.read("old")
 	require.NoError(t, err)
-	require.Equal(t, []string{harness{host: harnessOf(m.self).host, pid: 999999999}.String()}, old.Users)
+	require.Equal(t, []string{owner.Process{Host: owner.ParseProcess(m.self).Host, PID: 999999999}.String()}, old.Users)
 	require.Empty(t, old.Badge)
 	others, _ := m.others(old, false)
 	require.Empty(t, others, "its process is gone")

@@ -23,6 +23,8 @@ import (
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // node carries out what the plane orders, and tells it what the cluster does.
@@ -101,16 +103,16 @@ func (n *node) do(ctx context.Context, a control.Action) error {
 		if i < 0 {
 			return fmt.Errorf("applying workload %q: it is in no manifest", a.Workload)
 		}
-		_, err := s.api.apply(ctx, s.rendered.Workloads[i])
+		_, err := s.api.Apply(ctx, s.rendered.Workloads[i])
 		return err
 	case control.Scale:
-		return s.api.scale(ctx, n.where(), a.Workload, a.N)
+		return s.api.Scale(ctx, n.where(), a.Workload, a.N)
 	case control.Rollout:
-		return s.api.restart(ctx, n.where(), a.Workload, time.Now())
+		return s.api.Restart(ctx, n.where(), a.Workload, time.Now())
 	case control.Reimage:
 		return s.api.reimage(ctx, s.namespace, a.Workload, a.Image)
 	case control.Hold:
-		return s.api.hold(ctx, s.namespace, a.Workload, a.On)
+		return s.api.SetPaused(ctx, s.namespace, a.Workload, a.On)
 	case control.Cordon:
 		return s.cordon(ctx, a.Workload, a.Node)
 	case control.Evict:
@@ -140,12 +142,12 @@ func (n *node) rule(ctx context.Context, a control.Action) error {
 	ctx, stop := context.WithTimeout(ctx, ruleFor)
 	defer stop()
 	for {
-		err := n.stage.api.post(ctx, n.stage.namespace, a.Pod.Pod, n.stage.p.Workloads[i].Settings.AdminPort, settings.RulesPath, rules.JSON())
+		err := n.stage.api.Post(ctx, n.stage.namespace, a.Pod.Pod, n.stage.p.Workloads[i].Settings.AdminPort, settings.RulesPath, rules.JSON())
 		if err == nil {
 			return nil
 		}
 		now, _ := n.instance(a.Pod.Pod)
-		if pauseFor(ctx, ruleEvery) != nil || now != a.Pod {
+		if client.Sleep(ctx, ruleEvery) != nil || now != a.Pod {
 			return fmt.Errorf("telling %s the rules of version %d: %w", a.Pod, a.N, err)
 		}
 	}
@@ -166,7 +168,7 @@ func (n *node) signal(ctx context.Context, a control.Action) error {
 	if !a.On {
 		return nil
 	}
-	return n.stage.api.forget(ctx, n.stage.namespace, a.Pod.Pod)
+	return n.stage.api.DeletePod(ctx, n.stage.namespace, a.Pod.Pod)
 }
 
 func (n *node) environment(err error) error {
@@ -192,15 +194,23 @@ func (n *node) watch() {
 	n.follow(pods, n.seePod, n.losePod)
 	n.follow(slices1, n.seeSlice, n.loseSlice)
 	n.follow(k8sEvents, n.seeEvent, func(*unstructured.Unstructured) {})
-	n.busy.Go(func() { n.pulse(n.stage.api.version) })
+	n.busy.Go(func() { client.Heartbeat(n.over, n.gaps("its API server"), n.stage.api.Ping) })
 }
 
-func (n *node) follow(gvr schema.GroupVersionResource, see sight, gone func(*unstructured.Unstructured)) {
-	f := &follower{api: n.stage.api, gvr: gvr, namespace: n.where(), see: see, gone: gone, eye: n.eye(gvr.Resource)}
+func (n *node) follow(gvr schema.GroupVersionResource, see func(*unstructured.Unstructured) error, gone func(*unstructured.Unstructured)) {
+	r := client.NewReflector(n.stage.api.Client, gvr.Resource, n.stage.api.In(gvr, n.where()),
+		client.Handler[*unstructured.Unstructured]{OnObject: see, OnGone: gone}, n.gaps(gvr.Resource))
 	n.busy.Go(func() {
-		if err := f.run(n.over); err != nil {
+		if err := r.Run(n.over); err != nil {
 			n.fail(err)
 		}
+	})
+}
+
+// gaps tells the plane of outages of what is watched.
+func (n *node) gaps(what string) *client.GapTracker {
+	return client.NewGapTracker(func(since time.Time, lasted time.Duration) {
+		n.inbox.Control(control.Event{Kind: control.Unwatched, Err: what, Since: record.At(since), N: int(lasted.Microseconds())})
 	})
 }
 
@@ -215,7 +225,7 @@ func (n *node) seePod(u *unstructured.Unstructured) error {
 			return err
 		}
 	}
-	if p.Metadata.Labels[workloadLabel] == "" {
+	if p.Metadata.Labels[owner.WorkloadLabel] == "" {
 		n.seeBase(&p)
 		return nil
 	}
@@ -237,7 +247,7 @@ func (n *node) meet(p *podView) {
 	name := p.Metadata.Name
 	_, known := n.current[name]
 	n.current[name] = p.instance()
-	if p.Metadata.Labels[workloadLabel] == n.stage.p.Entry.Workload && p.ready() && n.entryIP == "" {
+	if p.Metadata.Labels[owner.WorkloadLabel] == n.stage.p.Entry.Workload && p.ready() && n.entryIP == "" {
 		n.entryIP = p.Status.PodIP
 	}
 	for _, e := range append(p.sightings(), n.address(p)...) {
@@ -246,7 +256,7 @@ func (n *node) meet(p *podView) {
 	if known {
 		return
 	}
-	n.endpoints.meet(name, p.Metadata.Labels[workloadLabel])
+	n.endpoints.meet(name, p.Metadata.Labels[owner.WorkloadLabel])
 	n.tellEndpoints(nil)
 	for _, e := range n.early[name] {
 		n.remark(&e)
@@ -268,10 +278,10 @@ func (n *node) patience(p *podView) bool {
 		n.unplaced[p.Metadata.Name] = since
 		// The scheduler does not repeat itself: look again when it is late.
 		n.busy.Go(func() {
-			if pauseFor(n.over, unscheduledPatience+time.Second) != nil {
+			if client.Sleep(n.over, unscheduledPatience+time.Second) != nil {
 				return
 			}
-			u, err := n.stage.api.in(pods, n.stage.namespace).Get(n.over, p.Metadata.Name, metav1.GetOptions{})
+			u, err := n.stage.api.In(pods, n.stage.namespace).Get(n.over, p.Metadata.Name, metav1.GetOptions{})
 			if err == nil {
 				_ = n.seePod(u) // the watch tells of it, too
 			}

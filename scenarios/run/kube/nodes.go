@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
 )
 
 // nodesFor is how long the nodes of a cluster that a run has made have to
@@ -62,7 +63,7 @@ func (a *api) awaitNodes(ctx context.Context, many int) error {
 		if why == "" {
 			return nil
 		}
-		if pauseFor(within, 200*time.Millisecond) != nil {
+		if client.Sleep(within, 200*time.Millisecond) != nil {
 			if ctx.Err() != nil {
 				return fmt.Errorf("%w: while the cluster's nodes came up", run.ErrInterrupted)
 			}

@@ -105,8 +105,8 @@ func TestRoom(t *testing.T) {
 		return u
 	}
 	roomOf := func(all ...runtime.Object) Capacity {
-		return (&api{Interface: fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
-			map[schema.GroupVersionResource]string{nodes: "NodeList", pods: "PodList"}, all...)}).room(t.Context())
+		return (fakeAPI(fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
+			map[schema.GroupVersionResource]string{nodes: "NodeList", pods: "PodList"}, all...))).room(t.Context())
 	}
 	cordoned := readyNode("cordoned", "", "")
 	cordoned.Object["spec"].(map[string]any)["unschedulable"] = true
@@ -145,7 +145,7 @@ func TestWaitingForTheEndOfANamespace(t *testing.T) {
 				})
 				ctx, stop := context.WithTimeout(t.Context(), tidyFor)
 				defer stop()
-				err := (&api{Interface: client}).awaitGone(ctx, "zeroloss-1")
+				err := fakeAPI(client).awaitGone(ctx, "zeroloss-1")
 				require.LessOrEqual(t, time.Since(began), x.within)
 				if x.want == "" {
 					require.NoError(t, err)

@@ -63,9 +63,9 @@ func (o *owned) hasSet(ctx context.Context, ref metav1.OwnerReference) (bool, er
 	if mine, ok := o.sets[string(ref.UID)]; ok {
 		return mine, nil
 	}
-	u, err := o.api.in(replicaSets, o.namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	u, err := o.api.In(replicaSets, o.namespace).Get(ctx, ref.Name, metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return false, o.api.explain("reading ReplicaSet "+ref.Name, err)
+		return false, o.api.Explain("reading ReplicaSet "+ref.Name, err)
 	}
 	mine := err == nil && u.GetUID() == ref.UID && slices.ContainsFunc(u.GetOwnerReferences(), func(r metav1.OwnerReference) bool {
 		return isController("Deployment")(r) && r.Name == o.deployment

@@ -15,6 +15,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // controlledBy is the reference of what its owner manages.
@@ -37,9 +38,9 @@ func setOf(name, deployment string) *unstructured.Unstructured {
 
 // shopOf is a cluster's namespace with what is in it.
 func shopOf(objects ...runtime.Object) *api {
-	return &api{Interface: fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
+	return fakeAPI(fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
 		pods: "PodList", replicaSets: "ReplicaSetList", slices1: "EndpointSliceList", k8sEvents: "EventList", deployments: "DeploymentList",
-	}, objects...)}
+	}, objects...))
 }
 
 func podOf(name, phase string, labels map[string]string, owners ...metav1.OwnerReference) *podView {
@@ -77,7 +78,7 @@ func TestWhoseAPodIs(t *testing.T) {
 			mine, err := th.claim(t.Context(), c.pod)
 			require.NoError(t, err)
 			require.Equal(t, c.mine, mine)
-			require.Equal(t, c.mine, c.pod.Metadata.Labels[workloadLabel] == "orders")
+			require.Equal(t, c.mine, c.pod.Metadata.Labels[owner.WorkloadLabel] == "orders")
 		})
 	}
 	mine, err := th.claim(t.Context(), podOf("a", "Failed", nil, set))
@@ -96,7 +97,7 @@ func TestAPodWithoutLabels(t *testing.T) {
 	mine, err := th.claim(t.Context(), p)
 	require.NoError(t, err)
 	require.True(t, mine)
-	require.Equal(t, "orders", p.Metadata.Labels[workloadLabel])
+	require.Equal(t, "orders", p.Metadata.Labels[owner.WorkloadLabel])
 }
 
 // TestASetIsAskedForOnce, and again where there was no answer.

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"fmt"
+	"zeroloss/scenarios/run/kube/owner"
 
 	"sigs.k8s.io/yaml"
 )
@@ -15,7 +16,7 @@ func RBAC() (string, error) {
 	}
 	role := map[string]any{
 		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-		"metadata": map[string]any{"name": owner, "labels": map[string]any{managedBy: owner}},
+		"metadata": map[string]any{"name": owner.Name, "labels": map[string]any{owner.ManagedByLabel: owner.Name}},
 		"rules": []any{
 			rule("", []string{"namespaces"}, []string{"get", "list", "create", "patch", "delete"}),
 			rule("", []string{"nodes"}, []string{"get", "list", "patch"}),

@@ -16,14 +16,7 @@ import (
 	"zeroloss/loadgen/collect"
 	"zeroloss/scenarios/image"
 	"zeroloss/scenarios/plan"
-)
-
-// Labels of all that is ours, and what they say.
-const (
-	managedBy     = "app.kubernetes.io/managed-by"
-	owner         = "zeroloss"
-	runLabel      = "zeroloss/run"      // the run's id
-	workloadLabel = "zeroloss/workload" // of a demo service's pod
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // Names of the harness's own objects in a run's namespace.
@@ -52,10 +45,10 @@ type RenderOptions struct {
 }
 
 // Namespace is the one of a run.
-func (o RenderOptions) Namespace() string { return NamespacePrefix + o.Run }
+func (o RenderOptions) Namespace() string { return owner.NamespacePrefix + o.Run }
 
 // NamespacePrefix begins the name of each namespace of ours.
-const NamespacePrefix = "zeroloss-"
+const NamespacePrefix = owner.NamespacePrefix
 
 // Object is a Kubernetes object, as JSON decodes it.
 type Object map[string]any
@@ -200,7 +193,7 @@ func (r *renderer) own(obj Object) {
 }
 
 func (r *renderer) labels() map[string]any {
-	return map[string]any{managedBy: owner, runLabel: r.o.Run}
+	return map[string]any{owner.ManagedByLabel: owner.Name, owner.RunLabel: r.o.Run}
 }
 
 // deployment takes that of a demo service, or of the registry.
@@ -272,7 +265,7 @@ func (r *renderer) addLoad() error {
 	service := Object{
 		"apiVersion": "v1", "kind": "Service", "metadata": maps.Clone(meta),
 		"spec": map[string]any{
-			"selector": map[string]any{"app": loadPod, runLabel: r.o.Run},
+			"selector": map[string]any{"app": loadPod, owner.RunLabel: r.o.Run},
 			"ports":    []any{port("http", collect.HTTPPort), port("events", collect.EventsPort)},
 		},
 	}

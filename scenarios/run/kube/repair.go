@@ -13,6 +13,7 @@ import (
 
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // workload makes a Deployment run the demo service as the plan has it.
@@ -40,7 +41,7 @@ func (r *renderer) podOf(obj Object, w *plan.Workload) (pod, c Object, err error
 	r.selector(obj)
 	template := spec.make("template")
 	labels := r.labels()
-	labels[workloadLabel] = w.Name
+	labels[owner.WorkloadLabel] = w.Name
 	template.make("metadata").merge("labels", labels)
 	pod = template.make("spec")
 	if c, err = r.container(obj, pod); err != nil {

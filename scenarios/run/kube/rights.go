@@ -1,107 +1,71 @@
 package kube
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"zeroloss/scenarios/plan"
-	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
-// right is one verb on a resource; Namespace "" is the whole cluster.
-type right struct{ Group, Resource, Verb, Namespace string }
-
-func (r right) String() string {
-	s := r.Verb + " " + r.Resource
-	if r.Group != "" {
-		s += "." + r.Group
-	}
-	if r.Namespace != "" {
-		return s + " in namespace " + r.Namespace
-	}
-	return s + " in the cluster"
+func need(group, resource, verb, namespace string) client.Permission {
+	return client.Permission{Group: group, Resource: resource, Verb: verb, Namespace: namespace}
 }
 
 // attachRights is what a run on a target needs: to look at its namespace, to do
 // what its steps say, and, for a load pod, those of a run.
-func attachRights(p *plan.Plan, inCluster bool) []right {
+func attachRights(p *plan.Plan, inCluster bool) []client.Permission {
 	ns := p.Target.Namespace
-	var out []right
+	var out []client.Permission
 	for _, r := range []struct{ group, resource string }{
 		{"apps", "deployments"}, {"", "pods"}, {"", "events"}, {"discovery.k8s.io", "endpointslices"},
 	} {
-		out = append(out, right{r.group, r.resource, "list", ns}, right{r.group, r.resource, "watch", ns})
+		out = append(out, need(r.group, r.resource, "list", ns), need(r.group, r.resource, "watch", ns))
 	}
-	out = append(out, right{"apps", "deployments", "get", ns}, right{"apps", "replicasets", "get", ns}) // whose a pod is
-	add := func(r right) {
+	out = append(out, need("apps", "deployments", "get", ns), need("apps", "replicasets", "get", ns)) // whose a pod is
+	add := func(r client.Permission) {
 		if !slices.Contains(out, r) {
 			out = append(out, r)
 		}
 	}
 	if p.Target.Change != nil {
-		add(right{"policy", "poddisruptionbudgets", "list", ns})
-		add(right{"apps", "deployments", "patch", ns})
-		add(right{"apps", "deployments", "update", ns})
+		add(need("policy", "poddisruptionbudgets", "list", ns))
+		add(need("apps", "deployments", "patch", ns))
+		add(need("apps", "deployments", "update", ns))
 	}
 	for _, s := range p.Steps {
-		add(right{"policy", "poddisruptionbudgets", "list", ns})
+		add(need("policy", "poddisruptionbudgets", "list", ns))
 		switch s.Kind {
 		case "restart":
-			add(right{"apps", "deployments", "patch", ns})
+			add(need("apps", "deployments", "patch", ns))
 		case "scale":
-			add(right{"apps", "deployments", "patch", ns}) // the mark of what it had
-			add(right{"apps", "deployments/scale", "patch", ns})
+			add(need("apps", "deployments", "patch", ns)) // the mark of what it had
+			add(need("apps", "deployments/scale", "patch", ns))
 		}
 	}
 	if inCluster {
 		for _, verb := range []string{"get", "list", "create", "patch", "delete"} {
-			add(right{"", "namespaces", verb, ""})
+			add(need("", "namespaces", verb, ""))
 		}
 		for _, verb := range []string{"list", "create", "patch"} {
-			add(right{"", "pods", verb, ""})
+			add(need("", "pods", verb, ""))
 		}
-		add(right{"", "pods/log", "get", ""})
-		add(right{"", "pods/proxy", "get", ""})
-		add(right{"", "pods/proxy", "create", ""})
-		add(right{"", "services", "create", ""})
-		add(right{"", "services", "patch", ""})
-		add(right{"", "events", "list", ""})
+		add(need("", "pods/log", "get", ""))
+		add(need("", "pods/proxy", "get", ""))
+		add(need("", "pods/proxy", "create", ""))
+		add(need("", "services", "create", ""))
+		add(need("", "services", "patch", ""))
+		add(need("", "events", "list", ""))
 		if p.LoadPods() > 1 { // they are those of a Job
-			add(right{"batch", "jobs", "create", ""})
-			add(right{"batch", "jobs", "patch", ""})
+			add(need("batch", "jobs", "create", ""))
+			add(need("batch", "jobs", "patch", ""))
 		}
 	}
 	return out
-}
-
-// may asks the cluster for each right, and names all that are missing.
-func (a *api) may(ctx context.Context, rights []right) error {
-	var missing []string
-	for _, r := range rights {
-		resource, sub, _ := strings.Cut(r.Resource, "/")
-		got, err := a.Resource(reviews).Create(ctx, &unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-			"spec": map[string]any{"resourceAttributes": map[string]any{
-				"group": r.Group, "resource": resource, "subresource": sub, "verb": r.Verb, "namespace": r.Namespace,
-			}},
-		}}, metav1.CreateOptions{})
-		if err != nil {
-			return a.explain("asking for the rights", err)
-		}
-		if allowed, _, _ := unstructured.NestedBool(got.Object, "status", "allowed"); !allowed { // absent: not
-			missing = append(missing, r.String())
-		}
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("%w: the rights are missing to %s\n  zeroloss attach --rbac prints all that is needed", run.ErrEnvironment, strings.Join(missing, ", to "))
-	}
-	return nil
 }
 
 // AttachRBAC is the rights that a run on p's target needs, as YAML: a Role in
@@ -110,13 +74,13 @@ func (a *api) may(ctx context.Context, rights []right) error {
 func AttachRBAC(p *plan.Plan, inCluster bool) (string, error) {
 	var texts []string
 	for _, kind := range []string{"Role", "ClusterRole"} {
-		meta := map[string]any{"name": owner, "labels": map[string]any{managedBy: owner}}
+		meta := map[string]any{"name": owner.Name, "labels": map[string]any{owner.ManagedByLabel: owner.Name}}
 		ns := ""
 		if kind == "Role" {
 			ns = p.Target.Namespace
 			meta["namespace"] = ns
 		}
-		rules := rulesOf(attachRights(p, inCluster), ns)
+		rules := client.PolicyRules(attachRights(p, inCluster), ns)
 		if len(rules) == 0 {
 			continue
 		}
@@ -127,26 +91,4 @@ func AttachRBAC(p *plan.Plan, inCluster bool) (string, error) {
 		texts = append(texts, string(b))
 	}
 	return strings.Join(texts, "---\n"), nil
-}
-
-// rulesOf are the rules of a namespace's rights, one a resource.
-func rulesOf(rights []right, namespace string) []any {
-	type key struct{ group, resource string }
-	var order []key
-	verbs := map[key][]string{}
-	for _, r := range rights {
-		if r.Namespace != namespace {
-			continue
-		}
-		k := key{r.Group, r.Resource}
-		if verbs[k] == nil {
-			order = append(order, k)
-		}
-		verbs[k] = append(verbs[k], r.Verb)
-	}
-	var out []any
-	for _, k := range order {
-		out = append(out, map[string]any{"apiGroups": []string{k.group}, "resources": []string{k.resource}, "verbs": verbs[k]})
-	}
-	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
 )
 
 // lookEvery is how often a target that is only watched is looked at for whether
@@ -29,7 +30,7 @@ func (r *Attached) settle(ctx context.Context, c *change, after time.Duration, i
 			in.EndLoad(run.EndLoad{Kind: record.KindConcluded, Why: fmt.Sprintf("the release of %s/%s was over for %v", c.namespace, c.name, after)})
 			return
 		}
-		if pauseFor(ctx, lookEvery) != nil {
+		if client.Sleep(ctx, lookEvery) != nil {
 			return
 		}
 	}

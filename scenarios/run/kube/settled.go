@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
 )
 
 // rolloutView is what matters of a Deployment while it rolls out.
@@ -87,7 +88,7 @@ func (c *change) settled(ctx context.Context) error {
 		case time.Since(began) > bound:
 			return fmt.Errorf("%w: the rollout of Deployment %s/%s is not over after %v%s", run.ErrEnvironment, c.namespace, c.name, bound, c.look())
 		}
-		if pauseFor(ctx, 300*time.Millisecond) != nil {
+		if client.Sleep(ctx, 300*time.Millisecond) != nil {
 			return fmt.Errorf("%w: while Deployment %s rolled out", run.ErrInterrupted, c.name)
 		}
 	}
@@ -104,9 +105,9 @@ func (c *change) members(ctx context.Context, v *rolloutView) (there []string, l
 	if err != nil {
 		return nil, 0, err
 	}
-	all, err := c.api.in(pods, c.namespace).List(ctx, metav1.ListOptions{LabelSelector: mine.selector.String()})
+	all, err := c.api.In(pods, c.namespace).List(ctx, metav1.ListOptions{LabelSelector: mine.selector.String()})
 	if err != nil {
-		return nil, 0, c.api.explain("listing the pods of "+c.name, err)
+		return nil, 0, c.api.Explain("listing the pods of "+c.name, err)
 	}
 	for i := range all.Items {
 		var p podView

@@ -78,9 +78,9 @@ func (s *stage) shards(ctx context.Context) ([]*shard, error) {
 	_, n := podsOf(s.rendered.Load)
 	names := []string{loadPod}
 	if n > 1 {
-		all, err := s.api.in(pods, s.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + loadPod})
+		all, err := s.api.In(pods, s.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + loadPod})
 		if err != nil {
-			return nil, s.api.explain("listing load pods", err)
+			return nil, s.api.Explain("listing load pods", err)
 		}
 		byIndex := map[string][]string{}
 		for i := range all.Items {
@@ -97,7 +97,7 @@ func (s *stage) shards(ctx context.Context) ([]*shard, error) {
 		var err error
 		if x.clock, err = x.client.Clock(ctx, clockRounds); err != nil {
 			if apierrors.IsForbidden(err) {
-				return nil, s.api.explain("reaching the load pod", x.wrap(err))
+				return nil, s.api.Explain("reaching the load pod", x.wrap(err))
 			}
 			return nil, fmt.Errorf("%w: %w\n  the API server has to reach the pod network to proxy to the load pod", run.ErrEnvironment, x.wrap(err))
 		}

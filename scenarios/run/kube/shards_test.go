@@ -214,7 +214,7 @@ func TestNamespaceIsEmptiedOfJobs(t *testing.T) {
 	job := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": loadPod, "namespace": "zeroloss-x"}}}
 	ns := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "zeroloss-x"}}}
 	c := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, job, ns)
-	require.NoError(t, (&api{Interface: c}).removeNamespace(t.Context(), "zeroloss-x"))
+	require.NoError(t, fakeAPI(c).removeNamespace(t.Context(), "zeroloss-x"))
 	var order []string
 	for _, a := range c.Actions() {
 		if a.GetVerb() == "delete-collection" {

@@ -11,6 +11,7 @@ import (
 
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/run/kube/owner"
 )
 
 // podView is what matters of a pod.
@@ -100,7 +101,7 @@ func (p *podView) is(kind string) bool {
 // sightings tell the plane of a pod as it now is. They may be told again and
 // again: the plane notes changes.
 func (p *podView) sightings() []control.Event {
-	workload, i := p.Metadata.Labels[workloadLabel], p.instance()
+	workload, i := p.Metadata.Labels[owner.WorkloadLabel], p.instance()
 	if workload == "" {
 		return nil
 	}

@@ -18,6 +18,8 @@ import (
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/owner"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -57,7 +59,7 @@ func (s *stage) prepare(ctx context.Context) error {
 	}
 	address := map[string]string{}
 	for _, svc := range r.Services {
-		got, err := s.api.apply(ctx, svc)
+		got, err := s.api.Apply(ctx, svc)
 		if err != nil {
 			return err
 		}
@@ -121,7 +123,7 @@ func entryURL(p *plan.Plan, address map[string]string) string {
 // claim makes the namespace; one that is there already is refused.
 func (s *stage) claim(ctx context.Context, ns Object) error {
 	ns = ns.clone()
-	ns.make("metadata").merge("annotations", map[string]any{harnessMark: thisHarness()})
+	ns.make("metadata").merge("annotations", map[string]any{owner.Annotation: owner.Self()})
 	// Not by ctx: a request that is given up may have been carried out.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), tidyFor)
 	defer stop()
@@ -140,9 +142,9 @@ func (a *api) unclaimed(name string, err error) error {
 	case apierrors.IsAlreadyExists(err):
 		return fmt.Errorf("%w: namespace %q exists already, and is not this run's: nothing in it was touched\n  choose another --run-id; or see whose it is: kubectl get namespace %s --show-labels", run.ErrEnvironment, name, name)
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("%w: creating namespace %s: %w\n  what answers at %s is no Kubernetes API server; is this the right context?", run.ErrEnvironment, name, err, a.host)
+		return fmt.Errorf("%w: creating namespace %s: %w\n  what answers at %s is no Kubernetes API server; is this the right context?", run.ErrEnvironment, name, err, a.Host)
 	}
-	return a.explain("creating namespace "+name, err)
+	return a.Explain("creating namespace "+name, err)
 }
 
 // applyPatiently waits for what Kubernetes itself puts into a new namespace.
@@ -150,24 +152,13 @@ func (s *stage) applyPatiently(ctx context.Context, o Object) error {
 	ctx, stop := context.WithTimeout(ctx, 15*time.Second)
 	defer stop()
 	for {
-		_, err := s.api.apply(ctx, o)
+		_, err := s.api.Apply(ctx, o)
 		if err == nil || !strings.Contains(err.Error(), "serviceaccount") {
 			return err
 		}
-		if pauseFor(ctx, 200*time.Millisecond) != nil {
+		if client.Sleep(ctx, 200*time.Millisecond) != nil {
 			return err
 		}
-	}
-}
-
-func pauseFor(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 
@@ -178,9 +169,9 @@ func (s *stage) await(ctx context.Context) error {
 	_, want := podsOf(s.rendered.Load)
 	want += len(s.rendered.base()) - 1 // the registry, if anybody registers
 	for {
-		all, err := s.api.in(pods, s.namespace).List(ctx, metav1.ListOptions{})
+		all, err := s.api.In(pods, s.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
-			return s.api.explain("listing pods", err)
+			return s.api.Explain("listing pods", err)
 		}
 		ready := 0
 		for i := range all.Items {
@@ -200,7 +191,7 @@ func (s *stage) await(ctx context.Context) error {
 		case len(all.Items) < want && time.Since(w.began) > unscheduledPatience:
 			return fmt.Errorf("%w: registry and load have %d of %d pods after %v: %s", run.ErrEnvironment, len(all.Items), want, unscheduledPatience, s.refusals(ctx))
 		}
-		if err := pauseFor(ctx, 200*time.Millisecond); err != nil {
+		if err := client.Sleep(ctx, 200*time.Millisecond); err != nil {
 			return fmt.Errorf("%w: while the registry came up", run.ErrInterrupted)
 		}
 	}
@@ -231,7 +222,7 @@ func (w *waiting) trouble(p *podView, now time.Time) string {
 
 // unhealthy is what a pod's probe has said last, as the cluster's events tell.
 func (s *stage) unhealthy(ctx context.Context, pod string) string {
-	all, err := s.api.in(k8sEvents, s.namespace).List(ctx, metav1.ListOptions{})
+	all, err := s.api.In(k8sEvents, s.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return ""
 	}
@@ -249,7 +240,7 @@ func (s *stage) unhealthy(ctx context.Context, pod string) string {
 func (s *stage) failure(ctx context.Context, p *podView, why string) error {
 	c := p.service()
 	restarted := c != nil && c.RestartCount > 0
-	said := s.api.logTail(ctx, s.namespace, p.Metadata.Name, restarted)
+	said := s.api.LogTail(ctx, s.namespace, p.Metadata.Name, restarted)
 	if said != "" {
 		said = "\n  its log ends: " + strings.ReplaceAll(said, "\n", "\n    ")
 	}
@@ -258,7 +249,7 @@ func (s *stage) failure(ctx context.Context, p *podView, why string) error {
 
 // refusals is why pods are not even created, as the cluster's events tell.
 func (s *stage) refusals(ctx context.Context) string {
-	all, err := s.api.in(k8sEvents, s.namespace).List(ctx, metav1.ListOptions{})
+	all, err := s.api.In(k8sEvents, s.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return "and its events cannot be read: " + err.Error()
 	}
@@ -353,7 +344,7 @@ func (s *stage) vacate() error {
 func (s *stage) keep() error {
 	ctx, stop := context.WithTimeout(context.Background(), tidyFor)
 	defer stop()
-	patch := []byte(`{"metadata":{"annotations":{"` + keptMark + `":"true"}}}`)
+	patch := []byte(`{"metadata":{"annotations":{"` + owner.KeptAnnotation + `":"true"}}}`)
 	_, err := s.api.Resource(namespaces).Patch(ctx, s.namespace, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: manager})
-	return s.api.explain("marking namespace "+s.namespace+" as kept", err)
+	return s.api.Explain("marking namespace "+s.namespace+" as kept", err)
 }

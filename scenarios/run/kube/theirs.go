@@ -19,6 +19,8 @@ import (
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/owner"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -50,18 +52,18 @@ func (v *deploymentView) replicas() int {
 
 // deployment reads one; the error says that it is not there, and which are.
 func (a *api) deployment(ctx context.Context, namespace, name string) (*deploymentView, error) {
-	u, err := a.in(deployments, namespace).Get(ctx, name, metav1.GetOptions{})
+	u, err := a.In(deployments, namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		var there []string
-		if all, lerr := a.in(deployments, namespace).List(ctx, metav1.ListOptions{Limit: 20}); lerr == nil {
+		if all, lerr := a.In(deployments, namespace).List(ctx, metav1.ListOptions{Limit: 20}); lerr == nil {
 			for _, d := range all.Items {
 				there = append(there, d.GetName())
 			}
 		}
-		return nil, fmt.Errorf("%w: namespace %q has no Deployment %q\n  it has: %s", run.ErrEnvironment, namespace, name, orNone(there))
+		return nil, fmt.Errorf("%w: namespace %q has no Deployment %q\n  it has: %s", run.ErrEnvironment, namespace, name, client.OrNone(there))
 	}
 	if err != nil {
-		return nil, a.explain("reading Deployment "+name, err)
+		return nil, a.Explain("reading Deployment "+name, err)
 	}
 	var v deploymentView
 	return &v, errors.Join(decodeInto(u, &v), decodeInto(u, &v.rollout))
@@ -141,7 +143,7 @@ func (t *theirs) claim(ctx context.Context, p *podView) (bool, error) {
 	if p.Metadata.Labels == nil { // a selector may ask for what is not there
 		p.Metadata.Labels = map[string]string{}
 	}
-	p.Metadata.Labels[workloadLabel] = t.view.Metadata.Name
+	p.Metadata.Labels[owner.WorkloadLabel] = t.view.Metadata.Name
 	return true, nil
 }
 
