@@ -160,7 +160,7 @@ func (b *books) neverDone() []string {
 		want[d] += max(1, b.p.Cycles)
 	}
 	for _, s := range b.p.Steps {
-		plans(deed{record.KindStep, s.Workload, s.Name})
+		plans(deed{record.KindStep, s.Workload(), s.Name})
 	}
 	for _, f := range b.p.ScheduledJobs {
 		if f.At+lastJob <= b.p.Duration {

@@ -67,7 +67,7 @@ func TestDefects(t *testing.T) {
 			s.event(record.Event{At: sec(-0.5), Kind: record.KindContainerStarted, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
 		}, "instance b-9/1 never came up: it was not registered 2.5 s after its start"},
 		"a step that did not come": {func(s *sim) {
-			s.in.Plan.Steps = []plan.Step{{Name: "kill b", Kind: "kill", Workload: "b", After: &plan.After{Workload: "gray", Event: "deregistered"}}}
+			s.in.Plan.Steps = []plan.Step{{Name: "kill b", Action: plan.KillPods{Workload: "b"}, After: &plan.After{Source: "gray", Event: "deregistered"}}}
 		}, `step "kill b" of b was to come once and came never`},
 		"a release whose end nobody saw": {func(s *sim) {
 			s.lossless("b-gray-1", sec(0.5), push)
@@ -126,7 +126,7 @@ func TestOtherIsNeverExplained(t *testing.T) {
 func TestWhatWasDoneIsNoDefect(t *testing.T) {
 	s := newSim(time.Second)
 	s.in.Plan.Duration = 2 * time.Second
-	s.in.Plan.Steps = []plan.Step{{Name: "restart b", Kind: "restart", Workload: "b"}, {Name: "restart b", Kind: "restart", Workload: "b"}}
+	s.in.Plan.Steps = []plan.Step{{Name: "restart b", Action: plan.RolloutRestart{Workload: "b"}}, {Name: "restart b", Action: plan.RolloutRestart{Workload: "b"}}}
 	s.in.Plan.ScheduledJobs = []plan.ScheduledJob{{At: time.Second, Workload: "b", Job: "up", Target: 3}}
 	for range 2 {
 		s.event(record.Event{At: sec(0.2), Kind: record.KindStep, Workload: "b", Text: "restart b"})

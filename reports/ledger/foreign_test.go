@@ -27,7 +27,7 @@ func strangers() Input {
 		Workloads: []plan.Workload{{Name: "orders", Role: "target", Service: "orders", External: true, Replicas: 2}},
 		Streams:   []traffic.Stream{{Name: "s", Arm: "orders", Rate: 10, Duration: 10 * time.Second, Workload: "orders"}},
 		Entry:     plan.Entry{Workload: "orders"},
-		Steps:     []plan.Step{{Name: "restart orders", Kind: "restart", Workload: "orders", At: 4900 * time.Millisecond}},
+		Steps:     []plan.Step{{Name: "restart orders", Action: plan.RolloutRestart{Workload: "orders"}, At: 4900 * time.Millisecond}},
 	}
 	in := Input{Plan: p, Zero: simZero, End: sec(10), Runtime: "attach"}
 	tell := func(at float64, i record.Instance, kind record.Kind, text string) {

@@ -191,7 +191,7 @@ func TestShutdownIsNoRelease(t *testing.T) {
 func TestRolloutIsTold(t *testing.T) {
 	s := newSim(4 * time.Second)
 	s.event(record.Event{At: sec(1), Kind: record.KindScaled, Workload: "b", N: 3})
-	s.in.Plan.Steps = []plan.Step{{Name: "new image", Kind: "restart", Workload: "b"}}
+	s.in.Plan.Steps = []plan.Step{{Name: "new image", Action: plan.RolloutRestart{Workload: "b"}}}
 	s.event(record.Event{At: sec(2), Kind: record.KindStep, Workload: "b", Text: "new image"})
 	s.deregisterFirst("b-1", sec(2.1), push)
 	require.Equal(t, "rollout", s.run().Releases[0].Reason)

@@ -140,7 +140,7 @@ func (w *world) whyDeleted(p *plan.Plan, workload string, at record.Micros) stri
 		case e.Kind == record.KindScaled:
 			why = scaleIn
 		case e.Kind == record.KindStep && slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-			return s.Name == e.Text && rollsOut(s.Kind)
+			return s.Name == e.Text && rollsOut(s.Action)
 		}):
 			why = rollout
 		}
@@ -148,9 +148,14 @@ func (w *world) whyDeleted(p *plan.Plan, workload string, at record.Micros) stri
 	return why
 }
 
-// rollsOut: what a step of the kind deletes it replaces, by the strategy.
-func rollsOut(kind string) bool {
-	return kind == "restart" || kind == "image" || kind == "resume"
+// rollsOut reports whether an action replaces pods by the workload's strategy.
+func rollsOut(a plan.Action) bool {
+	switch a.(type) {
+	case plan.RolloutRestart, plan.SetImage, plan.ResumeRollout:
+		return true
+	case plan.Scale, plan.RestoreReplicas, plan.PauseRollout, plan.KillPods, plan.DrainNode, plan.ApplyRules:
+	}
+	return false
 }
 
 // hear finds when each consumer dropped r: when its list first lacked it, or

@@ -114,7 +114,10 @@ func (b *books) disobeyed() []string {
 func (b *books) ruleSteps() []record.Event {
 	var out []record.Event
 	for _, e := range b.in.Events {
-		isRule := func(s plan.Step) bool { return s.Kind == "rule" && s.Name == e.Text && int64(s.N) == e.N }
+		isRule := func(s plan.Step) bool {
+			a, ok := s.Action.(plan.ApplyRules)
+			return ok && s.Name == e.Text && int64(a.Version) == e.N
+		}
 		known := func(o record.Event) bool { return o.N == e.N }
 		if e.Kind == record.KindStep && e.At < b.w.end && slices.ContainsFunc(b.p.Steps, isRule) && !slices.ContainsFunc(out, known) {
 			out = append(out, e)

@@ -150,7 +150,7 @@ func TestRulesMustBeInForce(t *testing.T) {
 			s := newSim(20 * time.Second)
 			online := map[string]settings.Online{"b": {}}
 			s.in.Plan.Rules = []plan.RuleSet{{Version: 2, Online: online}, {Version: 3, Online: map[string]settings.Online{"c": {}}}}
-			s.in.Plan.Steps = []plan.Step{{Name: "rule b", Kind: "rule", N: 2, At: 2 * time.Second}}
+			s.in.Plan.Steps = []plan.Step{{Name: "rule b", Action: plan.ApplyRules{Version: 2}, At: 2 * time.Second}}
 			s.in.Plan.Cycles = 2
 			for _, at := range []float64{2, 12} {
 				s.event(record.Event{At: sec(at), Kind: record.KindStep, N: 2, Text: "rule b"})

@@ -103,8 +103,8 @@ func (p *Plan) fewest(w Workload) int {
 		}
 	}
 	for _, s := range p.Steps {
-		if s.Workload == w.Name && s.Kind == "scale" {
-			n = min(n, s.N)
+		if a, ok := s.Action.(Scale); ok && a.Workload == w.Name {
+			n = min(n, a.Replicas)
 		}
 	}
 	return n

@@ -113,10 +113,10 @@ func TestTheLastRuleWins(t *testing.T) {
 	for _, order := range []string{late + ", " + soon, soon + ", " + late} {
 		p := compiled(t, minimal("  steps: ["+order+"]\n"), Options{})
 		for _, st := range p.Steps {
-			o, ok := p.OnlineUnder("spring-cloud-c", st.N)
+			o, ok := p.OnlineUnder("spring-cloud-c", rulesVersion(st))
 			require.True(t, ok)
-			require.Equal(t, map[int]time.Duration{2: 10 * time.Second, 3: 20 * time.Second}[st.N], o.Warmup.Window)
-			require.Equal(t, map[int]time.Duration{2: 20 * time.Second, 3: 40 * time.Second}[st.N], st.At)
+			require.Equal(t, map[int]time.Duration{2: 10 * time.Second, 3: 20 * time.Second}[rulesVersion(st)], o.Warmup.Window)
+			require.Equal(t, map[int]time.Duration{2: 20 * time.Second, 3: 40 * time.Second}[rulesVersion(st)], st.At)
 		}
 		require.Equal(t, []int{2, 3}, []int{p.Rules[0].Version, p.Rules[1].Version})
 	}

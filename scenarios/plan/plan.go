@@ -6,7 +6,6 @@
 package plan
 
 import (
-	"slices"
 	"time"
 
 	"zeroloss/demo-services/settings"
@@ -101,44 +100,6 @@ type Entry struct {
 	Port     int    `json:"port"`
 }
 
-// Step is something the scenario does beside CronHPA.
-type Step struct {
-	Name     string        `json:"name"`
-	At       time.Duration `json:"at"` // offset from zero, when After is nil
-	After    *After        `json:"after,omitempty"`
-	Kind     string        `json:"kind"` // scale, restart, image, pause, resume, kill, drain, rule
-	Workload string        `json:"workload"`
-	N        int           `json:"n"` // scale: replicas; kill: how many pods; rule: version
-	Image    string        `json:"image,omitempty"`
-	Line     int           `json:"line,omitempty"`
-}
-
-// HasDrain says that a step takes a node out of service.
-func (p *Plan) HasDrain() bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Kind == "drain" })
-}
-
-// DrainedWorkloads lists the workloads that a drain means to move: all versions of the
-// services that its steps name. A runtime puts them together on one node, and
-// everything else elsewhere.
-func (p *Plan) DrainedWorkloads() []string {
-	services := map[string]bool{}
-	for _, w := range p.Workloads {
-		for _, s := range p.Steps {
-			if s.Kind == "drain" && s.Workload == w.Name {
-				services[w.Service] = true
-			}
-		}
-	}
-	var out []string
-	for _, w := range p.Workloads {
-		if services[w.Service] {
-			out = append(out, w.Name)
-		}
-	}
-	return out
-}
-
 // RuleSet are what a step changes, under the version by which instances know
 // them: the highest one wins, whenever its step comes. The plan's own rules are
 // version 1, those of steps follow in the order of their time.
@@ -157,13 +118,6 @@ func (p *Plan) OnlineUnder(workload string, version int) (settings.Online, bool)
 		}
 	}
 	return settings.Online{}, false
-}
-
-// After places a step behind an event.
-type After struct {
-	Workload string        `json:"workload"` // or arm
-	Event    string        `json:"event"`    // a record.Kind
-	Delay    time.Duration `json:"delay"`
 }
 
 // ScheduledJob is one execution of a CronHPA job.

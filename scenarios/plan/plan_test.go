@@ -278,8 +278,8 @@ func TestRuleSteps(t *testing.T) {
 		{Version: 2, Online: map[string]settings.Online{"spring-cloud-b-gray": {HealthEvery: every}}},
 		{Version: 3, Online: map[string]settings.Online{"spring-cloud-c": {HealthEvery: every, Warmup: settings.Warmup{Model: "power", Curve: 1, Window: 10 * time.Second}}}},
 	}, p.Rules)
-	require.Equal(t, Step{Name: "rule spring-cloud-c", At: 15 * time.Second, Kind: "rule", N: 3, Line: 11}, p.Steps[0])
-	require.Equal(t, 2, p.Steps[1].N)
+	require.Equal(t, Step{Name: "rule spring-cloud-c", At: 15 * time.Second, Line: 11, Action: ApplyRules{3}}, p.Steps[0])
+	require.Equal(t, ApplyRules{2}, p.Steps[1].Action)
 	require.Equal(t, time.Second, workload(t, p, "spring-cloud-c").Settings.Online.Delay, "until then the governance's")
 	_, ok := p.OnlineUnder("spring-cloud-c", 2)
 	require.False(t, ok)

@@ -179,7 +179,7 @@ func (pr printer) timeline() {
 			lines = append(lines, line{s.At, "step: " + what})
 			continue
 		}
-		after = append(after, fmt.Sprintf("after %s.%s + %s\tstep: %s", s.After.Workload, s.After.Event, rounded(s.After.Delay), what))
+		after = append(after, fmt.Sprintf("after %s.%s + %s\tstep: %s", s.After.Source, s.After.Event, rounded(s.After.Delay), what))
 	}
 	lines = append(lines, line{pr.p.Duration, "end"})
 	slices.SortStableFunc(lines, func(a, b line) int { return int(a.at - b.at) })
@@ -193,21 +193,19 @@ func (pr printer) timeline() {
 
 // step is a step with what its name does not say.
 func (pr printer) step(s Step) string {
-	switch s.Kind {
-	case "scale":
-		if s.N == InitialReplicas {
-			return s.Name
+	switch a := s.Action.(type) {
+	case Scale:
+		return fmt.Sprintf("%s to %d", s.Name, a.Replicas)
+	case ApplyRules:
+		return s.Name + ", " + pr.ruled(a.Version)
+	case SetImage:
+		return s.Name + " to " + a.Image
+	case KillPods:
+		if a.Count > 1 {
+			return fmt.Sprintf("%s, %d pods", s.Name, a.Count)
 		}
-		return fmt.Sprintf("%s to %d", s.Name, s.N)
-	case "rule":
-		return s.Name + ", " + pr.ruled(s.N)
-	case "image":
-		return s.Name + " to " + s.Image
-	case "kill":
-		if s.N > 1 {
-			return fmt.Sprintf("%s, %d pods", s.Name, s.N)
-		}
-	case "drain":
+	case RestoreReplicas, RolloutRestart, PauseRollout, ResumeRollout: // their names say it all
+	case DrainNode:
 		return fmt.Sprintf("%s: the node that carries %s is cordoned, and they are evicted", s.Name, strings.Join(pr.p.DrainedWorkloads(), ", "))
 	}
 	return s.Name

@@ -54,35 +54,38 @@ func (r rollouts) step(c *compiler, path string, st Step, w manifests.Workload) 
 		s = &rolling{image: w.Image, size: c.with(w, c.s.Spec.Set[w.Name]).Replicas}
 		r[w.Name] = s
 	}
-	changes := st.Kind == "restart"
-	switch st.Kind {
-	case "scale":
-		if st.N < s.size {
+	changes := false
+	switch a := st.Action.(type) {
+	case Scale:
+		if a.Replicas < s.size {
 			c.release(w.Name)
 		}
-		s.size = max(s.size, st.N)
-	case "kill":
+		s.size = max(s.size, a.Replicas)
+	case RolloutRestart:
+		changes = true
+	case KillPods:
 		c.release(w.Name)
-	case "drain":
+	case DrainNode:
 		for _, x := range c.m.Workloads {
 			if x.Service == w.Service {
 				c.release(x.Name)
 			}
 		}
-	case "image":
-		changes = c.image(path, st, w, s)
-	case "pause":
+	case SetImage:
+		changes = c.image(path, a.Image, w, s)
+	case PauseRollout:
 		s.paused = true
-	case "resume":
+	case ResumeRollout:
 		if !s.paused && st.After == nil {
 			c.warn(path+".resume", fmt.Sprintf("%s is not paused: the step does nothing", w.Name), "")
 		}
 		changes, s.waits, s.paused = s.waits || st.After != nil, false, false
+	case RestoreReplicas, ApplyRules: // neither takes an instance out
 	}
 	switch {
 	case changes && s.paused && st.After == nil:
 		s.waits = true
-		c.warn(path+"."+st.Kind, fmt.Sprintf("%s is paused: the step comes into force when it is resumed", w.Name), "")
+		c.warn(path+"."+ActionKind(st.Action), fmt.Sprintf("%s is paused: the step comes into force when it is resumed", w.Name), "")
 	case changes:
 		c.release(w.Name)
 	}
@@ -90,21 +93,21 @@ func (r rollouts) step(c *compiler, path string, st Step, w manifests.Workload) 
 
 // image refuses what is no image of the workload's demo service; false: it
 // changes nothing.
-func (c *compiler) image(path string, st Step, w manifests.Workload, s *rolling) bool {
-	role, ok := manifests.RoleOf(st.Image, c.s.Spec.ImageRoles)
+func (c *compiler) image(path, image string, w manifests.Workload, s *rolling) bool {
+	role, ok := manifests.RoleOf(image, c.s.Spec.ImageRoles)
 	switch {
 	case !ok:
-		text, hint := manifests.UnknownImage(st.Image)
+		text, hint := manifests.UnknownImage(image)
 		c.problem(path+".ref", text, hint)
 	case role != w.Role:
-		c.problem(path+".ref", fmt.Sprintf("image %q is one of the demo service %s, and %s runs %s", st.Image, role, w.Name, w.Role),
+		c.problem(path+".ref", fmt.Sprintf("image %q is one of the demo service %s, and %s runs %s", image, role, w.Name, w.Role),
 			"as "+w.Image)
-	case st.Image == s.image:
+	case image == s.image:
 		c.warn(path+".ref", fmt.Sprintf("%s has this image already: nothing is rolled out", w.Name), "")
 	case c.p.Cycles > 1:
 		c.warn(path+".ref", "from the second cycle on the image is there already, and nothing is rolled out", "leave cycles out, or restart instead")
 	}
-	changed := st.Image != s.image
-	s.image = cmp.Or(st.Image, s.image)
+	changed := image != s.image
+	s.image = cmp.Or(image, s.image)
 	return changed
 }

@@ -21,7 +21,7 @@ func TestImageSteps(t *testing.T) {
     - {at: 20s, pause: spring-cloud-c}
     - {at: 30s, resume: spring-cloud-c}
 `), Options{})
-	require.Equal(t, Step{Name: "image spring-cloud-b", At: 10 * time.Second, Kind: "image", Workload: "spring-cloud-b", Image: newB, Line: 10}, p.Steps[0])
+	require.Equal(t, Step{Name: "image spring-cloud-b", At: 10 * time.Second, Line: 10, Action: SetImage{"spring-cloud-b", newB}}, p.Steps[0])
 	require.Contains(t, p.String(), "step: image spring-cloud-b to "+newB+"\n")
 	require.Contains(t, p.String(), "step: pause spring-cloud-c\n")
 	require.Equal(t, "registry.cn-shanghai.aliyuncs.com/yizhan/spring-cloud-b:0.1-SNAPSHOT", pods(t, p, "spring-cloud-b").Image)

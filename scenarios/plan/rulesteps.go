@@ -22,10 +22,7 @@ func (c *compiler) ruleStep(path string, st spec.Step) {
 	for _, w := range c.governed(path+".rule", r) {
 		rules.Online[w.Name] = c.online(w, c.s.Spec.Set[w.Name], rule{r, path + ".rule"})
 	}
-	step := Step{Name: st.Name, Line: c.s.Line(path), Kind: "rule", N: rules.Version}
-	if step.Name == "" {
-		step.Name = "rule " + r.Online
-	}
+	step := Step{Name: cmp.Or(st.Name, "rule "+r.Online), Line: c.s.Line(path), Action: ApplyRules{rules.Version}}
 	c.place(path, st, &step)
 	c.p.Rules = append(c.p.Rules, rules)
 	c.p.Steps = append(c.p.Steps, step)
@@ -41,7 +38,7 @@ const firstRules = 2
 func (c *compiler) numberRules() {
 	var steps []*Step
 	for i := range c.p.Steps {
-		if c.p.Steps[i].Kind == "rule" {
+		if _, ok := c.p.Steps[i].Action.(ApplyRules); ok {
 			steps = append(steps, &c.p.Steps[i])
 		}
 	}
@@ -49,8 +46,8 @@ func (c *compiler) numberRules() {
 	slices.SortStableFunc(steps, func(a, b *Step) int { return cmp.Compare(a.At, b.At) })
 	var rules []RuleSet
 	for i, st := range steps {
-		r := c.p.Rules[st.N-firstRules]
-		r.Version, st.N = firstRules+i, firstRules+i
+		r := c.p.Rules[rulesVersion(*st)-firstRules]
+		r.Version, st.Action = firstRules+i, ApplyRules{firstRules + i}
 		rules = append(rules, r)
 		if c.p.Cycles > 1 {
 			c.warnAt(c.s.File, st.Line, fmt.Sprintf("step %s stays done: the second cycle begins under the rules that the first has ended with", st.Name), "leave cycles out; run --repeat does all of it again")
@@ -62,6 +59,12 @@ func (c *compiler) numberRules() {
 	}
 }
 
+// rulesVersion is the version that a step activates; 0 if it activates none.
+func rulesVersion(s Step) int {
+	a, _ := s.Action.(ApplyRules)
+	return a.Version
+}
+
 // keptByKube warns of what a step's rule changes on local alone: the pods of a
 // Deployment begin with what it was made with, and to make it anew would be a
 // rollout; what reaches a pod later, comes too late for its registering.
@@ -70,7 +73,7 @@ func (c *compiler) keptByKube(st Step) {
 		return
 	}
 	for _, w := range c.p.Workloads {
-		if o, ok := c.p.OnlineUnder(w.Name, st.N); ok && registersOtherwise(o, w.Settings.Online) {
+		if o, ok := c.p.OnlineUnder(w.Name, rulesVersion(st)); ok && registersOtherwise(o, w.Settings.Online) {
 			c.warnAt(c.s.File, st.Line, fmt.Sprintf("on kube step %s changes the warm-up of %s only: the pods of a Deployment keep the delay and the health path that they were made with", st.Name, w.Name), "say them under governance, or add runtimes: [local]")
 		}
 	}
@@ -88,8 +91,8 @@ func (c *compiler) unordered(steps []*Step) {
 			if st.After == nil && before.After == nil {
 				continue
 			}
-			for _, w := range sortedKeys(c.p.Rules[st.N-firstRules].Online) {
-				if _, both := c.p.OnlineUnder(w, before.N); both {
+			for _, w := range sortedKeys(c.p.Rules[rulesVersion(*st)-firstRules].Online) {
+				if _, both := c.p.OnlineUnder(w, rulesVersion(*before)); both {
 					c.problems = append(c.problems, input.Problem{
 						File: c.s.File, Line: st.Line,
 						Text: fmt.Sprintf("step %s is for %s, and so is step %s in line %d: where one waits for an event, nobody can say which of the two comes last", st.Name, w, before.Name, before.Line),

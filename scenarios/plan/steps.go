@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -70,27 +71,17 @@ func (c *compiler) steps() {
 			c.ruleStep(path, st)
 			continue
 		}
-		step := Step{Name: st.Name, Line: c.s.Line(path), N: number(st.To, 0), Image: st.Ref}
-		step.Kind, step.Workload = st.Verb()
-		if step.Kind == "kill" {
-			step.N = number(st.Pods, 1)
-		} else if st.Back {
-			step.N = InitialReplicas
-		}
-		if step.Name == "" {
-			step.Name = step.Kind + " " + step.Workload
-		}
+		verb, workload := st.Verb()
+		step := Step{Name: cmp.Or(st.Name, verb+" "+workload), Line: c.s.Line(path)}
 		c.place(path, st, &step)
-		w, ok := c.m.Workload(step.Workload)
+		w, ok := c.m.Workload(workload)
 		if !ok {
-			c.problem(path+"."+step.Kind, fmt.Sprintf("step %s names workload %q, which is in no manifest", step.Kind, step.Workload), input.DidYouMean(step.Workload, c.m.WorkloadNames()))
+			c.problem(path+"."+verb, fmt.Sprintf("step %s names workload %q, which is in no manifest", verb, workload), input.DidYouMean(workload, c.m.WorkloadNames()))
 			continue
 		}
-		if step.N == InitialReplicas && w.Role != manifests.Target {
-			step.N = c.with(w, c.s.Spec.Set[w.Name]).Replicas
-		}
+		step.Action = c.action(st, w)
 		if w.Role == manifests.Target {
-			c.release(step.Workload)
+			c.release(w.Name)
 		}
 		c.foreignStep(path, step, w)
 		deeds = append(deeds, deed{path, step, w})
@@ -103,13 +94,36 @@ func (c *compiler) steps() {
 	}
 }
 
+// action is what a scenario's step does to w.
+func (c *compiler) action(st spec.Step, w manifests.Workload) Action {
+	switch {
+	case st.Restart != "":
+		return RolloutRestart{w.Name}
+	case st.Image != "":
+		return SetImage{w.Name, st.Ref}
+	case st.Pause != "":
+		return PauseRollout{w.Name}
+	case st.Resume != "":
+		return ResumeRollout{w.Name}
+	case st.Kill != "":
+		return KillPods{w.Name, number(st.Pods, 1)}
+	case st.Drain != "":
+		return DrainNode{w.Name}
+	case !st.Back:
+		return Scale{w.Name, number(st.To, 0)}
+	case w.Role == manifests.Target:
+		return RestoreReplicas{w.Name}
+	}
+	return Scale{w.Name, c.with(w, c.s.Spec.Set[w.Name]).Replicas}
+}
+
 // place is when a step comes.
 func (c *compiler) place(path string, st spec.Step, step *Step) {
 	if st.At != nil {
 		step.At = c.scaled(time.Duration(*st.At))
 		return
 	}
-	step.After = &After{Workload: st.After.Source, Event: string(st.After.Event), Delay: st.After.Delay}
+	step.After = &After{Source: st.After.Source, Event: string(st.After.Event), Delay: st.After.Delay}
 	c.checkAfter(path+".after", st.After.Source)
 }
 

@@ -40,10 +40,6 @@ type Nacos struct {
 	Namespace string `json:"namespace,omitempty"`
 }
 
-// InitialReplicas is the N of a step that scales a target to as many replicas as it had,
-// which is not known before the run has found it.
-const InitialReplicas = -1
-
 // TargetChanges lists what a plan does to its target, in words; none, if it only
 // looks.
 func (p *Plan) TargetChanges() []string {
@@ -55,13 +51,14 @@ func (p *Plan) TargetChanges() []string {
 		out = append(out, "change its pods, and back")
 	}
 	for _, s := range p.Steps {
-		what := s.Kind
-		if s.Kind == "scale" && s.N == InitialReplicas {
-			what = "scale back"
-		} else if s.Kind == "scale" {
-			what = fmt.Sprintf("scale to %d replicas", s.N)
+		switch a := s.Action.(type) {
+		case Scale:
+			out = append(out, fmt.Sprintf("scale to %d replicas", a.Replicas))
+		case RestoreReplicas:
+			out = append(out, "scale back")
+		case RolloutRestart, SetImage, PauseRollout, ResumeRollout, KillPods, DrainNode, ApplyRules:
+			out = append(out, ActionKind(a))
 		}
-		out = append(out, what)
 	}
 	return out
 }
@@ -182,8 +179,14 @@ func (c *compiler) foreign(w manifests.Workload, d spec.WorkloadOverride) {
 
 // foreignStep refuses what only a pod of ours can be made to do.
 func (c *compiler) foreignStep(path string, s Step, w manifests.Workload) {
-	if w.Role.External() && s.Kind != "restart" && s.Kind != "scale" {
-		c.problem(path+"."+s.Kind, fmt.Sprintf("step %s wants something of ours in the pods of %s", s.Kind, w.Name), "restart and scale do not")
+	if !w.Role.External() {
+		return
+	}
+	switch a := s.Action.(type) {
+	case Scale, RestoreReplicas, RolloutRestart:
+	case SetImage, PauseRollout, ResumeRollout, KillPods, DrainNode, ApplyRules:
+		kind := ActionKind(a)
+		c.problem(path+"."+kind, fmt.Sprintf("step %s wants something of ours in the pods of %s", kind, w.Name), "restart and scale do not")
 	}
 }
 

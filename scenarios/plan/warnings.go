@@ -33,7 +33,7 @@ func (c *compiler) ways() []way {
 	}
 	for _, st := range c.p.Steps {
 		for _, w := range c.p.Workloads {
-			if o, ok := c.p.OnlineUnder(w.Name, st.N); ok && st.Kind == "rule" {
+			if o, ok := c.p.OnlineUnder(w.Name, rulesVersion(st)); ok {
 				out = append(out, way{w, o, st.At, input.Problem{File: c.s.File, Line: st.Line}})
 			}
 		}

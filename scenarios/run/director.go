@@ -323,7 +323,7 @@ func (d *Director) executeStep(st plan.Step) {
 		d.shutDown(err)
 		return
 	}
-	d.write(record.Event{Kind: record.KindStep, Workload: st.Workload, N: int64(st.N), Text: st.Name})
+	d.write(record.Event{Kind: record.KindStep, Workload: st.Workload(), N: stepNumber(st.Action), Text: st.Name})
 	for _, e := range es {
 		d.stepControlPlane(e)
 	}

@@ -174,9 +174,9 @@ const zero = 1000
 
 func TestCourseOfARun(t *testing.T) {
 	h := newTheatre(t, chain(
-		plan.Step{Name: "in", At: 2 * time.Second, Kind: "scale", Workload: "b", N: 1},
-		plan.Step{Name: "roll", At: 4 * time.Second, Kind: "restart", Workload: "b"},
-		plan.Step{Name: "crash", At: 6 * time.Second, Kind: "kill", Workload: "gateway", N: 1},
+		plan.Step{Name: "in", At: 2 * time.Second, Action: plan.Scale{Workload: "b", Replicas: 1}},
+		plan.Step{Name: "roll", At: 4 * time.Second, Action: plan.RolloutRestart{Workload: "b"}},
+		plan.Step{Name: "crash", At: 6 * time.Second, Action: plan.KillPods{Workload: "gateway", Count: 1}},
 	))
 	h.play(time.Hour)
 	require.True(t, h.finished)
@@ -237,8 +237,8 @@ func TestUnreadyPodsAreWaitedForNotInsistedOn(t *testing.T) {
 func TestStepAfterAnEvent(t *testing.T) {
 	for _, name := range []string{"b", "gray"} {
 		h := newTheatre(t, chain(plan.Step{
-			Name: "then", After: &plan.After{Workload: name, Event: string(record.KindDeregistered), Delay: 200 * time.Millisecond},
-			Kind: "scale", Workload: "b", N: 0,
+			Name: "then", After: &plan.After{Source: name, Event: string(record.KindDeregistered), Delay: 200 * time.Millisecond},
+			Action: plan.Scale{Workload: "b", Replicas: 0},
 		}))
 		told := func(at int, i record.Instance) {
 			h.fact(time.Duration(at)*time.Millisecond, record.Event{Kind: record.KindDeregistered, Instance: i})
@@ -262,7 +262,7 @@ func TestStepAfterAnEvent(t *testing.T) {
 
 // TestRuleStep: the pods that the rules are for are told, and no others.
 func TestRuleStep(t *testing.T) {
-	p := chain(plan.Step{Name: "rule b", At: time.Second, Kind: "rule", N: 2})
+	p := chain(plan.Step{Name: "rule b", At: time.Second, Action: plan.ApplyRules{Version: 2}})
 	p.Rules = []plan.RuleSet{{Version: 2, Online: map[string]settings.Online{"b": {}}}}
 	h := newTheatre(t, p)
 	h.play(time.Hour)
@@ -278,9 +278,9 @@ func TestRuleStep(t *testing.T) {
 // the control plane's to decide; the steps reach it.
 func TestTemplateSteps(t *testing.T) {
 	h := newTheatre(t, chain(
-		plan.Step{Name: "pause b", At: time.Second, Kind: "pause", Workload: "b"},
-		plan.Step{Name: "image b", At: 2 * time.Second, Kind: "image", Workload: "b", Image: "b:2"},
-		plan.Step{Name: "resume b", At: 4 * time.Second, Kind: "resume", Workload: "b"},
+		plan.Step{Name: "pause b", At: time.Second, Action: plan.PauseRollout{Workload: "b"}},
+		plan.Step{Name: "image b", At: 2 * time.Second, Action: plan.SetImage{Workload: "b", Image: "b:2"}},
+		plan.Step{Name: "resume b", At: 4 * time.Second, Action: plan.ResumeRollout{Workload: "b"}},
 	))
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
@@ -291,7 +291,7 @@ func TestTemplateSteps(t *testing.T) {
 // TestADrainNeedsNodes: a machine's own processes have none, and a cluster's
 // plane is told.
 func TestADrainNeedsNodes(t *testing.T) {
-	p := chain(plan.Step{Name: "drain b", At: time.Second, Kind: "drain", Workload: "b"})
+	p := chain(plan.Step{Name: "drain b", At: time.Second, Action: plan.DrainNode{Workload: "b"}})
 	_, err := run.NewDirector(p)
 	require.ErrorContains(t, err, "it drains a node, and a machine's own processes have none")
 	plane, err := control.NewObservedCluster(p.Control)
@@ -315,8 +315,8 @@ func TestTimeZeroWaitsForADelay(t *testing.T) {
 
 func TestCycles(t *testing.T) {
 	p := chain(
-		plan.Step{Name: "in", At: time.Second, Kind: "scale", Workload: "b", N: 1},
-		plan.Step{Name: "out", At: 5 * time.Second, Kind: "scale", Workload: "b", N: 2},
+		plan.Step{Name: "in", At: time.Second, Action: plan.Scale{Workload: "b", Replicas: 1}},
+		plan.Step{Name: "out", At: 5 * time.Second, Action: plan.Scale{Workload: "b", Replicas: 2}},
 	)
 	p.Cycles = 3
 	p.Control.ClockStart = time.Date(2026, 1, 1, 0, 4, 57, 0, time.UTC)
@@ -388,9 +388,9 @@ func TestLoadMayBeShorter(t *testing.T) {
 }
 
 func TestUnknownStepEndsTheRun(t *testing.T) {
-	h := newTheatre(t, chain(plan.Step{Name: "boom", Kind: "explode"}))
+	h := newTheatre(t, chain(plan.Step{Name: "boom"}))
 	h.play(time.Hour)
-	require.ErrorContains(t, h.d.Err(), `its kind "explode" is unknown`)
+	require.ErrorContains(t, h.d.Err(), `carrying out step "boom": unknown action`)
 }
 
 func TestDirectorRefusesABadPlan(t *testing.T) {
@@ -402,7 +402,7 @@ func TestDirectorRefusesABadPlan(t *testing.T) {
 
 // What is written down lets the control plane be replayed.
 func TestReplayFromEvents(t *testing.T) {
-	p := chain(plan.Step{Name: "in", At: 2 * time.Second, Kind: "scale", Workload: "b", N: 1})
+	p := chain(plan.Step{Name: "in", At: 2 * time.Second, Action: plan.Scale{Workload: "b", Replicas: 1}})
 	h := newTheatre(t, p)
 	h.play(time.Hour)
 	var inputs []control.TimedEvent
@@ -429,7 +429,7 @@ func TestReplayFromEvents(t *testing.T) {
 // no step comes after it, and the run has an end of its own.
 func TestEndsBeforeItsTime(t *testing.T) {
 	for _, kind := range []record.Kind{record.KindConcluded, record.KindAborted} {
-		h := newTheatre(t, chain(plan.Step{Name: "late", At: 6 * time.Second, Kind: "restart", Workload: "b"}))
+		h := newTheatre(t, chain(plan.Step{Name: "late", At: 6 * time.Second, Action: plan.RolloutRestart{Workload: "b"}}))
 		for range 2 { // the second one changes nothing
 			h.later((zero+4000)*time.Millisecond, run.Input{EndLoad: &run.EndLoad{Kind: kind, Why: "enough"}})
 		}

@@ -46,7 +46,7 @@ func (s *stepScheduler) schedule(at time.Duration, st plan.Step) {
 // onEvent arms the steps that wait for e, of workload, which happened at at.
 func (s *stepScheduler) onEvent(at time.Duration, e record.Event, workload string) {
 	s.waiting = slices.DeleteFunc(s.waiting, func(st plan.Step) bool {
-		if record.Kind(st.After.Event) != e.Kind || !s.matchesWorkload(st.After.Workload, workload) {
+		if record.Kind(st.After.Event) != e.Kind || !s.matchesWorkload(st.After.Source, workload) {
 			return false
 		}
 		s.schedule(at+st.After.Delay, st)
@@ -92,24 +92,47 @@ func (s *stepScheduler) take(now time.Duration) []plan.Step {
 
 // controlEvents is what a step tells the control plane.
 func controlEvents(p *plan.Plan, st plan.Step) ([]control.Event, error) {
-	switch st.Kind {
-	case "rule":
+	switch a := st.Action.(type) {
+	case plan.ApplyRules:
 		var out []control.Event
 		for _, w := range p.Workloads {
-			if _, ok := p.OnlineUnder(w.Name, st.N); ok {
-				out = append(out, control.Event{Kind: control.SetRule, Workload: w.Name, N: st.N})
+			if _, ok := p.OnlineUnder(w.Name, a.Version); ok {
+				out = append(out, control.Event{Kind: control.SetRule, Workload: w.Name, N: a.Version})
 			}
 		}
 		return out, nil
-	case "scale":
-		return []control.Event{{Kind: control.SetScale, Workload: st.Workload, N: st.N}}, nil
-	case "restart", "pause", "resume", "drain": // as the control plane calls them
-		return []control.Event{{Kind: control.EventKind(st.Kind), Workload: st.Workload}}, nil
-	case "image":
-		return []control.Event{{Kind: control.SetImage, Workload: st.Workload, Image: st.Image}}, nil
-	case "kill":
+	case plan.Scale:
+		return []control.Event{{Kind: control.SetScale, Workload: a.Workload, N: a.Replicas}}, nil
+	case plan.RolloutRestart:
+		return []control.Event{{Kind: control.Restart, Workload: a.Workload}}, nil
+	case plan.PauseRollout:
+		return []control.Event{{Kind: control.Pause, Workload: a.Workload}}, nil
+	case plan.ResumeRollout:
+		return []control.Event{{Kind: control.Resume, Workload: a.Workload}}, nil
+	case plan.DrainNode:
+		return []control.Event{{Kind: control.Drain, Workload: a.Workload}}, nil
+	case plan.SetImage:
+		return []control.Event{{Kind: control.SetImage, Workload: a.Workload, Image: a.Image}}, nil
+	case plan.KillPods:
 		// Killed and gone: no container comes back at its address.
-		return slices.Repeat([]control.Event{{Kind: control.KillPod, Workload: st.Workload, N: 1}}, max(1, st.N)), nil
+		return slices.Repeat([]control.Event{{Kind: control.KillPod, Workload: a.Workload, N: 1}}, max(1, a.Count)), nil
+	case plan.RestoreReplicas:
+		return nil, fmt.Errorf("carrying out step %q: the number of replicas to restore is not known", st.Name)
 	}
-	return nil, fmt.Errorf("carrying out step %q: its kind %q is unknown to this version", st.Name, st.Kind)
+	return nil, fmt.Errorf("carrying out step %q: unknown action %T", st.Name, st.Action)
+}
+
+// stepNumber is the number that the record keeps of a step: replicas, pods to
+// kill, or the version of rules; 0 for the others.
+func stepNumber(a plan.Action) int64 {
+	switch a := a.(type) {
+	case plan.Scale:
+		return int64(a.Replicas)
+	case plan.KillPods:
+		return int64(a.Count)
+	case plan.ApplyRules:
+		return int64(a.Version)
+	case plan.RestoreReplicas, plan.RolloutRestart, plan.SetImage, plan.PauseRollout, plan.ResumeRollout, plan.DrainNode:
+	}
+	return 0
 }

@@ -232,7 +232,7 @@ func released(r *reports.Report, arm string) map[string]bool {
 		planned = append(planned, f.Workload)
 	}
 	for _, s := range r.Plan.Steps {
-		planned = append(planned, s.Workload)
+		planned = append(planned, s.Workload())
 	}
 	for _, a := range r.Plan.Arms {
 		for _, w := range a.Workloads {

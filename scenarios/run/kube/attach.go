@@ -307,8 +307,8 @@ func (v *deploymentView) complete(p *plan.Plan) *plan.Plan {
 	q := *p
 	q.Steps = slices.Clone(p.Steps)
 	for i, s := range q.Steps {
-		if s.Kind == "scale" && s.N == plan.InitialReplicas {
-			q.Steps[i].N = v.replicas()
+		if a, ok := s.Action.(plan.RestoreReplicas); ok {
+			q.Steps[i].Action = plan.Scale{Workload: a.Workload, Replicas: v.replicas()}
 		}
 	}
 	q.Workloads, q.Control.Workloads = slices.Clone(p.Workloads), slices.Clone(p.Control.Workloads)

@@ -32,8 +32,8 @@ func attachedPlan(steps ...plan.Step) *plan.Plan {
 }
 
 func TestNothingIsWrittenUnlessAllowed(t *testing.T) {
-	restart := plan.Step{Kind: "restart", Workload: "orders"}
-	back := plan.Step{Kind: "scale", Workload: "orders", N: plan.InitialReplicas}
+	restart := plan.Step{Action: plan.RolloutRestart{Workload: "orders"}}
+	back := plan.Step{Action: plan.RestoreReplicas{Workload: "orders"}}
 	cases := map[string]struct {
 		steps              []plan.Step
 		pod, changes, load bool
@@ -41,7 +41,7 @@ func TestNothingIsWrittenUnlessAllowed(t *testing.T) {
 	}{
 		"observe":                    {want: ""},
 		"restart":                    {steps: []plan.Step{restart}, want: "would change Deployment shop/orders (restart), which needs --allow-changes"},
-		"scale":                      {steps: []plan.Step{{Kind: "scale", N: 1}, back}, want: "(scale to 1 replicas, scale back)"},
+		"scale":                      {steps: []plan.Step{{Action: plan.Scale{Replicas: 1}}, back}, want: "(scale to 1 replicas, scale back)"},
 		"restart, allowed":           {steps: []plan.Step{restart}, changes: true},
 		"restart, the load is":       {steps: []plan.Step{restart}, load: true, want: "--allow-changes"},
 		"a load pod":                 {pod: true, want: "needs --allow-load"},
@@ -89,8 +89,8 @@ func pdb(allowed, healthy, desired int) budgetView {
 }
 
 func TestPodDisruptionBudgets(t *testing.T) {
-	restart := plan.Step{Kind: "restart"}
-	to := func(n int) plan.Step { return plan.Step{Kind: "scale", N: n} }
+	restart := plan.Step{Action: plan.RolloutRestart{}}
+	to := func(n int) plan.Step { return plan.Step{Action: plan.Scale{Replicas: n}} }
 	cases := map[string]struct {
 		budget budgetView
 		step   plan.Step
@@ -182,13 +182,13 @@ func TestATargetInARollout(t *testing.T) {
 }
 
 func TestAPlanIsCompletedByItsTarget(t *testing.T) {
-	p := attachedPlan(plan.Step{Kind: "scale", N: 1}, plan.Step{Kind: "scale", N: plan.InitialReplicas})
+	p := attachedPlan(plan.Step{Action: plan.Scale{Replicas: 1}}, plan.Step{Action: plan.RestoreReplicas{}})
 	q := view(4, 4).complete(p)
 	require.Equal(t, 4, q.Workloads[0].Replicas)
 	require.Equal(t, 4, q.Control.Workloads[0].Replicas)
-	require.Equal(t, []int{1, 4}, []int{q.Steps[0].N, q.Steps[1].N})
+	require.Equal(t, []plan.Action{plan.Scale{Replicas: 1}, plan.Scale{Replicas: 4}}, []plan.Action{q.Steps[0].Action, q.Steps[1].Action})
 	require.Zero(t, p.Workloads[0].Replicas, "the plan itself is another's")
-	require.Equal(t, plan.InitialReplicas, p.Steps[1].N)
+	require.Equal(t, plan.RestoreReplicas{}, p.Steps[1].Action)
 }
 
 func attached(t *testing.T) (*theirs, func() []record.Event) {
@@ -289,8 +289,8 @@ func TestRightsFollowWhatIsDone(t *testing.T) {
 	}
 	require.Empty(t, writes(attachedPlan(), false))
 	require.Contains(t, attachRights(attachedPlan(), false), need("apps", "replicasets", "get", "shop"))
-	require.Equal(t, []string{"patch deployments.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "restart"}), false))
-	require.Equal(t, []string{"patch deployments.apps in namespace shop", "patch deployments/scale.apps in namespace shop"}, writes(attachedPlan(plan.Step{Kind: "scale"}, plan.Step{Kind: "scale"}), false))
+	require.Equal(t, []string{"patch deployments.apps in namespace shop"}, writes(attachedPlan(plan.Step{Action: plan.RolloutRestart{}}), false))
+	require.Equal(t, []string{"patch deployments.apps in namespace shop", "patch deployments/scale.apps in namespace shop"}, writes(attachedPlan(plan.Step{Action: plan.Scale{}}, plan.Step{Action: plan.Scale{}}), false))
 	require.Contains(t, writes(attachedPlan(), true), "create namespaces in the cluster")
 	text, err := AttachRBAC(attachedPlan(), false)
 	require.NoError(t, err)

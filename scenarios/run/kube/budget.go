@@ -33,12 +33,19 @@ func (b *budgetView) selects(pod map[string]string) bool {
 func (b *budgetView) forbids(s plan.Step, v *deploymentView) string {
 	replicas := v.replicas()
 	left := fmt.Sprintf("%d healthy of %d needed", b.Status.CurrentHealthy, b.Status.DesiredHealthy)
-	switch {
-	case s.Kind == "restart" && v.takes() > b.Status.DisruptionsAllowed:
+	switch a := s.Action.(type) {
+	case plan.RolloutRestart:
+		if v.takes() <= b.Status.DisruptionsAllowed {
+			return ""
+		}
 		return fmt.Sprintf("a restart takes up to %d of its pods at once, and PodDisruptionBudget %q allows %d to be taken now (%s)", v.takes(), b.Metadata.Name, b.Status.DisruptionsAllowed, left)
-	case s.Kind == "scale" && replicas-s.N > b.Status.DisruptionsAllowed:
+	case plan.Scale:
+		if replicas-a.Replicas <= b.Status.DisruptionsAllowed {
+			return ""
+		}
 		return fmt.Sprintf("to scale from %d to %d takes %d of its pods, and PodDisruptionBudget %q allows %d (%s)",
-			replicas, s.N, replicas-s.N, b.Metadata.Name, b.Status.DisruptionsAllowed, left)
+			replicas, a.Replicas, replicas-a.Replicas, b.Metadata.Name, b.Status.DisruptionsAllowed, left)
+	case plan.RestoreReplicas, plan.SetImage, plan.PauseRollout, plan.ResumeRollout, plan.KillPods, plan.DrainNode, plan.ApplyRules:
 	}
 	return ""
 }
@@ -47,7 +54,7 @@ func (b *budgetView) forbids(s plan.Step, v *deploymentView) string {
 func (a *api) respectBudgets(ctx context.Context, p *plan.Plan, v *deploymentView) error {
 	steps := p.Steps
 	if p.Target.Change != nil { // which replaces all pods, as a restart does
-		steps = append(slices.Clone(steps), plan.Step{Kind: "restart"})
+		steps = append(slices.Clone(steps), plan.Step{Action: plan.RolloutRestart{Workload: v.Metadata.Name}})
 	}
 	if len(steps) == 0 {
 		return nil

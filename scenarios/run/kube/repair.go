@@ -137,7 +137,7 @@ func (r *renderer) program(obj, c Object, w *plan.Workload) {
 // markImage names the image that the manifest has where a step changes it: only
 // a change of the template is a rollout.
 func (r *renderer) markImage(obj Object, w *plan.Workload) {
-	i := slices.IndexFunc(r.p.Steps, func(s plan.Step) bool { return s.Kind == "image" && s.Workload == w.Name })
+	i := slices.IndexFunc(r.p.Steps, func(s plan.Step) bool { a, ok := s.Action.(plan.SetImage); return ok && a.Workload == w.Name })
 	j := slices.IndexFunc(r.p.Control.Workloads, func(x control.Workload) bool { return x.Name == w.Name })
 	if i < 0 || j < 0 {
 		return

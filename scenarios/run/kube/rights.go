@@ -39,12 +39,13 @@ func attachRights(p *plan.Plan, inCluster bool) []client.Permission {
 	}
 	for _, s := range p.Steps {
 		add(need("policy", "poddisruptionbudgets", "list", ns))
-		switch s.Kind {
-		case "restart":
+		switch s.Action.(type) {
+		case plan.RolloutRestart:
 			add(need("apps", "deployments", "patch", ns))
-		case "scale":
+		case plan.Scale, plan.RestoreReplicas:
 			add(need("apps", "deployments", "patch", ns)) // the mark of what it had
 			add(need("apps", "deployments/scale", "patch", ns))
+		case plan.SetImage, plan.PauseRollout, plan.ResumeRollout, plan.KillPods, plan.DrainNode, plan.ApplyRules: // not done to a target
 		}
 	}
 	if inCluster {

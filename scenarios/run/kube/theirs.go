@@ -227,11 +227,11 @@ func join(words []string) string { return strings.Join(words, ", ") }
 // allowed asks the budgets again, when it is time: what they allowed before the
 // run they may not allow now.
 func (n *node) allowed(ctx context.Context, a control.Action) error {
-	step := plan.Step{Kind: "scale", N: a.N}
+	step := plan.Step{Action: plan.Scale{Workload: a.Workload, Replicas: a.N}}
 	switch a.Kind {
 	case control.Scale:
 	case control.Rollout:
-		step.Kind = "restart"
+		step.Action = plan.RolloutRestart{Workload: a.Workload}
 	default:
 		return nil
 	}

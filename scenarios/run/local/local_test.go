@@ -92,9 +92,9 @@ func small() *plan.Plan {
 		}},
 		Entry: plan.Entry{Workload: "gateway", Port: gatewayPort},
 		Steps: []plan.Step{
-			{Name: "in", At: 100 * time.Millisecond, Kind: "scale", Workload: "b", N: 1},
-			{Name: "out", After: &plan.After{Workload: "gray", Event: string(record.KindOffline), Delay: 50 * time.Millisecond}, Kind: "scale", Workload: "b", N: 2},
-			{Name: "crash", At: 700 * time.Millisecond, Kind: "kill", Workload: "gateway", N: 1},
+			{Name: "in", At: 100 * time.Millisecond, Action: plan.Scale{Workload: "b", Replicas: 1}},
+			{Name: "out", After: &plan.After{Source: "gray", Event: string(record.KindOffline), Delay: 50 * time.Millisecond}, Action: plan.Scale{Workload: "b", Replicas: 2}},
+			{Name: "crash", At: 700 * time.Millisecond, Action: plan.KillPods{Workload: "gateway", Count: 1}},
 		},
 		Streams: []traffic.Stream{{
 			Name: "base", Arm: "base", Rate: 100, Method: http.MethodGet, Path: "/", Connections: traffic.KeepAlive,
