@@ -34,7 +34,7 @@ func (c *Client) CheckAccess(ctx context.Context, all []Permission, hint string)
 	var missing []string
 	for _, p := range all {
 		resource, sub, _ := strings.Cut(p.Resource, "/")
-		review, err := c.Authorization.SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+		review, err := c.reviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
 				Group: p.Group, Resource: resource, Subresource: sub, Verb: p.Verb, Namespace: p.Namespace,
 			}},

@@ -17,16 +17,8 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/dynamic"
-	appsv1 "k8s.io/client-go/kubernetes/typed/apps/v1"
-	authorizationv1 "k8s.io/client-go/kubernetes/typed/authorization/v1"
-	batchv1 "k8s.io/client-go/kubernetes/typed/batch/v1"
-	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
-	discoveryv1 "k8s.io/client-go/kubernetes/typed/discovery/v1"
-	policyv1 "k8s.io/client-go/kubernetes/typed/policy/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -36,21 +28,16 @@ import (
 // FieldManager names this program in server-side apply and in managedFields.
 const FieldManager = "zeroloss"
 
-// Client accesses one cluster. Its fields are the typed clients of client-go,
-// so that c.Core.Pods(namespace) is what it is there.
+// Client accesses one cluster. Its methods named after resources (Pods,
+// Deployments, ...) return typed clients.
 type Client struct {
-	Core          corev1.CoreV1Interface
-	Apps          appsv1.AppsV1Interface
-	Batch         batchv1.BatchV1Interface
-	Policy        policyv1.PolicyV1Interface
-	Discovery     discoveryv1.DiscoveryV1Interface
-	Authorization authorizationv1.AuthorizationV1Interface
 	// Interface is the dynamic client: for objects of the user that have to
 	// keep fields that this program's types do not know.
 	dynamic.Interface
-
 	REST rest.Interface // of the core group: proxies, logs, evictions
 	Host string         // of the API server, as errors name it
+
+	groups groups
 }
 
 // New makes a client of the cluster that config means. It connects to nothing.
@@ -58,45 +45,15 @@ func New(config *rest.Config) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = 100, 200 // one run, whose clean-up has to be quick
 	config.UserAgent = FieldManager
-	c, err := newClient(config)
+	d, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a client of %q: %w", config.Host, err)
 	}
-	return c, nil
-}
-
-func newClient(config *rest.Config) (*Client, error) {
-	http, err := rest.HTTPClientFor(config) // all share its connections
+	g, err := newGroups(config)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("making a client of %q: %w", config.Host, err)
 	}
-	c := &Client{Host: config.Host}
-	if c.Core, err = corev1.NewForConfigAndClient(config, http); err != nil {
-		return nil, err
-	}
-	if c.Apps, err = appsv1.NewForConfigAndClient(config, http); err != nil {
-		return nil, err
-	}
-	if c.Batch, err = batchv1.NewForConfigAndClient(config, http); err != nil {
-		return nil, err
-	}
-	if c.Policy, err = policyv1.NewForConfigAndClient(config, http); err != nil {
-		return nil, err
-	}
-	if c.Discovery, err = discoveryv1.NewForConfigAndClient(config, http); err != nil {
-		return nil, err
-	}
-	if c.Authorization, err = authorizationv1.NewForConfigAndClient(config, http); err != nil {
-		return nil, err
-	}
-	if c.Interface, err = dynamic.NewForConfigAndClient(config, http); err != nil {
-		return nil, err
-	}
-	core := rest.CopyConfig(config)
-	core.APIPath, core.GroupVersion = "/api", &schema.GroupVersion{Version: "v1"}
-	core.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme()).WithoutConversion()
-	c.REST, err = rest.RESTClientForConfigAndClient(core, http)
-	return c, err
+	return &Client{Interface: d, REST: g.clients[corev1.SchemeGroupVersion], Host: config.Host, groups: g}, nil
 }
 
 // ConfigFromContext reads the connection of a kubeconfig's context; kubeconfig

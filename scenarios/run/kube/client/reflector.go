@@ -13,9 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// Resource is one resource of a namespace, as client-go's typed and dynamic
-// clients offer it: c.Core.Pods("shop") is a Resource[*v1.PodList].
-type Resource[L runtime.Object] interface {
+// ListerWatcher is one resource of a namespace; c.Pods("shop") is one, and so is
+// a dynamic client.
+type ListerWatcher[L runtime.Object] interface {
 	List(context.Context, metav1.ListOptions) (L, error)
 	Watch(context.Context, metav1.ListOptions) (watch.Interface, error)
 }
@@ -50,7 +50,7 @@ type Handler[T metav1.Object] struct {
 }
 
 // NewReflector makes a reflector of source, which errors call name ("pods").
-func NewReflector[T metav1.Object, L runtime.Object](c *Client, name string, source Resource[L], handler Handler[T], gaps *GapTracker) *Reflector[T] {
+func NewReflector[T metav1.Object, L runtime.Object](c *Client, name string, source ListerWatcher[L], handler Handler[T], gaps *GapTracker) *Reflector[T] {
 	if handler.OnGone == nil {
 		handler.OnGone = func(T) {}
 	}
