@@ -4,14 +4,20 @@ SCENARIO ?= offline
 RUNTIME  ?= local
 ARGS     ?=
 export CGO_ENABLED := 0
+# A build of a tagged commit prints its tag; other builds print their commit.
+VERSION  ?= $(shell git describe --tags --exact-match 2>/dev/null)
+LDFLAGS  := -s -w $(if $(VERSION),-X zeroloss/cmd/zeroloss/internal/cli.version=$(VERSION))
+GOLANGCI := v2.15.0
+DEADCODE := v0.52.0
+BIN      := bin/zeroloss
 
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/zeroloss, without debug tables: the image of it is half as large
-	@go build -ldflags="-s -w" -o bin/zeroloss ./cmd/zeroloss
+	@go build -ldflags="$(LDFLAGS)" -o $(BIN) ./cmd/zeroloss
 
 scenario: build ## run SCENARIO (offline) on RUNTIME (local) and open nothing: the report's path is printed
 	@bin/zeroloss run $(SCENARIO) --runtime $(RUNTIME) $(ARGS)
@@ -26,13 +32,23 @@ sdk-oldest: ## the registry's contract with the oldest SDK, in a module of its o
 	  if out=$$(go mod download 2>&1); then go test -mod=mod -count 1 -timeout 10m -v . | grep -v '^=== '; \
 	  else echo "skipped: nacos-sdk-go v2.3.2 cannot be downloaded: $$(tail -1 <<<"$$out")"; fi
 
-lint: ## gofmt, vet, staticcheck
+lint: bin/golangci-lint-$(GOLANGCI) ## gofmt, golangci-lint (.golangci.yml), dead code
 	@out=$$(gofmt -l cmd demo-services e2e internal loadgen manifests reports scenarios); \
 	  if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
-	go vet ./...
-	go vet -tags e2e,bench,online ./e2e ./demo-services/...
-	go tool staticcheck ./...
-	go tool staticcheck -tags e2e,bench,online ./e2e ./demo-services/...
+	bin/golangci-lint-$(GOLANGCI) run
+	@out=$$(go run golang.org/x/tools/cmd/deadcode@$(DEADCODE) -test -tags e2e,bench,online ./...); \
+	  if [ -n "$$out" ]; then echo "dead code:"; echo "$$out"; exit 1; fi
+
+bin/golangci-lint-$(GOLANGCI):
+	@mkdir -p bin
+	GOBIN=$(CURDIR)/bin/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+	@ln -f bin/tools/golangci-lint $@
+
+race: ## the unit tests with the race detector; needs cgo
+	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -v /e2e)
+
+census: ## how the source is laid out: packages, big types, private words
+	@go run ./e2e/census
 
 online: ## all scenarios of coming online, on this machine; ARGS=-short is CI's part, ARGS='-run Online/warmup -count 10' one of them ten times
 	go test -tags online -count 1 -timeout 60m -v -run Online $(ARGS) ./e2e
@@ -53,4 +69,4 @@ verify: build ## what is generated is up to date, and so are the modules
 	@go mod tidy -diff
 	@go mod verify
 
-.PHONY: help build scenario online test sdk-oldest lint e2e bench generate verify
+.PHONY: help build scenario online test sdk-oldest lint race census e2e bench generate verify
