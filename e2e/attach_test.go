@@ -30,36 +30,36 @@ import (
 // strangerNS is somebody else's namespace.
 const strangerNS = "e2e-strangers"
 
-// attachShows are the runs on a stranger's service, one after the other.
-func attachShows() []show {
-	on := func(f func(*testing.T, *town, string)) func(*testing.T, *town) {
-		return func(t *testing.T, w *town) { f(t, w, w.stranger(t)) }
+// attachCases are the runs on a stranger's service, one after the other.
+func attachCases() []clusterCase {
+	on := func(f func(*testing.T, *testCluster, string)) func(*testing.T, *testCluster) {
+		return func(t *testing.T, w *testCluster) { f(t, w, w.createTarget(t)) }
 	}
-	to := func(code int, args ...string) func(*testing.T, *town) {
-		return on(func(t *testing.T, w *town, url string) { attachedTo(t, w, url, code, args...) })
+	to := func(code int, args ...string) func(*testing.T, *testCluster) {
+		return on(func(t *testing.T, w *testCluster, url string) { attachedTo(t, w, url, code, args...) })
 	}
 	inside := "http://orders." + strangerNS + ".svc.cluster.local/"
-	return []show{
-		{"attach: restart, from a pod, with the rights that it prints", false, on(func(t *testing.T, w *town, _ string) { withItsRights(t, w, inside) })},
-		{"attach: restart, from a pod", true, on(func(t *testing.T, w *town, _ string) {
+	return []clusterCase{
+		{"attach: restart, from a pod, with the rights that it prints", false, on(func(t *testing.T, w *testCluster, _ string) { runsWithPrintedRights(t, w, inside) })},
+		{"attach: restart, from a pod", true, on(func(t *testing.T, w *testCluster, _ string) {
 			attachedTo(t, w, inside, 1, "--restart", "--allow-changes", "--in-cluster")
 		})},
-		{"attach: nobody is ready", false, on(nobodyReady)},
+		{"attach: nobody is ready", false, on(refusesTargetWithoutReadyPods)},
 		{"attach: restart", true, to(1, "--restart", "--allow-changes")},
 		{"attach: nothing happens", true, to(3, "--observe")},
-		{"attach: scale, and back after Ctrl-C", false, on(scaledBack)},
-		{"attach: scale, and back after kill -9 and clean", true, on(scaledBackByClean)},
-		{"attach: the budget is spent", true, on(budgetSpent)},
-		{"attach: a change, before and after", true, on(tried)},
-		{"attach: a change, kill -9 and clean", true, on(triedAndKilled)},
-		{"attach: observed to its end", true, on(observedToItsEnd)},
-		{"attach: a PodDisruptionBudget", false, on(budgetHeeded)},
+		{"attach: scale, and back after Ctrl-C", false, on(restoresReplicas)},
+		{"attach: scale, and back after kill -9 and clean", true, on(cleanRestoresReplicas)},
+		{"attach: the budget is spent", true, on(abortsAfterLosses)},
+		{"attach: a change, before and after", true, on(triesChange)},
+		{"attach: a change, kill -9 and clean", true, on(killWhileChanged)},
+		{"attach: observed to its end", true, on(observesUntilSettled)},
+		{"attach: a PodDisruptionBudget", false, on(respectsPodDisruptionBudget)},
 	}
 }
 
 // budgetSpent: a run that costs too much is stopped, and what it has lost by then
 // is lost: the gate fails.
-func budgetSpent(t *testing.T, w *town, url string) {
+func abortsAfterLosses(t *testing.T, w *testCluster, url string) {
 	r := w.attach(t, url, "--restart", "--allow-changes", "--abort-after", "2")
 	code := r.code(2 * time.Minute)
 	var s struct {
@@ -79,11 +79,11 @@ func budgetSpent(t *testing.T, w *town, url string) {
 
 // tried: what a preStop sleep would be worth, on a service that has none: it is
 // given one, released with it and without it, and left as it was.
-func tried(t *testing.T, w *town, url string) {
+func triesChange(t *testing.T, w *testCluster, url string) {
 	patch := filepath.Join(t.TempDir(), "sleep.yaml")
 	require.NoError(t, os.WriteFile(patch, []byte("spec: {template: {spec: {containers: [{name: server, lifecycle: {preStop: {sleep: {seconds: 4}}}}]}}}"), 0o644))
 	had := w.ordersSpec(t)
-	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 	r := w.attach(t, url, "--restart", "--allow-changes", "--change", patch)
 	code := r.code(5 * time.Minute)
 	var s struct {
@@ -113,7 +113,7 @@ func tried(t *testing.T, w *town, url string) {
 }
 
 // triedAndKilled: a change that a killed run could not take back, clean does.
-func triedAndKilled(t *testing.T, w *town, url string) {
+func killWhileChanged(t *testing.T, w *testCluster, url string) {
 	patch := filepath.Join(t.TempDir(), "grace.yaml")
 	require.NoError(t, os.WriteFile(patch, []byte("spec: {template: {spec: {terminationGracePeriodSeconds: 29}}}"), 0o644))
 	file := filepath.Join(t.TempDir(), "after.yaml")
@@ -121,10 +121,10 @@ func triedAndKilled(t *testing.T, w *town, url string) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, out, 0o644))
 	had := w.ordersSpec(t)
-	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 	r := startVerb(t, "attach", zeroloss, filepath.Join(t.TempDir(), "run"), file, "--cluster", w.name, "--allow-changes", "--json")
 	grace := func() string {
-		return w.inNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.template.spec.terminationGracePeriodSeconds}'")
+		return w.execInNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.template.spec.terminationGracePeriodSeconds}'")
 	}
 	require.Eventually(t, func() bool { return grace() == "29" }, 3*time.Minute, 300*time.Millisecond)
 	require.NoError(t, r.cmd.Process.Kill())
@@ -136,12 +136,12 @@ func triedAndKilled(t *testing.T, w *town, url string) {
 	require.NoError(t, err, string(said))
 	require.Contains(t, string(said), "deployment "+strangerNS+"/orders: its change is taken back")
 	require.Equal(t, had, w.ordersSpec(t))
-	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 }
 
 // ordersSpec is the stranger's Deployment, as its owner would know it: spec,
 // labels and annotations, but for what a restart leaves in the template.
-func (w *town) ordersSpec(t *testing.T) string {
+func (w *testCluster) ordersSpec(t *testing.T) string {
 	t.Helper()
 	var d appsv1.Deployment
 	require.NoError(t, w.client.Resources().Get(t.Context(), "orders", strangerNS, &d))
@@ -154,12 +154,12 @@ func (w *town) ordersSpec(t *testing.T) string {
 
 // observedToItsEnd: a run that only watches ends by itself once somebody else's
 // release is over.
-func observedToItsEnd(t *testing.T, w *town, url string) {
-	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+func observesUntilSettled(t *testing.T, w *testCluster, url string) {
+	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 	r := w.attach(t, url, "--observe", "--settle", "3s", "--duration", "3m")
 	require.Eventually(t, func() bool { return strings.Contains(r.stderr.String(), "sent, 0 failed") }, time.Minute, 100*time.Millisecond)
 	began := time.Now()
-	w.inNode(t, "kubectl -n "+strangerNS+" rollout restart deployment orders")
+	w.execInNode(t, "kubectl -n "+strangerNS+" rollout restart deployment orders")
 	code := r.code(3 * time.Minute)
 	require.Less(t, time.Since(began), 2*time.Minute, "it did not wait for its duration")
 	var s struct {
@@ -178,7 +178,7 @@ func observedToItsEnd(t *testing.T, w *town, url string) {
 }
 
 // ownService: what a preStop sleep is worth.
-func ownService(t *testing.T, w *town) {
+func ownService(t *testing.T, w *testCluster) {
 	var s struct {
 		Arms map[string]struct {
 			Lost, Releases int
@@ -193,9 +193,9 @@ func ownService(t *testing.T, w *town) {
 	require.Zero(t, with.Lost)
 }
 
-// stranger puts a service into the cluster by hand, if it is not there yet, and
+// createTarget puts a service into the cluster by hand, if it is not there yet, and
 // returns its URL from outside: a port of this machine's loopback.
-func (w *town) stranger(t *testing.T) string {
+func (w *testCluster) createTarget(t *testing.T) string {
 	t.Helper()
 	out, err := exec.Command("docker", "port", w.name+"-control-plane", fmt.Sprintf("%d/tcp", nodePort)).Output()
 	require.NoError(t, err)
@@ -203,7 +203,7 @@ func (w *town) stranger(t *testing.T) string {
 	if w.hasStranger {
 		return url
 	}
-	image := w.ownImage(t)
+	image := w.loadOwnImage(t)
 	labels := map[string]string{"app": "orders"}
 	replicas := int32(3)
 	make := w.client.Resources()
@@ -225,20 +225,20 @@ func (w *town) stranger(t *testing.T) string {
 			Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080), NodePort: nodePort}},
 		},
 	}))
-	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 	w.hasStranger = true
 	return url
 }
 
-// inNode runs a command in the control plane's node.
-func (w *town) inNode(t *testing.T, command string) string {
+// execInNode runs a command in the control plane's node.
+func (w *testCluster) execInNode(t *testing.T, command string) string {
 	t.Helper()
 	out, err := exec.Command("docker", "exec", w.name+"-control-plane", "sh", "-c", "export KUBECONFIG=/etc/kubernetes/admin.conf; "+command).CombinedOutput()
 	require.NoError(t, err, string(out))
 	return string(out)
 }
 
-func (w *town) attach(t *testing.T, url string, args ...string) *running {
+func (w *testCluster) attach(t *testing.T, url string, args ...string) *running {
 	return startVerb(t, "attach", zeroloss, filepath.Join(t.TempDir(), "run"), append(args,
 		"--cluster", w.name, "--deployment", strangerNS+"/orders", "--url", url, "--instance-header", "X-Pod",
 		"--rate", "45/s", "--at", "4s", "--duration", "25s", "--json")...)
@@ -246,9 +246,9 @@ func (w *town) attach(t *testing.T, url string, args ...string) *running {
 
 // attachedTo: a naive server loses when it is restarted, which fails the gate;
 // where nothing is released the run proves nothing.
-func attachedTo(t *testing.T, w *town, url string, code int, args ...string) {
+func attachedTo(t *testing.T, w *testCluster, url string, code int, args ...string) {
 	r := measure(t, strings.Join(args, " "), 3*time.Minute, func() *running {
-		w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+		w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 		return w.attach(t, url, args...)
 	}, nil)
 	r.skipIfBusy(t)
@@ -269,10 +269,10 @@ func attachedTo(t *testing.T, w *town, url string, code int, args ...string) {
 
 // scaledBack: a run that is interrupted while the target is small gives it back
 // what it had.
-func scaledBack(t *testing.T, w *town, url string) {
+func restoresReplicas(t *testing.T, w *testCluster, url string) {
 	r := w.attach(t, url, "--scale-to", "1", "--allow-changes")
 	replicas := func() string {
-		return w.inNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.replicas}'")
+		return w.execInNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.replicas}'")
 	}
 	require.Eventually(t, func() bool { return replicas() == "1" }, time.Minute, 200*time.Millisecond)
 	require.NoError(t, r.cmd.Process.Signal(syscall.SIGINT))
@@ -281,10 +281,10 @@ func scaledBack(t *testing.T, w *town, url string) {
 }
 
 // scaledBackByClean: what a run that was killed could not give back, clean does.
-func scaledBackByClean(t *testing.T, w *town, url string) {
+func cleanRestoresReplicas(t *testing.T, w *testCluster, url string) {
 	r := w.attach(t, url, "--scale-to", "1", "--allow-changes")
 	replicas := func() string {
-		return w.inNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.replicas}'")
+		return w.execInNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.replicas}'")
 	}
 	require.Eventually(t, func() bool { return replicas() == "1" }, time.Minute, 200*time.Millisecond)
 	require.NoError(t, r.cmd.Process.Kill())
@@ -293,11 +293,11 @@ func scaledBackByClean(t *testing.T, w *town, url string) {
 	require.NoError(t, err, string(out))
 	require.Contains(t, string(out), "deployment "+strangerNS+"/orders: scaled back to 3")
 	require.Equal(t, "3", replicas())
-	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 }
 
 // budgetHeeded: nothing is done that a budget forbids.
-func budgetHeeded(t *testing.T, w *town, url string) {
+func respectsPodDisruptionBudget(t *testing.T, w *testCluster, url string) {
 	three := intstr.FromInt32(3)
 	pdb := &policyv1.PodDisruptionBudget{
 		ObjectMeta: metav1.ObjectMeta{Name: "all-of-them", Namespace: strangerNS},
@@ -305,7 +305,7 @@ func budgetHeeded(t *testing.T, w *town, url string) {
 	}
 	require.NoError(t, w.client.Resources().Create(t.Context(), pdb))
 	defer func() { require.NoError(t, w.client.Resources().Delete(context.WithoutCancel(t.Context()), pdb)) }()
-	w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s; kubectl -n "+strangerNS+" wait pdb/all-of-them --for=jsonpath='{.status.currentHealthy}'=3 --timeout 30s")
+	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s; kubectl -n "+strangerNS+" wait pdb/all-of-them --for=jsonpath='{.status.currentHealthy}'=3 --timeout 30s")
 	for _, action := range [][]string{{"--restart"}, {"--scale-to", "2"}} {
 		r := w.attach(t, url, append(action, "--allow-changes")...)
 		require.Equal(t, 4, r.code(time.Minute))

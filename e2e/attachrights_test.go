@@ -24,10 +24,10 @@ import (
 
 // nobodyReady: a target of which no pod is ready is told before anything is
 // begun, whatever the run was to do, and is left as it was.
-func nobodyReady(t *testing.T, w *town, url string) {
-	w.idle(t)
+func refusesTargetWithoutReadyPods(t *testing.T, w *testCluster, url string) {
+	w.createIdleDeployment(t)
 	const look = "kubectl -n " + strangerNS + " get deployment idle -o 'jsonpath={.metadata.generation} {.metadata.labels} {.spec}'"
-	before := w.inNode(t, look)
+	before := w.execInNode(t, look)
 	for _, args := range [][]string{{"--observe"}, {"--restart", "--allow-changes"}, {"--scale-to", "2", "--allow-changes", "--in-cluster"}} {
 		r := startVerb(t, "attach", zeroloss, filepath.Join(t.TempDir(), "run"),
 			append(args, "--cluster", w.name, "--deployment", strangerNS+"/idle", "--url", url)...)
@@ -37,11 +37,11 @@ func nobodyReady(t *testing.T, w *town, url string) {
 		require.Empty(t, r.stdout.String())
 		require.NoDirExists(t, r.dir)
 	}
-	require.Equal(t, before, w.inNode(t, look))
+	require.Equal(t, before, w.execInNode(t, look))
 }
 
-// idle is a Deployment whose pod runs and never gets ready, until the test is over.
-func (w *town) idle(t *testing.T) {
+// createIdleDeployment is a Deployment whose pod runs and never gets ready, until the test is over.
+func (w *testCluster) createIdleDeployment(t *testing.T) {
 	t.Helper()
 	labels, one := map[string]string{"app": "idle"}, int32(1)
 	d := &appsv1.Deployment{
@@ -49,17 +49,17 @@ func (w *town) idle(t *testing.T) {
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &one, Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
-				Name: "idle", Image: w.pauseImage(t), ImagePullPolicy: corev1.PullIfNotPresent,
+				Name: "idle", Image: w.loadPauseImage(t), ImagePullPolicy: corev1.PullIfNotPresent,
 				ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(1)}}},
 			}}}},
 		},
 	}
 	w.create(t, d)
-	w.inNode(t, "kubectl -n "+strangerNS+" wait deployment idle --for=jsonpath='{.status.unavailableReplicas}'=1 --timeout 30s")
+	w.execInNode(t, "kubectl -n "+strangerNS+" wait deployment idle --for=jsonpath='{.status.unavailableReplicas}'=1 --timeout 30s")
 }
 
 // create makes an object that is taken away when the test is over.
-func (w *town) create(t *testing.T, o k8s.Object) {
+func (w *testCluster) create(t *testing.T, o k8s.Object) {
 	t.Helper()
 	require.NoError(t, w.client.Resources().Create(t.Context(), o))
 	t.Cleanup(func() { require.NoError(t, w.client.Resources().Delete(context.Background(), o)) }) // the test's own context has ended
@@ -67,21 +67,21 @@ func (w *town) create(t *testing.T, o k8s.Object) {
 
 // withItsRights: who has the rights that attach prints, and no others, can do what
 // they were printed for, from a pod, and clean up.
-func withItsRights(t *testing.T, w *town, inside string) {
+func runsWithPrintedRights(t *testing.T, w *testCluster, inside string) {
 	do := []string{"--deployment", strangerNS + "/orders", "--url", inside, "--restart", "--allow-changes", "--in-cluster"}
 	code, out, errs := call(t, "", zeroloss, append([]string{"attach", "--rbac"}, do...)...)
 	require.Zero(t, code, errs)
-	kubeconfig, who := w.account(t, "attacher")
+	kubeconfig, who := w.serviceAccount(t, "attacher")
 	w.grant(t, who, out)
 
-	image := w.ownImage(t)
+	image := w.loadOwnImage(t)
 	r := measure(t, "with its rights", 3*time.Minute, func() *running {
-		w.inNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+		w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 		return startVerb(t, "attach", zeroloss, filepath.Join(t.TempDir(), "run"), append(do, "--kubeconfig", kubeconfig, "--context", "here", "--image", image,
 			"--instance-header", "X-Pod", "--rate", "45/s", "--at", "4s", "--duration", "25s", "--json")...)
 	}, func(a attempt) {
 		require.NotContains(t, a.stderr.String(), "forbidden")
-		w.onlyDecoys(t)
+		w.onlyOwnObjectsRemain(t)
 	})
 	r.skipIfBusy(t)
 	var s struct {
@@ -95,7 +95,7 @@ func withItsRights(t *testing.T, w *town, inside string) {
 
 // grant gives somebody the roles of a text, each where it is meant, as long as the
 // test lasts.
-func (w *town) grant(t *testing.T, who rbacv1.Subject, roles string) {
+func (w *testCluster) grant(t *testing.T, who rbacv1.Subject, roles string) {
 	t.Helper()
 	docs := strings.Split(roles, "---\n")
 	require.Len(t, docs, 2, "one in the target's namespace, one for the load pod's")

@@ -48,8 +48,8 @@ type outcome struct {
 	wall time.Duration
 }
 
-// perform executes `zeroloss run args…` in a fresh run directory.
-func perform(t *testing.T, args ...string) outcome {
+// runAndRead executes `zeroloss run args…` in a fresh run directory.
+func runAndRead(t *testing.T, args ...string) outcome {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
 	cmd := exec.Command(zeroloss, append([]string{"run", "--out", dir, "--json"}, args...)...)
@@ -65,8 +65,8 @@ func perform(t *testing.T, args ...string) outcome {
 	return o
 }
 
-// steady is a scenario without a release: the chain under load, nothing else.
-func steady(t *testing.T, rate int, duration time.Duration) string {
+// steadyScenario is a scenario without a release: the chain under load, nothing else.
+func steadyScenario(t *testing.T, rate int, duration time.Duration) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "steady.yaml")
 	text := fmt.Sprintf(`apiVersion: zeroloss/v1
@@ -90,7 +90,7 @@ func TestBenchScenarios(t *testing.T) {
 		times    int
 	}{{"offline", 5}, {"crossover", 3}, {"rolling", 3}, {"crash", 3}, {"sleep-only", 3}} {
 		for i := range c.times {
-			o := perform(t, c.scenario)
+			o := runAndRead(t, c.scenario)
 			for _, name := range []string{"base", "gray"} {
 				a := o.Arms[name]
 				require.Equal(t, a.Sent, a.OK+a.Lost, "%s %s", c.scenario, name)
@@ -105,7 +105,7 @@ func TestBenchScenarios(t *testing.T) {
 }
 
 func TestBenchPacing(t *testing.T) {
-	g := perform(t, steady(t, 500, time.Minute)).Generator
+	g := runAndRead(t, steadyScenario(t, 500, time.Minute)).Generator
 	t.Logf("500 rps, 60 s, whole chain up: rate error %.3f %%, slip p99 %.2f ms, unsent %d of %d",
 		g.RateErrorPercent, g.SlipP99Ms, g.Unsent, g.Due)
 }
@@ -114,7 +114,7 @@ func TestBenchPacing(t *testing.T) {
 // not invalid, within 5 %.
 func TestBenchHighestRate(t *testing.T) {
 	fit := func(rate int) bool {
-		o := perform(t, steady(t, rate, 10*time.Second))
+		o := runAndRead(t, steadyScenario(t, rate, 10*time.Second))
 		t.Logf("%5d rps: %-7s slip p99 %.1f ms, rate error %.2f %%, unsent %d, lost %d",
 			rate, o.Verdict, o.Generator.SlipP99Ms, o.Generator.RateErrorPercent, o.Generator.Unsent, o.Arms["base"].Lost)
 		return o.Verdict != "invalid"
@@ -140,7 +140,7 @@ func TestBenchHighestRate(t *testing.T) {
 // TestBenchLoadSide compares requests per CPU second with the vegeta command,
 // on the same target, in turn.
 func TestBenchLoadSide(t *testing.T) {
-	target := startBare(t, 1)
+	target := startBareChain(t, 1)
 	vegeta := filepath.Join(t.TempDir(), "vegeta")
 	build := exec.Command("go", "build", "-o", vegeta, "github.com/tsenart/vegeta/v12")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -173,10 +173,10 @@ func TestBenchLoadSide(t *testing.T) {
 // net/http chain of the same length under the same load, in turn.
 func TestBenchChain(t *testing.T) {
 	const rate, seconds = 200, 15
-	bare := startBare(t, 4)
+	bare := startBareChain(t, 4)
 	var ratios []float64
 	for i := range 3 {
-		ours := perform(t, steady(t, rate, seconds*time.Second)).Arms["base"].ServiceMs.P50
+		ours := runAndRead(t, steadyScenario(t, rate, seconds*time.Second)).Arms["base"].ServiceMs.P50
 		cmd := exec.Command(zeroloss, "load", bare, "--rate", fmt.Sprintf("%d/s", rate), "--duration", fmt.Sprintf("%ds", seconds), "--json")
 		out, err := cmd.Output()
 		require.NoError(t, err, "%s", out)
@@ -193,7 +193,7 @@ func TestBenchChain(t *testing.T) {
 // TestBenchChildren tells how quickly a demo service comes up as a child of a
 // run, and what it costs idle.
 func TestBenchChildren(t *testing.T) {
-	o := perform(t, steady(t, 1, 5*time.Second))
+	o := runAndRead(t, steadyScenario(t, 1, 5*time.Second))
 	files, err := filepath.Glob(filepath.Join(o.dir, "events", "spring-cloud-*.ndjson"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)

@@ -26,19 +26,19 @@ func TestKilledAtAnyMoment(t *testing.T) { killAtMoments(t, 5) }
 // a last one through.
 func killAtMoments(t *testing.T, n int) {
 	const whole = 4500 * time.Millisecond // the load lasts four seconds, and coming up takes one
-	exe, base := ourOwn(t), t.TempDir()
+	exe, base := buildBinary(t), t.TempDir()
 	random := rand.New(rand.NewPCG(crashSeed, 0))
 	for i := range n {
 		part := whole / time.Duration(n)
 		at := time.Duration(i)*part + time.Duration(random.Int64N(int64(part)))
 		dir := filepath.Join(base, "run-"+string(rune('a'+i)))
 		killed := killAt(t, exe, dir, at)
-		t.Logf("killed after %v, at %s: %s", at, killed.Format(time.TimeOnly), survey(t, exe, dir, killed))
+		t.Logf("killed after %v, at %s: %s", at, killed.Format(time.TimeOnly), inspectAfterKill(t, exe, dir, killed))
 	}
 	r := start(t, exe, filepath.Join(base, "next"), fastPath(t))
 	// What is looked for after each kill is seen where it is.
 	require.True(t, r.await(record.KindContainerStarted))
-	require.Greater(t, len(living(t, exe)), 2, "harness, registry and at least one pod")
+	require.Greater(t, len(livingProcesses(t, exe)), 2, "harness, registry and at least one pod")
 	require.True(t, r.await(record.KindTimeZero), "the next run does not start: %s", r.stderr.String())
 	interrupted(t, r)
 }
@@ -57,15 +57,15 @@ func killAt(t *testing.T, exe, dir string, at time.Duration) time.Time {
 	killed := time.Now()
 	r.signal(syscall.SIGKILL)
 	require.Equal(t, 137, r.code(time.Second))
-	noneWithin(t, exe, time.Until(killed.Add(2*time.Second)))
+	requireNoProcesses(t, exe, time.Until(killed.Add(2*time.Second)))
 	return killed
 }
 
-// survey holds what a killed run has left against the promise, and says in a
+// inspectAfterKill holds what a killed run has left against the promise, and says in a
 // few words what there was.
-func survey(t *testing.T, exe, dir string, killed time.Time) string {
+func inspectAfterKill(t *testing.T, exe, dir string, killed time.Time) string {
 	t.Helper()
-	if !begun(dir) {
+	if !loadHasBegun(dir) {
 		code, _, errs := call(t, "", exe, "report", dir)
 		require.Equal(t, 2, code, errs)
 		return "before it had made its directory"
@@ -93,8 +93,8 @@ func survey(t *testing.T, exe, dir string, killed time.Time) string {
 	return "under load"
 }
 
-// begun tells whether the run had written down what it was going to do.
-func begun(dir string) bool {
+// loadHasBegun tells whether the run had written down what it was going to do.
+func loadHasBegun(dir string) bool {
 	for _, f := range []string{rundir.MetaFile, rundir.PlanFile} {
 		if _, err := os.Stat(filepath.Join(dir, f)); err != nil {
 			return false

@@ -20,27 +20,27 @@ import (
 )
 
 // interruptedDraining: a node is given back when a run is interrupted.
-func interruptedDraining(t *testing.T, w *town) {
+func interruptWhileDraining(t *testing.T, w *testCluster) {
 	r := w.run(t, "drain")
-	w.drains(t, r)
+	w.awaitDrain(t, r)
 	r.signal(syscall.SIGINT)
 	require.Equal(t, 130, r.code(cleanWithin), r.stderr.String())
-	require.Empty(t, w.cordoned(t))
+	require.Empty(t, w.cordonedNodes(t))
 }
 
 // killedDraining: and by clean, when it was killed.
-func killedDraining(t *testing.T, w *town) {
+func killWhileDraining(t *testing.T, w *testCluster) {
 	r := w.run(t, "drain")
-	w.drains(t, r)
+	w.awaitDrain(t, r)
 	r.signal(syscall.SIGKILL)
 	r.code(time.Second)
-	require.Len(t, w.cordoned(t), 1)
-	w.cleaned(t)
-	require.Empty(t, w.cordoned(t))
+	require.Len(t, w.cordonedNodes(t), 1)
+	w.cleanRemovesEverything(t)
+	require.Empty(t, w.cordonedNodes(t))
 }
 
-// cordoned lists the nodes that take no pods.
-func (w *town) cordoned(t *testing.T) []string {
+// cordonedNodes lists the nodes that take no pods.
+func (w *testCluster) cordonedNodes(t *testing.T) []string {
 	t.Helper()
 	var all corev1.NodeList
 	require.NoError(t, w.client.Resources().List(t.Context(), &all))
@@ -53,19 +53,19 @@ func (w *town) cordoned(t *testing.T) []string {
 	return out
 }
 
-// drains waits until a node is cordoned.
-func (w *town) drains(t *testing.T, r *running) {
+// awaitDrain waits until a node is cordoned.
+func (w *testCluster) awaitDrain(t *testing.T, r *running) {
 	t.Helper()
 	there := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.KindNodeCordoned) }
 	require.True(t, r.until(4*time.Minute, "the cordon", there), r.stderr.String())
-	require.Len(t, w.cordoned(t), 1)
+	require.Len(t, w.cordonedNodes(t), 1)
 }
 
 // drainsANode: base has nobody for as long as a new pod takes to come, gray's
 // budget had one of its two pods refused, and all four went.
-func drainsANode(t *testing.T, w *town) {
+func drainsNode(t *testing.T, w *testCluster) {
 	var s losses
-	a := w.passes(t, 6*time.Minute, &s, func(attempt) { require.Empty(t, w.cordoned(t)) }, "drain")
+	a := w.passes(t, 6*time.Minute, &s, func(attempt) { require.Empty(t, w.cordonedNodes(t)) }, "drain")
 	require.Zero(t, s.Arms["gray"].Lost)
 	require.GreaterOrEqual(t, s.Arms["base"].Lost, 300)
 	count := map[record.Kind]int{}
@@ -84,7 +84,7 @@ func drainsANode(t *testing.T, w *town) {
 
 // drainsNothing: nodes that the user has cordoned are not touched, and with the
 // one that is left alone nothing is begun.
-func drainsNothing(t *testing.T, w *town) {
+func refusesToDrain(t *testing.T, w *testCluster) {
 	var all corev1.NodeList
 	require.NoError(t, w.client.Resources().List(t.Context(), &all))
 	var users []string
@@ -105,5 +105,5 @@ func drainsNothing(t *testing.T, w *town) {
 	require.Contains(t, r.stderr.String(), "use a cluster with two such nodes")
 	code, _, errs := call(t, "", zeroloss, "clean", "--cluster", w.name, "--all")
 	require.Equal(t, 0, code, errs)
-	require.ElementsMatch(t, users, w.cordoned(t), "they are the user's")
+	require.ElementsMatch(t, users, w.cordonedNodes(t), "they are the user's")
 }

@@ -41,7 +41,7 @@ func TestInterruptedAtAnyMoment(t *testing.T) {
 	for _, m := range moments {
 		late := time.Duration(random.IntN(200)) * time.Millisecond
 		t.Run(m.name, func(t *testing.T) {
-			exe := ourOwn(t)
+			exe := buildBinary(t)
 			r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
 			if m.at != "" {
 				require.True(t, r.await(m.at), "the run came to its end first:\n%s", r.stderr.String())
@@ -56,12 +56,12 @@ func TestInterruptedAtAnyMoment(t *testing.T) {
 // While the reports are being written the run is over and whole; who presses
 // Ctrl-C still gets 130, at once, and may have the reports later.
 func TestInterruptedWhileReporting(t *testing.T) {
-	exe := ourOwn(t)
+	exe := buildBinary(t)
 	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
 	require.True(t, r.await(record.KindRunEnd))
 	r.signal(syscall.SIGINT)
 	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
-	noneWithin(t, exe, time.Second)
+	requireNoProcesses(t, exe, time.Second)
 	code, out, errs := call(t, "", exe, "report", r.dir)
 	require.Equal(t, 0, code, errs)
 	require.NotContains(t, out, "interrupted")
@@ -69,7 +69,7 @@ func TestInterruptedWhileReporting(t *testing.T) {
 
 // Ctrl-C ends all that was to be repeated, not just the run that is on.
 func TestInterruptedBetweenRepeats(t *testing.T) {
-	exe := ourOwn(t)
+	exe := buildBinary(t)
 	out := filepath.Join(t.TempDir(), "run")
 	r := start(t, exe, out, fastPath(t), "--repeat", "2")
 	r.dir = out + "-1"
@@ -80,21 +80,21 @@ func TestInterruptedBetweenRepeats(t *testing.T) {
 
 // A second Ctrl-C does not wait for an orderly end, and leaves nothing either.
 func TestInterruptedTwice(t *testing.T) {
-	exe := ourOwn(t)
+	exe := buildBinary(t)
 	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
 	require.True(t, r.await(record.KindTimeZero))
 	r.signal(syscall.SIGINT)
 	r.await(record.KindInterrupted)
 	r.signal(syscall.SIGINT)
 	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
-	noneWithin(t, exe, 2*time.Second)
+	requireNoProcesses(t, exe, 2*time.Second)
 	isInvalid(t, exe, r.dir)
 }
 
 // A terminal that goes says so more than once, and its run ends in order;
 // what was started with nohup does not care.
 func TestHangup(t *testing.T) {
-	exe := ourOwn(t)
+	exe := buildBinary(t)
 	// Children inherit that it is ignored, where the tests themselves are run with
 	// nohup; that it is caught, they do not.
 	caught := make(chan os.Signal, 1)
@@ -106,7 +106,7 @@ func TestHangup(t *testing.T) {
 	r.await(record.KindInterrupted)
 	r.signal(syscall.SIGHUP)
 	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
-	noneWithin(t, r.exe, time.Second)
+	requireNoProcesses(t, r.exe, time.Second)
 	require.NoFileExists(t, filepath.Join(r.dir, "lock"))
 	portsAreFree(t, r.dir)
 	isInvalid(t, r.exe, r.dir)
@@ -132,7 +132,7 @@ func interrupted(t *testing.T, r *running) {
 	t.Helper()
 	r.signal(syscall.SIGINT)
 	require.Equal(t, 130, r.code(3*time.Second), r.stderr.String())
-	noneWithin(t, r.exe, time.Second)
+	requireNoProcesses(t, r.exe, time.Second)
 	if _, err := os.Stat(filepath.Join(r.dir, "plan.json")); os.IsNotExist(err) {
 		require.NoFileExists(t, filepath.Join(r.dir, "events", "harness.ndjson"))
 		return // it had not begun

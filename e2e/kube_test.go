@@ -60,8 +60,8 @@ func nodeImage(t *testing.T) string {
 	return image
 }
 
-// town is a cluster for tests, with what is not ours in it.
-type town struct {
+// testCluster is a cluster for tests, with what is not ours in it.
+type testCluster struct {
 	name, kubeconfig string
 	client           klient.Client
 	env              env.Environment
@@ -81,10 +81,10 @@ func kindProvider(t *testing.T) *cluster.Provider {
 	return cluster.NewProvider(option)
 }
 
-func newTown(t *testing.T) *town {
+func newTestCluster(t *testing.T) *testCluster {
 	image := nodeImage(t)
 	p := kindProvider(t)
-	w := &town{name: fmt.Sprintf("zl-e2e-%d", os.Getpid()), kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
+	w := &testCluster{name: fmt.Sprintf("zl-e2e-%d", os.Getpid()), kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
 	t.Cleanup(func() { require.NoError(t, p.Delete(w.name, w.kubeconfig)) })
 	require.NoError(t, p.Create(w.name, cluster.CreateWithRawConfig([]byte(kindNodes)), cluster.CreateWithNodeImage(image),
 		cluster.CreateWithKubeconfigPath(w.kubeconfig), cluster.CreateWithWaitForReady(2*time.Minute)))
@@ -97,7 +97,7 @@ func newTown(t *testing.T) *town {
 }
 
 // onlyDecoys: nothing of ours is left, and nothing else is gone.
-func (w *town) onlyDecoys(t *testing.T) {
+func (w *testCluster) onlyOwnObjectsRemain(t *testing.T) {
 	t.Helper()
 	var all corev1.NamespaceList
 	require.NoError(t, w.client.Resources().List(t.Context(), &all))
@@ -112,12 +112,12 @@ func (w *town) onlyDecoys(t *testing.T) {
 }
 
 // run starts a run in the cluster.
-func (w *town) run(t *testing.T, args ...string) *running {
+func (w *testCluster) run(t *testing.T, args ...string) *running {
 	return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), append(args, "--runtime", "kube", "--cluster", w.name)...)
 }
 
 // loseNothing is the experiment itself.
-func loseNothing(t *testing.T, w *town, scenario string) {
+func loseNothing(t *testing.T, w *testCluster, scenario string) {
 	var s losses
 	w.passes(t, 5*time.Minute, &s, nil, scenario)
 	require.Zero(t, s.Arms["gray"].Lost, "lossless offline is on")
@@ -127,10 +127,10 @@ func loseNothing(t *testing.T, w *town, scenario string) {
 // passes runs a scenario in the cluster until its machine has measured
 // something, asserts that it passed, and reads its summary. Each run replays,
 // and whatever else holds asks for.
-func (w *town) passes(t *testing.T, within time.Duration, summary any, holds func(attempt), args ...string) attempt {
+func (w *testCluster) passes(t *testing.T, within time.Duration, summary any, holds func(attempt), args ...string) attempt {
 	t.Helper()
 	a := measure(t, args[0], within, func() *running { return w.run(t, append(args, "--json")...) }, func(a attempt) {
-		replaysInTown(t, a.dir)
+		replaysInCluster(t, a.dir)
 		if holds != nil {
 			holds(a)
 		}
@@ -147,8 +147,8 @@ type losses struct {
 	Arms    map[string]struct{ Lost int }
 }
 
-// replaysInTown feeds the plane's inputs to a fresh one.
-func replaysInTown(t *testing.T, dir string) {
+// replaysInCluster feeds the plane's inputs to a fresh one.
+func replaysInCluster(t *testing.T, dir string) {
 	t.Helper()
 	run, err := rundir.Open(dir)
 	require.NoError(t, err)
@@ -170,9 +170,9 @@ func replaysInTown(t *testing.T, dir string) {
 // comingUp is the point of a run at which its pods are waited for.
 const comingUp time.Duration = -1
 
-// goes waits until the run is at a point: a time after its start, while it comes
+// awaitExit waits until the run is at a point: a time after its start, while it comes
 // up, or under load.
-func goes(t *testing.T, r *running, at time.Duration) {
+func awaitExit(t *testing.T, r *running, at time.Duration) {
 	t.Helper()
 	switch {
 	case at > 0:
@@ -189,36 +189,36 @@ func goes(t *testing.T, r *running, at time.Duration) {
 	pause(r, 3*time.Second)
 }
 
-func interruptedInTown(t *testing.T, w *town, at time.Duration) {
+func interruptAt(t *testing.T, w *testCluster, at time.Duration) {
 	r := w.run(t, "offline")
-	goes(t, r, at)
+	awaitExit(t, r, at)
 	r.signal(syscall.SIGINT)
 	require.Equal(t, 130, r.code(cleanWithin), r.stderr.String())
 }
 
-func killedInTown(t *testing.T, w *town, at time.Duration) {
+func killInClusterAt(t *testing.T, w *testCluster, at time.Duration) {
 	r := w.run(t, "offline")
-	goes(t, r, at)
+	awaitExit(t, r, at)
 	code, out, errs := call(t, "", zeroloss, "clean", "--cluster", w.name)
 	require.Equal(t, 0, code, errs)
 	require.Contains(t, out, "left alone, process", "clean takes nothing from a run that goes on")
 	r.signal(syscall.SIGKILL)
 	r.code(time.Second)
-	w.cleaned(t)
+	w.cleanRemovesEverything(t)
 }
 
-func killedCleaning(t *testing.T, w *town) {
+func killWhileCleaning(t *testing.T, w *testCluster) {
 	r := w.run(t, "offline")
-	goes(t, r, 0)
+	awaitExit(t, r, 0)
 	r.signal(syscall.SIGINT)
 	ended := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.KindEnd) }
 	require.True(t, r.until(cleanWithin, "the run's end", ended))
 	r.signal(syscall.SIGKILL)
 	r.code(time.Second)
-	w.cleaned(t)
+	w.cleanRemovesEverything(t)
 }
 
-func (w *town) cleaned(t *testing.T) {
+func (w *testCluster) cleanRemovesEverything(t *testing.T) {
 	t.Helper()
 	began := time.Now()
 	code, _, errs := call(t, "", zeroloss, "clean", "--cluster", w.name)

@@ -19,35 +19,35 @@ import (
 	"zeroloss/scenarios"
 )
 
-// coming is a scenario of coming online, and how fast it may be shown: with its
+// onlineCase is a scenario of coming online, and how fast it may be shown: with its
 // margin kept, and with as many requests in its window as an estimate needs. What a
 // cold instance costs a request is not divided, nor is how long one may take: the
 // faster, the fewer requests are there to warm it.
-type coming struct {
+type onlineCase struct {
 	scenario string
 	speed    float64
 	short    float64                            // in CI's part, which is -short; 0: it is not in it
 	shows    func(*testing.T, *reports.Summary) // beside the verdict; may be nil
 }
 
-func comings() []coming {
-	return []coming{
-		{"warmup", 10, 10, followsItsCurve},
-		{"cold-start", 1, 1.5, hurtsWhoIsCold},
-		{"edas-preheat", 5, 0, followsItsCurve},
+func onlineCases() []onlineCase {
+	return []onlineCase{
+		{"warmup", 10, 10, followsCurve},
+		{"cold-start", 1, 1.5, coldInstancesTimeOut},
+		{"edas-preheat", 5, 0, followsCurve},
 		{"polaris-online", 4, 0, nil},
 		{"too-early", 1, 0, nil},
 		{"delay-trap", 1.5, 0, nil},
 		{"skew", 3, 0, nil},
 		{"ungoverned", 4, 0, nil},
-		{"all-cold", 1.5, 0, hurtsWhoIsCold},
+		{"all-cold", 1.5, 0, coldInstancesTimeOut},
 	}
 }
 
 // TestOnline is what coming online must show, on this machine. `make online` runs
 // it; ARGS='-run Online/warmup -count 10' shows one ten times.
 func TestOnline(t *testing.T) {
-	for _, c := range comings() {
+	for _, c := range onlineCases() {
 		t.Run(c.scenario, func(t *testing.T) {
 			speed := c.speed
 			if testing.Short() {
@@ -61,7 +61,7 @@ func TestOnline(t *testing.T) {
 	}
 }
 
-func (c coming) show(t *testing.T, speed float64) {
+func (c onlineCase) show(t *testing.T, speed float64) {
 	args := []string{c.scenario, "--speed", fmt.Sprint(speed), "--json"}
 	a := measure(t, c.scenario, 4*time.Minute, func() *running {
 		return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), args...)
@@ -73,14 +73,14 @@ func (c coming) show(t *testing.T, speed float64) {
 	for _, name := range slices.Sorted(maps.Keys(s.Arms)) {
 		arm := s.Arms[name]
 		t.Logf("  %s: lost %d of %d, timed out %d, early %s, ready before registered %s", name,
-			arm.Lost, arm.Sent, timeouts(arm), known(arm.EarlyRequests), known(arm.ReadyBeforeRegistered))
-		require.Equal(t, "0", known(arm.EarlyRequests), "%s: nobody is called before it is registered", name)
+			arm.Lost, arm.Sent, timeouts(arm), valueOrNull(arm.EarlyRequests), valueOrNull(arm.ReadyBeforeRegistered))
+		require.Equal(t, "0", valueOrNull(arm.EarlyRequests), "%s: nobody is called before it is registered", name)
 	}
-	require.Equal(t, "0", known(s.Arms["gray"].ReadyBeforeRegistered), "ready means registered; base has not asked for it")
+	require.Equal(t, "0", valueOrNull(s.Arms["gray"].ReadyBeforeRegistered), "ready means registered; base has not asked for it")
 	for _, w := range s.Warmups {
 		if w.Exponent != nil {
 			t.Logf("  %s for %v: exponent %.3f (%.3f to %.3f) of %s, %d requests", w.Instance, w.Arms,
-				w.Exponent.Value, w.Exponent.Low, w.Exponent.High, known(w.Declared), w.Requests)
+				w.Exponent.Value, w.Exponent.Low, w.Exponent.High, valueOrNull(w.Declared), w.Requests)
 		}
 	}
 	if c.shows != nil {
@@ -90,7 +90,7 @@ func (c coming) show(t *testing.T, speed float64) {
 
 // followsItsCurve: the exponent's interval holds the one that was asked for, and
 // not the next whole one, above or below.
-func followsItsCurve(t *testing.T, s *reports.Summary) {
+func followsCurve(t *testing.T, s *reports.Summary) {
 	require.Len(t, s.Warmups, 1)
 	w := s.Warmups[0]
 	require.NotNil(t, w.Exponent, w.Unmeasured)
@@ -103,7 +103,7 @@ func followsItsCurve(t *testing.T, s *reports.Summary) {
 }
 
 // hurtsWhoIsCold: requests to an instance that nobody warms time out.
-func hurtsWhoIsCold(t *testing.T, s *reports.Summary) {
+func coldInstancesTimeOut(t *testing.T, s *reports.Summary) {
 	require.GreaterOrEqual(t, timeouts(s.Arms["base"]), 50)
 	require.Zero(t, timeouts(s.Arms["gray"]))
 }
@@ -112,8 +112,8 @@ func timeouts(a reports.SummaryArm) int {
 	return a.ByClass[record.TimeoutConnect] + a.ByClass[record.TimeoutFirstByte] + a.ByClass[record.TimeoutBody]
 }
 
-// known is a number, or that it was not measured, which is not 0.
-func known[T any](v *T) string {
+// valueOrNull is a number, or that it was not measured, which is not 0.
+func valueOrNull[T any](v *T) string {
 	if v == nil {
 		return "not measured"
 	}
@@ -132,9 +132,9 @@ func TestOnlineIsShownWhole(t *testing.T) {
 		}
 	}
 	var shown []string
-	for _, c := range comings() {
+	for _, c := range onlineCases() {
 		shown = append(shown, c.scenario)
 	}
 	require.ElementsMatch(t, promised, shown)
-	require.True(t, slices.ContainsFunc(comings(), func(c coming) bool { return c.short > 0 }), "CI's part is not empty")
+	require.True(t, slices.ContainsFunc(onlineCases(), func(c onlineCase) bool { return c.short > 0 }), "CI's part is not empty")
 }

@@ -41,9 +41,9 @@ func replays(t *testing.T, dir string) int {
 	return n
 }
 
-// differs asserts that replay notices each change of one recorded input, and
+// requireKubernetesDifferences asserts that replay notices each change of one recorded input, and
 // picks a callee that was not to be had.
-func differs(t *testing.T, dir string) {
+func requireKubernetesDifferences(t *testing.T, dir string) {
 	t.Helper()
 	r, err := rundir.Open(dir)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func differs(t *testing.T, dir string) {
 		"a mark is another instance's": {replay.Consumer, `"kind":"marked","of":{`, `"kind":"marked","off":{`},
 	} {
 		all := readStreams(t, dir)
-		require.True(t, altered(all, change.machine, change.old, change.new), "%s: no input has %s", what, change.old)
+		require.True(t, alterEvents(all, change.machine, change.old, change.new), "%s: no input has %s", what, change.old)
 		require.Error(t, replayed(r, all), what)
 	}
 	q := slices.IndexFunc(r.Requests, func(q record.Request) bool { return len(q.Trail) > 1 && q.Trail[1].Call != nil })
@@ -66,8 +66,8 @@ func differs(t *testing.T, dir string) {
 	require.ErrorContains(t, err, "whom it could not pick then")
 }
 
-// altered replaces a text in the first input of a machine that has it.
-func altered(s replay.EventLogs, name, old, new string) bool {
+// alterEvents replaces a text in the first input of a machine that has it.
+func alterEvents(s replay.EventLogs, name, old, new string) bool {
 	for _, events := range s {
 		for i, e := range events {
 			if e.Kind == record.KindMachineInput && e.Text == name && bytes.Contains(e.Data, []byte(old)) {

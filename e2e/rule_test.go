@@ -16,7 +16,7 @@ import (
 func TestARuleIsChangedWhileTheRunIsOn(t *testing.T) {
 	path, err := filepath.Abs(filepath.Join("testdata", "scenarios", "rule.yaml"))
 	require.NoError(t, err)
-	w := newWorld(t)
+	w := newSandbox(t)
 	w.run(t, "run", path, "--seed", "7")
 	dir := filepath.Join(w.home, "work", "runs", "latest")
 

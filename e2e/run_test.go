@@ -22,7 +22,7 @@ import (
 // TestOneRunFromEndToEnd runs the short scenario once, as a user does, and
 // looks at all that it leaves.
 func TestOneRunFromEndToEnd(t *testing.T) {
-	world := newWorld(t)
+	world := newSandbox(t)
 	stdout := world.run(t, "run", fastPath(t), "--json", "--seed", "5")
 	dir := filepath.Join(world.home, "work", "runs", "latest")
 	summary := read(t, dir, "summary.json")
@@ -34,7 +34,7 @@ func TestOneRunFromEndToEnd(t *testing.T) {
 		require.Equal(t, 400, s.Generator.Due)
 		require.Equal(t, s.Generator.Due, s.Generator.Sent+s.Generator.Unsent)
 	})
-	t.Run("the summary is as its schema says", func(t *testing.T) { conforms(t, summary) })
+	t.Run("the summary is as its schema says", func(t *testing.T) { matchesSchema(t, summary) })
 	t.Run("junit has a case an expectation", func(t *testing.T) {
 		var suites struct {
 			Suites []struct {
@@ -55,7 +55,7 @@ func TestOneRunFromEndToEnd(t *testing.T) {
 		require.NotEmpty(t, replay.MachineEvents(readStreams(t, dir)[rundir.Harness], control.MachineName))
 		require.Greater(t, replays(t, dir), 1000, "three calls for each of 400 requests, but for those that were lost")
 	})
-	t.Run("replay notices what was changed", func(t *testing.T) { differs(t, dir) })
+	t.Run("replay notices what was changed", func(t *testing.T) { requireKubernetesDifferences(t, dir) })
 	t.Run("reports again the same", func(t *testing.T) {
 		before := contents(t, dir)
 		code, _, errs := call(t, "", zeroloss, "report", dir)
@@ -65,9 +65,9 @@ func TestOneRunFromEndToEnd(t *testing.T) {
 		require.Equal(t, 0, code, errs)
 		require.Equal(t, string(summary), out)
 	})
-	t.Run("judges by what the plan then says", func(t *testing.T) { rejudged(t, dir) })
+	t.Run("judges by what the plan then says", func(t *testing.T) { judgesAgainEqually(t, dir) })
 	t.Run("leaves nothing but its directory", func(t *testing.T) {
-		for _, f := range world.untouched(t) {
+		for _, f := range world.writtenOutside(t) {
 			require.True(t, strings.HasPrefix(f, "runs/fast-") || f == "runs/latest", f)
 		}
 		require.NoDirExists(t, filepath.Join(dir, "tmp"))
@@ -77,8 +77,8 @@ func TestOneRunFromEndToEnd(t *testing.T) {
 	})
 }
 
-// rejudged changes what the plan expects, and the verdict follows.
-func rejudged(t *testing.T, dir string) {
+// judgesAgainEqually changes what the plan expects, and the verdict follows.
+func judgesAgainEqually(t *testing.T, dir string) {
 	for role, want := range map[expect.Role]int{expect.Gate: 1, expect.Contrast: 3, expect.Info: 0} {
 		t.Run(string(role), func(t *testing.T) {
 			other := t.TempDir()
@@ -102,9 +102,9 @@ func rejudged(t *testing.T, dir string) {
 	}
 }
 
-// conforms holds a summary against the schema that the command prints, and the
+// matchesSchema holds a summary against the schema that the command prints, and the
 // schema against a summary that is spoilt.
-func conforms(t *testing.T, summary []byte) {
+func matchesSchema(t *testing.T, summary []byte) {
 	_, text, _ := call(t, "", zeroloss, "schema", "summary")
 	var schema, v map[string]any
 	require.NoError(t, json.Unmarshal([]byte(text), &schema))
@@ -115,25 +115,25 @@ func conforms(t *testing.T, summary []byte) {
 	require.Len(t, violations(schema, v, "summary"), 2)
 }
 
-// world is a machine of its own, as far as files go: home, temporary files,
+// sandbox is a machine of its own, as far as files go: home, temporary files,
 // working directory and the binary's are folders of a test.
-type world struct{ home, exe string }
+type sandbox struct{ home, exe string }
 
-func newWorld(t *testing.T) world {
+func newSandbox(t *testing.T) sandbox {
 	t.Helper()
 	home, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
-	w := world{home: home, exe: filepath.Join(home, "bin", "zeroloss")}
+	w := sandbox{home: home, exe: filepath.Join(home, "bin", "zeroloss")}
 	// The binary has a folder of its own: see what is put beside it.
 	for _, d := range []string{"bin", "tmp", "work"} {
 		require.NoError(t, os.Mkdir(filepath.Join(home, d), 0o755))
 	}
-	require.NoError(t, os.Link(ourOwn(t), w.exe))
+	require.NoError(t, os.Link(buildBinary(t), w.exe))
 	return w
 }
 
 // run runs a command there that must end with 0, and returns what it printed.
-func (w world) run(t *testing.T, args ...string) string {
+func (w sandbox) run(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := w.command(args...)
 	var errs strings.Builder
@@ -143,18 +143,18 @@ func (w world) run(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-func (w world) command(args ...string) *exec.Cmd {
+func (w sandbox) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(w.exe, args...)
 	cmd.Dir = filepath.Join(w.home, "work")
 	cmd.Env = append(os.Environ(), "HOME="+w.home, "TMPDIR="+filepath.Join(w.home, "tmp"))
 	return cmd
 }
 
-// untouched asserts that nothing lives, and nothing lies where it should not;
+// writtenOutside asserts that nothing lives, and nothing lies where it should not;
 // what lies in the working directory is returned.
-func (w world) untouched(t *testing.T) []string {
+func (w sandbox) writtenOutside(t *testing.T) []string {
 	t.Helper()
-	require.Empty(t, living(t, w.exe), "processes")
+	require.Empty(t, livingProcesses(t, w.exe), "processes")
 	require.Equal(t, []string{"zeroloss"}, w.files(t, "bin"), "beside the binary, where the SDK logs by default")
 	require.Empty(t, w.files(t, "tmp"))
 	entries, err := os.ReadDir(w.home)
@@ -164,7 +164,7 @@ func (w world) untouched(t *testing.T) []string {
 }
 
 // files lists all files of one of its folders.
-func (w world) files(t *testing.T, folder string) (out []string) {
+func (w sandbox) files(t *testing.T, folder string) (out []string) {
 	t.Helper()
 	root := filepath.Join(w.home, folder)
 	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

@@ -17,9 +17,9 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// shardedInTown: three load pods on two nodes send one load, and what they
+// sharesLoadBetweenPods: three load pods on two nodes send one load, and what they
 // wrote down is one generator's account.
-func shardedInTown(t *testing.T, w *town) {
+func sharesLoadBetweenPods(t *testing.T, w *testCluster) {
 	var s struct {
 		Arms map[string]struct {
 			Due, Sent, Unsent, OK, Lost int
@@ -27,8 +27,8 @@ func shardedInTown(t *testing.T, w *town) {
 		}
 	}
 	w.passes(t, 5*time.Minute, &s, func(a attempt) {
-		eachOnce(t, a.dir)
-		likeOneLog(t, a.dir)
+		eachRequestOnce(t, a.dir)
+		mergedLikeOneLog(t, a.dir)
 		require.NoError(t, json.Unmarshal(a.stdout.Bytes(), &s))
 		for name, a := range s.Arms {
 			require.Equal(t, a.Due, a.Sent+a.Unsent, name)
@@ -42,7 +42,7 @@ func shardedInTown(t *testing.T, w *town) {
 }
 
 // eachOnce: each pod has sent its share, and no request is anybody else's too.
-func eachOnce(t *testing.T, dir string) {
+func eachRequestOnce(t *testing.T, dir string) {
 	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(dir, "requests*.log"))
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func eachOnce(t *testing.T, dir string) {
 
 // likeOneLog: with the three logs made one, the summary is the same, to the
 // byte.
-func likeOneLog(t *testing.T, dir string) {
+func mergedLikeOneLog(t *testing.T, dir string) {
 	t.Helper()
 	one := filepath.Join(t.TempDir(), "one")
 	require.NoError(t, os.CopyFS(one, os.DirFS(dir)))

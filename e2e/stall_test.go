@@ -19,7 +19,7 @@ import (
 // its callers wait: what is lost then is no release's, and the run proves
 // nothing.
 func TestAMachineThatStandsStill(t *testing.T) {
-	r := start(t, ourOwn(t), filepath.Join(t.TempDir(), "run"), fastPath(t), "--json")
+	r := start(t, buildBinary(t), filepath.Join(t.TempDir(), "run"), fastPath(t), "--json")
 	zero := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.KindTimeZero) }
 	require.True(t, r.until(30*time.Second, "time zero", zero), r.stderr.String())
 	victim := child(t, r, "spring-cloud-c")
@@ -42,7 +42,7 @@ func TestAMachineThatStandsStill(t *testing.T) {
 // child is the process of a pod of a workload of a run.
 func child(t *testing.T, r *running, workload string) int {
 	t.Helper()
-	for _, pid := range living(t, r.exe) {
+	for _, pid := range livingProcesses(t, r.exe) {
 		env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
 		if err == nil && strings.Contains(string(env), `"pod":"`+workload+"-") {
 			return pid

@@ -12,13 +12,13 @@ import (
 
 // words are what transcripts may say beside testscript's own.
 var words = map[string]func(*testscript.TestScript, bool, []string){
-	"exits":  exits,
-	"occupy": occupy,
+	"exits":  exitsCommand,
+	"occupy": occupyPortCommand,
 }
 
-// exits runs a command that must end with a code: `exits 2 zeroloss plan x`.
+// exitsCommand runs a command that must end with a code: `exits 2 zeroloss plan x`.
 // Its output is there for `stdout` and `stderr` as after exec.
-func exits(ts *testscript.TestScript, neg bool, args []string) {
+func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND [ARG …]")
 	}
@@ -37,10 +37,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// occupy listens on a free port of an address until the script ends, and puts
+// occupyPortCommand listens on a free port of an address until the script ends, and puts
 // the port into a variable: `occupy 127.0.0.1 PORT`. A third argument is a port
 // to take.
-func occupy(ts *testscript.TestScript, neg bool, args []string) {
+func occupyPortCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: occupy ADDRESS VARIABLE [PORT]")
 	}

@@ -23,8 +23,8 @@ const (
 	bareNext   = "ZEROLOSS_BARE_NEXT"
 )
 
-// bareHop serves as a hop of a bare chain if the environment says so.
-func bareHop() bool {
+// runBareHop serves as a hop of a bare chain if the environment says so.
+func runBareHop() bool {
 	addr := os.Getenv(bareListen)
 	if addr == "" {
 		return false
@@ -58,8 +58,8 @@ func serveBare(addr, next string) error {
 	}))
 }
 
-// startBare brings up a chain of n bare processes and returns the first URL.
-func startBare(t *testing.T, n int) string {
+// startBareChain brings up a chain of n bare processes and returns the first URL.
+func startBareChain(t *testing.T, n int) string {
 	t.Helper()
 	next := ""
 	for range n {
@@ -95,4 +95,4 @@ func awaitDial(t *testing.T, addr string) {
 	}, 5*time.Second, 5*time.Millisecond, "nothing listens on %s", addr)
 }
 
-var benchRoles = []func() bool{bareHop}
+var benchRoles = []func() bool{runBareHop}

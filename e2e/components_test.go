@@ -15,7 +15,7 @@ import (
 // The parts by themselves, as a person starts them: a service registers, goes
 // in order on TERM, the registry ends with Ctrl-C, and nothing stays behind.
 func TestThePartsByThemselves(t *testing.T) {
-	w := newWorld(t)
+	w := newSandbox(t)
 	registry, said := w.background(t, "registry", "--port", "0")
 	at := regexp.MustCompile(`^registry on http://(127\.0\.0\.1:\d+), SDKs on port (\d+)\n`)
 	m := at.FindStringSubmatch(said(at))
@@ -26,13 +26,13 @@ func TestThePartsByThemselves(t *testing.T) {
 		told(eventOf(kind))
 	}
 	registry(syscall.SIGINT)
-	require.Empty(t, w.untouched(t))
+	require.Empty(t, w.writtenOutside(t))
 }
 
 // background starts a command; the first function it returns ends it by a
 // signal and waits for exit 0, the second returns all that it has written, once
 // that has what is asked for.
-func (w world) background(t *testing.T, args ...string) (end func(syscall.Signal), said func(*regexp.Regexp) string) {
+func (w sandbox) background(t *testing.T, args ...string) (end func(syscall.Signal), said func(*regexp.Regexp) string) {
 	t.Helper()
 	cmd := w.command(args...)
 	out, err := cmd.StdoutPipe()

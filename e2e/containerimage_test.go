@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ended runs a command to its end: exit code, standard output, standard error.
-func ended(t *testing.T, cmd *exec.Cmd) (int, string, string) {
+// runToEnd runs a command to its end: exit code, standard output, standard error.
+func runToEnd(t *testing.T, cmd *exec.Cmd) (int, string, string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -56,7 +56,7 @@ func TestBinaryIsTheImagesShell(t *testing.T) {
 	} {
 		cmd := exec.Command(filepath.Join(dir, c.argv[0]), c.argv[1:]...)
 		cmd.Dir = dir
-		code, out, errs := ended(t, cmd)
+		code, out, errs := runToEnd(t, cmd)
 		require.Equal(t, c.code, code, "%q: %s", c.argv, errs)
 		require.Equal(t, c.out, out, "%q", c.argv)
 	}
@@ -65,21 +65,21 @@ func TestBinaryIsTheImagesShell(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, "null"))
 }
 
-// loaded is the image in this machine's engine; without one the test skips.
-func loaded(t *testing.T) string {
+// loadedImage is the image in this machine's engine; without one the test skips.
+func loadedImage(t *testing.T) string {
 	t.Helper()
 	if out, err := exec.Command("docker", "info", "--format", "{{.OSType}}").CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "linux" {
 		t.Skipf("no container engine answers to docker info: %v: %s", err, out)
 	}
 	const ref = "zeroloss.local/zeroloss-test:e2e"
 	file := filepath.Join(t.TempDir(), "image.tar")
-	code, out, errs := ended(t, exec.Command(zeroloss, "image", "--tar", file, "--ref", ref))
+	code, out, errs := runToEnd(t, exec.Command(zeroloss, "image", "--tar", file, "--ref", ref))
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "image   "+ref+"\ndigest  sha256:")
-	code, _, errs = ended(t, exec.Command("docker", "load", "--input", file))
+	code, _, errs = runToEnd(t, exec.Command("docker", "load", "--input", file))
 	require.Zero(t, code, errs)
 	t.Cleanup(func() {
-		code, _, errs := ended(t, exec.Command("docker", "rmi", ref))
+		code, _, errs := runToEnd(t, exec.Command("docker", "rmi", ref))
 		require.Zero(t, code, errs)
 	})
 	return ref
@@ -88,16 +88,16 @@ func loaded(t *testing.T) string {
 // Hooks run in the image as written, in a container that may write nowhere but
 // to /tmp, as a user without rights, and that has no network but its own.
 func TestHooksRunInTheImage(t *testing.T) {
-	ref := loaded(t)
+	ref := loadedImage(t)
 	start := exec.Command("docker", "run", "--detach", "--network", "none", "--read-only", "--tmpfs", "/tmp",
 		"--cap-drop", "ALL", "--security-opt", "no-new-privileges", ref, "registry")
-	code, out, errs := ended(t, start)
+	code, out, errs := runToEnd(t, start)
 	require.Zero(t, code, errs)
 	container := strings.TrimSpace(out)
 	t.Cleanup(func() {
 		// Of one that removes itself, kill is over before it is gone, and its
 		// image cannot be removed yet.
-		code, _, errs := ended(t, exec.Command("docker", "rm", "--force", container))
+		code, _, errs := runToEnd(t, exec.Command("docker", "rm", "--force", container))
 		require.Zero(t, code, errs)
 	})
 	const ready = "http://127.0.0.1:8848/nacos/v2/console/health/readiness"
@@ -117,7 +117,7 @@ func TestHooksRunInTheImage(t *testing.T) {
 		{[]string{"sh", "-c", "echo x > /elsewhere"}, 1, ""},
 		{[]string{"sh", "-c", "zeroloss no-such-verb"}, 2, ""},
 	} {
-		code, out, errs := ended(t, exec.Command("docker", append([]string{"exec", container}, c.argv...)...))
+		code, out, errs := runToEnd(t, exec.Command("docker", append([]string{"exec", container}, c.argv...)...))
 		require.Equal(t, c.code, code, "%q: %s", c.argv, errs)
 		require.Equal(t, c.out, out, "%q", c.argv)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// nonsense is what nobody means, in several ways.
-func nonsense(size int) map[string][]byte {
+// malformedInputs is what nobody means, in several ways.
+func malformedInputs(size int) map[string][]byte {
 	random := make([]byte, size)
 	chacha := rand.NewChaCha8([32]byte{1})
 	_, _ = chacha.Read(random) // never fails
@@ -47,12 +47,12 @@ func nonsense(size int) map[string][]byte {
 func TestNonsenseIsRefusedSoon(t *testing.T) {
 	dir := t.TempDir()
 	for _, size := range []int{10 << 20, 4<<20 - 1} {
-		for name, data := range nonsense(size) {
+		for name, data := range malformedInputs(size) {
 			t.Run(fmt.Sprintf("%s %d", name, size), func(t *testing.T) {
 				path := filepath.Join(dir, name+".yaml")
 				require.NoError(t, os.WriteFile(path, data, 0o600))
 				for _, args := range [][]string{{"run", path}, {"run", "-f", path}} {
-					refusedSoon(t, dir, args...)
+					refusedQuickly(t, dir, args...)
 				}
 			})
 		}
@@ -60,7 +60,7 @@ func TestNonsenseIsRefusedSoon(t *testing.T) {
 	require.NoDirExists(t, filepath.Join(dir, "runs"))
 }
 
-func refusedSoon(t *testing.T, dir string, args ...string) {
+func refusedQuickly(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	var errs bytes.Buffer
 	cmd := exec.Command(zeroloss, args...)

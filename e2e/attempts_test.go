@@ -51,7 +51,7 @@ func measure(t *testing.T, name string, within time.Duration, begin func() *runn
 	return untilFit(t.Logf, name, func() attempt {
 		r := begin()
 		a := attempt{running: r, code: r.code(within)}
-		var s told
+		var s printedSummary
 		require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
 		a.reasons = s.Reasons
 		if holds != nil {

@@ -44,9 +44,9 @@ const medianWithin = 0.25
 
 // agrees: the same scenario says the same, on processes with the embedded
 // registry and on Kubernetes with a real Nacos.
-func agrees(t *testing.T, w *town) {
-	local := measured(t, "local", func() *running { return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), "offline", "--json") })
-	cluster := measured(t, "kube", func() *running { return w.run(t, "offline", "--json") })
+func localAndKubeAgree(t *testing.T, w *testCluster) {
+	local := measureRun(t, "local", func() *running { return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), "offline", "--json") })
+	cluster := measureRun(t, "kube", func() *running { return w.run(t, "offline", "--json") })
 	require.Equal(t, local.Verdict, cluster.Verdict, "local: %v, kube: %v", local.Reasons, cluster.Reasons)
 	for name, a := range map[string]agreement{"local": local, "kube": cluster} {
 		require.Equal(t, "pass", a.Verdict, "%s: %v", name, a.Reasons)
@@ -60,9 +60,9 @@ func agrees(t *testing.T, w *town) {
 	require.Less(t, math.Abs(one-other)/min(one, other), medianWithin, "local %.0f ms, kube %.0f ms", one, other)
 }
 
-// measured is what a runtime said; a machine that is always too busy for it does
+// measureRun is what a runtime said; a machine that is always too busy for it does
 // not agree.
-func measured(t *testing.T, name string, begin func() *running) (a agreement) {
+func measureRun(t *testing.T, name string, begin func() *running) (a agreement) {
 	t.Helper()
 	r := measure(t, name, 5*time.Minute, begin, nil)
 	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &a))
@@ -73,7 +73,7 @@ func measured(t *testing.T, name string, begin func() *running) (a agreement) {
 }
 
 // keepsTheContract: what a runtime has to do is done in a cluster, too.
-func keepsTheContract(t *testing.T, w *town) {
+func kubeRegistryKeepsContract(t *testing.T, w *testCluster) {
 	var prepared *scenarios.Prepared
 	prepare := func(t *testing.T) *plan.Plan {
 		var err error

@@ -19,7 +19,7 @@ import (
 // confinedPods: a namespace that enforces Pod Security's "restricted" takes each
 // pod of ours, and refuses Nacos', whose image is not ours. Nothing is started:
 // the cluster is asked what it would do.
-func confinedPods(t *testing.T, w *town) {
+func podsMeetRestrictedProfile(t *testing.T, w *testCluster) {
 	const name = "e2e-restricted"
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}
 	require.NoError(t, w.client.Resources().Create(t.Context(), ns))

@@ -26,48 +26,50 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// badTown is an environment that cannot carry a run.
-type badTown struct {
+// brokenEnvironment is an environment that cannot carry a run.
+type brokenEnvironment struct {
 	name  string
 	long  bool
-	args  func(t *testing.T, w *town) []string // what the run is told; it may prepare the cluster
-	cause string                               // of the error
+	args  func(t *testing.T, w *testCluster) []string // what the run is told; it may prepare the cluster
+	cause string                                      // of the error
 	hint  string
 }
 
-func badTowns() []badTown {
-	here := func(more ...string) func(*testing.T, *town) []string {
-		return func(_ *testing.T, w *town) []string { return append([]string{"--cluster", w.name}, more...) }
+func brokenEnvironments() []brokenEnvironment {
+	here := func(more ...string) func(*testing.T, *testCluster) []string {
+		return func(_ *testing.T, w *testCluster) []string { return append([]string{"--cluster", w.name}, more...) }
 	}
 	by := func(kubeconfig, context string) []string {
 		return []string{"--kubeconfig", kubeconfig, "--context", context, "--image", "zeroloss.invalid/x:1"}
 	}
-	return []badTown{
-		{"a context that is not there", false, func(_ *testing.T, w *town) []string { return by(w.kubeconfig, "nope") },
+	return []brokenEnvironment{
+		{"a context that is not there", false, func(_ *testing.T, w *testCluster) []string { return by(w.kubeconfig, "nope") },
 			`no context "nope"`, "kind-zl-e2e"},
-		{"a cluster that cannot be reached", false, func(t *testing.T, _ *town) []string { return by(closedTown(t), "here") },
+		{"a cluster that cannot be reached", false, func(t *testing.T, _ *testCluster) []string { return by(unreachableKubeconfig(t), "here") },
 			"creating namespace zeroloss-", "cannot be reached; is it up, and is this the right context?"},
-		{"somebody without any rights", false, func(t *testing.T, w *town) []string { return by(w.as(t, "nobody", nil), "here") },
+		{"somebody without any rights", false, func(t *testing.T, w *testCluster) []string {
+			return by(w.kubeconfigWithRules(t, "nobody", nil), "here")
+		},
 			"is forbidden", "the rights are missing; zeroloss render --rbac prints those that a run needs"},
 		{"a namespace in use", false, here("--run-id", "decoy"), `namespace "zeroloss-decoy" exists already`, "choose another --run-id"},
-		{"an image that cannot be pulled", true, func(_ *testing.T, w *town) []string { return by(w.kubeconfig, "kind-"+w.name) },
+		{"an image that cannot be pulled", true, func(_ *testing.T, w *testCluster) []string { return by(w.kubeconfig, "kind-"+w.name) },
 			"pod zeroloss-load does not come up: its image cannot be pulled", "zeroloss.invalid/x:1"},
 		{"a registry that cannot be pulled", true, here("--registry-image", "nacos.invalid/nacos:1"), "its image cannot be pulled", "nacos.invalid"},
-		{"nodes that cannot be pulled", true, func(_ *testing.T, w *town) []string {
+		{"nodes that cannot be pulled", true, func(_ *testing.T, w *testCluster) []string {
 			return []string{"--cluster", w.name + "-bad", "--node-image", "kindest.invalid/node:v0"}
 		}, "creating cluster", "try it by hand"},
-		{"somebody who may not proxy", true, func(t *testing.T, w *town) []string {
-			return append(by(w.as(t, "halfway", withoutProxy(t)), "here"), "--image", w.ownImage(t))
+		{"somebody who may not proxy", true, func(t *testing.T, w *testCluster) []string {
+			return append(by(w.kubeconfigWithRules(t, "halfway", withoutProxy(t)), "here"), "--image", w.loadOwnImage(t))
 		}, "reaching the load pod", "the rights are missing"},
-		{"a registry that never answers", true, func(t *testing.T, w *town) []string {
-			return []string{"--cluster", w.name, "--registry-image", w.pauseImage(t)}
+		{"a registry that never answers", true, func(t *testing.T, w *testCluster) []string {
+			return []string{"--cluster", w.name, "--registry-image", w.loadPauseImage(t)}
 		}, "does not come up: it runs, and is not ready after", "Readiness probe failed"},
-		{"nodes without room", true, func(t *testing.T, w *town) []string { w.cordon(t); return here()(t, w) },
+		{"nodes without room", true, func(t *testing.T, w *testCluster) []string { w.cordon(t); return here()(t, w) },
 			"no node takes it", "unschedulable"},
 	}
 }
 
-func refused(t *testing.T, w *town, bad badTown) {
+func refusesBrokenEnvironment(t *testing.T, w *testCluster, bad brokenEnvironment) {
 	args := append([]string{"offline", "--runtime", "kube"}, bad.args(t, w)...)
 	r := start(t, zeroloss, filepath.Join(t.TempDir(), "run"), args...)
 	require.Equal(t, 4, r.code(3*time.Minute), r.stderr.String())
@@ -76,17 +78,17 @@ func refused(t *testing.T, w *town, bad badTown) {
 	require.Empty(t, r.stdout.String(), "there is nothing to report of a run that never was")
 }
 
-// closedTown is the kubeconfig of a cluster at a port that nobody listens on.
-func closedTown(t *testing.T) string {
+// unreachableKubeconfig is the kubeconfig of a cluster at a port that nobody listens on.
+func unreachableKubeconfig(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	addr := l.Addr().String()
 	require.NoError(t, l.Close())
-	return written(t, &api.Cluster{Server: "https://" + addr, InsecureSkipTLSVerify: true}, &api.AuthInfo{Token: "none"})
+	return writeKubeconfig(t, &api.Cluster{Server: "https://" + addr, InsecureSkipTLSVerify: true}, &api.AuthInfo{Token: "none"})
 }
 
-func written(t *testing.T, c *api.Cluster, u *api.AuthInfo) string {
+func writeKubeconfig(t *testing.T, c *api.Cluster, u *api.AuthInfo) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	require.NoError(t, clientcmd.WriteToFile(api.Config{
@@ -96,11 +98,11 @@ func written(t *testing.T, c *api.Cluster, u *api.AuthInfo) string {
 	return path
 }
 
-// as is the kubeconfig of a new user of the cluster with the given rights, for as
+// kubeconfigWithRules is the kubeconfig of a new user of the cluster with the given rights, for as
 // long as the test lasts.
-func (w *town) as(t *testing.T, name string, rules []rbacv1.PolicyRule) string {
+func (w *testCluster) kubeconfigWithRules(t *testing.T, name string, rules []rbacv1.PolicyRule) string {
 	t.Helper()
-	kubeconfig, who := w.account(t, name)
+	kubeconfig, who := w.serviceAccount(t, name)
 	meta := metav1.ObjectMeta{Name: who.Name}
 	w.create(t, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules})
 	w.create(t, &rbacv1.ClusterRoleBinding{
@@ -110,8 +112,8 @@ func (w *town) as(t *testing.T, name string, rules []rbacv1.PolicyRule) string {
 	return kubeconfig
 }
 
-// account is a new user of the cluster, who may do nothing.
-func (w *town) account(t *testing.T, name string) (kubeconfig string, who rbacv1.Subject) {
+// serviceAccount is a new user of the cluster, who may do nothing.
+func (w *testCluster) serviceAccount(t *testing.T, name string) (kubeconfig string, who rbacv1.Subject) {
 	t.Helper()
 	config := w.client.RESTConfig()
 	c, err := kubernetes.NewForConfig(config)
@@ -120,7 +122,7 @@ func (w *town) account(t *testing.T, name string) (kubeconfig string, who rbacv1
 	w.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: who.Name, Namespace: who.Namespace}})
 	token, err := c.CoreV1().ServiceAccounts(who.Namespace).CreateToken(t.Context(), who.Name, &authv1.TokenRequest{}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	return written(t, &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}, &api.AuthInfo{Token: token.Status.Token}), who
+	return writeKubeconfig(t, &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}, &api.AuthInfo{Token: token.Status.Token}), who
 }
 
 // withoutProxy is the rights that zeroloss says a run needs, but for one.
@@ -136,8 +138,8 @@ func withoutProxy(t *testing.T) []rbacv1.PolicyRule {
 	return rules
 }
 
-// ownImage is zeroloss' own, in the nodes.
-func (w *town) ownImage(t *testing.T) string {
+// loadOwnImage is zeroloss' own, in the nodes.
+func (w *testCluster) loadOwnImage(t *testing.T) string {
 	t.Helper()
 	code, out, errs := call(t, "", zeroloss, "image", "--json", "--load", "kind:"+w.name)
 	require.Zero(t, code, errs)
@@ -146,8 +148,8 @@ func (w *town) ownImage(t *testing.T) string {
 	return image.Ref
 }
 
-// pauseImage is in every node of kind's: it runs, and does nothing.
-func (w *town) pauseImage(t *testing.T) string {
+// loadPauseImage is in every node of kind's: it runs, and does nothing.
+func (w *testCluster) loadPauseImage(t *testing.T) string {
 	t.Helper()
 	var nodes corev1.NodeList
 	require.NoError(t, w.client.Resources().List(t.Context(), &nodes))
@@ -163,7 +165,7 @@ func (w *town) pauseImage(t *testing.T) string {
 }
 
 // cordon lets no node take a pod until the test is over.
-func (w *town) cordon(t *testing.T) {
+func (w *testCluster) cordon(t *testing.T) {
 	t.Helper()
 	set := func(off bool) {
 		ctx := context.Background() // the test's own ends before its clean-up

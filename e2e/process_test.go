@@ -23,9 +23,9 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// ourOwn is the command under a path of its own, so that /proc/*/exe tells
+// buildBinary is the command under a path of its own, so that /proc/*/exe tells
 // the processes of this test from those of every other.
-func ourOwn(t *testing.T) string {
+func buildBinary(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
@@ -39,8 +39,8 @@ func ourOwn(t *testing.T) string {
 	return path
 }
 
-// living lists the processes that run exe, but for zombies.
-func living(t *testing.T, exe string) []int {
+// livingProcesses lists the processes that run exe, but for zombies.
+func livingProcesses(t *testing.T, exe string) []int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -60,10 +60,10 @@ func living(t *testing.T, exe string) []int {
 	return pids
 }
 
-// noneWithin waits until no process runs exe, at most for d.
-func noneWithin(t *testing.T, exe string, d time.Duration) {
+// requireNoProcesses waits until no process runs exe, at most for d.
+func requireNoProcesses(t *testing.T, exe string, d time.Duration) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(living(t, exe)) == 0 }, d, 10*time.Millisecond, "processes live on")
+	require.Eventually(t, func() bool { return len(livingProcesses(t, exe)) == 0 }, d, 10*time.Millisecond, "processes live on")
 }
 
 // running is a command that was started and not waited for.
@@ -208,14 +208,14 @@ func call(t *testing.T, dir, exe string, args ...string) (code int, stdout, stde
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// told is the part of summary.json that these tests read.
-type told struct {
+// printedSummary is the part of summary.json that these tests read.
+type printedSummary struct {
 	Schema, Verdict string
 	Reasons         []string
 	Generator       struct{ Due, Sent, Unsent int }
 }
 
-func decode(t *testing.T, r io.Reader) (s told) {
+func decode(t *testing.T, r io.Reader) (s printedSummary) {
 	t.Helper()
 	require.NoError(t, json.NewDecoder(r).Decode(&s))
 	return s
