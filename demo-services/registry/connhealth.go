@@ -6,94 +6,98 @@ import (
 	"time"
 )
 
-// ConnHealth finds connections that have died without a word: whose node is gone,
-// or the network between. As a real server does, it looks around in rounds,
-// asks those from whom nothing came for a while whether they live, and ends
-// those that do not answer: with the zero Silence's times, 25 to 28 s after the
-// last sign of life, or up to 33 s if others die, too, as a round is over when
-// all its answers are there or overdue. It is not safe for concurrent use.
+// ConnHealth decides what happens to a connection that falls silent because its
+// node or the network has died: like a real server, it probes connections from
+// which nothing came for IdleLimit, and ejects those that do not answer within
+// ProbeTimeout.
+//
+// It checks in rounds. With the default times an ejection comes 25 to 28 s after
+// the last sign of life. If other connections die as well it comes up to 33 s
+// after it, because a round ends only when all its probes are answered or
+// overdue.
+//
+// The zero value is ready for use. It is not safe for concurrent use.
 type ConnHealth struct {
 	IdleLimit     time.Duration // how long a connection may be silent; 0 is 20 s
 	CheckInterval time.Duration // from the end of a round to the next; 0 is 3 s
-	ProbeTimeout  time.Duration // how long an answer may take; 0 is 5 s
+	ProbeTimeout  time.Duration // how long the answer to a probe may take; 0 is 5 s
 
-	lastActive     map[ClientID]time.Duration // the last sign of life
-	probeDeadlines map[ClientID]time.Duration // when the answer is due
-	nextCheck      time.Duration              // the next one
+	lastActive     map[ClientID]time.Duration
+	probeDeadlines map[ClientID]time.Duration
+	nextCheck      time.Duration
 }
 
-func (s *ConnHealth) withDefaults() (limit, every, answer time.Duration) {
+func (c *ConnHealth) withDefaults() (idle, interval, timeout time.Duration) {
 	or := func(d, def time.Duration) time.Duration {
 		if d <= 0 {
 			return def
 		}
 		return d
 	}
-	return or(s.IdleLimit, 20*time.Second), or(s.CheckInterval, 3*time.Second), or(s.ProbeTimeout, 5*time.Second)
+	return or(c.IdleLimit, 20*time.Second), or(c.CheckInterval, 3*time.Second), or(c.ProbeTimeout, 5*time.Second)
 }
 
-// Active is a sign of life: a connection is watched from its first one on.
-func (s *ConnHealth) Active(now time.Duration, owner ClientID) {
-	if s.lastActive == nil {
-		s.lastActive, s.probeDeadlines = map[ClientID]time.Duration{}, map[ClientID]time.Duration{}
+// Active records a sign of life. A connection is watched from its first one on.
+func (c *ConnHealth) Active(now time.Duration, id ClientID) {
+	if c.lastActive == nil {
+		c.lastActive, c.probeDeadlines = map[ClientID]time.Duration{}, map[ClientID]time.Duration{}
 	}
-	if len(s.lastActive) == 0 {
-		s.scheduleCheck(now)
+	if len(c.lastActive) == 0 {
+		c.scheduleCheck(now)
 	}
-	s.lastActive[owner] = now
-	s.endProbe(now, owner)
+	c.lastActive[id] = now
+	c.endProbe(now, id)
 }
 
-// Closed is the end of a connection.
-func (s *ConnHealth) Closed(now time.Duration, owner ClientID) {
-	delete(s.lastActive, owner)
-	s.endProbe(now, owner)
+// Closed records the end of a connection: it is no longer watched.
+func (c *ConnHealth) Closed(now time.Duration, id ClientID) {
+	delete(c.lastActive, id)
+	c.endProbe(now, id)
 }
 
-func (s *ConnHealth) endProbe(now time.Duration, owner ClientID) {
-	if _, asked := s.probeDeadlines[owner]; !asked {
+func (c *ConnHealth) endProbe(now time.Duration, id ClientID) {
+	if _, probed := c.probeDeadlines[id]; !probed {
 		return
 	}
-	delete(s.probeDeadlines, owner)
-	if len(s.probeDeadlines) == 0 {
-		s.scheduleCheck(now)
+	delete(c.probeDeadlines, id)
+	if len(c.probeDeadlines) == 0 {
+		c.scheduleCheck(now)
 	}
 }
 
-// scheduleCheck puts the next round off.
-func (s *ConnHealth) scheduleCheck(now time.Duration) {
-	_, every, _ := s.withDefaults()
-	s.nextCheck = now + every
+func (c *ConnHealth) scheduleCheck(now time.Duration) {
+	_, interval, _ := c.withDefaults()
+	c.nextCheck = now + interval
 }
 
-// Due does what is due at now: whom to ask, and whom to end. Those to end are
-// watched no longer. Both are sorted.
-func (s *ConnHealth) Due(now time.Duration) (ask, end []ClientID) {
-	for _, o := range slices.Sorted(maps.Keys(s.probeDeadlines)) {
-		if s.probeDeadlines[o] <= now {
-			s.Closed(now, o)
-			end = append(end, o)
+// Due does what is due at now and returns the connections to probe and those to
+// eject, both sorted. Ejected connections are no longer watched.
+func (c *ConnHealth) Due(now time.Duration) (probe, eject []ClientID) {
+	for _, id := range slices.Sorted(maps.Keys(c.probeDeadlines)) {
+		if c.probeDeadlines[id] <= now {
+			c.Closed(now, id)
+			eject = append(eject, id)
 		}
 	}
-	if len(s.lastActive) == 0 || len(s.probeDeadlines) > 0 || now < s.nextCheck {
-		return nil, end
+	if len(c.lastActive) == 0 || len(c.probeDeadlines) > 0 || now < c.nextCheck {
+		return nil, eject
 	}
-	s.scheduleCheck(now)
-	limit, _, answer := s.withDefaults()
-	for _, o := range slices.Sorted(maps.Keys(s.lastActive)) {
-		if now-s.lastActive[o] >= limit {
-			s.probeDeadlines[o] = now + answer
-			ask = append(ask, o)
+	c.scheduleCheck(now)
+	idle, _, timeout := c.withDefaults()
+	for _, id := range slices.Sorted(maps.Keys(c.lastActive)) {
+		if now-c.lastActive[id] >= idle {
+			c.probeDeadlines[id] = now + timeout
+			probe = append(probe, id)
 		}
 	}
-	return ask, end
+	return probe, eject
 }
 
-// Next is the earliest instant at which Due has something to do.
-func (s *ConnHealth) Next() (time.Duration, bool) {
-	at := s.nextCheck
-	if len(s.probeDeadlines) > 0 {
-		at = slices.Min(slices.Collect(maps.Values(s.probeDeadlines)))
+// Next returns the earliest instant at which Due has something to do.
+func (c *ConnHealth) Next() (time.Duration, bool) {
+	at := c.nextCheck
+	if len(c.probeDeadlines) > 0 {
+		at = slices.Min(slices.Collect(maps.Values(c.probeDeadlines)))
 	}
-	return at, len(s.lastActive) > 0
+	return at, len(c.lastActive) > 0
 }

@@ -14,11 +14,11 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// Host is an instance as the registry lists it.
+// Host is an instance as the registry lists it (Nacos calls it an instance).
 type Host struct {
 	IP        string
 	Port      int
-	Weight    float64 // relative; 1 is usual, 0 wants no requests
+	Weight    float64 // relative; 1 is the default, 0 gets no requests
 	Healthy   bool
 	Enabled   bool // a host that is not enabled is neither listed nor pushed
 	Ephemeral bool // bound to its publisher's connection
@@ -26,10 +26,11 @@ type Host struct {
 	Metadata  map[string]string
 }
 
-// DefaultCluster is the cluster of a host that names none.
+// DefaultCluster is the cluster of a host without one.
 const DefaultCluster = "DEFAULT"
 
-// NewHost is a host as services publish themselves: healthy, enabled, weight 1.
+// NewHost returns a host as services publish themselves: healthy, enabled,
+// ephemeral, weight 1.
 func NewHost(ip string, port int, m Meta) Host {
 	return Host{
 		IP: ip, Port: port, Weight: 1, Healthy: true, Enabled: true, Ephemeral: true,
@@ -37,11 +38,11 @@ func NewHost(ip string, port int, m Meta) Host {
 	}
 }
 
-// Addr is host:port.
+// Addr returns host:port.
 func (h Host) Addr() string { return net.JoinHostPort(h.IP, strconv.Itoa(h.Port)) }
 
-// ID names the host to people and ledgers: its instance if its metadata tells
-// one, else its address.
+// ID identifies the host in events: its instance if its metadata names one,
+// otherwise its address.
 func (h Host) ID() string {
 	if i := h.Instance(); i != (record.Instance{}) {
 		return i.String()
@@ -49,8 +50,8 @@ func (h Host) ID() string {
 	return h.Addr()
 }
 
-// Instance is who published the host, as its metadata tells; zero if it does
-// not tell, or not readably.
+// Instance returns the instance that its metadata names, or the zero Instance if
+// there is none or it cannot be parsed.
 func (h Host) Instance() record.Instance {
 	i, err := record.ParseInstance(h.Metadata[MetaInstance])
 	if err != nil {
@@ -59,16 +60,16 @@ func (h Host) Instance() record.Instance {
 	return i
 }
 
-// Tag is the host's version; "" is base.
+// Tag returns the host's version; "" is the base version.
 func (h Host) Tag() string { return h.Metadata[MetaTag] }
 
-// Equal tells whether two hosts agree in everything.
+// Equal reports whether all fields of two hosts are equal.
 func (h Host) Equal(o Host) bool {
 	return h.sameKey(o) && h.Weight == o.Weight && h.Healthy == o.Healthy &&
 		h.Enabled == o.Enabled && h.Ephemeral == o.Ephemeral && maps.Equal(h.Metadata, o.Metadata)
 }
 
-// sameKey tells whether two hosts are one place: address and cluster.
+// sameKey reports whether two hosts have the same address and cluster.
 func (h Host) sameKey(o Host) bool {
 	return h.IP == o.IP && h.Port == o.Port && h.Cluster == o.Cluster
 }
@@ -78,7 +79,7 @@ func (h Host) clone() Host {
 	return h
 }
 
-// SortHosts orders by address, then cluster, then instance.
+// SortHosts sorts by address, then cluster, then instance.
 func SortHosts(hosts []Host) {
 	slices.SortStableFunc(hosts, func(a, b Host) int {
 		return cmp.Or(strings.Compare(a.IP, b.IP), cmp.Compare(a.Port, b.Port),
@@ -89,28 +90,27 @@ func SortHosts(hosts []Host) {
 // Keys of a host's metadata.
 const (
 	MetaInstance = "zeroloss.instance" // pod/incarnation
-	MetaTag      = "zeroloss.tag"      // version; absent is base
-	MetaStart    = "zeroloss.start"    // when it started to serve: milliseconds since the Unix epoch
-	MetaWarmup   = "zeroloss.warmup"   // length of the warm-up, milliseconds
+	MetaTag      = "zeroloss.tag"      // version; absent: base
+	MetaStart    = "zeroloss.start"    // when it started to serve, in milliseconds since the Unix epoch
+	MetaWarmup   = "zeroloss.warmup"   // length of the warm-up in milliseconds
 	MetaCurve    = "zeroloss.curve"    // model, or model:parameter, as power:2
 )
 
-// IdentityLabel is the label of a connection under which a client of ours tells
-// the server who it is. (SDKs put "app_" in front of an application's labels.)
+// IdentityLabel is the connection label with which a client identifies itself
+// to the server. (SDKs prefix an application's labels with "app_".)
 const IdentityLabel = "zeroloss.identity"
 
-// Meta is what our services say of themselves in their metadata. Zero fields
-// are not said.
+// Meta is the metadata of a demo service. Zero fields are left out.
 type Meta struct {
 	Instance record.Instance
 	Tag      string
-	Start    time.Time     // kept to the millisecond
-	Warmup   time.Duration // kept to the millisecond
-	Model    string        // of the warm-up: linear, power
-	Curve    float64       // its parameter; 0 is the model's own
+	Start    time.Time     // with millisecond precision
+	Warmup   time.Duration // with millisecond precision
+	Model    string        // warm-up model, such as linear or power
+	Curve    float64       // parameter of the model; 0 is the model's default
 }
 
-// Map is m as metadata.
+// Map returns m as metadata.
 func (m Meta) Map() map[string]string {
 	out := map[string]string{}
 	set := func(key, value string) {
@@ -134,8 +134,9 @@ func (m Meta) Map() map[string]string {
 	return out
 }
 
-// Meta reads the host's metadata. What cannot be read is left zero and told in
-// the error; the rest is good: hosts come from others.
+// Meta parses the host's metadata. A field that cannot be parsed stays zero and
+// is named in the error; the other fields are valid, as other publishers may
+// write metadata of their own.
 func (h Host) Meta() (Meta, error) {
 	m := Meta{Tag: h.Tag()}
 	var err, errs error
@@ -154,7 +155,7 @@ func (h Host) Meta() (Meta, error) {
 	m.Model = model
 	if ok {
 		if m.Curve, err = strconv.ParseFloat(param, 64); err != nil {
-			errs = errors.Join(errs, fmt.Errorf("reading metadata %s=%q: want model:number", MetaCurve, h.Metadata[MetaCurve]))
+			errs = errors.Join(errs, fmt.Errorf("parsing metadata %s=%q: want model:number", MetaCurve, h.Metadata[MetaCurve]))
 		}
 	}
 	return m, errs
@@ -167,7 +168,7 @@ func millis(meta map[string]string, key string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 0 || n > 1<<50 {
-		return 0, fmt.Errorf("reading metadata %s=%q: want milliseconds, 0 or more", key, s)
+		return 0, fmt.Errorf("parsing metadata %s=%q: want milliseconds, 0 or more", key, s)
 	}
 	return n, nil
 }

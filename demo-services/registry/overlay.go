@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// Overlay is what the console, or a PUT over HTTP, says of a host. It goes over
-// what the host's publisher says, and outlives the host for the overlay TTL:
-// a pod that comes back at its address within a minute is still disabled.
+// Overlay is what an operator sets for a host in the console or with a PUT over
+// HTTP. It overrides what the host's publisher says, and outlives the host by
+// the overlay TTL: a pod that comes back at its address within a minute is
+// still disabled.
 type Overlay struct {
 	Enabled  bool
 	Weight   float64
-	Metadata map[string]string // laid over the host's, key by key
+	Metadata map[string]string // overrides the host's metadata key by key
 }
 
-// hostKey is what an overlay is bound to.
+// hostKey identifies the host that an overlay belongs to.
 type hostKey struct {
 	ip      string
 	port    int
@@ -23,14 +24,14 @@ type hostKey struct {
 
 type overlayEntry struct {
 	Overlay
-	orphaned bool // no host stands at its place
+	orphaned bool // no host has its key
 	since    time.Duration
 }
 
 func hostKeyOf(h Host) hostKey { return hostKey{h.IP, h.Port, h.Cluster} }
 
-// SetOverlay lays o over the place of h (address and cluster). It reports what
-// changed, and false where the service is not known.
+// SetOverlay sets the overlay of the host with the address and cluster of h. It
+// returns what changed, and false if the service is not known.
 func (t *Table) SetOverlay(now time.Duration, k Key, h Host, o Overlay) ([]Change, bool) {
 	s := t.services[k]
 	if s == nil || !s.known {
@@ -40,15 +41,15 @@ func (t *Table) SetOverlay(now time.Duration, k Key, h Host, o Overlay) ([]Chang
 	o.Metadata = maps.Clone(o.Metadata)
 	s.overlays[hostKeyOf(h)] = &overlayEntry{Overlay: o}
 	t.updateOverlayExpiry(now, s)
-	t.changed(now, k)
+	t.pushes.serviceChanged(now, k)
 	return changesBetween(k, before, t.Published(k)), true
 }
 
-// Overlay is what lies over the place of h.
+// Overlay returns the overlay of the host with the address and cluster of h.
 func (t *Table) Overlay(k Key, h Host) (Overlay, bool) {
 	if s := t.services[k]; s != nil {
-		if c := s.overlays[hostKeyOf(h)]; c != nil {
-			return c.Overlay, true
+		if e := s.overlays[hostKeyOf(h)]; e != nil {
+			return e.Overlay, true
 		}
 	}
 	return Overlay{}, false
@@ -56,12 +57,12 @@ func (t *Table) Overlay(k Key, h Host) (Overlay, bool) {
 
 func (s *service) withOverlay(h Host) Host {
 	h = h.clone()
-	c := s.overlays[hostKeyOf(h)]
-	if c == nil {
+	e := s.overlays[hostKeyOf(h)]
+	if e == nil {
 		return h
 	}
-	h.Enabled, h.Weight = c.Enabled, c.Weight
-	for k, v := range c.Metadata {
+	h.Enabled, h.Weight = e.Enabled, e.Weight
+	for k, v := range e.Metadata {
 		if h.Metadata == nil {
 			h.Metadata = map[string]string{}
 		}
@@ -70,24 +71,24 @@ func (s *service) withOverlay(h Host) Host {
 	return h
 }
 
-// updateOverlayExpiry starts the clock of overlays without a host, stops it for
-// those that have one again, and drops those whose time is over. It is called
-// at each change, so an overlay that is over has no effect on a later host.
+// updateOverlayExpiry drops the overlays whose TTL is over, starts the TTL of
+// overlays without a host, and stops it for those that have one again. It runs
+// at each change, so an expired overlay has no effect on a later host.
 func (t *Table) updateOverlayExpiry(now time.Duration, s *service) {
-	standing := map[hostKey]bool{}
+	published := map[hostKey]bool{}
 	for _, p := range s.publishers {
 		for _, h := range p.hosts {
-			standing[hostKeyOf(h)] = true
+			published[hostKeyOf(h)] = true
 		}
 	}
-	maps.DeleteFunc(s.overlays, func(_ hostKey, c *overlayEntry) bool {
-		return c.orphaned && now-c.since >= t.timing.OverlayTTL
+	maps.DeleteFunc(s.overlays, func(_ hostKey, e *overlayEntry) bool {
+		return e.orphaned && now-e.since >= t.overlayTTL
 	})
-	for at, c := range s.overlays {
-		if standing[at] {
-			c.orphaned = false
-		} else if !c.orphaned {
-			c.orphaned, c.since = true, now
+	for key, e := range s.overlays {
+		if published[key] {
+			e.orphaned = false
+		} else if !e.orphaned {
+			e.orphaned, e.since = true, now
 		}
 	}
 }

@@ -7,53 +7,105 @@ import (
 	"time"
 )
 
+// Timing is the server's timing. A zero field is the default of Nacos 2.x, a
+// negative value means no time at all.
+type Timing struct {
+	PushDelay  time.Duration // from the first change to the push; 0 is 500 ms
+	Tick       time.Duration // pushes go out on a grid of this width; 0 is 100 ms
+	Phase      time.Duration // an instant of that grid
+	AckTimeout time.Duration // of a push; 0 is 5 s
+	RetryDelay time.Duration // from the failure of a push to its next attempt; 0 is 1 s
+	OverlayTTL time.Duration // how long an overlay outlives its host; 0 is 60 s
+}
+
+func (t Timing) withDefaults() Timing {
+	fill := func(d *time.Duration, def time.Duration) {
+		switch {
+		case *d == 0:
+			*d = def
+		case *d < 0:
+			*d = 0
+		}
+	}
+	fill(&t.PushDelay, 500*time.Millisecond)
+	fill(&t.Tick, 100*time.Millisecond)
+	fill(&t.AckTimeout, 5*time.Second)
+	fill(&t.RetryDelay, time.Second)
+	fill(&t.OverlayTTL, time.Minute)
+	return t
+}
+
 // Why a push goes out.
 const (
 	Changed    = "change"    // the service changed
-	Subscribed = "subscribe" // somebody is new
+	Subscribed = "subscribe" // there is a new subscriber
 	Retry      = "retry"     // an earlier push was not acknowledged
 )
 
 // Push is a list on its way to a subscriber.
 type Push struct {
-	ID       uint64 // never twice
+	ID       uint64 // unique
 	To       ClientID
 	Snapshot Snapshot
-	Since    time.Duration // first change that it carries; of the subscription, if it carries none
-	At       time.Duration // when it went out
+	Since    time.Duration // the first change that it includes, or the subscription if it includes none
+	At       time.Duration // when it is sent
 	Reason   string        // Changed, Subscribed, Retry
 	Deadline time.Duration // when it counts as failed
-	// Lost tells the server not to put it on the wire (see Fault).
+	// Discard tells the server not to send it (see Fault).
 	Discard bool
 }
 
-// Fault is what is wrong with the pushes of a service.
+// Fault is what goes wrong with the pushes of a service.
 type Fault struct {
-	Drop      bool // pushes vanish, and count as delivered: subscribers never hear
-	Blackhole bool // pushes vanish and are not acknowledged: tried again and again
+	Drop      bool // pushes are discarded and count as delivered: subscribers never get them
+	Blackhole bool // pushes are discarded and not acknowledged: they are retried forever
 }
 
-// task is a push that is due: one per service, as changes merge into it.
-type task struct {
+// pushQueue decides when which subscribers are pushed the list of a service: it
+// delays and merges changes, tracks acknowledgements and retries.
+type pushQueue struct {
+	timing   Timing
+	disabled bool
+	tasks    map[Key]*pushTask
+	inFlight map[uint64]Push  // sent and not acknowledged
+	faults   map[string]Fault // by service name
+	lastID   uint64
+}
+
+// pushTask is a delayed push. There is one per service, as changes merge.
+type pushTask struct {
 	start  time.Duration // of the delay
-	merged time.Duration // when the latest change met it
+	merged time.Duration // when the latest change was merged into it
 	delay  time.Duration
-	since  time.Duration // first change that it carries
-	all    bool          // to every subscriber; otherwise to those of to
+	since  time.Duration // the first change that it includes
+	all    bool          // for every subscriber, otherwise for those in to
 	to     []ClientID
 	reason string
 }
 
-// changed schedules a push to all subscribers of k.
-func (t *Table) changed(now time.Duration, k Key) {
-	t.schedule(k, task{start: now, since: now, delay: t.timing.PushDelay, all: true, reason: Changed})
+func newPushQueue(t Timing) pushQueue {
+	return pushQueue{timing: t, tasks: map[Key]*pushTask{}, inFlight: map[uint64]Push{}, faults: map[string]Fault{}}
 }
 
-// schedule merges as a real server does: the earlier start, the newer delay,
-// and everybody if either means everybody. So a storm of changes does not
-// postpone a push, and a change that meets a waiting push rides along.
-func (t *Table) schedule(k Key, n task) {
-	if old := t.tasks[k]; old != nil {
+// includes reports whether the task is for a subscriber.
+func (n pushTask) includes(client ClientID) bool { return n.all || slices.Contains(n.to, client) }
+
+// serviceChanged schedules a push to all subscribers of k.
+func (q *pushQueue) serviceChanged(now time.Duration, k Key) {
+	q.schedule(k, pushTask{start: now, since: now, delay: q.timing.PushDelay, all: true, reason: Changed})
+}
+
+// subscribed schedules a push to a new subscriber of k.
+func (q *pushQueue) subscribed(now time.Duration, k Key, client ClientID) {
+	q.schedule(k, pushTask{start: now, since: now, delay: q.timing.PushDelay, to: []ClientID{client}, reason: Subscribed})
+}
+
+// schedule merges tasks as a real server does: the earlier start, the newer
+// delay, and all subscribers if either task is for all. So a storm of changes
+// does not postpone a push, and a change that comes while a push waits is
+// included in it.
+func (q *pushQueue) schedule(k Key, n pushTask) {
+	if old := q.tasks[k]; old != nil {
 		n.merged = max(n.start, old.merged)
 		n.start = min(n.start, old.start)
 		n.since = firstChange(*old, n)
@@ -63,12 +115,12 @@ func (t *Table) schedule(k Key, n task) {
 			n.reason = old.reason
 		}
 	}
-	t.tasks[k] = &n
+	q.tasks[k] = &n
 }
 
-// firstChange is the earliest change of two tasks: that somebody is new is
-// none, unless both are of that kind.
-func firstChange(a, b task) time.Duration {
+// firstChange returns the earliest change of two tasks. A subscription is not a
+// change, unless both tasks are subscriptions.
+func firstChange(a, b pushTask) time.Duration {
 	switch {
 	case a.reason == Subscribed && b.reason != Subscribed:
 		return b.since
@@ -78,13 +130,13 @@ func firstChange(a, b task) time.Duration {
 	return min(a.since, b.since)
 }
 
-// tick is the first instant of the grid that is not before d.
-func (t *Table) tick(d time.Duration) time.Duration {
-	w := t.timing.Tick
+// nextTick returns the first instant of the grid that is not before d.
+func (q *pushQueue) nextTick(d time.Duration) time.Duration {
+	w := q.timing.Tick
 	if w == 0 {
 		return d
 	}
-	past := (d - t.timing.Phase) % w
+	past := (d - q.timing.Phase) % w
 	if past < 0 {
 		past += w
 	}
@@ -94,135 +146,114 @@ func (t *Table) tick(d time.Duration) time.Duration {
 	return d + w - past
 }
 
-// due is not before the latest merge: a change that meets a retry, with its
-// longer delay, may bring its own delay to an end that is past by then.
-func (t *Table) due(n *task) time.Duration { return t.tick(max(n.start+n.delay, n.merged)) }
-
-// Next is the earliest instant at which Due has something to do.
-func (t *Table) Next() (time.Duration, bool) {
-	var at time.Duration
-	found := false
-	note := func(d time.Duration) {
-		if !found || d < at {
-			at, found = d, true
-		}
-	}
-	if !t.pushDisabled {
-		for _, n := range t.tasks {
-			note(t.due(n))
-		}
-	}
-	for _, p := range t.inFlight {
-		note(p.Deadline)
-	}
-	return at, found
+// dueAt is never before the latest merge: a change that is merged into a retry,
+// whose delay is longer, may bring a delay that has ended by then.
+func (q *pushQueue) dueAt(n *pushTask) time.Duration {
+	return q.nextTick(max(n.start+n.delay, n.merged))
 }
 
-// Due does what is due at now and returns the pushes to send, in a fixed
-// order. Each must be answered by Ack, or fails at its deadline.
-func (t *Table) Due(now time.Duration) []Push {
-	t.expire(now)
-	if t.pushDisabled {
+// next returns the earliest deadline of a task or an acknowledgement.
+func (q *pushQueue) next() (at time.Duration, ok bool) {
+	earliest := func(d time.Duration) {
+		if !ok || d < at {
+			at, ok = d, true
+		}
+	}
+	if !q.disabled {
+		for _, n := range q.tasks {
+			earliest(q.dueAt(n))
+		}
+	}
+	for _, p := range q.inFlight {
+		earliest(p.Deadline)
+	}
+	return at, ok
+}
+
+// dueServices returns the services whose push is due, in a fixed order.
+func (q *pushQueue) dueServices(now time.Duration) []Key {
+	if q.disabled {
 		return nil
 	}
 	var keys []Key
-	for k, n := range t.tasks {
-		if t.due(n) <= now {
+	for k, n := range q.tasks {
+		if q.dueAt(n) <= now {
 			keys = append(keys, k)
 		}
 	}
 	slices.SortFunc(keys, func(a, b Key) int {
-		return cmp.Or(cmp.Compare(t.due(t.tasks[a]), t.due(t.tasks[b])), a.compare(b))
+		return cmp.Or(cmp.Compare(q.dueAt(q.tasks[a]), q.dueAt(q.tasks[b])), a.compare(b))
 	})
-	var out []Push
-	for _, k := range keys {
-		out = append(out, t.execute(now, k)...)
-	}
-	return out
+	return keys
 }
 
-// execute takes a fresh snapshot, which reads see from here on, and makes the
-// pushes; also with nobody to push to.
-func (t *Table) execute(now time.Duration, k Key) []Push {
-	n, s := t.tasks[k], t.service(k)
-	delete(t.tasks, k)
-	hosts := []Host{}
-	if s.known {
-		s.compute()
-		hosts = s.listed
-	}
-	var out []Push
-	fault := t.fault(k.Service)
-	for _, to := range s.subscribers {
-		if !n.all && !slices.Contains(n.to, to) {
-			continue
-		}
-		t.lastPush++
-		p := Push{
-			ID: t.lastPush, To: to, Snapshot: s.newSnapshot(now, k, hosts), Since: n.since, At: now,
-			Reason: n.reason, Deadline: now + t.timing.AckTimeout, Discard: fault.Drop || fault.Blackhole,
-		}
-		if !fault.Drop {
-			t.inFlight[p.ID] = p
-		}
-		out = append(out, p)
-	}
-	return out
+// take removes and returns the task of k.
+func (q *pushQueue) take(k Key) pushTask {
+	n := q.tasks[k]
+	delete(q.tasks, k)
+	return *n
 }
 
-// expire fails the pushes whose acknowledgement did not come in time.
-func (t *Table) expire(now time.Duration) {
-	for _, id := range slices.Sorted(maps.Keys(t.inFlight)) {
-		if p := t.inFlight[id]; p.Deadline <= now {
-			t.fail(p.Deadline, p)
+// send returns a push of a task to a subscriber and awaits its acknowledgement.
+func (q *pushQueue) send(now time.Duration, to ClientID, n pushTask, snap Snapshot) Push {
+	fault := q.fault(snap.Key.Service)
+	q.lastID++
+	p := Push{
+		ID: q.lastID, To: to, Snapshot: snap, Since: n.since, At: now, Reason: n.reason,
+		Deadline: now + q.timing.AckTimeout, Discard: fault.Drop || fault.Blackhole,
+	}
+	if !fault.Drop {
+		q.inFlight[p.ID] = p
+	}
+	return p
+}
+
+// failOverdue fails the pushes that were not acknowledged in time.
+func (q *pushQueue) failOverdue(now time.Duration) {
+	for _, id := range slices.Sorted(maps.Keys(q.inFlight)) {
+		if p := q.inFlight[id]; p.Deadline <= now {
+			q.fail(p.Deadline, p)
 		}
 	}
 }
 
-func (t *Table) fail(at time.Duration, p Push) {
-	delete(t.inFlight, p.ID)
-	t.schedule(p.Snapshot.Key, task{start: at, since: p.Since, delay: t.timing.RetryDelay, to: []ClientID{p.To}, reason: Retry})
+// fail schedules a retry of a push.
+func (q *pushQueue) fail(at time.Duration, p Push) {
+	delete(q.inFlight, p.ID)
+	q.schedule(p.Snapshot.Key, pushTask{start: at, since: p.Since, delay: q.timing.RetryDelay, to: []ClientID{p.To}, reason: Retry})
 }
 
-// Ack is the subscriber's answer to a push; false if none was awaited from it
-// (answered before, too late, or never sent).
-func (t *Table) Ack(owner ClientID, id uint64) (Push, bool) {
-	p, ok := t.inFlight[id]
-	if !ok || p.To != owner {
+func (q *pushQueue) ack(client ClientID, id uint64) (Push, bool) {
+	p, ok := q.inFlight[id]
+	if !ok || p.To != client {
 		return Push{}, false
 	}
-	delete(t.inFlight, id)
+	delete(q.inFlight, id)
 	return p, true
 }
 
-// Nack is a push that could not be sent, or was refused: it is tried again.
-func (t *Table) Nack(now time.Duration, owner ClientID, id uint64) {
-	if p, ok := t.inFlight[id]; ok && p.To == owner {
-		t.fail(now, p)
+func (q *pushQueue) nack(now time.Duration, client ClientID, id uint64) {
+	if p, ok := q.inFlight[id]; ok && p.To == client {
+		q.fail(now, p)
 	}
 }
 
-// SetPushEnabled(false) stops all pushes, and with them the updates of the
-// lists that reads return. Enabling sends at once what became due meanwhile.
-// It is the server switch pushEnabled.
-func (t *Table) SetPushEnabled(on bool) { t.pushDisabled = !on }
+// removeClient forgets the unacknowledged pushes to a client that has gone.
+func (q *pushQueue) removeClient(client ClientID) {
+	maps.DeleteFunc(q.inFlight, func(_ uint64, p Push) bool { return p.To == client })
+}
 
-// SetFault sets what is wrong with the pushes of a service; "" is for all that
-// have no fault of their own. The zero Fault ends it.
-func (t *Table) SetFault(service string, f Fault) {
+func (q *pushQueue) setFault(service string, f Fault) {
 	if f == (Fault{}) {
-		delete(t.faults, service)
+		delete(q.faults, service)
 		return
 	}
-	t.faults[service] = f
+	q.faults[service] = f
 }
 
-func (t *Table) fault(service string) Fault {
-	if f, ok := t.faults[service]; ok {
+func (q *pushQueue) fault(service string) Fault {
+	if f, ok := q.faults[service]; ok {
 		return f
 	}
-	return t.faults[""]
+	return q.faults[""]
 }
-
-// SetPushDelay changes the push delay for changes to come; 0 or less is none.
-func (t *Table) SetPushDelay(d time.Duration) { t.timing.PushDelay = max(d, 0) }

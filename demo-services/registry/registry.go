@@ -1,14 +1,16 @@
-// Package registry is what a service needs of a registry ([Registrar],
-// [Watcher]), what a registry lists ([Host], [Meta]), and, as a pure [Table],
-// how a Nacos 2.x server decides: publications per connection, overlays, lists
-// that are as old as the last push, and the push queue with its timing.
+// Package registry holds what services and the registry server share:
 //
-// Package nacos implements the interfaces with nacos-sdk-go; package embedded
-// puts the Table behind Nacos' wire protocols; package registrytest holds both,
-// and a real server, to one contract.
+//   - [Registrar] and [Watcher], what a service needs of a registry client.
+//   - [Host] and [Meta], an instance as the registry lists it.
+//   - [Table] (with its push queue and overlays) and [ConnHealth], the decisions
+//     of a Nacos 2.x naming server as pure state machines.
 //
-// It may not know clocks, goroutines, sockets or the SDK: instants come in as
-// arguments, offsets from a zero that the caller chose.
+// Package nacos implements the interfaces with nacos-sdk-go. Package embedded
+// serves the Table on Nacos' wire protocols. Package registrytest holds both,
+// and a real Nacos server, to one contract.
+//
+// This package may not use clocks, goroutines, sockets or the SDK. Instants are
+// arguments: offsets from a zero that the caller chooses.
 package registry
 
 import "context"
@@ -17,26 +19,27 @@ import "context"
 // goroutine at a time.
 type Registrar interface {
 	// Register publishes h and returns once the server has acknowledged it. A
-	// second call replaces the publication. It blocks at most until ctx ends.
+	// second call replaces the publication. It blocks until ctx ends at the
+	// latest.
 	Register(ctx context.Context, service string, h Host) error
-	// Deregister takes the publication back and returns once the server has
-	// acknowledged it. Without a publication it does nothing.
+	// Deregister withdraws the publication and returns once the server has
+	// acknowledged that. Without a publication it does nothing.
 	Deregister(ctx context.Context, service string, h Host) error
-	// Close ends the connection, and with it all that it published. The one
-	// who opened the Registrar closes it.
+	// Close ends the connection and with it everything that it published. The
+	// caller that opened the Registrar closes it.
 	Close() error
 }
 
 // Watcher follows the instances of services.
 type Watcher interface {
-	// Subscribe calls back with the list as it is now and after each change,
-	// never concurrently, until Close. The callback must not block and owns the
-	// slice. Subscribe returns once the server knows the subscription.
+	// Subscribe calls changed with the current list and after each change, never
+	// concurrently, until Close. The callback must not block, and owns the slice.
+	// Subscribe returns once the server knows the subscription.
 	Subscribe(ctx context.Context, service string, changed func([]Host)) error
 	// Pull asks the server over HTTP for its list, sorted by address. A Nacos
-	// server answers with what it last pushed, so a change shows after the push
-	// delay and no sooner.
+	// server answers with the list that it pushed last, so a change is visible
+	// only after the push delay.
 	Pull(ctx context.Context, service string) ([]Host, error)
-	// Close ends the connection; no callback begins after it has returned.
+	// Close ends the connection. No callback begins after it has returned.
 	Close() error
 }

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Names that stand for no name.
+// Names that Nacos uses where a request names none.
 const (
 	DefaultNamespace = "public"
 	DefaultGroup     = "DEFAULT_GROUP"
 )
 
-// Key is a service within its namespace and group.
+// Key identifies a service within its namespace and group.
 type Key struct{ Namespace, Group, Service string }
 
-// NewKey fills in the defaults for names that are empty. A service may carry
-// its group in front, as "group@@service".
+// NewKey returns the key of a service, with Nacos' defaults for empty names.
+// The service may have its group as a prefix: "group@@service".
 func NewKey(namespace, group, service string) Key {
 	if g, s, ok := strings.Cut(service, "@@"); ok {
 		group, service = g, s
@@ -31,7 +31,7 @@ func NewKey(namespace, group, service string) Key {
 	return Key{namespace, group, service}
 }
 
-// Grouped is group@@service, as Nacos writes it.
+// Grouped returns "group@@service", as Nacos writes it.
 func (k Key) Grouped() string { return k.Group + "@@" + k.Service }
 
 func (k Key) compare(o Key) int {
@@ -44,64 +44,35 @@ func (k Key) compare(o Key) int {
 	return strings.Compare(k.Service, o.Service)
 }
 
-// ClientID is a connection, or what else publishes and subscribes.
+// ClientID identifies a client of the server: a gRPC connection, or an instance
+// that was registered over HTTP. Publications and subscriptions belong to a
+// client and end with it.
 type ClientID string
 
-// Timing is a server's; zero fields are those of Nacos 2.x. A negative value
-// means none at all.
-type Timing struct {
-	PushDelay  time.Duration // from the first change to the push; 0 is 500 ms
-	Tick       time.Duration // pushes happen on a grid of this width; 0 is 100 ms
-	Phase      time.Duration // an instant of that grid
-	AckTimeout time.Duration // of a push; 0 is 5 s
-	RetryDelay time.Duration // from the failure of a push to its next attempt; 0 is 1 s
-	OverlayTTL time.Duration // how long an overlay outlives its host; 0 is 60 s
-}
-
-func (t Timing) withDefaults() Timing {
-	fill := func(d *time.Duration, def time.Duration) {
-		switch {
-		case *d == 0:
-			*d = def
-		case *d < 0:
-			*d = 0
-		}
-	}
-	fill(&t.PushDelay, 500*time.Millisecond)
-	fill(&t.Tick, 100*time.Millisecond)
-	fill(&t.AckTimeout, 5*time.Second)
-	fill(&t.RetryDelay, time.Second)
-	fill(&t.OverlayTTL, time.Minute)
-	return t
-}
-
-// Table is the registry's mind: who publishes what, who follows what, what is
-// to be pushed when. Instants are offsets from a zero of the caller's and never
-// run backwards. It is not safe for concurrent use.
+// Table is the state of the naming server: which client publishes and follows
+// what, what reads return, and which push is due when. Instants are offsets
+// from a zero of the caller's and never go back. A Table is not safe for
+// concurrent use.
 //
-// Invariants, all of a real server's: one publication per owner and service; a
-// service is known from its first publication on; reads answer from the
-// snapshot of the last push, and only the first read computes one; a push goes
-// out at the first tick that is a push delay past the first change, and takes
-// later changes along.
+// It keeps the invariants of a real server: a client has one publication per
+// service. A service is known from its first publication on. Reads return the
+// snapshot of the last push; only the first read computes one. A push goes out
+// at the first tick that is a push delay after the first change, and includes
+// later changes.
 type Table struct {
-	timing       Timing
-	pushDisabled bool
-	services     map[Key]*service
-	tasks        map[Key]*task
-	inFlight     map[uint64]Push // sent, not acknowledged
-	faults       map[string]Fault
-	lastPush     uint64
+	services   map[Key]*service
+	pushes     pushQueue
+	overlayTTL time.Duration
 }
 
 type service struct {
 	known       bool                      // it has been published once
 	publishers  []*publication            // in order of their first publication
 	subscribers []ClientID                // in order of subscription
-	overlays    map[hostKey]*overlayEntry // what the console said
-	snapshot    []Host                    // of the last push or first read; nil is none
-	listed      []Host                    // those of it that are enabled
-	lastRefTime int64                     // the last one given out
+	overlays    map[hostKey]*overlayEntry // set over HTTP
+	snapshot    []Host                    // of the last push or first read; nil: none yet
+	listed      []Host                    // the enabled hosts of snapshot
+	lastRefTime int64                     // of the latest Snapshot handed out
 }
 
 type publication struct {
@@ -109,15 +80,10 @@ type publication struct {
 	hosts  []Host
 }
 
-// New is an empty table.
+// New returns an empty table.
 func New(t Timing) *Table {
-	return &Table{
-		timing:   t.withDefaults(),
-		services: map[Key]*service{},
-		tasks:    map[Key]*task{},
-		inFlight: map[uint64]Push{},
-		faults:   map[string]Fault{},
-	}
+	t = t.withDefaults()
+	return &Table{services: map[Key]*service{}, pushes: newPushQueue(t), overlayTTL: t.OverlayTTL}
 }
 
 func (t *Table) service(k Key) *service {
@@ -136,59 +102,60 @@ const (
 	Updated = "updated"
 )
 
-// Change is a host that came, went or became another.
+// Change is a host that was added, removed or updated.
 type Change struct {
 	Key  Key
 	Host Host
 	How  string // Added, Removed, Updated
 }
 
-// Publish makes hosts the publication of owner in k, in place of what it had,
-// and tells what changed. Even if nothing did, a push follows.
-func (t *Table) Publish(now time.Duration, owner ClientID, k Key, hosts []Host) []Change {
+// Publish replaces the publication of client in k by hosts and returns what
+// changed. A push follows even if nothing did, as on a real server.
+func (t *Table) Publish(now time.Duration, client ClientID, k Key, hosts []Host) []Change {
 	s := t.service(k)
 	s.known = true
 	next := make([]Host, len(hosts))
 	for i, h := range hosts {
 		next[i] = h.clone()
 	}
-	p := s.publication(owner)
+	p := s.publication(client)
 	if p == nil {
-		p = &publication{client: owner}
+		p = &publication{client: client}
 		s.publishers = append(s.publishers, p)
 	}
 	changes := changesBetween(k, p.hosts, next)
 	p.hosts = next
 	t.updateOverlayExpiry(now, s)
-	t.changed(now, k)
+	t.pushes.serviceChanged(now, k)
 	return changes
 }
 
-// Withdraw takes back the publication of owner in k, whatever it names.
-func (t *Table) Withdraw(now time.Duration, owner ClientID, k Key) []Change {
+// Withdraw removes the publication of client in k and returns what changed.
+func (t *Table) Withdraw(now time.Duration, client ClientID, k Key) []Change {
 	s := t.services[k]
 	if s == nil {
 		return nil
 	}
-	p := s.publication(owner)
+	p := s.publication(client)
 	if p == nil {
 		return nil
 	}
 	s.publishers = slices.DeleteFunc(s.publishers, func(o *publication) bool { return o == p })
 	t.updateOverlayExpiry(now, s)
-	t.changed(now, k)
+	t.pushes.serviceChanged(now, k)
 	return changesBetween(k, p.hosts, nil)
 }
 
-// RemoveClient is the end of owner's connection: its publications, subscriptions and
-// pushes under way are gone.
-func (t *Table) RemoveClient(now time.Duration, owner ClientID) []Change {
+// RemoveClient removes a client whose connection has ended, with its
+// publications, subscriptions and unacknowledged pushes. It returns what
+// changed.
+func (t *Table) RemoveClient(now time.Duration, client ClientID) []Change {
 	var changes []Change
 	for _, k := range t.keys() {
-		t.Unsubscribe(owner, k)
-		changes = append(changes, t.Withdraw(now, owner, k)...)
+		t.Unsubscribe(client, k)
+		changes = append(changes, t.Withdraw(now, client, k)...)
 	}
-	maps.DeleteFunc(t.inFlight, func(_ uint64, p Push) bool { return p.To == owner })
+	t.pushes.removeClient(client)
 	return changes
 }
 
@@ -196,9 +163,9 @@ func (t *Table) keys() []Key {
 	return slices.SortedFunc(maps.Keys(t.services), Key.compare)
 }
 
-func (s *service) publication(owner ClientID) *publication {
+func (s *service) publication(client ClientID) *publication {
 	for _, p := range s.publishers {
-		if p.client == owner {
+		if p.client == client {
 			return p
 		}
 	}
@@ -226,8 +193,9 @@ func indexOfHost(hosts []Host, h Host) int {
 	return slices.IndexFunc(hosts, h.sameKey)
 }
 
-// compute takes the snapshot: all hosts under their overlays, sorted.
-func (s *service) compute() {
+// updateSnapshot computes the list that reads return: all hosts with their
+// overlays applied, sorted.
+func (s *service) updateSnapshot() {
 	all, listed := []Host{}, []Host{}
 	for _, p := range s.publishers {
 		for _, h := range p.hosts {
@@ -245,16 +213,16 @@ func (s *service) compute() {
 	s.snapshot, s.listed = all, listed
 }
 
-// Snapshot is a service's list as it is told to somebody.
+// Snapshot is the list of a service as it is sent to a client.
 type Snapshot struct {
 	Key   Key
-	Hosts []Host // sorted; never nil; shared, so not to be changed
-	// Stamp is in milliseconds since the table's zero, and greater than that of
-	// each snapshot of the service before: clients drop what is not newer.
+	Hosts []Host // sorted, never nil; shared, so not to be changed
+	// LastRefTime is in milliseconds since the table's zero, and greater than in
+	// each earlier snapshot of the service: clients drop lists that are not newer.
 	LastRefTime int64
 }
 
-// Read is the list of k as it was last pushed.
+// Read returns the list of k as it was last pushed.
 func (t *Table) Read(now time.Duration, k Key) Snapshot {
 	s := t.services[k]
 	if s == nil {
@@ -264,13 +232,13 @@ func (t *Table) Read(now time.Duration, k Key) Snapshot {
 		return s.newSnapshot(now, k, []Host{})
 	}
 	if s.snapshot == nil {
-		s.compute()
+		s.updateSnapshot()
 	}
 	return s.newSnapshot(now, k, s.listed)
 }
 
-// Find is the host at the place of h (address and cluster) as it was at the
-// last push, enabled or not.
+// Find returns the host with the address and cluster of h as it was last
+// pushed, enabled or not.
 func (t *Table) Find(now time.Duration, k Key, h Host) (Host, bool) {
 	t.Read(now, k)
 	if s := t.services[k]; s != nil {
@@ -286,28 +254,28 @@ func (s *service) newSnapshot(now time.Duration, k Key, hosts []Host) Snapshot {
 	return Snapshot{Key: k, Hosts: hosts, LastRefTime: s.lastRefTime}
 }
 
-// Subscribe makes owner a subscriber of k and answers with the list. The first
-// time, a push to this one owner follows.
-func (t *Table) Subscribe(now time.Duration, owner ClientID, k Key) Snapshot {
+// Subscribe makes client a subscriber of k and returns the current list. A new
+// subscriber is also pushed the list after the push delay.
+func (t *Table) Subscribe(now time.Duration, client ClientID, k Key) Snapshot {
 	s := t.service(k)
 	snap := t.Read(now, k)
-	if !slices.Contains(s.subscribers, owner) {
-		s.subscribers = append(s.subscribers, owner)
-		t.schedule(k, task{start: now, since: now, delay: t.timing.PushDelay, to: []ClientID{owner}, reason: Subscribed})
+	if !slices.Contains(s.subscribers, client) {
+		s.subscribers = append(s.subscribers, client)
+		t.pushes.subscribed(now, k, client)
 	}
 	return snap
 }
 
-// Unsubscribe ends it.
-func (t *Table) Unsubscribe(owner ClientID, k Key) {
+// Unsubscribe ends the subscription of client to k.
+func (t *Table) Unsubscribe(client ClientID, k Key) {
 	if s := t.services[k]; s != nil {
-		s.subscribers = slices.DeleteFunc(s.subscribers, func(o ClientID) bool { return o == owner })
+		s.subscribers = slices.DeleteFunc(s.subscribers, func(o ClientID) bool { return o == client })
 	}
 }
 
-// Published is all that is published under k at this moment, under its
-// overlays, enabled or not, sorted: the server's own view, which no client sees
-// before the next push.
+// Published returns all hosts that are published under k now, with their
+// overlays applied, enabled or not, sorted. It is the server's own view, which
+// clients see after the next push.
 func (t *Table) Published(k Key) []Host {
 	var out []Host
 	if s := t.services[k]; s != nil {
@@ -321,7 +289,7 @@ func (t *Table) Published(k Key) []Host {
 	return out
 }
 
-// Services lists the names of the known services of a group, sorted.
+// Services returns the sorted names of the known services of a group.
 func (t *Table) Services(namespace, group string) []string {
 	var out []string
 	for _, k := range t.keys() {
@@ -331,3 +299,56 @@ func (t *Table) Services(namespace, group string) []string {
 	}
 	return out
 }
+
+// Next returns the earliest instant at which Due has something to do.
+func (t *Table) Next() (time.Duration, bool) { return t.pushes.next() }
+
+// Due does what is due at now and returns the pushes to send, in a fixed order.
+// A push that is not answered with Ack fails at its deadline.
+func (t *Table) Due(now time.Duration) []Push {
+	t.pushes.failOverdue(now)
+	var out []Push
+	for _, k := range t.pushes.dueServices(now) {
+		out = append(out, t.push(now, k)...)
+	}
+	return out
+}
+
+// push updates the snapshot of k, which reads return from here on, even if
+// there is no subscriber, and returns the pushes to send.
+func (t *Table) push(now time.Duration, k Key) []Push {
+	s := t.service(k)
+	hosts := []Host{}
+	if s.known {
+		s.updateSnapshot()
+		hosts = s.listed
+	}
+	task := t.pushes.take(k)
+	var out []Push
+	for _, to := range s.subscribers {
+		if task.includes(to) {
+			out = append(out, t.pushes.send(now, to, task, s.newSnapshot(now, k, hosts)))
+		}
+	}
+	return out
+}
+
+// Ack takes the subscriber's acknowledgement of a push. It returns false if
+// none is awaited: it came before, comes too late, or the push was never sent.
+func (t *Table) Ack(client ClientID, id uint64) (Push, bool) { return t.pushes.ack(client, id) }
+
+// Nack takes the failure of a push that could not be sent or was refused. The
+// push is sent again.
+func (t *Table) Nack(now time.Duration, client ClientID, id uint64) { t.pushes.nack(now, client, id) }
+
+// SetPushEnabled(false) stops all pushes, and with them the updates of the
+// lists that reads return. Enabling sends at once what became due meanwhile.
+// It is Nacos' switch pushEnabled.
+func (t *Table) SetPushEnabled(on bool) { t.pushes.disabled = !on }
+
+// SetPushDelay sets the push delay of changes to come; 0 or less is none.
+func (t *Table) SetPushDelay(d time.Duration) { t.pushes.timing.PushDelay = max(d, 0) }
+
+// SetFault sets the fault of a service's pushes; the service "" stands for all
+// that have no fault of their own. The zero Fault ends it.
+func (t *Table) SetFault(service string, f Fault) { t.pushes.setFault(service, f) }

@@ -7,46 +7,34 @@ import (
 
 	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
 	"google.golang.org/protobuf/types/known/anypb"
-
-	"zeroloss/demo-services/registry"
-	"zeroloss/loadgen/record"
 )
 
-// dry is a server without sockets.
-func dry() *Server {
-	s := &Server{
-		opts:  Options{OnEvent: func(record.Event) {}},
-		wake:  make(chan struct{}, 1),
-		knobs: knobs{faults: map[string]registry.Fault{}},
-	}
-	s.reset()
-	return s
-}
+// NewHTTPHandler returns the open API of a server that does not listen.
+func NewHTTPHandler() http.Handler { return newServer(Options{}).httpHandler() }
 
-// Mux is a server's HTTP side without its sockets.
-func Mux() http.Handler { return dry().mux() }
-
-// Answerer is a server's gRPC side without its sockets, as a client sees it
-// that is set up: each input is a frame on its stream, then a call.
-func Answerer() func(ctx context.Context, kind string, body []byte) (*pb.Payload, error) {
-	s := dry()
-	c := s.connected("127.0.0.1:1", func() {})
-	s.setUp(c, setupRequest{})
+// NewGRPCHandler returns the gRPC API of a server that does not listen, for a
+// client whose connection is set up: each input is handled as a frame of its
+// stream, and then as a call.
+func NewGRPCHandler() func(ctx context.Context, kind string, body []byte) (*pb.Payload, error) {
+	s := newServer(Options{})
+	api := &grpcAPI{s.catalog, s.conns, s.pusher}
+	c := s.conns.opened("127.0.0.1:1", func() {})
+	s.conns.setUp(c, setupRequest{})
 	return func(ctx context.Context, kind string, body []byte) (*pb.Payload, error) {
-		s.received(c, "NotifySubscriberResponse", body)
-		s.push()
-		return unary{s: s}.Request(context.WithValue(ctx, connKey{}, c), &pb.Payload{
+		api.handleFrame(c, "NotifySubscriberResponse", body)
+		s.pusher.doDue()
+		return unaryService{api: api}.Request(context.WithValue(ctx, connKey{}, c), &pb.Payload{
 			Metadata: &pb.Metadata{Type: kind}, Body: &anypb.Any{Value: body},
 		})
 	}
 }
 
-// Tick has a server without sockets do what is due, and tells in how long there
-// will be more.
-func (s *Server) Tick() (time.Duration, bool) { return s.push() }
-
-// Dry is a server without sockets, and its HTTP side.
-func Dry() (*Server, http.Handler) {
-	s := dry()
-	return s, s.mux()
+// NewUnstarted returns a server that does not listen, and its open API.
+func NewUnstarted() (*Server, http.Handler) {
+	s := newServer(Options{})
+	return s, s.httpHandler()
 }
+
+// DoDue makes an unstarted server do what is due. It returns how long it is
+// until there is more.
+func (s *Server) DoDue() (time.Duration, bool) { return s.pusher.doDue() }

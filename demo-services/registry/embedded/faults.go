@@ -6,44 +6,43 @@ import (
 	"zeroloss/demo-services/registry"
 )
 
-// SetPushDelay changes the push delay for changes to come; 0 is none.
-func (s *Server) SetPushDelay(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.setPushDelay(d)
+// faults is what the server is told to do wrong: to push late, not at all, or
+// into the void. Unlike the catalog it survives a restart. The catalog's lock
+// guards it.
+type faults struct {
+	catalog      *catalog
+	pushDelay    *time.Duration // nil: that of the timing
+	pushDisabled bool
+	services     map[string]registry.Fault
 }
 
-func (s *Server) setPushDelay(d time.Duration) {
-	s.opts.Timing.PushDelay = d
-	if d <= 0 {
-		s.opts.Timing.PushDelay = -1 // none, where 0 is the default
+func newFaults(c *catalog) *faults {
+	return &faults{catalog: c, services: map[string]registry.Fault{}}
+}
+
+// apply applies the faults to a table that has been reset.
+func (f *faults) apply() {
+	if f.pushDelay != nil {
+		f.catalog.table.SetPushDelay(*f.pushDelay)
 	}
-	s.table.SetPushDelay(d)
+	f.catalog.table.SetPushEnabled(!f.pushDisabled)
+	for service, fault := range f.services {
+		f.catalog.table.SetFault(service, fault)
+	}
 }
 
-// SetPushEnabled(false) stops all pushes, and with them the updates of the lists
-// that reads return, until it is enabled again.
-func (s *Server) SetPushEnabled(on bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.setPushEnabled(on)
+func (f *faults) setPushDelay(d time.Duration) {
+	f.pushDelay = &d
+	f.catalog.table.SetPushDelay(d)
 }
 
-func (s *Server) setPushEnabled(on bool) {
-	s.knobs.pushDisabled = !on
-	s.table.SetPushEnabled(on)
-	s.nudge()
+func (f *faults) setPushEnabled(on bool) {
+	f.pushDisabled = !on
+	f.catalog.table.SetPushEnabled(on)
+	f.catalog.reschedule()
 }
 
-// SetFault sets what is wrong with the pushes of a service; "" is for all that
-// have no fault of their own. The zero Fault ends it.
-func (s *Server) SetFault(service string, f registry.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.setFault(service, f)
-}
-
-func (s *Server) setFault(service string, f registry.Fault) {
-	s.knobs.faults[service] = f
-	s.table.SetFault(service, f)
+func (f *faults) setService(service string, fault registry.Fault) {
+	f.services[service] = fault
+	f.catalog.table.SetFault(service, fault)
 }

@@ -1,53 +1,139 @@
 package embedded
 
 import (
-	"slices"
-	"strings"
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	"zeroloss/demo-services/registry"
 )
 
-// answer decides a unary call.
-func (s *Server) answer(c *conn, kind string, body []byte) answer {
-	id, err := decode[naming](body)
+// grpcAPI serves the SDKs: unary calls, and a stream in both directions for the
+// client's setup, pushes and acknowledgements.
+type grpcAPI struct {
+	catalog *catalog
+	conns   *connections
+	pusher  *pusher
+}
+
+// maxFrame bounds a gRPC message in bytes, as a real server does.
+const maxFrame = 10 << 20
+
+func newGRPCServer(api *grpcAPI, tracker *connTracker) *grpc.Server {
+	g := grpc.NewServer(
+		grpc.StatsHandler(connTagger{api.conns, tracker}),
+		grpc.MaxRecvMsgSize(maxFrame),
+		grpc.WaitForHandlers(true),
+		// SDKs ping after 60 s of silence, with or without streams.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+	)
+	pb.RegisterRequestServer(g, unaryService{api: api})
+	pb.RegisterBiRequestStreamServer(g, streamService{api: api})
+	return g
+}
+
+type unaryService struct {
+	pb.UnimplementedRequestServer
+	api *grpcAPI
+}
+
+// Request serves a client's call.
+func (u unaryService) Request(ctx context.Context, p *pb.Payload) (*pb.Payload, error) {
+	r := u.api.handleCall(connOf(ctx), p.GetMetadata().GetType(), p.GetBody().GetValue())
+	return payload(r.kind, r.body)
+}
+
+type streamService struct {
+	pb.UnimplementedBiRequestStreamServer
+	api *grpcAPI
+}
+
+// RequestBiStream receives the client's setup and acknowledgements, and sends
+// pushes.
+func (b streamService) RequestBiStream(st pb.BiRequestStream_RequestBiStreamServer) error {
+	c := connOf(st.Context())
+	var sender sync.WaitGroup
+	ctx, cancel := context.WithCancel(st.Context())
+	defer sender.Wait()
+	defer cancel()
+	sender.Go(func() { c.sendQueued(ctx, st.Send) })
+	for {
+		p, err := st.Recv()
+		if err != nil {
+			return nil // the client has gone: there is nobody to report it to
+		}
+		b.api.handleFrame(c, p.GetMetadata().GetType(), p.GetBody().GetValue())
+	}
+}
+
+// handleFrame handles a frame of the stream. A frame that cannot be decoded is
+// ignored, as on a real server: an acknowledgement that is lost times out.
+func (g *grpcAPI) handleFrame(c *conn, kind string, body []byte) {
+	g.catalog.mu.Lock()
+	g.conns.active(c)
+	g.catalog.mu.Unlock()
+	switch kind {
+	case "ConnectionSetupRequest":
+		if r, err := decode[setupRequest](body); err == nil {
+			g.conns.setUp(c, r)
+		}
+	case "NotifySubscriberResponse":
+		r, err := decode[baseResponse](body)
+		if err != nil {
+			return
+		}
+		if id, err := strconv.ParseUint(r.RequestID, 10, 64); err == nil {
+			g.pusher.acknowledged(c, id, r.ResultCode == codeOK)
+		}
+	}
+}
+
+// handleCall answers a unary call.
+func (g *grpcAPI) handleCall(c *conn, kind string, body []byte) response {
+	r, err := decode[namingRequest](body)
 	if err != nil {
-		return failure("", codeInvalid, "reading %s: %v", kind, err)
+		return failure("", codeInvalid, "decoding %s: %v", kind, err)
 	}
 	if kind == "ServerCheckRequest" {
 		// Without ability negotiation, so that Java clients wait for none.
-		return answer{"ServerCheckResponse", checkResponse{ok(id.RequestID), string(c.id)}}
+		return response{"ServerCheckResponse", checkResponse{ok(r.RequestID), string(c.id)}}
 	}
-	handle := handlers[kind]
+	handle := grpcHandlers[kind]
 	if handle == nil {
-		return failure(id.RequestID, codeNoHandler, "no handler for %q", kind)
+		return failure(r.RequestID, codeNoHandler, "no handler for %q", kind)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conns[c.id] != c || !c.setup {
-		return failure(id.RequestID, codeUnregistered, "connection is unregistered")
+	g.catalog.mu.Lock()
+	defer g.catalog.mu.Unlock()
+	if !g.conns.has(c) || !c.setUp {
+		return failure(r.RequestID, codeUnregistered, "connection is unregistered")
 	}
-	s.quiet.Active(s.now(), c.id)
-	a, err := handle(s, c, body)
+	g.conns.active(c)
+	resp, err := handle(g, c, body)
 	if err != nil {
-		return failure(id.RequestID, codeInvalid, "handling %s: %v", kind, err)
+		return failure(r.RequestID, codeInvalid, "handling %s: %v", kind, err)
 	}
-	return a
+	return resp
 }
 
-// handlers execute the requests of a connection that is set up. They are
-// called with the server's lock held.
-var handlers = map[string]func(*Server, *conn, []byte) (answer, error){
-	"HealthCheckRequest":      (*Server).health,
-	"InstanceRequest":         (*Server).instance,
-	"BatchInstanceRequest":    (*Server).batch,
-	"SubscribeServiceRequest": (*Server).subscribe,
-	"ServiceQueryRequest":     (*Server).query,
-	"ServiceListRequest":      (*Server).list,
+// grpcHandlers serve the calls of a connection that is set up. They are called
+// with the catalog's lock held.
+var grpcHandlers = map[string]func(*grpcAPI, *conn, []byte) (response, error){
+	"HealthCheckRequest":      (*grpcAPI).healthCheck,
+	"InstanceRequest":         (*grpcAPI).instance,
+	"BatchInstanceRequest":    (*grpcAPI).batchInstance,
+	"SubscribeServiceRequest": (*grpcAPI).subscribe,
+	"ServiceQueryRequest":     (*grpcAPI).queryService,
+	"ServiceListRequest":      (*grpcAPI).listServices,
 }
 
-func (s *Server) health(_ *conn, body []byte) (answer, error) {
-	r, err := decode[naming](body)
-	return answer{"HealthCheckResponse", ok(r.RequestID)}, err
+func (g *grpcAPI) healthCheck(_ *conn, body []byte) (response, error) {
+	r, err := decode[namingRequest](body)
+	return response{"HealthCheckResponse", ok(r.RequestID)}, err
 }
 
 // Types of instance requests.
@@ -57,98 +143,99 @@ const (
 	batchRegisterInstance = "batchRegisterInstance"
 )
 
-func (s *Server) instance(c *conn, body []byte) (answer, error) {
+func (g *grpcAPI) instance(c *conn, body []byte) (response, error) {
 	r, err := decode[instanceRequest](body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	k, err := r.key()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	switch r.Type {
 	case registerInstance:
 		h, err := r.Instance.host()
 		if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
-		s.tell(c.name(), s.table.Publish(s.now(), c.id, k, []registry.Host{h}))
+		g.catalog.publish(c.name(), c.id, k, h)
 	case deregisterInstance:
-		s.tell(c.name(), s.table.Withdraw(s.now(), c.id, k))
+		g.catalog.withdraw(c.name(), c.id, k)
 	default:
 		return failure(r.RequestID, codeInvalid, "unsupported type %q", r.Type), nil
 	}
-	return answer{"InstanceResponse", typedResponse{ok(r.RequestID), r.Type}}, nil
+	return response{"InstanceResponse", typedResponse{ok(r.RequestID), r.Type}}, nil
 }
 
-func (s *Server) batch(c *conn, body []byte) (answer, error) {
+func (g *grpcAPI) batchInstance(c *conn, body []byte) (response, error) {
 	r, err := decode[batchRequest](body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	k, err := r.key()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if r.Type != batchRegisterInstance {
 		return failure(r.RequestID, codeInvalid, "unsupported type %q", r.Type), nil
 	}
 	hosts := make([]registry.Host, len(r.Instances))
-	for i, w := range r.Instances {
-		if hosts[i], err = w.host(); err != nil {
-			return answer{}, err
+	for i, h := range r.Instances {
+		if hosts[i], err = h.host(); err != nil {
+			return response{}, err
 		}
 	}
-	s.tell(c.name(), s.table.Publish(s.now(), c.id, k, hosts))
-	return answer{"BatchInstanceResponse", typedResponse{ok(r.RequestID), r.Type}}, nil
+	g.catalog.publish(c.name(), c.id, k, hosts...)
+	return response{"BatchInstanceResponse", typedResponse{ok(r.RequestID), r.Type}}, nil
 }
 
-func (s *Server) subscribe(c *conn, body []byte) (answer, error) {
+func (g *grpcAPI) subscribe(c *conn, body []byte) (response, error) {
 	r, err := decode[subscribeRequest](body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	k, err := r.key()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var snap registry.Snapshot
 	if r.Subscribe {
-		snap = s.table.Subscribe(s.now(), c.id, k)
-		c.clusters[k] = r.Clusters // the last ones hold
+		snap = g.catalog.table.Subscribe(g.catalog.now(), c.id, k)
+		c.clusters[k] = r.Clusters // those of the last request count
 	} else {
-		s.table.Unsubscribe(c.id, k)
+		g.catalog.table.Unsubscribe(c.id, k)
 		delete(c.clusters, k)
-		snap = s.table.Read(s.now(), k)
+		snap = g.catalog.table.Read(g.catalog.now(), k)
 	}
-	s.nudge()
-	return answer{"SubscribeServiceResponse", infoResponse{ok(r.RequestID), s.info(snap, r.Clusters, false)}}, nil
+	g.catalog.reschedule()
+	return response{"SubscribeServiceResponse", infoResponse{ok(r.RequestID), g.catalog.serviceInfo(snap, r.Clusters, false)}}, nil
 }
 
-func (s *Server) query(_ *conn, body []byte) (answer, error) {
+func (g *grpcAPI) queryService(_ *conn, body []byte) (response, error) {
 	r, err := decode[queryRequest](body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	k, err := r.key()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	snap := s.table.Read(s.now(), k)
-	return answer{"QueryServiceResponse", infoResponse{ok(r.RequestID), s.info(snap, r.Cluster, r.HealthyOnly)}}, nil
+	snap := g.catalog.table.Read(g.catalog.now(), k)
+	return response{"QueryServiceResponse", infoResponse{ok(r.RequestID), g.catalog.serviceInfo(snap, r.Cluster, r.HealthyOnly)}}, nil
 }
 
-func (s *Server) list(_ *conn, body []byte) (answer, error) {
+func (g *grpcAPI) listServices(_ *conn, body []byte) (response, error) {
 	r, err := decode[listRequest](body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	k := registry.NewKey(r.Namespace, r.Group, r.Service)
-	names := s.table.Services(k.Namespace, k.Group)
-	return answer{"ServiceListResponse", listResponse{ok(r.RequestID), len(names), page(names, r.PageNo, r.PageSize)}}, nil
+	names := g.catalog.table.Services(k.Namespace, k.Group)
+	return response{"ServiceListResponse", listResponse{ok(r.RequestID), len(names), page(names, r.PageNo, r.PageSize)}}, nil
 }
 
-// page is page no (from 1) of names, size (at least 1) a page; never nil.
+// page returns page no (from 1) of names with size (at least 1) names a page;
+// never nil.
 func page(names []string, no, size int) []string {
 	no, size = max(no, 1), max(size, 1)
 	if no-1 > len(names)/size { // before the product below could overflow
@@ -156,20 +243,4 @@ func page(names []string, no, size int) []string {
 	}
 	from := min((no-1)*size, len(names))
 	return append([]string{}, names[from:min(from+min(size, len(names)), len(names))]...)
-}
-
-// info is a snapshot on the wire, cut to the clusters ("a,b"; "" is all) and,
-// if asked, to healthy hosts.
-func (s *Server) info(snap registry.Snapshot, clusters string, healthyOnly bool) serviceInfo {
-	want := strings.Split(clusters, ",")
-	hosts := []hostJSON{}
-	for _, h := range snap.Hosts {
-		if (clusters == "" || slices.Contains(want, h.Cluster)) && (h.Healthy || !healthyOnly) {
-			hosts = append(hosts, wireHost(snap.Key, h))
-		}
-	}
-	return serviceInfo{
-		Name: snap.Key.Service, GroupName: snap.Key.Group, Clusters: clusters, CacheMillis: cacheMillis,
-		Hosts: hosts, LastRefTime: s.zero.UnixMilli() + snap.LastRefTime, Valid: true,
-	}
 }

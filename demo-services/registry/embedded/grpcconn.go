@@ -3,8 +3,8 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
+	"time"
 
 	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
 	"google.golang.org/grpc/stats"
@@ -12,24 +12,93 @@ import (
 	"zeroloss/demo-services/registry"
 )
 
-// conn is one client's TCP connection: its unary calls and its stream. It owns
-// publications and subscriptions, and they end with it.
+// connections are the gRPC connections of clients. The catalog's lock guards
+// them.
+type connections struct {
+	catalog   *catalog
+	idleLimit time.Duration
+	byID      map[registry.ClientID]*conn
+	health    registry.ConnHealth
+	lastID    uint64
+	lastProbe uint64
+}
+
+func newConnections(c *catalog, idleLimit time.Duration) *connections {
+	cs := &connections{catalog: c, idleLimit: idleLimit}
+	cs.reset()
+	return cs
+}
+
+// reset forgets all connections. Those that are still open are refused as
+// unregistered.
+func (c *connections) reset() {
+	c.byID, c.health = map[registry.ClientID]*conn{}, newConnHealth(c.idleLimit)
+}
+
+// has reports whether a connection is known: a restart or an ejection forgets
+// it before it ends.
+func (c *connections) has(conn *conn) bool { return c.byID[conn.id] == conn }
+
+// opened adds a connection. close closes it from this side.
+func (c *connections) opened(remote string, close func()) *conn {
+	c.catalog.mu.Lock()
+	defer c.catalog.mu.Unlock()
+	c.lastID++
+	conn := &conn{
+		id:     registry.ClientID(fmt.Sprintf("%d_%s", c.lastID, remote)),
+		remote: remote, close: close, clusters: map[registry.Key]string{},
+		wake: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
+	c.byID[conn.id] = conn
+	return conn
+}
+
+// setUp takes the client's ConnectionSetupRequest: from here on its calls are
+// served and its health is checked.
+func (c *connections) setUp(conn *conn, r setupRequest) {
+	c.catalog.mu.Lock()
+	defer c.catalog.mu.Unlock()
+	if !c.has(conn) {
+		return
+	}
+	conn.setUp = true
+	conn.identity = r.Labels["app_"+registry.IdentityLabel]
+	c.active(conn)
+	c.catalog.reschedule()
+}
+
+// ended removes a connection that has ended, with everything that it published.
+func (c *connections) ended(conn *conn) {
+	close(conn.closed)
+	c.catalog.mu.Lock()
+	defer c.catalog.mu.Unlock()
+	if !c.has(conn) {
+		return
+	}
+	delete(c.byID, conn.id)
+	c.health.Closed(c.catalog.now(), conn.id)
+	c.catalog.removeClient(conn.name(), conn.id)
+}
+
+// conn is a client's TCP connection with its unary calls and its stream. It owns
+// publications and subscriptions, which end with it.
 type conn struct {
 	id     registry.ClientID
 	remote string // host:port
-	end    func() // closes it, from this side
+	close  func()
 
-	identity string                  // what the client calls itself; guarded by the server's mu
-	setup    bool                    // ConnectionSetupRequest has come; guarded by the server's mu
-	clusters map[registry.Key]string // to which its subscriptions are cut; guarded by the server's mu
+	// Guarded by the catalog's lock:
+	identity string                  // what the client calls itself
+	setUp    bool                    // ConnectionSetupRequest has come
+	clusters map[registry.Key]string // to which its subscriptions are limited
 
-	mu    sync.Mutex
-	queue []*pb.Payload // to be sent on the stream, in order
-	wake  chan struct{}
-	gone  chan struct{} // closed with the connection
+	mu     sync.Mutex
+	queue  []*pb.Payload // to be sent on the stream, in order
+	wake   chan struct{}
+	closed chan struct{} // closed when the connection has ended
 }
 
-// name is how events call the client.
+// name returns what events call the client.
 func (c *conn) name() string {
 	if c.identity != "" {
 		return c.identity
@@ -37,7 +106,7 @@ func (c *conn) name() string {
 	return c.remote
 }
 
-// send queues a frame. One goroutine sends: streams of gRPC allow no more.
+// send queues a frame. A single goroutine sends, as gRPC streams require.
 func (c *conn) send(p *pb.Payload) {
 	c.mu.Lock()
 	c.queue = append(c.queue, p)
@@ -48,7 +117,7 @@ func (c *conn) send(p *pb.Payload) {
 	}
 }
 
-func (c *conn) take() []*pb.Payload {
+func (c *conn) takeQueue() []*pb.Payload {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	q := c.queue
@@ -56,17 +125,17 @@ func (c *conn) take() []*pb.Payload {
 	return q
 }
 
-// drain sends what is queued until the connection or the stream ends.
-func (c *conn) drain(ctx context.Context, send func(*pb.Payload) error) {
+// sendQueued sends what is queued until the connection or the stream ends.
+func (c *conn) sendQueued(ctx context.Context, send func(*pb.Payload) error) {
 	for {
 		select {
 		case <-c.wake:
-		case <-c.gone:
+		case <-c.closed:
 			return
 		case <-ctx.Done():
 			return
 		}
-		for _, p := range c.take() {
+		for _, p := range c.takeQueue() {
 			if send(p) != nil {
 				return // the stream is broken: its reader ends it
 			}
@@ -76,149 +145,30 @@ func (c *conn) drain(ctx context.Context, send func(*pb.Payload) error) {
 
 type connKey struct{}
 
+// connOf returns the connection of a call or stream.
 func connOf(ctx context.Context) *conn {
 	c, _ := ctx.Value(connKey{}).(*conn)
 	return c
 }
 
-// connTagger ties calls and streams to their TCP connection, and tells when it
-// ends. (Correlating by the client's address would mix up the clients of one
-// machine.)
+// connTagger is the gRPC stats handler that ties calls and streams to their TCP
+// connection and reports its end. (Matching them by the client's address would
+// mix up the clients of one machine.)
 type connTagger struct {
-	s       *Server
-	sockets *sockets
+	conns   *connections
+	tracker *connTracker
 }
 
 func (t connTagger) TagConn(ctx context.Context, info *stats.ConnTagInfo) context.Context {
 	remote := info.RemoteAddr.String()
-	return context.WithValue(ctx, connKey{}, t.s.connected(remote, func() { t.sockets.end(remote) }))
+	return context.WithValue(ctx, connKey{}, t.conns.opened(remote, func() { t.tracker.closeConn(remote) }))
 }
 
-func (t connTagger) HandleConn(ctx context.Context, cs stats.ConnStats) {
-	if _, end := cs.(*stats.ConnEnd); end {
-		t.s.disconnected(connOf(ctx))
+func (t connTagger) HandleConn(ctx context.Context, s stats.ConnStats) {
+	if _, end := s.(*stats.ConnEnd); end {
+		t.conns.ended(connOf(ctx))
 	}
 }
 
 func (connTagger) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
 func (connTagger) HandleRPC(context.Context, stats.RPCStats)                       {}
-
-func (s *Server) connected(remote string, end func()) *conn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lastC++
-	c := &conn{
-		id:     registry.ClientID(fmt.Sprintf("%d_%s", s.lastC, remote)),
-		remote: remote, end: end, clusters: map[registry.Key]string{},
-		wake: make(chan struct{}, 1), gone: make(chan struct{}),
-	}
-	s.conns[c.id] = c
-	return c
-}
-
-func (s *Server) disconnected(c *conn) {
-	close(c.gone)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conns[c.id] != c {
-		return // forgotten by a restart
-	}
-	delete(s.conns, c.id)
-	s.quiet.Closed(s.now(), c.id)
-	s.tell(c.name(), s.table.RemoveClient(s.now(), c.id))
-}
-
-type unary struct {
-	pb.UnimplementedRequestServer
-	s *Server
-}
-
-// Request is a client's call.
-func (u unary) Request(ctx context.Context, p *pb.Payload) (*pb.Payload, error) {
-	a := u.s.answer(connOf(ctx), p.GetMetadata().GetType(), p.GetBody().GetValue())
-	return payload(a.kind, a.body)
-}
-
-type stream struct {
-	pb.UnimplementedBiRequestStreamServer
-	s *Server
-}
-
-// RequestBiStream carries the client's setup and its acknowledgements in, and
-// pushes out.
-func (b stream) RequestBiStream(st pb.BiRequestStream_RequestBiStreamServer) error {
-	c := connOf(st.Context())
-	var sender sync.WaitGroup
-	ctx, cancel := context.WithCancel(st.Context())
-	defer sender.Wait()
-	defer cancel()
-	sender.Go(func() { c.drain(ctx, st.Send) })
-	for {
-		p, err := st.Recv()
-		if err != nil {
-			return nil // the client has gone: nobody to tell it to
-		}
-		b.s.received(c, p.GetMetadata().GetType(), p.GetBody().GetValue())
-	}
-}
-
-// received handles a frame of the stream. What cannot be read is passed over,
-// as a real server does: an acknowledgement that was lost is awaited in vain.
-func (s *Server) received(c *conn, kind string, body []byte) {
-	s.heard(c)
-	switch kind {
-	case "ConnectionSetupRequest":
-		if r, err := decode[setupRequest](body); err == nil {
-			s.setUp(c, r)
-		}
-	case "NotifySubscriberResponse":
-		r, err := decode[base](body)
-		if err != nil {
-			return
-		}
-		if id, err := strconv.ParseUint(r.RequestID, 10, 64); err == nil {
-			s.acked(c.id, id, r.ResultCode == codeOK)
-		}
-	}
-}
-
-// heard notes that a connection that is set up lives.
-func (s *Server) heard(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conns[c.id] == c && c.setup {
-		s.quiet.Active(s.now(), c.id)
-	}
-}
-
-// breakSilence asks connections that are silent whether they live, and ends
-// those that did not answer. Callers hold mu.
-func (s *Server) breakSilence() {
-	ask, end := s.quiet.Due(s.now())
-	for _, id := range ask {
-		s.lastC++
-		// The one that must be reached is the client: what cannot be encoded is
-		// as good as not answered.
-		if frame, err := payload("ClientDetectionRequest", naming{RequestID: "detect-" + strconv.FormatUint(s.lastC, 10)}); err == nil {
-			s.conns[id].send(frame)
-		}
-	}
-	for _, id := range end {
-		c := s.conns[id]
-		delete(s.conns, id) // from here on its calls are those of a stranger
-		s.tell(c.name(), s.table.RemoveClient(s.now(), id))
-		c.end()
-	}
-}
-
-func (s *Server) setUp(c *conn, r setupRequest) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conns[c.id] != c {
-		return // forgotten by a restart
-	}
-	c.setup = true
-	s.quiet.Active(s.now(), c.id)
-	s.nudge()
-	c.identity = r.Labels["app_"+registry.IdentityLabel]
-}

@@ -1,10 +1,8 @@
 package embedded
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -12,187 +10,149 @@ import (
 	"zeroloss/demo-services/registry"
 )
 
-// What is published over HTTP is bound to no connection: it lives from one
-// heartbeat to the next. It is looked at every 5 s; when none came for more than
-// 15 s it is unhealthy, after more than 30 s it is gone. Its metadata may say
-// other times, in milliseconds.
+// An instance that was registered over HTTP does not depend on a connection. It
+// lives by heartbeats, which are checked every 5 s: after 15 s without one the
+// instance is unhealthy, after 30 s it is removed. Its metadata can set other
+// times, in milliseconds.
 const (
-	beatEvery   = 5 * time.Second
-	beatTimeout = 15 * time.Second
-	beatExpiry  = 30 * time.Second
+	heartbeatInterval      = 5 * time.Second
+	heartbeatTimeout       = 15 * time.Second
+	heartbeatDeleteTimeout = 30 * time.Second
 
-	metaBeatEvery   = "preserved.heart.beat.interval"
-	metaBeatTimeout = "preserved.heart.beat.timeout"
-	metaBeatExpiry  = "preserved.ip.delete.timeout"
+	metaHeartbeatInterval      = "preserved.heart.beat.interval"
+	metaHeartbeatTimeout       = "preserved.heart.beat.timeout"
+	metaHeartbeatDeleteTimeout = "preserved.ip.delete.timeout"
 )
 
 // Codes of the answer to a heartbeat.
 const (
-	beatOK      = 10200
-	beatUnknown = 20404
+	heartbeatOK      = 10200
+	heartbeatUnknown = 20404
 )
 
-// beat is a publication over HTTP.
-type beat struct {
-	key  registry.Key
-	host registry.Host
-	last time.Duration // heartbeat
-	look time.Duration // when it is looked at next
+// heartbeats are the instances registered over HTTP. The catalog's lock guards
+// them.
+type heartbeats struct {
+	catalog *catalog
+	byID    map[registry.ClientID]*heartbeatInstance
 }
 
-// httpOwner is whom a publication over HTTP belongs to. As this is never the
-// owner of what an SDK published, an HTTP DELETE cannot remove that.
-func httpOwner(k registry.Key, h registry.Host) registry.ClientID {
+type heartbeatInstance struct {
+	key       registry.Key
+	host      registry.Host
+	last      time.Duration // heartbeat
+	nextCheck time.Duration
+}
+
+func newHeartbeats(c *catalog) *heartbeats {
+	h := &heartbeats{catalog: c}
+	h.reset()
+	return h
+}
+
+func (b *heartbeats) reset() { b.byID = map[registry.ClientID]*heartbeatInstance{} }
+
+func (b *heartbeats) count() int { return len(b.byID) }
+
+// heartbeatClient is the client that an HTTP publication belongs to. It is never
+// the client of an SDK's publication, so an HTTP DELETE cannot remove that.
+func heartbeatClient(k registry.Key, h registry.Host) registry.ClientID {
 	return registry.ClientID(fmt.Sprintf("%s#%s#%s#true", k.Namespace, k.Grouped(), h.Addr()))
 }
 
-func (s *Server) httpRegister(q url.Values) (any, error) {
-	k, h, err := formHost(q)
-	if err != nil {
-		return nil, err
-	}
-	if q.Get("ephemeral") == "false" {
-		return nil, badRequest("persistent instances are not supported here")
-	}
-	if err := checkBeats(h.Metadata); err != nil {
-		return nil, err
-	}
-	s.beatRegister(k, h)
-	return "ok", nil
-}
-
-// checkBeats refuses times under which an instance that beats would fall ill.
-func checkBeats(meta map[string]string) error {
-	every := metaTime(meta, metaBeatEvery, beatEvery)
-	if metaTime(meta, metaBeatTimeout, beatTimeout) < every || metaTime(meta, metaBeatExpiry, beatExpiry) < every {
+// checkHeartbeatTimes refuses times with which an instance would become
+// unhealthy although it sends its heartbeats.
+func checkHeartbeatTimes(meta map[string]string) error {
+	interval := metaDuration(meta, metaHeartbeatInterval, heartbeatInterval)
+	if metaDuration(meta, metaHeartbeatTimeout, heartbeatTimeout) < interval || metaDuration(meta, metaHeartbeatDeleteTimeout, heartbeatDeleteTimeout) < interval {
 		return badRequest("instance 'heart beat interval' must be less than 'heart beat timeout' and 'ip delete timeout'")
 	}
 	return nil
 }
 
-// metaTime is a time that metadata tells in milliseconds.
-func metaTime(meta map[string]string, name string, def time.Duration) time.Duration {
+// metaDuration returns a duration that metadata gives in milliseconds.
+func metaDuration(meta map[string]string, name string, def time.Duration) time.Duration {
 	if ms, err := strconv.ParseInt(meta[name], 10, 32); err == nil && ms > 0 {
 		return time.Duration(ms) * time.Millisecond
 	}
 	return def
 }
 
-func (s *Server) beatRegister(k registry.Key, h registry.Host) {
-	owner, look := httpOwner(k, h), s.now()+beatEvery
-	if b := s.beats[owner]; b != nil {
-		look = b.look
-	}
-	s.beats[owner] = &beat{key: k, host: h, last: s.now(), look: look}
-	s.tell(h.Addr(), s.table.Publish(s.now(), owner, k, []registry.Host{h}))
+// duration returns one of the times of an instance: from its overlay, its
+// metadata, or the default.
+func (b *heartbeats) duration(i *heartbeatInstance, name string, def time.Duration) time.Duration {
+	overlay, _ := b.catalog.table.Overlay(i.key, i.host)
+	return metaDuration(overlay.Metadata, name, metaDuration(i.host.Metadata, name, def))
 }
 
-// httpDeregister says ok whatever was there: a DELETE for an instance of an SDK
-// is a silent no-op, on a real server too.
-func (s *Server) httpDeregister(q url.Values) (any, error) {
-	k, h, err := formHost(q)
-	if err != nil {
-		return nil, err
+func (b *heartbeats) register(k registry.Key, h registry.Host) {
+	id, check := heartbeatClient(k, h), b.catalog.now()+heartbeatInterval
+	if i := b.byID[id]; i != nil {
+		check = i.nextCheck
 	}
-	owner := httpOwner(k, h)
-	delete(s.beats, owner)
-	s.tell(h.Addr(), s.table.Withdraw(s.now(), owner, k))
-	return "ok", nil
+	b.byID[id] = &heartbeatInstance{key: k, host: h, last: b.catalog.now(), nextCheck: check}
+	b.catalog.publish(h.Addr(), id, k, h)
 }
 
-// httpBeat is a heartbeat. One that tells all of the instance (a "beat" in JSON)
-// registers it where it is not known.
-func (s *Server) httpBeat(q url.Values) (any, error) {
-	k, h, told, err := formBeat(q)
-	if err != nil {
-		return nil, err
-	}
-	owner := httpOwner(k, h)
-	b := s.beats[owner]
-	answer := map[string]any{"code": beatOK, "clientBeatInterval": beatEvery.Milliseconds(), "lightBeatEnabled": true}
-	switch {
-	case b == nil && !told:
-		answer["code"] = beatUnknown
-		return answer, nil
-	case b == nil:
-		s.beatRegister(k, h)
-		b = s.beats[owner]
-	}
-	b.last = s.now()
-	answer["clientBeatInterval"] = s.beatTime(b, metaBeatEvery, beatEvery).Milliseconds()
-	s.setHealthy(owner, b, true)
-	return answer, nil
+func (b *heartbeats) deregister(k registry.Key, h registry.Host) {
+	id := heartbeatClient(k, h)
+	delete(b.byID, id)
+	b.catalog.withdraw(h.Addr(), id, k)
 }
 
-// formBeat reads a heartbeat; told is whether it told of the instance.
-func formBeat(q url.Values) (_ registry.Key, _ registry.Host, told bool, _ error) {
-	text := q.Get("beat")
-	if text == "" {
-		k, h, err := formHost(q)
-		return k, h, false, err
+// beat takes a heartbeat; full means that h describes the instance, so that it
+// can be registered if it is not known. It returns the code of the answer and
+// the interval that the client is to keep.
+func (b *heartbeats) beat(k registry.Key, h registry.Host, full bool) (code int, interval time.Duration) {
+	id := heartbeatClient(k, h)
+	if b.byID[id] == nil {
+		if !full {
+			return heartbeatUnknown, heartbeatInterval
+		}
+		b.register(k, h)
 	}
-	k, err := formKey(q)
-	if err != nil {
-		return k, registry.Host{}, false, err
-	}
-	var beat struct {
-		hostJSON
-		Cluster string `json:"cluster"`
-	}
-	beat.Weight, beat.hostJSON.Cluster = 1, q.Get("clusterName")
-	if err := json.Unmarshal([]byte(text), &beat); err != nil {
-		return k, registry.Host{}, false, badRequest("beat is not JSON: %v", err)
-	}
-	if beat.Cluster != "" {
-		beat.hostJSON.Cluster = beat.Cluster
-	}
-	beat.Enabled, beat.Healthy, beat.Ephemeral = true, true, true
-	h, err := beat.host()
-	return k, h, true, err
+	i := b.byID[id]
+	i.last = b.catalog.now()
+	interval = b.duration(i, metaHeartbeatInterval, heartbeatInterval)
+	b.setHealthy(id, i, true)
+	return heartbeatOK, interval
 }
 
-// beatTime is one of the times of b, as its overlay, its metadata or the
-// default says.
-func (s *Server) beatTime(b *beat, name string, def time.Duration) time.Duration {
-	overlay, _ := s.table.Overlay(b.key, b.host)
-	return metaTime(overlay.Metadata, name, metaTime(b.host.Metadata, name, def))
-}
-
-func (s *Server) setHealthy(owner registry.ClientID, b *beat, healthy bool) {
-	if b.host.Healthy == healthy {
+func (b *heartbeats) setHealthy(id registry.ClientID, i *heartbeatInstance, healthy bool) {
+	if i.host.Healthy == healthy {
 		return
 	}
-	b.host.Healthy = healthy
-	s.tell(b.host.Addr(), s.table.Publish(s.now(), owner, b.key, []registry.Host{b.host}))
+	i.host.Healthy = healthy
+	b.catalog.publish(i.host.Addr(), id, i.key, i.host)
 }
 
-// expireBeats looks at the publishers over HTTP whose time it is. Callers hold
-// mu.
-func (s *Server) expireBeats() {
-	now := s.now()
-	for _, owner := range slices.Sorted(maps.Keys(s.beats)) {
-		b := s.beats[owner]
-		if b.look > now {
+// expire checks the instances whose check is due: those that are silent become
+// unhealthy, and later they are removed.
+func (b *heartbeats) expire() {
+	now := b.catalog.now()
+	for _, id := range slices.Sorted(maps.Keys(b.byID)) {
+		i := b.byID[id]
+		if i.nextCheck > now {
 			continue
 		}
-		b.look = now + beatEvery
-		switch silent := now - b.last; {
-		case silent > s.beatTime(b, metaBeatExpiry, beatExpiry):
-			delete(s.beats, owner)
-			s.tell(string(owner), s.table.RemoveClient(now, owner))
-		case silent > s.beatTime(b, metaBeatTimeout, beatTimeout):
-			s.setHealthy(owner, b, false)
+		i.nextCheck = now + heartbeatInterval
+		switch silent := now - i.last; {
+		case silent > b.duration(i, metaHeartbeatDeleteTimeout, heartbeatDeleteTimeout):
+			delete(b.byID, id)
+			b.catalog.removeClient(string(id), id)
+		case silent > b.duration(i, metaHeartbeatTimeout, heartbeatTimeout):
+			b.setHealthy(id, i, false)
 		}
 	}
 }
 
-// nextBeat is when the next of them is to be looked at.
-func (s *Server) nextBeat() (time.Duration, bool) {
+// next returns when the next check is due.
+func (b *heartbeats) next() (time.Duration, bool) {
 	var at time.Duration
-	for _, b := range s.beats {
-		if at == 0 || b.look < at {
-			at = b.look
+	for _, i := range b.byID {
+		if at == 0 || i.nextCheck < at {
+			at = i.nextCheck
 		}
 	}
-	return at, len(s.beats) > 0
+	return at, len(b.byID) > 0
 }

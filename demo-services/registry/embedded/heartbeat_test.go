@@ -35,7 +35,7 @@ func TestHeartbeats(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, mux := embedded.Dry()
+				s, mux := embedded.NewUnstarted()
 				ask := func(method, path, query string) string {
 					w := httptest.NewRecorder()
 					mux.ServeHTTP(w, httptest.NewRequest(method, "/nacos/v1/ns/instance"+path+"?"+query, http.NoBody))
@@ -53,7 +53,7 @@ func TestHeartbeats(t *testing.T) {
 					if now%(5*time.Second) == time.Second && now <= c.beats {
 						require.Contains(t, ask("PUT", "/beat", b), "10200")
 					}
-					s.Tick()
+					s.DoDue()
 					list := ask("GET", "/list", "serviceName=b")
 					switch {
 					case now > time.Second && strings.Contains(list, `"hosts":[]`):
@@ -73,7 +73,7 @@ func TestHeartbeats(t *testing.T) {
 
 func TestAHeartbeatMakesWellAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, mux := embedded.Dry()
+		s, mux := embedded.NewUnstarted()
 		ask := func(method, path, query string) string {
 			w := httptest.NewRecorder()
 			mux.ServeHTTP(w, httptest.NewRequest(method, "/nacos/v1/ns/instance"+path+"?serviceName=b"+query, http.NoBody))
@@ -82,7 +82,7 @@ func TestAHeartbeatMakesWellAgain(t *testing.T) {
 		pass := func(d time.Duration) {
 			for range d / time.Second {
 				time.Sleep(time.Second)
-				s.Tick()
+				s.DoDue()
 			}
 		}
 		// A heartbeat that tells all registers.

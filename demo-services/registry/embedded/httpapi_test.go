@@ -109,7 +109,7 @@ func FuzzHTTP(f *testing.F) {
 	f.Add("GET", "/nacos/v2/ns/instance/list", "serviceName=@@&clusters=,")
 	f.Add("PUT", "/nacos/v1/ns/operator/switches", "entry=pushDelay&value=-1h")
 	f.Add("POST", "/nacos/v1/ns/instance", "serviceName=%00&ip=%ff&port=-0&weight=1e-400")
-	mux := embedded.Mux()
+	mux := embedded.NewHTTPHandler()
 	f.Fuzz(func(t *testing.T, method, path, query string) {
 		req, err := http.NewRequest(method, "http://x/", http.NoBody)
 		if err != nil {

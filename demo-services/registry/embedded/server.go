@@ -1,16 +1,32 @@
-// Package embedded is a Nacos 2.x server within this binary, as far as clients
-// of the naming service see it: gRPC for SDKs, HTTP for lists and switches, and
-// the timing of a real server's pushes (500 ms after the first change, on a
-// tick of 100 ms). The decisions are those of the pure registry.Table; here are
-// the sockets, the clock and the knobs for faults.
+// Package embedded is a Nacos 2.x naming server within this process: gRPC for
+// SDKs, HTTP for the open API, pushes with the timing of a real server (500 ms
+// after the first change, on a tick of 100 ms), and faults on demand. Any
+// Nacos 2.x client works with it.
 //
-// It may not know who its clients are beyond what they say of themselves.
+// [Start] starts a [Server]; the zero [Options] are a server on free ports of
+// 127.0.0.1. Tests connect their client to [Server.Port] and [Server.GRPCPort],
+// and cause trouble with [Server.Down], [Server.Up], [Server.Restart],
+// [Server.SetPushDelay], [Server.SetPushEnabled] and [Server.SetFault].
+//
+// The decisions are those of the pure registry.Table and registry.ConnHealth.
+// This package executes them; its parts share the lock of the catalog:
+//
+//	catalog.go      the table, its clock and its events
+//	grpcapi.go      what an SDK calls (register, subscribe, query)
+//	grpcconn.go     the connections of SDKs and what ends with them
+//	connhealth.go   what happens to a connection that falls silent
+//	push.go         when lists are pushed, and what their acknowledgements do
+//	httpapi.go      the routes of the open API; its handlers are http*.go
+//	heartbeat.go    instances registered over HTTP, which live by heartbeats
+//	faults.go       push delay, disabled pushes, dropped pushes
+//	wire.go         the JSON messages
+//
+// It may not know its clients beyond what they say of themselves.
 package embedded
 
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -19,208 +35,179 @@ import (
 	"sync"
 	"time"
 
-	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 
 	"zeroloss/demo-services/registry"
 	"zeroloss/loadgen/record"
 )
 
-// Options configures a Server; the zero value is a server of Nacos' timing on
+// Options configures a Server. The zero value is a server with Nacos' timing on
 // free ports of 127.0.0.1.
 type Options struct {
 	Bind     string // address to listen on; "" is 127.0.0.1
-	Port     int    // HTTP; 0 is any that is free
-	GRPCPort int    // 0 is Port + 1000, or any that is free if Port is 0
+	Port     int    // HTTP port; 0 is any free port
+	GRPCPort int    // 0 is Port + 1000, or any free port if Port is 0
 
 	Timing registry.Timing // of pushes
-	// SilentLoss is for how long a connection may be silent before it is asked
-	// whether it lives, at the next look every 3 s; unanswered for 5 s, it is
-	// ended. 0 is 20 s; below 3 and 5 s, those times are no longer than it.
+	// ConnIdleLimit is how long a connection may be silent before it is probed
+	// in the next check; 0 is 20 s. Checks are 3 s apart and a probe must be
+	// answered within 5 s, but both are no longer than ConnIdleLimit.
 	ConnIdleLimit time.Duration
 
-	// OnEvent is told of each change of the table (record.Changed, before the
-	// publisher hears of it) and of each acknowledged push (record.Pushed; its
-	// Data is a JSON array of the hosts' IDs, its Text why it went out). Calls
-	// never overlap. It must not block, nor call the server.
+	// OnEvent gets an event for each change of the table, before the publisher
+	// gets its answer, and for each acknowledged push. Calls do not overlap. It
+	// must neither block nor call the server.
 	OnEvent func(record.Event)
 }
 
 // Server is a running registry.
 type Server struct {
-	opts Options
-	wake chan struct{} // the table's next deadline may have changed
-	quit chan struct{}
-	loop sync.WaitGroup
+	catalog    *catalog
+	conns      *connections
+	heartbeats *heartbeats
+	faults     *faults
+	pusher     *pusher
+	addr       listenAddr
 
-	updown sync.Mutex // serialises Up, Down and Close
-	ports  *ports     // nil while down
-	closed bool
-
-	mu    sync.Mutex // guards what follows; OnEvent is called under it
-	zero  time.Time  // the table's
-	table *registry.Table
-	conns map[registry.ClientID]*conn
-	quiet registry.ConnHealth
-	beats map[registry.ClientID]*beat // publishers over HTTP
-	knobs knobs
-	lastC uint64
+	lifecycle sync.Mutex // serializes Up, Down and Close
+	listeners *listeners // nil while down
+	closed    bool
 }
 
-// knobs survive a restart of the server.
-type knobs struct {
-	pushDisabled bool
-	faults       map[string]registry.Fault
-}
-
-// ports is what listens while the server is up.
-type ports struct {
-	grpc *grpc.Server
-	http *http.Server
-	done sync.WaitGroup
+// listenAddr is where the server listens; ports that are 0 are filled in by the
+// first Up.
+type listenAddr struct {
+	host       string
+	http, grpc int
 }
 
 // Start listens and serves until Close.
 func Start(o Options) (*Server, error) {
-	o.Bind = cmp.Or(o.Bind, "127.0.0.1")
-	if o.Port != 0 && o.GRPCPort == 0 {
-		o.GRPCPort = o.Port + 1000
-	}
-	o.ConnIdleLimit = cmp.Or(o.ConnIdleLimit, 20*time.Second)
-	if o.OnEvent == nil {
-		o.OnEvent = func(record.Event) {}
-	}
-	s := &Server{
-		opts: o, wake: make(chan struct{}, 1), quit: make(chan struct{}),
-		knobs: knobs{faults: map[string]registry.Fault{}},
-	}
-	s.reset()
+	s := newServer(o)
 	if err := s.Up(); err != nil {
 		return nil, err
 	}
-	s.loop.Go(s.pushLoop)
+	s.pusher.start()
 	return s, nil
 }
 
-// reset forgets all but the knobs.
-func (s *Server) reset() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.zero = time.Now()
-	s.table = registry.New(s.opts.Timing)
-	s.table.SetPushEnabled(!s.knobs.pushDisabled)
-	for service, f := range s.knobs.faults {
-		s.table.SetFault(service, f)
+// newServer returns a server that does not listen and does not push.
+func newServer(o Options) *Server {
+	s := &Server{addr: listenAddr{host: cmp.Or(o.Bind, "127.0.0.1"), http: o.Port, grpc: o.GRPCPort}}
+	if o.Port != 0 && o.GRPCPort == 0 {
+		s.addr.grpc = o.Port + 1000
 	}
-	s.conns = map[registry.ClientID]*conn{}
-	s.beats = map[registry.ClientID]*beat{}
-	s.quiet = registry.ConnHealth{
-		IdleLimit: s.opts.ConnIdleLimit, CheckInterval: min(s.opts.ConnIdleLimit, 3*time.Second), ProbeTimeout: min(s.opts.ConnIdleLimit, 5*time.Second),
-	}
+	s.catalog = newCatalog(o.Timing, o.OnEvent)
+	s.faults = newFaults(s.catalog)
+	s.conns = newConnections(s.catalog, cmp.Or(o.ConnIdleLimit, 20*time.Second))
+	s.heartbeats = newHeartbeats(s.catalog)
+	s.pusher = newPusher(s.catalog, s.conns, s.heartbeats)
+	return s
 }
 
-// Host is the address that the server listens on.
-func (s *Server) Host() string { return s.opts.Bind }
+// Host returns the address that the server listens on.
+func (s *Server) Host() string { return s.addr.host }
 
-// Port is the HTTP port.
-func (s *Server) Port() int { return s.opts.Port }
+// Port returns the HTTP port.
+func (s *Server) Port() int { return s.addr.http }
 
-// GRPCPort is the port of SDKs.
-func (s *Server) GRPCPort() int { return s.opts.GRPCPort }
+// GRPCPort returns the port for SDKs.
+func (s *Server) GRPCPort() int { return s.addr.grpc }
 
-func (s *Server) listen(what string, port int) (net.Listener, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(s.opts.Bind, strconv.Itoa(port)))
-	if err != nil {
-		return nil, fmt.Errorf("opening the registry's %s port: %w", what, err)
-	}
-	return l, nil
+// SetPushDelay sets the push delay of changes to come; 0 is none.
+func (s *Server) SetPushDelay(d time.Duration) {
+	s.catalog.mu.Lock()
+	defer s.catalog.mu.Unlock()
+	s.faults.setPushDelay(d)
 }
 
-// errClosed is what Up answers after Close.
+// SetPushEnabled(false) stops all pushes, and with them the updates of the lists
+// that reads return, until pushes are enabled again.
+func (s *Server) SetPushEnabled(on bool) {
+	s.catalog.mu.Lock()
+	defer s.catalog.mu.Unlock()
+	s.faults.setPushEnabled(on)
+}
+
+// SetFault sets the fault of a service's pushes; the service "" stands for all
+// that have no fault of their own. The zero Fault ends it.
+func (s *Server) SetFault(service string, f registry.Fault) {
+	s.catalog.mu.Lock()
+	defer s.catalog.mu.Unlock()
+	s.faults.setService(service, f)
+}
+
+// httpHandler returns the open API.
+func (s *Server) httpHandler() http.Handler {
+	api := &httpAPI{catalog: s.catalog, conns: s.conns, heartbeats: s.heartbeats, faults: s.faults}
+	return api.routes()
+}
+
+// errClosed is returned by Up after Close.
 var errClosed = errors.New("the registry is closed")
 
-// Up makes a server that is down listen again, on its old ports; one that is
-// up it leaves alone.
+// Up makes a server that is down listen again, on the same ports. It does
+// nothing if the server is up.
 func (s *Server) Up() error {
-	s.updown.Lock()
-	defer s.updown.Unlock()
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
 	if s.closed {
 		return errClosed
 	}
-	if s.ports != nil {
+	if s.listeners != nil {
 		return nil
 	}
-	hl, err := s.listen("HTTP", s.opts.Port)
+	hl, err := listen("HTTP", s.addr.host, s.addr.http)
 	if err != nil {
 		return err
 	}
-	gl, err := s.listen("gRPC", s.opts.GRPCPort)
+	gl, err := listen("gRPC", s.addr.host, s.addr.grpc)
 	if err != nil {
 		return errors.Join(err, hl.Close())
 	}
-	s.opts.Port = hl.Addr().(*net.TCPAddr).Port
-	s.opts.GRPCPort = gl.Addr().(*net.TCPAddr).Port
-	s.ports = s.serve(hl, gl)
+	s.addr.http = hl.Addr().(*net.TCPAddr).Port
+	s.addr.grpc = gl.Addr().(*net.TCPAddr).Port
+	tracked := newConnTracker(gl)
+	s.listeners = serve(hl, s.httpHandler(), tracked, newGRPCServer(&grpcAPI{s.catalog, s.conns, s.pusher}, tracked))
 	return nil
 }
 
-// maxFrame bounds a gRPC message, as a real server does.
-const maxFrame = 10 << 20
-
-func (s *Server) serve(hl, gl net.Listener) *ports {
-	held := newSockets(gl)
-	p := &ports{
-		http: &http.Server{Handler: s.mux(), ReadHeaderTimeout: 5 * time.Second},
-		grpc: grpc.NewServer(
-			grpc.StatsHandler(connTagger{s, held}),
-			grpc.MaxRecvMsgSize(maxFrame),
-			grpc.WaitForHandlers(true),
-			// SDKs ping after 60 s of silence, streams or not.
-			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-		),
-	}
-	pb.RegisterRequestServer(p.grpc, unary{s: s})
-	pb.RegisterBiRequestStreamServer(p.grpc, stream{s: s})
-	// Both Serve calls end with an error by design, when they are stopped; a
-	// listener that fails otherwise shows in every client.
-	p.done.Go(func() { _ = p.http.Serve(hl) })
-	p.done.Go(func() { _ = p.grpc.Serve(held) })
-	return p
-}
-
 // Down ends all connections, closes the ports and forgets all publications and
-// subscriptions: a crash of the registry. Its clients try to come back.
+// subscriptions, like a crash of the registry. Its clients try to reconnect.
 func (s *Server) Down() error {
-	s.updown.Lock()
-	defer s.updown.Unlock()
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
 	return s.down()
 }
 
 func (s *Server) down() error {
-	if s.ports == nil {
+	if s.listeners == nil {
 		return nil
 	}
-	p := s.ports
-	s.ports = nil
-	// First, so that the ends of connections find nothing to deregister: a
-	// registry that dies tells nobody.
-	s.reset()
-	err := p.http.Close()
-	p.grpc.Stop()
-	p.done.Wait()
-	if err != nil {
-		return fmt.Errorf("closing the registry's HTTP port: %w", err)
-	}
-	return nil
+	l := s.listeners
+	s.listeners = nil
+	// Forget first, so that connections that end now find nothing to deregister:
+	// a registry that crashes tells nobody.
+	s.forget()
+	return l.close()
 }
 
-// Restart is Down, a time without registry, and Up.
-func (s *Server) Restart(ctx context.Context, down time.Duration) error {
+// forget resets everything except the faults.
+func (s *Server) forget() {
+	s.catalog.mu.Lock()
+	defer s.catalog.mu.Unlock()
+	s.catalog.reset()
+	s.conns.reset()
+	s.heartbeats.reset()
+	s.faults.apply()
+}
+
+// Restart is Down, a pause, and Up.
+func (s *Server) Restart(ctx context.Context, pause time.Duration) error {
 	if err := s.Down(); err != nil {
 		return err
 	}
-	t := time.NewTimer(down)
+	t := time.NewTimer(pause)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -230,131 +217,50 @@ func (s *Server) Restart(ctx context.Context, down time.Duration) error {
 	}
 }
 
-// Close stops the server. When it returns, no port is open, no goroutine runs
-// and no event comes any more.
+// Close stops the server. When it returns, no port is open, no goroutine runs,
+// and no further event comes.
 func (s *Server) Close() error {
-	s.updown.Lock()
-	defer s.updown.Unlock()
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
 	if s.closed {
 		return nil
 	}
 	s.closed = true
 	err := s.down()
-	close(s.quit)
-	s.loop.Wait()
+	s.pusher.stop()
 	return err
 }
 
-// now is the table's time. Callers hold mu.
-func (s *Server) now() time.Duration { return time.Since(s.zero) }
-
-func (s *Server) instant(d time.Duration) record.Micros { return record.At(s.zero.Add(d)) }
-
-// nudge tells the loop to look again.
-func (s *Server) nudge() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+// listeners is what serves while the server is up.
+type listeners struct {
+	http *http.Server
+	grpc *grpc.Server
+	done sync.WaitGroup
 }
 
-// pushLoop is the table's executor.
-func (s *Server) pushLoop() {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-s.quit:
-			return
-		case <-s.wake:
-		case <-timer.C:
-		}
-		if next, ok := s.push(); ok {
-			timer.Reset(next)
-		} else {
-			timer.Stop()
-		}
-	}
-}
-
-// push does what is due and tells in how long there will be more.
-func (s *Server) push() (time.Duration, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.expireBeats()
-	s.breakSilence()
-	for _, p := range s.table.Due(s.now()) {
-		s.deliver(p)
-	}
-	next, ok := s.table.Next()
-	for _, other := range []func() (time.Duration, bool){s.nextBeat, s.quiet.Next} {
-		if at, any := other(); any && (!ok || at < next) {
-			next, ok = at, true
-		}
-	}
-	return max(next-s.now(), 0), ok
-}
-
-func (s *Server) deliver(p registry.Push) {
-	if p.Discard {
-		return
-	}
-	k := p.Snapshot.Key
-	c := s.conns[p.To]
-	if c == nil {
-		s.table.Nack(s.now(), p.To, p.ID)
-		return
-	}
-	frame, err := payload("NotifySubscriberRequest", notifyRequest{
-		RequestID: strconv.FormatUint(p.ID, 10), Namespace: k.Namespace, Service: k.Service, Group: k.Group,
-		Module: "naming", ServiceInfo: s.info(p.Snapshot, c.clusters[k], false),
-	})
+func listen(protocol, host string, port int) (net.Listener, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
-		s.table.Nack(s.now(), p.To, p.ID)
-		return
+		return nil, fmt.Errorf("opening the registry's %s port: %w", protocol, err)
 	}
-	c.send(frame)
+	return l, nil
 }
 
-// acked is the answer to a push.
-func (s *Server) acked(owner registry.ClientID, id uint64, success bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.conns[owner]
-	if c == nil {
-		return
-	}
-	if !success {
-		s.table.Nack(s.now(), owner, id)
-		s.nudge()
-		return
-	}
-	p, ok := s.table.Ack(owner, id)
-	if !ok {
-		return
-	}
-	ids := make([]string, len(p.Snapshot.Hosts))
-	for i, h := range p.Snapshot.Hosts {
-		ids[i] = h.ID()
-	}
-	data, err := json.Marshal(ids)
-	if err != nil { // strings always encode
-		data = nil
-	}
-	s.opts.OnEvent(record.Event{
-		At: s.instant(s.now()), Kind: record.KindPush, Service: p.Snapshot.Key.Service, Peer: c.name(),
-		Since: s.instant(p.Since), N: int64(len(ids)), Text: p.Reason, Data: data,
-	})
+func serve(hl net.Listener, handler http.Handler, gl net.Listener, g *grpc.Server) *listeners {
+	l := &listeners{http: &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}, grpc: g}
+	// Both Serve calls return an error when they are stopped. A listener that
+	// fails otherwise shows in every client.
+	l.done.Go(func() { _ = l.http.Serve(hl) })
+	l.done.Go(func() { _ = l.grpc.Serve(gl) })
+	return l
 }
 
-// tell reports changes of the table. Callers hold mu.
-func (s *Server) tell(by string, changes []registry.Change) {
-	at := s.instant(s.now())
-	for _, c := range changes {
-		s.opts.OnEvent(record.Event{
-			At: at, Kind: record.KindRegistryChange, Instance: c.Host.Instance(), Service: c.Key.Service, Tag: c.Host.Tag(),
-			Addr: c.Host.Addr(), Peer: by, Text: c.How,
-		})
+func (l *listeners) close() error {
+	err := l.http.Close()
+	l.grpc.Stop()
+	l.done.Wait()
+	if err != nil {
+		return fmt.Errorf("closing the registry's HTTP port: %w", err)
 	}
-	s.nudge()
+	return nil
 }

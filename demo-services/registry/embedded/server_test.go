@@ -3,6 +3,9 @@ package embedded_test
 import (
 	"context"
 	"net"
+	"runtime/pprof"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -87,6 +90,8 @@ func TestEventsTellOfChangesAndPushes(t *testing.T) {
 	host := registry.NewHost("127.0.0.2", 20002, registry.Meta{Instance: record.Instance{Pod: "b-0", Incarnation: 1}, Tag: "gray"})
 
 	require.NoError(t, a.Subscribe(t.Context(), "b", func([]registry.Host) {}))
+	// The push of the subscription, which a change would otherwise join.
+	ev.await(t, func(e record.Event) bool { return e.Kind == record.KindPush && e.N == 0 })
 	require.NoError(t, b.Register(t.Context(), "b", host))
 	change := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindRegistryChange && e.Text == registry.Added })
 	require.Equal(t, host.Instance(), change.Instance)
@@ -112,4 +117,83 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 	_, err = embedded.Start(embedded.Options{Port: l.Addr().(*net.TCPAddr).Port})
 	require.ErrorContains(t, err, "the registry's HTTP port")
 	require.ErrorContains(t, err, l.Addr().String())
+}
+
+func TestClientsComeBackAfterARestart(t *testing.T) {
+	s := start(t, embedded.Options{})
+	b, a := connect(t, s, "b-0/1"), connect(t, s, "a-0/1")
+	lists := make(chan []registry.Host, 64)
+	require.NoError(t, a.Subscribe(t.Context(), "b", func(h []registry.Host) { lists <- h }))
+	require.NoError(t, b.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
+	awaitHosts(t, lists, 1)
+
+	require.NoError(t, s.Restart(t.Context(), 300*time.Millisecond))
+	// The publication is back when the server lists it, the subscription when a
+	// change arrives.
+	c := connect(t, s, "")
+	again := make(chan []registry.Host, 64)
+	require.NoError(t, c.Subscribe(t.Context(), "b", func(h []registry.Host) { again <- h }))
+	awaitHosts(t, again, 1)
+	require.NoError(t, c.Register(t.Context(), "b", registry.NewHost("127.0.0.3", 3, registry.Meta{})))
+	awaitHosts(t, lists, 2)
+}
+
+func awaitHosts(t *testing.T, lists <-chan []registry.Host, n int) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		select {
+		case l := <-lists:
+			if len(l) == n {
+				return
+			}
+		case <-deadline:
+			require.FailNow(t, "no list of the wanted length", "want %d", n)
+		}
+	}
+}
+
+func TestDownForgetsAndUpIsTheSamePorts(t *testing.T) {
+	s := start(t, embedded.Options{})
+	port, rpc := s.Port(), s.GRPCPort()
+	require.NoError(t, s.Down())
+	require.NoError(t, s.Down(), "down is down")
+	for _, p := range []int{port, rpc} {
+		_, err := net.Dial("tcp", net.JoinHostPort(s.Host(), strconv.Itoa(p)))
+		require.Error(t, err)
+	}
+	require.NoError(t, s.Up())
+	require.NoError(t, s.Up(), "up is up")
+	require.Equal(t, []int{port, rpc}, []int{s.Port(), s.GRPCPort()})
+	connect(t, s, "")
+	require.NoError(t, s.Close())
+	require.NoError(t, s.Close(), "closed is closed")
+	require.ErrorContains(t, s.Up(), "closed")
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	s, err := embedded.Start(embedded.Options{})
+	require.NoError(t, err)
+	w := dial(t, s)
+	w.SetUp()
+	c := connect(t, s, "")
+	require.NoError(t, c.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
+	_, err = c.Pull(t.Context(), "b")
+	require.NoError(t, err)
+	require.Contains(t, goroutines(t), "embedded.(*pusher).run")
+	require.NoError(t, s.Close())
+	require.NotContains(t, goroutines(t), "registry/embedded.")
+	require.NotContains(t, goroutines(t), "grpc.(*Server)")
+	for _, p := range []int{s.Port(), s.GRPCPort()} {
+		l, err := net.Listen("tcp", net.JoinHostPort(s.Host(), strconv.Itoa(p)))
+		require.NoError(t, err, "the port is free again")
+		require.NoError(t, l.Close())
+	}
+}
+
+func goroutines(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	require.NoError(t, pprof.Lookup("goroutine").WriteTo(&b, 2))
+	return b.String()
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -12,18 +14,18 @@ import (
 	"zeroloss/demo-services/registry"
 )
 
-// Result and error codes of Nacos.
+// Result and error codes of Nacos' gRPC API.
 const (
 	codeOK           = 200
 	codeFail         = 500
-	codeUnregistered = 301 // the client reconnects
+	codeUnregistered = 301 // makes the client reconnect
 	codeNoHandler    = 302
 	codeInvalid      = 400
 )
 
-// base is the part that all answers share. The Go SDK reads success, the Java
-// client resultCode.
-type base struct {
+// baseResponse is the part that all responses share. The Go SDK reads success,
+// the Java client resultCode.
+type baseResponse struct {
 	ResultCode int    `json:"resultCode"`
 	ErrorCode  int    `json:"errorCode"`
 	Success    bool   `json:"success"`
@@ -31,19 +33,19 @@ type base struct {
 	RequestID  string `json:"requestId"`
 }
 
-// answer is a response and the type name that goes with it: the SDK asserts
-// the type and panics on a wrong one, except on ErrorResponse.
-type answer struct {
+// response is a body and its type name: the SDK asserts the type and panics on
+// a wrong one, except on ErrorResponse.
+type response struct {
 	kind string
 	body any
 }
 
-func ok(requestID string) base {
-	return base{ResultCode: codeOK, Success: true, RequestID: requestID}
+func ok(requestID string) baseResponse {
+	return baseResponse{ResultCode: codeOK, Success: true, RequestID: requestID}
 }
 
-func failure(requestID string, code int, format string, args ...any) answer {
-	return answer{"ErrorResponse", base{
+func failure(requestID string, code int, format string, args ...any) response {
+	return response{"ErrorResponse", baseResponse{
 		ResultCode: codeFail, ErrorCode: code, Message: fmt.Sprintf(format, args...), RequestID: requestID,
 	}}
 }
@@ -65,18 +67,18 @@ type hostJSON struct {
 	HeartBeatTimeout  int               `json:"instanceHeartBeatTimeOut"`
 }
 
-// errInvalid marks a request that makes no sense.
+// errInvalid marks a request that cannot be served.
 var errInvalid = errors.New("invalid request")
 
-// maxWeight is the largest weight that a real server keeps.
+// maxWeight is the largest weight that a real server accepts.
 const maxWeight = 10000
 
 func (h hostJSON) host() (registry.Host, error) {
 	switch {
 	case h.IP == "":
-		return registry.Host{}, fmt.Errorf("%w: an instance without ip", errInvalid)
+		return registry.Host{}, fmt.Errorf("%w: the instance has no ip", errInvalid)
 	case h.Port < 0 || h.Port > math.MaxUint16:
-		return registry.Host{}, fmt.Errorf("%w: port %d is not within 0 and 65535", errInvalid, h.Port)
+		return registry.Host{}, fmt.Errorf("%w: port must be from 0 to 65535, got %d", errInvalid, h.Port)
 	}
 	if h.Cluster == "" {
 		h.Cluster = registry.DefaultCluster
@@ -87,7 +89,7 @@ func (h hostJSON) host() (registry.Host, error) {
 	}, nil
 }
 
-func wireHost(k registry.Key, h registry.Host) hostJSON {
+func newHostJSON(k registry.Key, h registry.Host) hostJSON {
 	meta := h.Metadata
 	if meta == nil {
 		meta = map[string]string{}
@@ -100,32 +102,49 @@ func wireHost(k registry.Key, h registry.Host) hostJSON {
 	}
 }
 
-// serviceInfo is a list on the wire.
+// serviceInfo is the list of a service on the wire.
 type serviceInfo struct {
 	Name                     string     `json:"name"`
 	GroupName                string     `json:"groupName"`
-	Clusters                 string     `json:"clusters"` // as asked for: part of the client's cache key
+	Clusters                 string     `json:"clusters"` // as requested: part of the client's cache key
 	CacheMillis              int        `json:"cacheMillis"`
 	Hosts                    []hostJSON `json:"hosts"`       // never null
-	LastRefTime              int64      `json:"lastRefTime"` // ms; what is not newer the client drops
+	LastRefTime              int64      `json:"lastRefTime"` // ms; clients drop lists that are not newer
 	Checksum                 string     `json:"checksum"`
 	AllIPs                   bool       `json:"allIPs"`
 	ReachProtectionThreshold bool       `json:"reachProtectionThreshold"`
 	Valid                    bool       `json:"valid"`
 }
 
-// cacheMillis is the stock server's: how long a polling client keeps a list.
+// newServiceInfo returns a snapshot limited to the clusters ("a,b"; "" is all)
+// and, if asked for, to healthy hosts. It has no LastRefTime yet.
+func newServiceInfo(snap registry.Snapshot, clusters string, healthyOnly bool) serviceInfo {
+	want := strings.Split(clusters, ",")
+	hosts := []hostJSON{}
+	for _, h := range snap.Hosts {
+		if (clusters == "" || slices.Contains(want, h.Cluster)) && (h.Healthy || !healthyOnly) {
+			hosts = append(hosts, newHostJSON(snap.Key, h))
+		}
+	}
+	return serviceInfo{
+		Name: snap.Key.Service, GroupName: snap.Key.Group, Clusters: clusters, CacheMillis: cacheMillis,
+		Hosts: hosts, Valid: true,
+	}
+}
+
+// cacheMillis is how long a polling client keeps a list; the default of a real
+// server.
 const cacheMillis = 10_000
 
-// naming is the part that all requests of the naming module share.
-type naming struct {
+// namingRequest is the part that all requests of the naming module share.
+type namingRequest struct {
 	RequestID string `json:"requestId"`
 	Namespace string `json:"namespace"`
 	Service   string `json:"serviceName"`
 	Group     string `json:"groupName"`
 }
 
-func (n naming) key() (registry.Key, error) {
+func (n namingRequest) key() (registry.Key, error) {
 	k := registry.NewKey(n.Namespace, n.Group, n.Service)
 	if k.Service == "" {
 		return k, fmt.Errorf("%w: no serviceName", errInvalid)
@@ -134,53 +153,53 @@ func (n naming) key() (registry.Key, error) {
 }
 
 type instanceRequest struct {
-	naming
+	namingRequest
 	Type     string   `json:"type"`
 	Instance hostJSON `json:"instance"`
 }
 
 type batchRequest struct {
-	naming
+	namingRequest
 	Type      string     `json:"type"`
 	Instances []hostJSON `json:"instances"`
 }
 
 type typedResponse struct {
-	base
+	baseResponse
 	Type string `json:"type"`
 }
 
 type subscribeRequest struct {
-	naming
+	namingRequest
 	Subscribe bool   `json:"subscribe"`
 	Clusters  string `json:"clusters"`
 }
 
 type queryRequest struct {
-	naming
+	namingRequest
 	Cluster     string `json:"cluster"`
 	HealthyOnly bool   `json:"healthyOnly"`
 }
 
 type infoResponse struct {
-	base
+	baseResponse
 	ServiceInfo serviceInfo `json:"serviceInfo"`
 }
 
 type listRequest struct {
-	naming
+	namingRequest
 	PageNo   int `json:"pageNo"`
 	PageSize int `json:"pageSize"`
 }
 
 type listResponse struct {
-	base
+	baseResponse
 	Count        int      `json:"count"`
 	ServiceNames []string `json:"serviceNames"`
 }
 
 type checkResponse struct {
-	base
+	baseResponse
 	ConnectionID string `json:"connectionId"`
 }
 
@@ -199,7 +218,7 @@ type notifyRequest struct {
 	ServiceInfo serviceInfo `json:"serviceInfo"`
 }
 
-// payload frames v, JSON within protobuf, as all of Nacos' gRPC is.
+// payload encodes v as Nacos' gRPC messages are: JSON within protobuf.
 func payload(kind string, v any) (*pb.Payload, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -211,7 +230,7 @@ func payload(kind string, v any) (*pb.Payload, error) {
 	}, nil
 }
 
-// decode reads a frame's body.
+// decode decodes the body of a message.
 func decode[T any](body []byte) (T, error) {
 	var v T
 	if err := json.Unmarshal(body, &v); err != nil {
