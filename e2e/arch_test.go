@@ -82,8 +82,9 @@ var layers = map[string]struct {
 
 // suites are contract suites: tests of any layer may import them.
 var suites = map[string]string{
-	"demo-services/registry/registrytest": "what a Nacos server must do",
-	"scenarios/run/runtimetest":           "what a runtime must do",
+	"demo-services/registry/registrytest":  "what a Nacos server must do",
+	"scenarios/run/runtimetest":            "what a runtime must do",
+	"scenarios/run/kube/client/clienttest": "an API server in memory",
 }
 
 // heavy names who may import a heavy dependency, and nobody else.

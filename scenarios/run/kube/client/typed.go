@@ -40,8 +40,8 @@ type ResourceClient[T Object, L runtime.Object] interface {
 	Patch(ctx context.Context, name string, t types.PatchType, data []byte, o metav1.PatchOptions, subresources ...string) (T, error)
 }
 
-// newScheme knows the types of the API groups in use.
-func newScheme() (*runtime.Scheme, error) {
+// NewScheme returns a scheme with the types of the API groups in use.
+func NewScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	for _, add := range []func(*runtime.Scheme) error{
@@ -61,7 +61,7 @@ type groups struct {
 }
 
 func newGroups(config *rest.Config) (groups, error) {
-	scheme, err := newScheme()
+	scheme, err := NewScheme()
 	if err != nil {
 		return groups{}, err
 	}
