@@ -73,7 +73,7 @@ func TestBadInput(t *testing.T) {
 		{"list for a mapping", "    matchLabels: {app: b}", "    - app", "m.yaml:7: selector is a list, not a mapping"},
 		{"mapping for a list", "  ports: [{port: 80, targetPort: 20002}]", "  ports: {port: 80}", "m.yaml:29: ports is a mapping, not a list (begin each entry with a dash)"},
 		{"template", "image: example.com/spring-cloud-b:1", "image: {{ .image }}", "m.yaml:19: image is a mapping, not a value (a template must be rendered first)"},
-		{"unknown image", "spring-cloud-b:1", "sprin-cloud-b:1", `m.yaml:19: unknown image "example.com/sprin-cloud-b:1": no demo service stands for it (did you mean …/spring-cloud-b? or map it by standIns: {sprin-cloud-b: a})`},
+		{"unknown image", "spring-cloud-b:1", "sprin-cloud-b:1", `m.yaml:19: unknown image "example.com/sprin-cloud-b:1": no demo service stands for it (did you mean …/spring-cloud-b? or map it by imageRoles: {sprin-cloud-b: a})`},
 		{"no name", "  name: b\nspec", "  labels: {}\nspec", "m.yaml:3: the Deployment has no metadata.name"},
 		{"unknown kind", "kind: Deployment\n", "kind: Deploymnt\n", `m.yaml:2: unknown kind "Deploymnt" (did you mean Deployment?)`},
 		{"no kind and no clue", "kind: Service\nmetadata: {name: b}\nspec:", "metadata: {name: b}\nspecs:", "m.yaml:24: the object has no kind (add kind: Deployment, or what it is)"},

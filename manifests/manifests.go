@@ -164,7 +164,7 @@ func (l *loader) warn(n input.Node, text, fix string) {
 func (l *loader) checkImageRoles() {
 	for image, command := range l.imageRoles {
 		if _, ok := roleOf(command); !ok {
-			l.problems = append(l.problems, input.Problem{File: "standIns", Text: image + ": unknown demo service " + command,
+			l.problems = append(l.problems, input.Problem{File: "imageRoles", Text: image + ": unknown demo service " + command,
 				Hint: input.DidYouMean(command, RoleNames())})
 		}
 	}

@@ -112,7 +112,7 @@ func TestStandIns(t *testing.T) {
 		}
 	}
 	_, err := Load(src, Options{ImageRoles: map[string]string{"checkout": "gatway"}})
-	require.EqualError(t, err, "standIns: checkout: unknown demo service gatway (did you mean gateway?)\nx.yaml:1: unknown image \"example.com/shop/checkout:1.2\": no demo service stands for it (or map it by standIns: {checkout: a})")
+	require.EqualError(t, err, "imageRoles: checkout: unknown demo service gatway (did you mean gateway?)\nx.yaml:1: unknown image \"example.com/shop/checkout:1.2\": no demo service stands for it (or map it by imageRoles: {checkout: a})")
 }
 
 func TestAmountRoundsAsKubernetesDoes(t *testing.T) {

@@ -104,10 +104,10 @@ func (l *loader) role(image string) (Role, bool) { return RoleOf(image, l.imageR
 
 // RoleOf finds what an image stands for: a stand-in first, as [Options] has
 // them, then its name.
-func RoleOf(image string, standIns map[string]string) (Role, bool) {
+func RoleOf(image string, imageRoles map[string]string) (Role, bool) {
 	untagged := strings.TrimSuffix(image, image[strings.LastIndexByte(image, '/')+1:]) + imageName(image)
 	for _, key := range []string{image, untagged, imageName(image)} {
-		if command, ok := standIns[key]; ok {
+		if command, ok := imageRoles[key]; ok {
 			return roleOf(command)
 		}
 	}
@@ -121,5 +121,5 @@ func UnknownImage(image string) (text, hint string) {
 	if hint != "" {
 		hint = "did you mean …/" + hint + "? "
 	}
-	return fmt.Sprintf("unknown image %q: no demo service stands for it", image), hint + "or map it by standIns: {" + imageName(image) + ": a}"
+	return fmt.Sprintf("unknown image %q: no demo service stands for it", image), hint + "or map it by imageRoles: {" + imageName(image) + ": a}"
 }

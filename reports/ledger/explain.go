@@ -218,7 +218,7 @@ func (b *books) byStart(f fault, callee *life) (explanation, bool) {
 
 // beganCold tells whether an instance was new though the run began with it.
 func (b *books) beganCold(l *life) bool {
-	return slices.ContainsFunc(b.p.Workloads, func(w plan.Workload) bool { return w.Name == l.workload && w.Cold })
+	return slices.ContainsFunc(b.p.Workloads, func(w plan.Workload) bool { return w.Name == l.workload && w.ColdStart })
 }
 
 // byLoad explains a loss by a lack of room: in the callee's queue, or of ports

@@ -165,7 +165,7 @@ func TestTheBeginningCanBeCold(t *testing.T) {
 	for cold, want := range map[bool]Window{true: ColdStart, false: Unexplained} {
 		s := newSim(10 * time.Second)
 		for i := range s.in.Plan.Workloads {
-			s.in.Plan.Workloads[i].Cold = cold && s.in.Plan.Workloads[i].Name == "c"
+			s.in.Plan.Workloads[i].ColdStart = cold && s.in.Plan.Workloads[i].Name == "c"
 		}
 		s.spoil = func(r *record.Request) {
 			if r.Seq != 100 || r.Stream != "base" {

@@ -51,7 +51,7 @@ func (p *Plan) ColdStarts() []ColdStart {
 			continue
 		}
 		one := ColdStart{Workload: w.Name, Instances: w.Replicas, Warmup: warm, Work: work}
-		for _, c := range one.cases(w.Cold) {
+		for _, c := range one.cases(w.ColdStart) {
 			c.flow(rate, p.patience(w.Service))
 			out = append(out, c)
 		}
@@ -126,7 +126,7 @@ func comes(w Workload) []string {
 	if k := w.Settings.Work; k.ColdCost > 0 && k.ColdCount > 0 {
 		words = append(words, fmt.Sprintf("is cold: the first request costs %s more, until %d are served", rounded(k.ColdCost), k.ColdCount))
 	}
-	if len(words) > 0 && w.Cold {
+	if len(words) > 0 && w.ColdStart {
 		words = append(words, "and those that the run begins with are new, too")
 	}
 	return words

@@ -150,7 +150,7 @@ func (c *compiler) workloads() {
 		doc := c.settings(w, d)
 		c.readinessOpen(w, d, doc)
 		c.p.Workloads = append(c.p.Workloads, Workload{
-			Name: w.Name, Role: string(w.Role), Service: w.Service, Tag: w.Tag, Replicas: w.Replicas, Cold: d.Begins == "cold",
+			Name: w.Name, Role: string(w.Role), Service: w.Service, Tag: w.Tag, Replicas: w.Replicas, ColdStart: d.InitialPods == "cold",
 			Settings: doc, Env: w.Env, Labels: w.Labels, File: w.File, Line: w.Line,
 		})
 		c.p.Control.Workloads = append(c.p.Control.Workloads, c.pods(w))
@@ -216,7 +216,7 @@ func (c *compiler) entry() bool {
 		}
 		return true
 	}
-	c.problem("spec.manifests", "the manifests have no gateway: nothing takes the load in", "a Deployment of the image spring-cloud-zuul, or of another by standIns: {image: gateway}")
+	c.problem("spec.manifests", "the manifests have no gateway: nothing takes the load in", "a Deployment of the image spring-cloud-zuul, or of another by imageRoles: {image: gateway}")
 	return false
 }
 

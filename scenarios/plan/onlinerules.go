@@ -127,13 +127,13 @@ func (c *compiler) aligned(w manifests.Workload, d spec.WorkloadOverride) manife
 // scenario's differences go before all.
 func (c *compiler) online(w manifests.Workload, d spec.WorkloadOverride, r rule) settings.Online {
 	s := w.Switches
-	o := settings.Online{Early: d.Registers == "too-early"}
+	o := settings.Online{Early: d.RegisterAt == "process-start"}
 	c.register(&o, w, d, r)
 	if o.Early && o.HealthPath != "" {
-		c.warn("spec.set."+w.Name+".registers", fmt.Sprintf("%s registers when %s answers, which is when it can serve: too-early does nothing", w.Name, o.HealthPath), "leave the health path out")
+		c.warn("spec.set."+w.Name+".registerAt", fmt.Sprintf("%s registers when %s answers, which is when it can serve: registerAt: process-start does nothing", w.Name, o.HealthPath), "leave the health path out")
 	}
 	o.Warmup = c.warmup(w, r)
-	o.Delay, o.StartUp = c.scaled(o.Delay), c.scaled(time.Duration(d.StartUp))
+	o.Delay, o.StartUp = c.scaled(o.Delay), c.scaled(time.Duration(d.StartupTime))
 	o.HealthEvery = c.scaled(span(s.HealthInterval, cmp.Or(time.Duration(r.HealthEvery), healthEvery)))
 	o.Warmup.Window = c.scaled(o.Warmup.Window)
 	return o
@@ -147,7 +147,7 @@ func (c *compiler) register(o *settings.Online, w manifests.Workload, d spec.Wor
 	mse := manifests.Enabled(s.LosslessOnline, false) && s.DelayTime != nil
 	polaris := manifests.Enabled(s.Polaris, false)
 	labelled := polaris && (s.HealthPath != "" || s.PolarisDelay != nil)
-	ruled := r.Delay > 0 || r.HealthPath != ""
+	ruled := r.RegisterDelay > 0 || r.HealthPath != ""
 	if mse {
 		c.beaten(r, w, "delay", "mse.lossless.delayTime", ruled)
 		o.Delay = *s.DelayTime
@@ -158,17 +158,17 @@ func (c *compiler) register(o *settings.Online, w manifests.Workload, d spec.Wor
 	}
 	switch {
 	case !mse && !labelled && ruled:
-		o.Delay, o.HealthPath = time.Duration(r.Delay), r.HealthPath
+		o.Delay, o.HealthPath = time.Duration(r.RegisterDelay), r.HealthPath
 	case polaris && o.HealthPath == "":
 		o.Delay = max(o.Delay, span(s.PolarisDelay, polarisDelay))
 	}
 	o.Delay = max(o.Delay, span(s.DubboDelay, 0))
 	switch {
-	case d.Delay > 0:
+	case d.RegisterDelay > 0:
 		if r.HealthPath != "" {
-			c.warn("spec.set."+w.Name+".delay", fmt.Sprintf("%s registers by the delay of set, which goes before the rule: its health path %s is not asked", w.Name, r.HealthPath), "leave out one of them")
+			c.warn("spec.set."+w.Name+".registerDelay", fmt.Sprintf("%s registers by the delay of set, which goes before the rule: its health path %s is not asked", w.Name, r.HealthPath), "leave out one of them")
 		}
-		o.Delay, o.HealthPath = time.Duration(d.Delay), ""
+		o.Delay, o.HealthPath = time.Duration(d.RegisterDelay), ""
 	case o.HealthPath != "" && o.Delay > 0:
 		c.warnAt(w.File, w.Line, fmt.Sprintf("%s registers when %s answers: the delay of %s that another of its labels asks for does nothing", w.Name, o.HealthPath, rounded(o.Delay)), "leave out one of them")
 		o.Delay = 0
@@ -254,7 +254,7 @@ func (p *Plan) StartupTime(allNew bool) time.Duration {
 		if o.HealthPath != "" {
 			wait = 2 * o.HealthEvery
 		}
-		if w.Cold || allNew {
+		if w.ColdStart || allNew {
 			longest = max(longest, o.StartUp+wait)
 		}
 		if w.Settings.Consumer.Cache == settings.CachePoll30 {

@@ -27,7 +27,7 @@ func TestLabelsAndRules(t *testing.T) {
 		delay   = `, spring.cloud.polaris.lossless.delay-register-interval: "20000"`
 		health  = `, spring.cloud.polaris.lossless.health-check-path: "/up"`
 		dubbo   = `, dubbo.provider.delay: "5000"`
-		ten     = "delay: 10s"
+		ten     = "registerDelay: 10s"
 		path    = "healthPath: /rule"
 	)
 	by := func(path string) settings.Online { return settings.Online{HealthPath: path} }
@@ -133,8 +133,8 @@ func TestTheLastRuleWins(t *testing.T) {
 // TestARuleReachesWhatIsGoverned, and nothing else.
 func TestARuleReachesWhatIsGoverned(t *testing.T) {
 	const alone = `  set: {spring-cloud-b: {switches: {msePilotAutoEnable: "off", profiler.micro.service.http.server.enable: "true"}}}
-  governance: [{online: spring-cloud-b, version: base, window: 20s, delay: 5s, aligned: true}]
-  steps: [{at: 10s, rule: {online: spring-cloud-b, version: base, window: 10s, delay: 5s}}]
+  governance: [{online: spring-cloud-b, version: base, window: 20s, registerDelay: 5s, aligned: true}]
+  steps: [{at: 10s, rule: {online: spring-cloud-b, version: base, window: 10s, registerDelay: 5s}}]
 `
 	p := compiled(t, minimal(alone), Options{})
 	require.Equal(t, settings.Online{HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-b").Settings.Online)
@@ -153,13 +153,13 @@ func TestARuleReachesWhatIsGoverned(t *testing.T) {
 // TestWhatARuleChangesOnLocalOnly is told where kube may carry the plan out.
 func TestWhatARuleChangesOnLocalOnly(t *testing.T) {
 	for lines, want := range map[string]bool{
-		"  steps: [{at: 10s, rule: {online: spring-cloud-c, delay: 5s}}]\n":                                                                  true,
+		"  steps: [{at: 10s, rule: {online: spring-cloud-c, registerDelay: 5s}}]\n":                                                                  true,
 		"  steps: [{at: 10s, rule: {online: spring-cloud-c, healthPath: /up}}]\n":                                                            true,
-		"  governance: [{online: spring-cloud-c, delay: 5s}]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s}}]\n":            true,
-		"  governance: [{online: spring-cloud-c, delay: 5s}]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s, delay: 5s}}]\n": false,
+		"  governance: [{online: spring-cloud-c, registerDelay: 5s}]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s}}]\n":            true,
+		"  governance: [{online: spring-cloud-c, registerDelay: 5s}]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s, registerDelay: 5s}}]\n": false,
 		"  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s}}]\n":                                                                 false,
-		"  runtimes: [local]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, delay: 5s}}]\n":                                             false,
-		"  set: {spring-cloud-c: {delay: 7s}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, delay: 5s}}]\n":                            false,
+		"  runtimes: [local]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, registerDelay: 5s}}]\n":                                             false,
+		"  set: {spring-cloud-c: {registerDelay: 7s}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, registerDelay: 5s}}]\n":                            false,
 	} {
 		p := compiled(t, minimal(lines), Options{})
 		require.Equal(t, want, told(p, "on kube step rule spring-cloud-c changes the warm-up of spring-cloud-c only"), lines)
@@ -173,7 +173,7 @@ func TestAHealthPathIsNoneOfTheChain(t *testing.T) {
 		"  steps: [{at: 9s, rule: {online: spring-cloud-zuul, healthPath: /A/up}}]\n":                      "s.yaml:9: health path /A/up of spring-cloud-zuul is where its requests come: all of them would be answered UP (write one of its own, as /actuator/health)",
 		"  governance: [{online: spring-cloud-b, version: gray, healthPath: /b2c}]\n":                      "s.yaml:9: health path /b2c of spring-cloud-b-gray is where",
 		"  governance: [{online: spring-cloud-c, healthPath: /b}]\n":                                       "",
-		"  governance: [{online: spring-cloud-c, healthPath: /c}]\n  set: {spring-cloud-c: {delay: 3s}}\n": "",
+		"  governance: [{online: spring-cloud-c, healthPath: /c}]\n  set: {spring-cloud-c: {registerDelay: 3s}}\n": "",
 	} {
 		_, err := compile(t, minimal(lines), Options{})
 		if want == "" {
@@ -213,7 +213,7 @@ func TestSecondsThatNoSpeedDivides(t *testing.T) {
 func TestAlignedOfPolaris(t *testing.T) {
 	const polaris = `preStop: "curl -X PUT http://localhost:28080/offline && sleep 20", switches: {msePilotAutoEnable: "off", spring.cloud.polaris.lossless.enabled: "true"}`
 	of := func(aligned, readiness string) *Plan {
-		return compiled(t, minimal("  set: {spring-cloud-b: {"+polaris+readiness+"}}\n  governance: [{online: spring-cloud-b, version: base, delay: 1s"+aligned+"}]\n"), Options{})
+		return compiled(t, minimal("  set: {spring-cloud-b: {"+polaris+readiness+"}}\n  governance: [{online: spring-cloud-b, version: base, registerDelay: 1s"+aligned+"}]\n"), Options{})
 	}
 	port := func(p *Plan) settings.Polaris { return workload(t, p, "spring-cloud-b").Settings.Polaris }
 
@@ -232,7 +232,7 @@ func TestAlignedOfPolaris(t *testing.T) {
 
 // TestWhoPollsIsWaitedFor: for one round.
 func TestWhoPollsIsWaitedFor(t *testing.T) {
-	p := compiled(t, minimal("  set: {spring-cloud-b: {cache: poll30}, spring-cloud-c: {begins: cold, delay: 10s}}\n"), Options{Speed: 2})
+	p := compiled(t, minimal("  set: {spring-cloud-b: {cache: poll30}, spring-cloud-c: {initialPods: cold, registerDelay: 10s}}\n"), Options{Speed: 2})
 	require.Equal(t, 20*time.Second, p.StartupTime(false))
 }
 
@@ -247,15 +247,15 @@ func TestAStepMayLeaveOneAlone(t *testing.T) {
 // TestWhatTheRunEndsBefore is told, with what it means.
 func TestWhatTheRunEndsBefore(t *testing.T) {
 	for lines, want := range map[string]string{
-		"  set: {spring-cloud-c: {delay: 1h}}\n":                                                     "registers after 1h0m, and the run ends after 1m10s: none that comes meanwhile is ever registered",
-		"  set: {spring-cloud-c: {startUp: 30s, delay: 40s}}\n":                                      "registers after 1m10s, and",
+		"  set: {spring-cloud-c: {registerDelay: 1h}}\n":                                                     "registers after 1h0m, and the run ends after 1m10s: none that comes meanwhile is ever registered",
+		"  set: {spring-cloud-c: {startupTime: 30s, registerDelay: 40s}}\n":                                      "registers after 1m10s, and",
 		"  governance: [{online: spring-cloud-c, window: 2m}]\n":                                     "is warm after 2m, and the run ends after 1m10s: the end of no warm-up is seen",
 		"  governance: [{online: spring-cloud-c, window: 70s}]\n":                                    "",
 		"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n":                     "is warm after 2m, and the run",
 		"  steps: [{at: 60s, rule: {online: spring-cloud-c, window: 20s}}]\n":                        "is warm after 20s, and the run ends after 10s",
-		"  steps: [{after: spring-cloud-c.ready, rule: {online: spring-cloud-c, delay: 30s}}]\n":     "",
+		"  steps: [{after: spring-cloud-c.ready, rule: {online: spring-cloud-c, registerDelay: 30s}}]\n":     "",
 		"  time: {cycles: 2, duration: 70s}\n  governance: [{online: spring-cloud-c, window: 2m}]\n": "",
-		"  time: {speed: 2, duration: 70s}\n  set: {spring-cloud-c: {delay: 20s, startUp: 51s}}\n":   "registers after 35.5s, and the run ends after 35s",
+		"  time: {speed: 2, duration: 70s}\n  set: {spring-cloud-c: {registerDelay: 20s, startupTime: 51s}}\n":   "registers after 35.5s, and the run ends after 35s",
 	} {
 		text := minimal(lines)
 		if strings.HasPrefix(lines, "  time:") {
@@ -275,26 +275,26 @@ func TestByTimeAndByHealth(t *testing.T) {
 	require.Equal(t, settings.Online{HealthPath: "/up", HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-c").Settings.Online)
 	require.True(t, told(p, "registers when /up answers: the delay of 5s that another of its labels asks for does nothing"))
 
-	p = compiled(t, minimal("  set: {spring-cloud-c: {delay: 7s, switches: {"+up+"}}}\n"), Options{})
+	p = compiled(t, minimal("  set: {spring-cloud-c: {registerDelay: 7s, switches: {"+up+"}}}\n"), Options{})
 	require.Equal(t, settings.Online{Delay: 7 * time.Second, HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-c").Settings.Online)
 	require.Empty(t, p.Warnings, "a difference is meant to be one")
 
-	p = compiled(t, minimal("  set: {spring-cloud-c: {delay: 7s}}\n  governance: [{online: spring-cloud-c, healthPath: /up}]\n"), Options{})
+	p = compiled(t, minimal("  set: {spring-cloud-c: {registerDelay: 7s}}\n  governance: [{online: spring-cloud-c, healthPath: /up}]\n"), Options{})
 	require.Equal(t, settings.Online{Delay: 7 * time.Second, HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-c").Settings.Online)
 	require.True(t, told(p, "goes before the rule: its health path /up is not asked"))
 }
 
 // TestARequestThatTakesTooLong times out, though there is a worker for it at once.
 func TestARequestThatTakesTooLong(t *testing.T) {
-	p := compiled(t, minimal("  set: {spring-cloud-c: {coldCost: 1s, coldCount: 100}}\n"), Options{})
+	p := compiled(t, minimal("  set: {spring-cloud-c: {coldStartCost: 1s, coldStartRequests: 100}}\n"), Options{})
 	c := p.ColdStarts()[0]
 	require.Equal(t, "spring-cloud-c", c.Workload)
 	require.InDelta(t, 20, c.TimedOut, 1, "those that cost more than the 800 ms of its callers: %+v", c)
 	require.Contains(t, p.String(), "is flooded: about 20 time out")
 
-	p = compiled(t, minimal("  set: {spring-cloud-c: {coldCost: 1s, coldCount: 100}, spring-cloud-b: {callTimeout: 1100ms}, spring-cloud-b-gray: {callTimeout: 1100ms}}\n"), Options{})
+	p = compiled(t, minimal("  set: {spring-cloud-c: {coldStartCost: 1s, coldStartRequests: 100}, spring-cloud-b: {callTimeout: 1100ms}, spring-cloud-b-gray: {callTimeout: 1100ms}}\n"), Options{})
 	require.Contains(t, p.String(), "keeps up", "the first 64 find a worker at once, the others wait for 360 ms at most and cost no more")
-	p = compiled(t, minimal("  set: {spring-cloud-c: {coldCost: 1s, coldCount: 100, workers: 20}, spring-cloud-b: {callTimeout: 1100ms}, spring-cloud-b-gray: {callTimeout: 1100ms}}\n"), Options{})
+	p = compiled(t, minimal("  set: {spring-cloud-c: {coldStartCost: 1s, coldStartRequests: 100, workers: 20}, spring-cloud-b: {callTimeout: 1100ms}, spring-cloud-b-gray: {callTimeout: 1100ms}}\n"), Options{})
 	require.Contains(t, p.String(), "is flooded", "they wait for a worker")
 }
 
@@ -322,7 +322,7 @@ func TestComingsOfGroups(t *testing.T) {
 
 // TestComingsOfTheCold: those that a run begins with have no warm neighbours.
 func TestComingsOfTheCold(t *testing.T) {
-	p := compiled(t, minimal("  set: {spring-cloud-c: {begins: cold, work: 20ms, coldCost: 500ms, coldCount: 100, workers: 6}}\n  governance: [{online: spring-cloud-c, window: 30s}]\n"), Options{})
+	p := compiled(t, minimal("  set: {spring-cloud-c: {initialPods: cold, work: 20ms, coldStartCost: 500ms, coldStartRequests: 100, workers: 6}}\n  governance: [{online: spring-cloud-c, window: 30s}]\n"), Options{})
 	all := p.ColdStarts()
 	require.Equal(t, []bool{true, false}, []bool{all[0].AllNew, all[1].AllNew})
 	require.InDelta(t, 100, all[0].Points[0].Rate, 1e-9, "half of 200/s from the first second")
@@ -330,7 +330,7 @@ func TestComingsOfTheCold(t *testing.T) {
 	require.Zero(t, all[1].TimedOut)
 	require.Regexp(t, `power 2 over 30s, all 2 new .* is flooded: about \d+ time out on each\n`, p.String())
 
-	p = compiled(t, minimal("  set: {spring-cloud-c: {begins: cold, replicas: 1, work: 20ms, coldCost: 500ms, coldCount: 100}}\n"), Options{})
+	p = compiled(t, minimal("  set: {spring-cloud-c: {initialPods: cold, replicas: 1, work: 20ms, coldStartCost: 500ms, coldStartRequests: 100}}\n"), Options{})
 	require.Len(t, p.ColdStarts(), 1)
 	require.Contains(t, p.String(), "no warm-up, alone")
 }

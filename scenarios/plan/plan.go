@@ -67,7 +67,7 @@ type Workload struct {
 	Replicas int    `json:"replicas"`
 	// Cold: the pods that the run begins with are as new as later ones;
 	// otherwise they have been in service for long.
-	Cold bool `json:"cold,omitempty"`
+	ColdStart bool `json:"cold,omitempty"`
 	// Foreign: it is none of ours. It tells nothing of itself, is in no
 	// registry that the run knows, and Settings are empty.
 	External bool              `json:"external,omitempty"`

@@ -241,7 +241,7 @@ func TestRulesOfGovernance(t *testing.T) {
 		want  settings.Online
 	}{
 		"half a rule":        {"  governance: [{online: spring-cloud-c, window: 60s}]\n", settings.Online{HealthEvery: every, Warmup: settings.Warmup{Model: "power", Curve: 2, Window: time.Minute}}},
-		"a version's":        {"  governance: [{online: spring-cloud-c, version: base, curve: 1, delay: 3s}]\n", settings.Online{HealthEvery: every, Delay: 3 * time.Second, Warmup: settings.Warmup{Model: "power", Curve: 1, Window: 2 * time.Minute}}},
+		"a version's":        {"  governance: [{online: spring-cloud-c, version: base, curve: 1, registerDelay: 3s}]\n", settings.Online{HealthEvery: every, Delay: 3 * time.Second, Warmup: settings.Warmup{Model: "power", Curve: 1, Window: 2 * time.Minute}}},
 		"another's":          {"  governance: [{online: spring-cloud-b, window: 60s}]\n", settings.Online{HealthEvery: every}},
 		"by health":          {"  governance: [{online: spring-cloud-c, healthPath: /up, healthEvery: 2s}]\n", settings.Online{HealthEvery: 2 * time.Second, HealthPath: "/up"}},
 		"a model's own":      {"  governance: [{online: spring-cloud-c, model: envoy, window: 60s}]\n", settings.Online{HealthEvery: every, Warmup: settings.Warmup{Model: "envoy", Window: time.Minute}}},
@@ -249,13 +249,13 @@ func TestRulesOfGovernance(t *testing.T) {
 		"a label without":    {"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n  governance: [{online: spring-cloud-c, window: 60s}]\n", settings.Online{HealthEvery: every, Warmup: settings.Warmup{Model: "power", Curve: 2, Window: time.Minute}}},
 		"none over defaults": {"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n  governance: [{online: spring-cloud-c, model: none}]\n", settings.Online{HealthEvery: every}},
 		"Dubbo":              {"  set: {spring-cloud-c: {switches: {dubbo.provider.warmup: \"120000\", dubbo.provider.delay: \"5000\"}}}\n", settings.Online{HealthEvery: every, Delay: 5 * time.Second, Warmup: settings.Warmup{Model: "linear", Window: 2 * time.Minute}}},
-		"a difference":       {"  set: {spring-cloud-c: {delay: 7s}}\n  governance: [{online: spring-cloud-c, delay: 3s}]\n", settings.Online{HealthEvery: every, Delay: 7 * time.Second}},
-		"too early":          {"  set: {spring-cloud-c: {registers: too-early, startUp: 3s}}\n", settings.Online{HealthEvery: every, Early: true, StartUp: 3 * time.Second}},
+		"a difference":       {"  set: {spring-cloud-c: {registerDelay: 7s}}\n  governance: [{online: spring-cloud-c, registerDelay: 3s}]\n", settings.Online{HealthEvery: every, Delay: 7 * time.Second}},
+		"too early":          {"  set: {spring-cloud-c: {registerAt: process-start, startupTime: 3s}}\n", settings.Online{HealthEvery: every, Early: true, StartUp: 3 * time.Second}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, online("spring-cloud-c", c.lines)) })
 	}
 	p := compiled(t, minimal(`  set: {spring-cloud-c: {switches: {mse.lossless.enable: "true", mse.lossless.warmupTime: "30", mse.lossless.funcType: "3", mse.lossless.delayTime: "4"}}}
-  governance: [{online: spring-cloud-c, window: 60s, delay: 5s}]
+  governance: [{online: spring-cloud-c, window: 60s, registerDelay: 5s}]
 `), Options{Speed: 2})
 	require.Equal(t, settings.Online{HealthEvery: every / 2, Delay: 2 * time.Second, Warmup: settings.Warmup{Model: "power", Curve: 3, Window: 15 * time.Second}}, workload(t, p, "spring-cloud-c").Settings.Online)
 	require.Len(t, p.Warnings, 3, "each is told")
@@ -268,7 +268,7 @@ func TestRulesOfGovernance(t *testing.T) {
 // TestRuleSteps: each has a version, in the order of their time, and says how
 // the workloads that it is for come online from then on.
 func TestRuleSteps(t *testing.T) {
-	p := compiled(t, minimal(`  governance: [{online: spring-cloud-c, window: 60s, delay: 2s}]
+	p := compiled(t, minimal(`  governance: [{online: spring-cloud-c, window: 60s, registerDelay: 2s}]
   steps:
     - {at: 30s, rule: {online: spring-cloud-c, window: 20s, curve: 1}}
     - {at: 20s, rule: {online: spring-cloud-b, version: gray, model: none}}
@@ -288,7 +288,7 @@ func TestRuleSteps(t *testing.T) {
 
 // TestBringUp: time zero waits for pods that are new by the plan's own will.
 func TestBringUp(t *testing.T) {
-	p := compiled(t, minimal(`  set: {spring-cloud-c: {begins: cold, startUp: 3s, delay: 20s}, spring-cloud-b: {delay: 40s}}
+	p := compiled(t, minimal(`  set: {spring-cloud-c: {initialPods: cold, startupTime: 3s, registerDelay: 20s}, spring-cloud-b: {registerDelay: 40s}}
   governance: [{online: spring-cloud-a, healthPath: /up, healthEvery: 30s}]
 `), Options{Speed: 2})
 	require.Equal(t, 11500*time.Millisecond, p.StartupTime(false), "c's")
@@ -299,17 +299,17 @@ func TestBringUp(t *testing.T) {
 func TestHowInstancesComeIsPrinted(t *testing.T) {
 	require.NotContains(t, compiled(t, minimal(""), Options{}).String(), "comes online")
 	text := compiled(t, minimal(`  set:
-    spring-cloud-c: {begins: cold, startUp: 3s, delay: 20s, coldCost: 500ms, coldCount: 100}
-    spring-cloud-b: {registers: too-early, startUp: 2s}
+    spring-cloud-c: {initialPods: cold, startupTime: 3s, registerDelay: 20s, coldStartCost: 500ms, coldStartRequests: 100}
+    spring-cloud-b: {registerAt: process-start, startupTime: 2s}
   governance: [{online: spring-cloud-a, version: base, healthPath: /up, window: 60s}]
 `), Options{}).String()
 	require.Contains(t, text, "spring-cloud-a  registers when /up answers, asked each 5s, warms up by power 2 over 1m\n")
 	require.Contains(t, text, "spring-cloud-b  listens after 2s, registers as soon as its process runs: too early\n")
 	require.Contains(t, text, "spring-cloud-c  listens after 3s, registers 20s later, is cold: the first request costs 500ms more, until 100 are served, and those that the run begins with are new, too\n")
 
-	p := compiled(t, minimal("  set: {spring-cloud-a: {registers: too-early}}\n  governance: [{online: spring-cloud-a, version: base, healthPath: /up}]\n"), Options{})
+	p := compiled(t, minimal("  set: {spring-cloud-a: {registerAt: process-start}}\n  governance: [{online: spring-cloud-a, version: base, healthPath: /up}]\n"), Options{})
 	require.Len(t, p.Warnings, 1)
-	require.Contains(t, p.Warnings[0].Text, "too-early does nothing")
+	require.Contains(t, p.Warnings[0].Text, "registerAt: process-start does nothing")
 }
 
 // TestAlone: a warm-up beside nobody does nothing, and is told.
@@ -339,9 +339,9 @@ func TestAligned(t *testing.T) {
 func TestDifferences(t *testing.T) {
 	p := compiled(t, minimal(`  set:
     spring-cloud-b:
-      {offline: lossless, notify: true, adaptiveWait: false, minWait: 3s, quiet: 2s, drainCap: 20s, retry: next-instance, cache: poll30, ungoverned: true,
+      {offline: lossless, notify: true, adaptiveWait: false, minWait: 3s, quietPeriod: 2s, drainTimeout: 20s, retry: next-instance, cache: poll30, ungoverned: true,
        balancer: random, markTTL: 60s, keepWhenEmpty: true, connections: new, strict: true, preStop: sleep 5, grace: 40s, replicas: 4,
-       readiness: {httpGet: 55199/readiness, period: 2s}, startUp: 1s, delay: 2s, work: 3ms, coldCost: 4ms, coldCount: 5, workers: 6, queue: 7}
+       readiness: {httpGet: 55199/readiness, period: 2s}, startupTime: 1s, registerDelay: 2s, work: 3ms, coldStartCost: 4ms, coldStartRequests: 5, workers: 6, queue: 7}
     spring-cloud-b-gray: {offline: kill, preStop: none, readiness: none, cache: ttl35}
     spring-cloud-c: {offline: reject, readiness: {tcpSocket: 20003}}
 `), Options{})
@@ -372,7 +372,7 @@ func TestDifferences(t *testing.T) {
 // TestSpeedDividesTheTopologyOnly: sleeps, grace, cron, probes, duration,
 // periods; not push delay, network, time-outs and the wait that follows the push.
 func TestSpeedDividesTheTopologyOnly(t *testing.T) {
-	text := minimal("  set: {spring-cloud-b: {cache: ttl35, delay: 20s, work: 10ms, preStop: sleep 20}}\n  steps: [{at: 20s, restart: spring-cloud-c}, {after: gray.deregistered + 200ms, kill: spring-cloud-c}]\n")
+	text := minimal("  set: {spring-cloud-b: {cache: ttl35, registerDelay: 20s, work: 10ms, preStop: sleep 20}}\n  steps: [{at: 20s, restart: spring-cloud-c}, {after: gray.deregistered + 200ms, kill: spring-cloud-c}]\n")
 	one, ten := compiled(t, text, Options{}), compiled(t, text, Options{Speed: 10})
 	o, p := workload(t, one, "spring-cloud-b").Settings, workload(t, ten, "spring-cloud-b").Settings
 	for name, d := range map[string][2]time.Duration{
@@ -461,7 +461,7 @@ func TestCapacities(t *testing.T) {
 // TestComings: what a new instance is sent and can do, with a warm-up and
 // without; the shares are x²/(x² + n − 1).
 func TestComings(t *testing.T) {
-	text := minimal(`  set: {spring-cloud-c: {work: 20ms, coldCost: 500ms, coldCount: 100, workers: 6}}
+	text := minimal(`  set: {spring-cloud-c: {work: 20ms, coldStartCost: 500ms, coldStartRequests: 100, workers: 6}}
   governance: [{online: spring-cloud-a, window: 60s}]
 `)
 	p := compiled(t, text, Options{})
@@ -506,7 +506,7 @@ func TestCompileBadInput(t *testing.T) {
 		{"an unknown switch", "", "  set: {spring-cloud-b: {switches: {mse.lossless.warmupTme: \"3\"}}}\n", `s.yaml:9: unknown switch "mse.lossless.warmupTme" (did you mean mse.lossless.warmupTime?)`},
 		{"a switch's value", "", "  set: {spring-cloud-b: {switches: {mse.lossless.funcType: \"9\"}}}\n", `s.yaml:9: mse.lossless.funcType: "9" is no exponent between 1 and 5 (exponent of the warm-up curve)`},
 		{"another workload by switch", "", "  set: {spring-cloud-b: {switches: {alicloud.service.tag: blue}}}\n", `s.yaml:9: alicloud.service.tag makes another workload of it (change the manifest)`},
-		{"an image of nobody", "", "  steps: [{at: 3s, image: spring-cloud-b, ref: example.com/sprin-cloud-b:2}]\n", `s.yaml:9: unknown image "example.com/sprin-cloud-b:2": no demo service stands for it (did you mean …/spring-cloud-b? or map it by standIns: {sprin-cloud-b: a})`},
+		{"an image of nobody", "", "  steps: [{at: 3s, image: spring-cloud-b, ref: example.com/sprin-cloud-b:2}]\n", `s.yaml:9: unknown image "example.com/sprin-cloud-b:2": no demo service stands for it (did you mean …/spring-cloud-b? or map it by imageRoles: {sprin-cloud-b: a})`},
 		{"an image of another", "", "  steps:\n    - {at: 3s, image: spring-cloud-b, ref: spring-cloud-c:2}\n", `s.yaml:10: image "spring-cloud-c:2" is one of the demo service c, and spring-cloud-b runs b (as registry.cn-shanghai.aliyuncs.com/yizhan/spring-cloud-b:0.1-SNAPSHOT)`},
 		{"a pause of nobody", "", "  steps: [{at: 3s, pause: spring-cloud-bb}]\n", `s.yaml:9: step pause names workload "spring-cloud-bb", which is in no manifest (did you mean spring-cloud-b?)`},
 		{"a drain of nobody", "", "  runtimes: [kube]\n  steps:\n    - {at: 3s, drain: spring-cloud-bb}\n", `s.yaml:11: step drain names workload "spring-cloud-bb", which is in no manifest (did you mean spring-cloud-b?)`},
@@ -527,7 +527,7 @@ func TestCompileBadInput(t *testing.T) {
 		})
 	}
 	_, err := compile(t, minimal(""), Options{Speed: 1000})
-	require.EqualError(t, err, "--speed: speed 1000 is not between 0.01 and 100")
+	require.EqualError(t, err, "--speed: speed must be between 0.01 and 100, got 1000")
 }
 
 func TestCompileRefusesWhatTheManifestsCannotDo(t *testing.T) {

@@ -54,7 +54,7 @@ func (c *compiler) settings(w manifests.Workload, d spec.WorkloadOverride) setti
 	doc.Online = c.online(w, d, c.ruleFor(w))
 	c.consumer(&doc, w, d)
 	doc.Work = settings.Work{
-		Duration: time.Duration(d.Work), ColdCost: time.Duration(d.ColdCost), ColdCount: number(d.ColdCount, 0),
+		Duration: time.Duration(d.Work), ColdCost: time.Duration(d.ColdStartCost), ColdCount: number(d.ColdStartRequests, 0),
 		Workers: number(d.Workers, defaultWorkers), Queue: number(d.Queue, defaultQueue),
 	}
 	return doc
@@ -113,8 +113,8 @@ func (c *compiler) offline(doc *settings.Document, w manifests.Workload, d spec.
 	if d.MinWait > 0 {
 		o.MinWait = c.scaled(time.Duration(d.MinWait))
 	}
-	o.Quiet = c.scaled(given(d.Quiet, quiet))
-	o.Cap = max(c.scaled(given(d.DrainCap, drainCap)), o.MinWait)
+	o.Quiet = c.scaled(given(d.QuietPeriod, quiet))
+	o.Cap = max(c.scaled(given(d.DrainTimeout, drainCap)), o.MinWait)
 	o.Grace = c.scaled(w.Grace)
 	o.ConsumerMemory = c.scaled(consumerMemory)
 }

@@ -109,7 +109,7 @@ func (c *compiler) action(st spec.Step, w manifests.Workload) Action {
 		return KillPods{w.Name, number(st.Pods, 1)}
 	case st.Drain != "":
 		return DrainNode{w.Name}
-	case !st.Back:
+	case !st.Restore:
 		return Scale{w.Name, number(st.To, 0)}
 	case w.Role == manifests.Target:
 		return RestoreReplicas{w.Name}

@@ -42,7 +42,7 @@ spec:
     - {name: new, arm: new, rate: 10/s, url: "http://n:80", ok: {status: 204}}
   steps:
     - {at: 5s, scale: orders, to: 1}
-    - {at: 10s, scale: orders, back: true}
+    - {at: 10s, scale: orders, restore: true}
   expect:
     - {arm: old, metric: lost, is: 0}
     - {arm: old, metric: releases, is: ">= 1", role: contrast}

@@ -304,7 +304,7 @@ func TestADrainNeedsNodes(t *testing.T) {
 func TestTimeZeroWaitsForADelay(t *testing.T) {
 	for cold, want := range map[bool]int{false: 0, true: 1} {
 		p := chain()
-		p.Workloads[1].Cold = cold
+		p.Workloads[1].ColdStart = cold
 		p.Workloads[1].Settings.Online.Delay = 20 * time.Second
 		h := newTheatre(t, p)
 		h.comes = map[string]time.Duration{"b": 21 * time.Second}

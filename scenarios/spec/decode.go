@@ -12,31 +12,31 @@ import (
 	"zeroloss/internal/input"
 )
 
-// FieldOverride sets one field of the spec over what the file says: the flag
-// --set time.speed=10.
+// FieldOverride replaces the value of one field of the spec, as the flag
+// --set time.speed=10 does.
 type FieldOverride struct{ Path, Value string }
 
-// ParseFieldOverride reads key=value.
+// ParseFieldOverride parses key=value.
 func ParseFieldOverride(text string) (FieldOverride, error) {
 	path, value, ok := strings.Cut(text, "=")
 	if !ok || path == "" || strings.Contains(path, "..") || strings.HasPrefix(path, ".") || strings.HasSuffix(path, ".") {
-		return FieldOverride{}, input.Problem{File: "--set " + text, Text: "is not key=value", Hint: "as --set time.speed=10"}
+		return FieldOverride{}, input.Problem{File: "--set " + text, Text: "expected key=value", Hint: "for example --set time.speed=10"}
 	}
 	return FieldOverride{Path: path, Value: value}, nil
 }
 
-// Decode reads a scenario. Its error lists all that is wrong.
+// Decode reads a scenario. Its error lists everything that is wrong with it.
 func Decode(src input.Source, overrides ...FieldOverride) (*Scenario, error) {
 	docs, problems := input.Split(src)
 	if len(problems) > 0 {
 		return nil, problems.Err()
 	}
 	if len(docs) > 1 {
-		return nil, input.Problems{docs[1].Root.Problem("a second document begins here", "a scenario is one document")}
+		return nil, input.Problems{docs[1].Root.Problem("unexpected second YAML document", "a scenario file contains one document")}
 	}
 	root := docs[0].Root
 	if root.Shape() != input.Mapping {
-		return nil, input.Problems{root.Problem(fmt.Sprintf("is %s, not a scenario", root.Shape()), "begin with apiVersion: "+APIVersion)}
+		return nil, input.Problems{root.Problem("expected a scenario, got "+root.Shape(), "start the file with apiVersion: "+APIVersion)}
 	}
 	if p, ok := checkKind(root); ok {
 		return nil, input.Problems{p}
@@ -54,24 +54,24 @@ func Decode(src input.Source, overrides ...FieldOverride) (*Scenario, error) {
 	return s, nil
 }
 
-// checkKind notices a document that is not a scenario at all, so that it is
-// not answered with a list of unknown fields.
+// checkKind finds a document that is not a scenario at all: one message instead
+// of a list of unknown fields.
 func checkKind(root input.Node) (input.Problem, bool) {
 	kind, api := root.Get("kind"), root.Get("apiVersion")
 	switch {
 	case kind.Text() != "" && kind.Text() != Kind:
 		hint := input.DidYouMean(kind.Text(), []string{Kind})
 		if strings.HasPrefix(api.Text(), "apps/") || api.Text() == "v1" {
-			hint = "bare manifests are run by: run -f FILE"
+			hint = "to run Kubernetes manifests: zeroloss run -f FILE"
 		}
-		return kind.Problem(fmt.Sprintf("kind is %q, not %s", kind.Text(), Kind), hint), true
+		return kind.Problem(fmt.Sprintf("kind must be %s, got %q", Kind, kind.Text()), hint), true
 	case strings.HasPrefix(api.Text(), "zeroloss/") && api.Text() != APIVersion:
-		return api.Problem(fmt.Sprintf("apiVersion is %q; this program reads %s", api.Text(), APIVersion), ""), true
+		return api.Problem(fmt.Sprintf("unsupported apiVersion %q", api.Text()), "write "+APIVersion), true
 	}
 	return input.Problem{}, false
 }
 
-// leadingComment is the comment that a scenario begins with: what it teaches.
+// leadingComment returns the comment at the top of the file, without number signs.
 func leadingComment(data []byte) string {
 	var lines []string
 	for line := range strings.Lines(string(data)) {
@@ -84,15 +84,15 @@ func leadingComment(data []byte) string {
 	return strings.TrimSpace(strings.Join(lines, "\n"))
 }
 
-// parent cuts the last part off a path.
+// parent removes the last part of a path.
 func parent(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }
 
-// decoder walks a document along the Go types and collects what is wrong.
+// decoder walks a document along the Go types and collects problems.
 type decoder struct {
 	lines    map[string]int
-	bad      map[string]bool // paths in which something is wrong
+	bad      map[string]bool // paths with a problem
 	problems input.Problems
 }
 
@@ -100,7 +100,7 @@ func (d *decoder) problem(n input.Node, text, hint string) {
 	d.problems = append(d.problems, n.Problem(text, hint))
 }
 
-// value reads n into v, which is addressable.
+// value decodes n into v, which is addressable.
 func (d *decoder) value(path string, n input.Node, v reflect.Value) {
 	if path != "" {
 		d.lines[path] = n.Line()
@@ -148,7 +148,7 @@ func (d *decoder) value(path string, n input.Node, v reflect.Value) {
 
 func (d *decoder) scalar(path string, n input.Node, u encoding.TextUnmarshaler) {
 	if n.Shape() != input.Scalar {
-		d.problem(n, fmt.Sprintf("%s is %s, not a value", nameOf(path), n.Shape()), "")
+		d.problem(n, fmt.Sprintf("%s must be a single value, got %s", nameOf(path), n.Shape()), "")
 		return
 	}
 	var ve valueError
@@ -159,19 +159,19 @@ func (d *decoder) scalar(path string, n input.Node, u encoding.TextUnmarshaler) 
 	}
 }
 
-// zero refuses a duration of nothing where absence means a default: it would
-// be taken for absence.
+// zero rejects a duration of 0 where an absent field means a default: the two
+// could not be told apart.
 func (d *decoder) zero(path string, n input.Node, u encoding.TextUnmarshaler) {
 	v, ok := u.(*Duration)
 	if name := nameOf(path); ok && *v == 0 && n.Text() != "" && strings.Trim(n.Text(), "0.nuµmsh") == "" && name != "at" && name != "start" {
-		d.problem(n, name+" is 0", "leave it out for the default, or write 1ms")
+		d.problem(n, name+" must be greater than 0", "omit it for the default, or write 1ms")
 	}
 }
 
-// fields reads a mapping into a struct, refusing what is unknown or double.
+// fields decodes a mapping into a struct and rejects unknown and duplicate fields.
 func (d *decoder) fields(path string, n input.Node, v reflect.Value) {
 	if n.Shape() != input.Mapping {
-		d.problem(n, fmt.Sprintf("%s is %s, not a mapping", nameOf(path), n.Shape()), "known: "+strings.Join(fieldNames(v.Type()), ", "))
+		d.problem(n, fmt.Sprintf("%s must be a mapping, got %s", nameOf(path), n.Shape()), "known fields: "+strings.Join(fieldNames(v.Type()), ", "))
 		return
 	}
 	seen := map[string]bool{}
@@ -181,7 +181,7 @@ func (d *decoder) fields(path string, n input.Node, v reflect.Value) {
 		case !ok:
 			d.problem(f.Value, fmt.Sprintf("unknown field %q%s", f.Key, within(path)), input.DidYouMean(f.Key, fieldNames(v.Type())))
 		case seen[f.Key]:
-			d.problem(f.Value, fmt.Sprintf("field %q is there twice", f.Key), "")
+			d.problem(f.Value, fmt.Sprintf("duplicate field %q", f.Key), "")
 		default:
 			d.value(join(path, f.Key), f.Value, v.Field(index))
 			if !d.enum(f.Value, v.Type().Field(index), v.Field(index)) || !d.most(f.Value, v.Type().Field(index), v.Field(index)) {
@@ -192,7 +192,7 @@ func (d *decoder) fields(path string, n input.Node, v reflect.Value) {
 	}
 }
 
-// enum holds a word against its field's choices.
+// enum checks a value against the choices of its field's enum tag.
 func (d *decoder) enum(n input.Node, f reflect.StructField, v reflect.Value) bool {
 	choices := f.Tag.Get("enum")
 	if choices == "" || v.Kind() != reflect.String || n.Shape() != input.Scalar {
@@ -202,11 +202,11 @@ func (d *decoder) enum(n input.Node, f reflect.StructField, v reflect.Value) boo
 	if slices.Contains(list, v.String()) {
 		return true
 	}
-	d.problem(n, fmt.Sprintf("unknown %s %q", yamlName(f), v.String()), input.DidYouMean(v.String(), list))
+	d.problem(n, fmt.Sprintf("%s: unknown value %q", yamlName(f), v.String()), input.DidYouMean(v.String(), list))
 	return false
 }
 
-// most holds a duration against the longest that its field takes.
+// most checks a duration against the limit of its field's most tag.
 func (d *decoder) most(n input.Node, f reflect.StructField, v reflect.Value) bool {
 	text := f.Tag.Get("most")
 	if text == "" {
@@ -219,7 +219,7 @@ func (d *decoder) most(n input.Node, f reflect.StructField, v reflect.Value) boo
 	if v.Int() <= int64(longest) {
 		return true
 	}
-	d.problem(n, fmt.Sprintf("%s %s is too long", yamlName(f), n.Text()), "at most "+text)
+	d.problem(n, fmt.Sprintf("%s must be at most %s, got %s", yamlName(f), text, n.Text()), "")
 	return false
 }
 
@@ -228,7 +228,7 @@ func (d *decoder) list(path string, n input.Node, v reflect.Value) {
 		return
 	}
 	if n.Shape() != input.List {
-		d.problem(n, fmt.Sprintf("%s is %s, not a list", nameOf(path), n.Shape()), "begin each entry with a dash")
+		d.problem(n, fmt.Sprintf("%s must be a list, got %s", nameOf(path), n.Shape()), "start each item with a dash")
 		return
 	}
 	items := n.Items()
@@ -243,14 +243,14 @@ func (d *decoder) mapping(path string, n input.Node, v reflect.Value) {
 		return
 	}
 	if n.Shape() != input.Mapping {
-		d.problem(n, fmt.Sprintf("%s is %s, not a mapping", nameOf(path), n.Shape()), "")
+		d.problem(n, fmt.Sprintf("%s must be a mapping, got %s", nameOf(path), n.Shape()), "")
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
 	for _, f := range n.Fields() {
 		key := reflect.ValueOf(f.Key)
 		if v.MapIndex(key).IsValid() {
-			d.problem(f.Value, fmt.Sprintf("%q is there twice", f.Key), "")
+			d.problem(f.Value, fmt.Sprintf("duplicate key %q", f.Key), "")
 			continue
 		}
 		element := reflect.New(v.Type().Elem()).Elem()
@@ -268,10 +268,10 @@ func (d *decoder) words(path string, n input.Node) StringList {
 	return list
 }
 
-// basic reads strings, booleans and numbers.
+// basic decodes strings, booleans and numbers.
 func (d *decoder) basic(path string, n input.Node, v reflect.Value) {
 	if n.Shape() != input.Scalar {
-		d.problem(n, fmt.Sprintf("%s is %s, not a value", nameOf(path), n.Shape()), "")
+		d.problem(n, fmt.Sprintf("%s must be a single value, got %s", nameOf(path), n.Shape()), "")
 		return
 	}
 	text := n.Text()
@@ -280,21 +280,21 @@ func (d *decoder) basic(path string, n input.Node, v reflect.Value) {
 		v.SetString(text)
 	case reflect.Bool:
 		if n.Tag() != "!!bool" {
-			d.problem(n, fmt.Sprintf("%s is %q, not true or false", nameOf(path), text), "")
+			d.problem(n, fmt.Sprintf("%s must be true or false, got %q", nameOf(path), text), "")
 			return
 		}
 		v.SetBool(strings.EqualFold(text, "true"))
 	case reflect.Int:
 		i, err := strconv.Atoi(text)
 		if err != nil {
-			d.problem(n, fmt.Sprintf("%s is %q, not a whole number", nameOf(path), text), "")
+			d.problem(n, fmt.Sprintf("%s must be a whole number, got %q", nameOf(path), text), "")
 			return
 		}
 		v.SetInt(int64(i))
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			d.problem(n, fmt.Sprintf("%s is %q, not a number", nameOf(path), text), "")
+			d.problem(n, fmt.Sprintf("%s must be a number, got %q", nameOf(path), text), "")
 			return
 		}
 		v.SetFloat(f)
@@ -324,7 +324,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// yamlName is the name of a field in a scenario; "" if it has none.
+// yamlName returns the name of a field in a scenario; "" if it has none.
 func yamlName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 	if name == "-" {

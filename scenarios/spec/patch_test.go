@@ -36,14 +36,14 @@ func TestAChange(t *testing.T) {
 
 func TestAChangeSaysWhatIsWrong(t *testing.T) {
 	cases := []struct{ name, old, new, want string }{
-		{"replicas", "spec: {template", "spec: {replicas: 2, template", "s.yaml:10: change has replicas, which are no part of it (a step scales: {at: 10s, scale: NAME, to: 2})"},
-		{"a selector", "spec: {template", "spec: {selector: {}, template", "s.yaml:10: change has selector, which cannot be tried in turn"},
-		{"metadata", "      spec:", "      metadata: {labels: {a: b}}\n      spec:", `s.yaml:10: change has "metadata": only the Deployment's spec is changed, and taken back`},
-		{"a word", "    change:\n      spec: {template: {spec: {terminationGracePeriodSeconds: 60}}}\n", "    change: sleep\n", "s.yaml:9: change is a value, not a patch (as kubectl patch takes it: {spec: {template: {spec: {…}}}})"},
-		{"no step", "  steps:\n    - {at: 10s, restart: orders}\n", "", "s.yaml:9: nothing is released under load: without a step no run can tell what the change is worth (as steps: [{at: 10s, restart: orders}])"},
-		{"only watched", "    change:", "    observe: true\n    change:", "s.yaml:10: observe does nothing to the target, and a change would (leave out one of them)"},
-		{"an arm", "{name: all,", "{name: all, arm: mine,", "s.yaml:12: every stream of a target with a change is of both arms, before and after (leave arm out)"},
-		{"at the same moment", "  load:", "  arms: concurrent\n  load:", "s.yaml:11: a target is as it is, or changed: these arms cannot be concurrent (leave arms out)"},
+		{"replicas", "spec: {template", "spec: {replicas: 2, template", "s.yaml:10: change contains replicas (scale in a step instead: {at: 10s, scale: NAME, to: 2})"},
+		{"a selector", "spec: {template", "spec: {selector: {}, template", "s.yaml:10: change contains selector, which cannot be applied and reverted (write a patch as for kubectl patch: {spec: {template: {spec: {…}}}})"},
+		{"metadata", "      spec:", "      metadata: {labels: {a: b}}\n      spec:", `s.yaml:10: change contains "metadata": only the Deployment's spec can be changed (write a patch as for kubectl patch: {spec: {template: {spec: {…}}}})`},
+		{"a word", "    change:\n      spec: {template: {spec: {terminationGracePeriodSeconds: 60}}}\n", "    change: sleep\n", "s.yaml:9: change must be a patch, got a value (write a patch as for kubectl patch: {spec: {template: {spec: {…}}}})"},
+		{"no step", "  steps:\n    - {at: 10s, restart: orders}\n", "", "s.yaml:9: a change requires a step: nothing is released under load (add steps: [{at: 10s, restart: orders}])"},
+		{"only watched", "    change:", "    observe: true\n    change:", "s.yaml:10: a target cannot have both observe and change (remove one of them)"},
+		{"an arm", "{name: all,", "{name: all, arm: mine,", "s.yaml:12: streams of a target with a change belong to both arms, before and after (omit arm)"},
+		{"at the same moment", "  load:", "  arms: concurrent\n  load:", "s.yaml:11: a target with a change cannot run its arms concurrently: it is either unchanged or changed (omit arms)"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

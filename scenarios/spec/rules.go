@@ -9,20 +9,19 @@ import (
 	"zeroloss/internal/input"
 )
 
-// NoWarmup is the model of a rule that wants none.
+// NoWarmup is the model that turns warm-up off.
 const NoWarmup = "none"
 
-// BaseVersion is what rules call the version without a tag.
+// BaseVersion is the name of the version without a tag.
 const BaseVersion = "base"
 
-// What a rule's warm-up is where it says but half of it, as MSE's console has
-// it.
+// Defaults of a rule with an incomplete warm-up, as in MSE's console.
 const (
 	defaultModel  = "power"
 	defaultWindow = 120 * time.Second
 )
 
-// governance checks each rule, and that no two speak of the same instances.
+// governance checks each rule, and that no two rules apply to the same instances.
 func (c *checker) governance() {
 	rules := c.s.Spec.Governance
 	for i := range rules {
@@ -33,7 +32,7 @@ func (c *checker) governance() {
 		}
 		for j := range i {
 			if o := rules[j]; o.Online == rules[i].Online && o.meets(rules[i]) && !c.bad[rulePath(j)+".version"] {
-				c.problem(path, fmt.Sprintf("a second rule for %s", rules[i].target()), fmt.Sprintf("the first stands in line %d: make them one", c.s.Line(rulePath(j))))
+				c.problem(path, fmt.Sprintf("duplicate rule for %s", rules[i].target()), fmt.Sprintf("merge it with the rule in line %d", c.s.Line(rulePath(j))))
 				break
 			}
 		}
@@ -42,7 +41,7 @@ func (c *checker) governance() {
 
 func rulePath(i int) string { return fmt.Sprintf("spec.governance[%d]", i) }
 
-// meets tells whether two rules of a service speak of the same version.
+// meets reports whether two rules of a service apply to the same version.
 func (r Rule) meets(o Rule) bool {
 	return r.Version == "" || o.Version == "" || r.Version == o.Version
 }
@@ -54,26 +53,26 @@ func (r Rule) target() string {
 	return r.Online + ", version " + r.Version
 }
 
-// Warms tells whether the rule says anything of a warm-up.
+// Warms reports whether the rule configures warm-up.
 func (r Rule) Warms() bool { return r.Window != 0 || r.Model != "" || r.Curve != nil }
 
-// rule checks one rule, as far as it could be read, and fills in its warm-up's
-// defaults.
+// rule checks one rule, as far as it could be decoded, and fills in the defaults
+// of its warm-up.
 func (c *checker) rule(path string, r *Rule) {
 	if r.Online == "" {
-		c.missing(path, "online", "the rule names no service", "as online: spring-cloud-c")
+		c.missing(path, "online", "the rule has no service", "add online: spring-cloud-c")
 	}
-	if r.Delay > 0 && r.HealthPath != "" {
-		c.problem(path+".healthPath", "the rule has a delay and a health path", "an instance registers by time or by health: leave one out")
+	if r.RegisterDelay > 0 && r.HealthPath != "" {
+		c.problem(path+".healthPath", "a rule cannot have both registerDelay and healthPath", "remove one of them")
 	}
 	if text, hint := input.CheckPath(r.HealthPath); r.HealthPath != "" && text != "" {
 		c.problem(path+".healthPath", "healthPath "+text, hint)
 	}
 	if r.HealthEvery > 0 && r.HealthPath == "" && !c.bad[path+".healthPath"] {
-		c.problem(path+".healthEvery", "healthEvery belongs to healthPath", "")
+		c.problem(path+".healthEvery", "healthEvery requires healthPath", "")
 	}
-	if !r.Warms() && r.Delay == 0 && r.HealthPath == "" && r.Aligned == nil && !c.bad[path] {
-		c.problem(path, "the rule for "+r.target()+" says nothing", "say a delay, a healthPath, a window, a model or aligned")
+	if !r.Warms() && r.RegisterDelay == 0 && r.HealthPath == "" && r.Aligned == nil && !c.bad[path] {
+		c.problem(path, "the rule for "+r.target()+" is empty", "set registerDelay, healthPath, window, model or aligned")
 	}
 	if r.Warms() && !c.bad[path+".model"] {
 		c.warmup(path, r)
@@ -83,7 +82,7 @@ func (c *checker) rule(path string, r *Rule) {
 func (c *checker) warmup(path string, r *Rule) {
 	if r.Model == NoWarmup {
 		if r.Window != 0 || r.Curve != nil {
-			c.problem(path+".model", "model none is no warm-up: it has neither window nor curve", "leave them out, or the model")
+			c.problem(path+".model", "model none cannot have a window or curve", "remove them, or the model")
 		}
 		return
 	}
@@ -103,8 +102,8 @@ func (c *checker) warmup(path string, r *Rule) {
 	c.curve(path, r, m)
 }
 
-// Bounds of a model's parameter: an exponent's are those of the originals'
-// consoles.
+// Bounds of a model's parameter. The bounds of exponents are those of the
+// vendors' consoles.
 const (
 	leastCurve      = 1
 	mostCurve       = 5
@@ -119,20 +118,20 @@ func (c *checker) curve(path string, r *Rule, m warmup.Model) {
 	least, most := float64(leastCurve), float64(mostCurve)
 	switch m.Parameter {
 	case "":
-		c.problem(path+".curve", fmt.Sprintf("model %s has no curve", m.Name), "leave it out, or take model power")
+		c.problem(path+".curve", fmt.Sprintf("model %s has no curve", m.Name), "remove curve, or use model power")
 		return
 	case "aggression":
 		least, most = leastAggression, mostAggression
 	}
-	v, kind := *r.Curve, fmt.Sprintf("%v to %v", least, most)
+	v, kind := *r.Curve, fmt.Sprintf("between %v and %v", least, most)
 	nearest := min(max(v, least), most)
 	if m.IntegerCurve {
-		nearest, kind = math.Round(nearest), "a whole number, "+kind
+		nearest, kind = math.Round(nearest), "a whole number "+kind
 	}
 	if math.IsNaN(v) {
 		nearest = least
 	}
 	if v != nearest {
-		c.problem(path+".curve", fmt.Sprintf("curve is %v, and the %s of %s is %s", v, m.Parameter, m.Name, kind), fmt.Sprintf("the nearest is %v", nearest))
+		c.problem(path+".curve", fmt.Sprintf("curve must be %s for model %s, got %v", kind, m.Name, v), fmt.Sprintf("the nearest valid value is %v", nearest))
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"zeroloss/internal/input"
 )
 
-// Runtimes lists where scenarios run.
+// Runtimes lists the runtimes that run scenarios.
 func Runtimes() []string { return []string{"local", "kube"} }
 
-// runtimes knows each by its name.
+// runtimes checks the names.
 func (c *checker) runtimes() {
 	all := c.s.Spec.Runtimes
 	for i, name := range all {
@@ -22,7 +22,7 @@ func (c *checker) runtimes() {
 		case !slices.Contains(Runtimes(), name):
 			c.problem(path, fmt.Sprintf("unknown runtime %q", name), input.DidYouMean(name, Runtimes()))
 		case slices.Contains(all[:i], name):
-			c.problem(path, fmt.Sprintf("runtime %q is there twice", name), "")
+			c.problem(path, fmt.Sprintf("duplicate runtime %q", name), "")
 		}
 	}
 }

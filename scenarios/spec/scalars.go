@@ -13,7 +13,7 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// valueError is what is wrong with one scalar.
+// valueError describes an invalid scalar.
 type valueError struct{ text, hint string }
 
 func (e valueError) Error() string {
@@ -27,10 +27,10 @@ func newValueError(hint, format string, a ...any) error {
 	return valueError{text: fmt.Sprintf(format, a...), hint: hint}
 }
 
-// Duration is written with its unit: 500ms, 70s, 1m30s, 2d.
+// Duration is a duration with a unit: 500ms, 70s, 1m30s, 2d.
 type Duration time.Duration
 
-// parseDuration reads Go's form, and whole days.
+// parseDuration parses Go's format and whole days.
 func parseDuration(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseInt(strings.TrimSpace(days), 10, 16)
@@ -39,7 +39,7 @@ func parseDuration(s string) (time.Duration, error) {
 	return time.ParseDuration(s)
 }
 
-// UnmarshalText reads it; none may be negative.
+// UnmarshalText parses a duration that is not negative.
 func (d *Duration) UnmarshalText(b []byte) error {
 	s := string(b)
 	v, err := parseDuration(s)
@@ -47,25 +47,25 @@ func (d *Duration) UnmarshalText(b []byte) error {
 		return newValueError(fmt.Sprintf("write %ss or %sms", s, s), "duration %q has no unit", s)
 	}
 	if err != nil {
-		return newValueError("units are ms, s, m, h: 500ms, 70s, 1m30s", "duration %q cannot be read", s)
+		return newValueError("use the units ms, s, m, h or d: 500ms, 70s, 1m30s, 1d", "invalid duration %q", s)
 	}
 	if v < 0 {
-		return newValueError("write "+strings.TrimPrefix(s, "-"), "duration %q is negative", s)
+		return newValueError("write "+strings.TrimPrefix(s, "-"), "duration must not be negative, got %q", s)
 	}
 	*d = Duration(v)
 	return nil
 }
 
-// MarshalText writes it as Go does.
+// MarshalText uses the format of time.Duration.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// IsZero makes omitempty and defaults see an absent one.
+// IsZero reports whether the duration is absent, for omitempty and defaults.
 func (d Duration) IsZero() bool { return d == 0 }
 
 // Offset is a Duration that may be negative: -30s.
 type Offset time.Duration
 
-// UnmarshalText reads it.
+// UnmarshalText parses a duration with an optional minus sign.
 func (o *Offset) UnmarshalText(b []byte) error {
 	var d Duration
 	text, behind := strings.CutPrefix(string(b), "-")
@@ -79,16 +79,16 @@ func (o *Offset) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// MarshalText writes it as Go does.
+// MarshalText uses the format of time.Duration.
 func (o Offset) MarshalText() ([]byte, error) { return []byte(time.Duration(o).String()), nil }
 
-// Clock is the time that CronHPA reads at time zero, in UTC.
+// Clock is the time of CronHPA's clock at time zero, in UTC.
 type Clock time.Time
 
-// clockDay is the date behind a bare time of day: a Monday.
+// clockDay is the date of a Clock without one: a Monday.
 const clockDay = "2026-01-05"
 
-// UnmarshalText reads 00:04:50, or an instant with its date.
+// UnmarshalText parses a time of day (00:04:50) or a date and time.
 func (c *Clock) UnmarshalText(b []byte) error {
 	s := string(b)
 	for _, layout := range []string{"2006-01-02 15:04:05", time.RFC3339, "2006-01-02T15:04:05"} {
@@ -99,13 +99,13 @@ func (c *Clock) UnmarshalText(b []byte) error {
 	}
 	t, err := time.Parse("2006-01-02 15:04:05", clockDay+" "+s)
 	if err != nil {
-		return newValueError(`write "00:04:50", or "2026-01-05 00:04:50"`, "time of day %q cannot be read", s)
+		return newValueError(`write "00:04:50", or "2026-01-05 00:04:50"`, "invalid time of day %q", s)
 	}
 	*c = Clock(t)
 	return nil
 }
 
-// MarshalText writes the time of day, and the date if it is not the usual.
+// MarshalText writes the time of day, and the date if it is not clockDay.
 func (c Clock) MarshalText() ([]byte, error) {
 	t := time.Time(c)
 	if t.Format("2006-01-02") == clockDay {
@@ -114,38 +114,38 @@ func (c Clock) MarshalText() ([]byte, error) {
 	return []byte(t.Format("2006-01-02 15:04:05")), nil
 }
 
-// Time is the instant, in UTC.
+// Time returns the instant, in UTC.
 func (c Clock) Time() time.Time { return time.Time(c) }
 
-// Rate is requests a second.
+// Rate is in requests per second.
 type Rate float64
 
-// maxRate bounds what one machine can be asked for.
+// maxRate is more than one machine can send.
 const maxRate = 100_000
 
-// UnmarshalText reads 100/s, 6000/m or 1/h.
+// UnmarshalText parses 100/s, 6000/m or 1/h.
 func (r *Rate) UnmarshalText(b []byte) error {
 	s := string(b)
 	count, unit, ok := strings.Cut(s, "/")
 	n, err := strconv.ParseFloat(strings.TrimSpace(count), 64)
 	if err != nil || math.IsNaN(n) {
-		return newValueError("write 100/s", "rate %q cannot be read", s)
+		return newValueError("write a rate such as 100/s", "invalid rate %q", s)
 	}
 	if !ok {
 		return newValueError(fmt.Sprintf("write %s/s", strings.TrimSpace(count)), "rate %q has no unit", s)
 	}
 	per, known := map[string]float64{"s": 1, "m": 60, "h": 3600}[strings.TrimSpace(unit)]
 	if !known {
-		return newValueError("per s, m or h: 100/s", "rate %q has an unknown unit %q", s, unit)
+		return newValueError("use /s, /m or /h, as in 100/s", "rate %q has an unknown unit %q", s, unit)
 	}
 	if n /= per; n <= 0 || n > maxRate {
-		return newValueError(fmt.Sprintf("more than 0, at most %d/s", maxRate), "rate %q is no load", s)
+		return newValueError("", "rate must be greater than 0 and at most %d/s, got %q", maxRate, s)
 	}
 	*r = Rate(n)
 	return nil
 }
 
-// MarshalText writes it a second.
+// MarshalText writes requests per second.
 func (r Rate) MarshalText() ([]byte, error) {
 	return []byte(strconv.FormatFloat(float64(r), 'g', -1, 64) + "/s"), nil
 }
@@ -153,24 +153,24 @@ func (r Rate) MarshalText() ([]byte, error) {
 // Request is a method and a path.
 type Request struct{ Method, Path string }
 
-// UnmarshalText reads "GET /A/a".
+// UnmarshalText parses "GET /A/a".
 func (r *Request) UnmarshalText(b []byte) error {
 	fields := strings.Fields(string(b))
 	if len(fields) == 1 && strings.HasPrefix(fields[0], "/") {
 		fields = []string{"GET", fields[0]}
 	}
 	if len(fields) != 2 || !strings.HasPrefix(fields[1], "/") {
-		return newValueError("write GET /A/a", "request %q cannot be read", string(b))
+		return newValueError("write a method and a path, as in GET /A/a", "invalid request %q", string(b))
 	}
 	methods := []string{"GET", "POST"}
 	if !slices.Contains(methods, fields[0]) {
-		return newValueError(input.DidYouMean(fields[0], methods), "unknown method %q", fields[0])
+		return newValueError(input.DidYouMean(fields[0], methods), "unsupported method %q", fields[0])
 	}
 	*r = Request{Method: fields[0], Path: fields[1]}
 	return nil
 }
 
-// MarshalText writes it as it is read.
+// MarshalText writes the format that UnmarshalText parses.
 func (r Request) MarshalText() ([]byte, error) {
 	if r == (Request{}) {
 		return nil, nil
@@ -178,17 +178,17 @@ func (r Request) MarshalText() ([]byte, error) {
 	return []byte(r.Method + " " + r.Path), nil
 }
 
-// After is an event that places a step.
+// After is the event that starts a step.
 type After struct {
 	Source string // a workload or an arm
 	Event  record.Kind
-	Delay  time.Duration // not divided by speed: it is set against what is measured
+	Delay  time.Duration // not divided by speed: measured events are not either
 }
 
 var afterForm = regexp.MustCompile(`^\s*([A-Za-z0-9-]+)\.([A-Za-z-]+)\s*(?:\+\s*(\S+))?\s*$`)
 
-// afterEvents are those that a step may wait for: what instances tell, and
-// what the control plane does to them.
+// afterEvents lists the events that a step can wait for: those that instances
+// report, and what the control plane does to them.
 func afterEvents() []string {
 	kinds := []record.Kind{
 		record.KindListening, record.KindRegistered, record.KindReady, record.KindOffline, record.KindClosing,
@@ -204,11 +204,11 @@ func afterEvents() []string {
 	return words
 }
 
-// UnmarshalText reads "gray.deregistered + 200ms".
+// UnmarshalText parses "gray.deregistered + 200ms".
 func (a *After) UnmarshalText(b []byte) error {
 	m := afterForm.FindStringSubmatch(string(b))
 	if m == nil {
-		return newValueError("write gray.deregistered + 200ms: a workload or arm, an event, a delay", "event %q cannot be read", string(b))
+		return newValueError("write WORKLOAD_OR_ARM.EVENT + DELAY, as in gray.deregistered + 200ms", "invalid event %q", string(b))
 	}
 	if !slices.Contains(afterEvents(), m[2]) {
 		return newValueError(input.DidYouMean(m[2], afterEvents()), "unknown event %q", m[2])
@@ -223,7 +223,7 @@ func (a *After) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// MarshalText writes it as it is read.
+// MarshalText writes the format that UnmarshalText parses.
 func (a After) MarshalText() ([]byte, error) {
 	switch {
 	case a == After{}:
@@ -234,11 +234,11 @@ func (a After) MarshalText() ([]byte, error) {
 	return []byte(fmt.Sprintf("%s.%s + %s", a.Source, a.Event, a.Delay)), nil
 }
 
-// StringOrNumber is a scalar as it was written, number or not.
+// StringOrNumber is a scalar as written, whether a string or a number.
 type StringOrNumber string
 
-// UnmarshalText keeps it.
+// UnmarshalText keeps the text.
 func (t *StringOrNumber) UnmarshalText(b []byte) error { *t = StringOrNumber(b); return nil }
 
-// StringList is one word, or a list of them.
+// StringList is a string or a list of strings.
 type StringList []string

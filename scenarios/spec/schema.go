@@ -9,9 +9,9 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// Schema is the JSON Schema of a scenario, for editors. It is made from the
-// same types and tags that [Decode] reads by; what no schema can say, Decode
-// says.
+// Schema returns the JSON Schema of a scenario, for editors. It is generated
+// from the types and tags that [Decode] uses; Decode checks what a schema
+// cannot express.
 func Schema() ([]byte, error) {
 	r := jsonschema.Reflector{
 		FieldNameTag:  "yaml",
@@ -28,7 +28,7 @@ func Schema() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// comment is a field's doc tag.
+// comment returns a field's doc tag.
 func comment(t reflect.Type, field string) string {
 	if t.Kind() != reflect.Struct {
 		return ""
@@ -37,7 +37,7 @@ func comment(t reflect.Type, field string) string {
 	return f.Tag.Get("doc")
 }
 
-// scalarSchema gives the types that are written as text their form.
+// scalarSchema returns the schema of types that are written as text.
 func scalarSchema(t reflect.Type) *jsonschema.Schema {
 	text := func(pattern string, examples ...any) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: pattern, Examples: examples}
@@ -69,8 +69,8 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 	return nil
 }
 
-// refine adds what tags say of choices and defaults, and lets a readiness be
-// the word none.
+// refine adds choices and defaults from tags, and allows none as a readiness
+// probe.
 func refine(s *jsonschema.Schema, t reflect.Type) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()

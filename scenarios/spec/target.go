@@ -9,40 +9,40 @@ import (
 	"zeroloss/loadgen/traffic"
 )
 
-// Target is a service that is there already: a Deployment, and a URL by which
-// it is reached. Nothing of ours is in it.
+// Target is a service that is deployed already: a Deployment and the URL of its
+// service. It does not contain zeroloss.
 type Target struct {
-	Namespace      string   `yaml:"namespace" doc:"of the Deployment"`
-	Deployment     string   `yaml:"deployment" doc:"its name, by which steps know it"`
-	URL            BaseURL  `yaml:"url,omitempty" doc:"where the load goes, as http://orders.example:8080"`
-	OK             *Answer  `yaml:"ok,omitempty" doc:"what a good answer is; 2xx by default"`
-	InstanceHeader string   `yaml:"instanceHeader,omitempty" doc:"the header in which an answer names the pod that gave it, or its address"`
-	Observe        bool     `yaml:"observe,omitempty" doc:"nothing is done to it: somebody else releases it meanwhile"`
-	Settle         Duration `yaml:"settle,omitempty" doc:"with observe: the run ends once the release has been over for so long, at the latest at its duration"`
-	Nacos          *Nacos   `yaml:"nacos,omitempty" doc:"a registry in which it is listed; its changes are written down"`
-	Change         Patch    `yaml:"change,omitempty" doc:"what to try: a strategic merge patch of the Deployment. Runs without it (arm before) and with it (arm after) take turns; it is taken back each time"`
+	Namespace      string   `yaml:"namespace" doc:"namespace of the Deployment"`
+	Deployment     string   `yaml:"deployment" doc:"name of the Deployment; steps refer to it"`
+	URL            BaseURL  `yaml:"url,omitempty" doc:"base URL of the load, for example http://orders.example:8080"`
+	OK             *Answer  `yaml:"ok,omitempty" doc:"which responses are successful (default: 2xx)"`
+	InstanceHeader string   `yaml:"instanceHeader,omitempty" doc:"response header with the name or address of the pod that responded"`
+	Observe        bool     `yaml:"observe,omitempty" doc:"only observe: someone else releases the target during the run"`
+	Settle         Duration `yaml:"settle,omitempty" doc:"with observe: end the run this long after the release is complete, at the latest after time.duration"`
+	Nacos          *Nacos   `yaml:"nacos,omitempty" doc:"registry in which the target is registered; its changes are recorded"`
+	Change         Patch    `yaml:"change,omitempty" doc:"strategic merge patch of the Deployment to evaluate. Runs without it (arm before) and with it (arm after) take turns; each run reverts it"`
 }
 
-// Nacos is a registry in which a target is listed.
+// Nacos is a registry in which a target is registered.
 type Nacos struct {
 	Address   string `yaml:"address" doc:"host:port"`
-	Service   string `yaml:"service" doc:"name of the target there"`
+	Service   string `yaml:"service" doc:"name of the target in the registry"`
 	Group     string `yaml:"group,omitempty" default:"DEFAULT_GROUP"`
-	Namespace string `yaml:"namespace,omitempty" doc:"id of the registry's namespace; the public one by default"`
+	Namespace string `yaml:"namespace,omitempty" doc:"ID of the registry's namespace (default: public)"`
 }
 
-// Answer is what a good answer is. The status is judged from the record; what
-// is said of the body is applied by the generator as answers come, as bodies
-// are not kept: judge cannot change it later.
+// Answer tells which responses are successful. The status is evaluated from the
+// record; the conditions on the body are evaluated while the load is sent, since
+// bodies are not recorded: judge cannot change them later.
 type Answer struct {
-	Status   StringList     `yaml:"status,omitempty" doc:"codes or ranges: 204, 2xx, 200-204; 2xx by default"`
-	JSONPath string         `yaml:"jsonPath,omitempty" doc:"RFC 9535; it has to select something that is neither null nor false"`
-	Equals   StringOrNumber `yaml:"equals,omitempty" doc:"what each value is that jsonPath selects"`
-	Match    string         `yaml:"match,omitempty" doc:"regular expression (RE2) that the body matches"`
+	Status   StringList     `yaml:"status,omitempty" doc:"status codes or ranges: 204, 2xx, 200-204 (default: 2xx)"`
+	JSONPath string         `yaml:"jsonPath,omitempty" doc:"JSONPath (RFC 9535) that must select a value other than null and false"`
+	Equals   StringOrNumber `yaml:"equals,omitempty" doc:"expected value of everything that jsonPath selects"`
+	Match    string         `yaml:"match,omitempty" doc:"regular expression (RE2) that the body must match"`
 }
 
-// Traffic is a in the words of the generator; nil is nil. What is wrong with it
-// has been told before.
+// Traffic converts a to the load generator's type. Invalid parts are left out:
+// they were reported before.
 func (a *Answer) Traffic() *traffic.Answer {
 	if a == nil {
 		return nil
@@ -56,28 +56,28 @@ func (a *Answer) Traffic() *traffic.Answer {
 	return out
 }
 
-// BaseURL is where requests go: scheme, host, and perhaps a path before theirs.
+// BaseURL is the scheme, the host and an optional path prefix of requests.
 type BaseURL string
 
-// UnmarshalText reads http://host:port, or https.
+// UnmarshalText parses http://host:port, or https.
 func (u *BaseURL) UnmarshalText(b []byte) error {
 	s := strings.TrimRight(string(b), "/")
 	p, err := url.Parse(s)
 	switch {
 	case err != nil || p.Host == "" || p.Scheme != "http" && p.Scheme != "https":
-		return newValueError("write http://orders.example:8080", "URL %q is none", string(b))
+		return newValueError("write http://HOST:PORT, as in http://orders.example:8080", "invalid URL %q", string(b))
 	case p.RawQuery != "" || p.Fragment != "" || p.User != nil:
-		return newValueError("a request says the rest: GET /path?x=y", "URL %q is more than scheme, host and path", string(b))
+		return newValueError("move the query to request: GET /path?x=y", "URL %q must consist of scheme, host and path only", string(b))
 	}
 	*u = BaseURL(s)
 	return nil
 }
 
-// MarshalText writes it as it is.
+// MarshalText returns the URL.
 func (u BaseURL) MarshalText() ([]byte, error) { return []byte(u), nil }
 
-// target checks what a scenario attaches to, and hands its words down to the
-// streams that have none of their own.
+// target checks the target and copies its settings to the streams that do not
+// override them.
 func (c *checker) target() {
 	t := c.s.Spec.Target
 	if t == nil {
@@ -91,17 +91,17 @@ func (c *checker) target() {
 		}
 	}
 	if len(c.s.Spec.Manifests) > 0 {
-		c.problem("spec.manifests", "a scenario has manifests or a target, not both", "the target is there already")
+		c.problem("spec.manifests", "a scenario cannot have both manifests and a target", "remove manifests: the target is deployed already")
 	}
 	if len(c.s.Spec.Set) > 0 {
-		c.problem("spec.set", "set changes manifests: a target is as it is", "")
+		c.problem("spec.set", "set cannot be used with a target: it overrides manifests", "use target.change")
 	}
 	c.change(t)
 	if t.Settle > 0 && !t.Observe {
-		c.problem("spec.target.settle", "settle waits for a release of somebody else's: it belongs to observe", "what steps do is over at the run's duration")
+		c.problem("spec.target.settle", "settle is only valid with observe", "a run with steps ends after time.duration")
 	}
 	if t.Observe && len(c.s.Spec.Steps) > 0 {
-		c.problem("spec.steps", "observe does nothing to the target, and these steps would", "leave out one of them")
+		c.problem("spec.steps", "a target with observe cannot have steps", "remove one of them")
 	}
 	c.answer(path+".ok", t.OK)
 	c.header(path+".instanceHeader", t.InstanceHeader)
@@ -109,7 +109,7 @@ func (c *checker) target() {
 		orWord(&n.Group, "DEFAULT_GROUP")
 		for _, f := range []struct{ name, value string }{{"address", n.Address}, {"service", n.Service}} {
 			if f.value == "" {
-				c.missing(path+".nacos", f.name, "the registry has no "+f.name, "as nacos: {address: nacos.example:8848, service: orders}")
+				c.missing(path+".nacos", f.name, "the registry has no "+f.name, "for example nacos: {address: nacos.example:8848, service: orders}")
 			}
 		}
 	}
@@ -117,14 +117,14 @@ func (c *checker) target() {
 		s := &c.s.Spec.Load[i]
 		at := fmt.Sprintf("spec.load[%d]", i)
 		if s.Workload != "" && s.Workload != t.Deployment {
-			c.problem(at+".workload", "the load goes to the target", "leave it out")
+			c.problem(at+".workload", "workload must be the target", "omit it")
 		}
 		s.Workload = t.Deployment
 		if s.URL == "" {
 			s.URL = t.URL
 		}
 		if s.URL == "" {
-			c.missing(path, "url", "the target has no url, and stream "+s.Name+" none of its own", "as url: http://orders.example:8080")
+			c.missing(path, "url", "neither the target nor stream "+s.Name+" has a url", "add url: http://orders.example:8080")
 		}
 		if s.OK == nil {
 			s.OK = t.OK
@@ -135,36 +135,37 @@ func (c *checker) target() {
 	}
 }
 
-// urls belong to a target: what a run makes itself, it finds itself.
+// urls rejects URLs without a target: a run knows the addresses of the services
+// that it creates.
 func (c *checker) urls() {
 	for i, s := range c.s.Spec.Load {
 		if s.URL != "" {
-			c.problem(fmt.Sprintf("spec.load[%d].url", i), "url belongs to a scenario with a target", "a workload of the manifests is reached by its Service")
+			c.problem(fmt.Sprintf("spec.load[%d].url", i), "url is only valid with a target", "a workload of the manifests is reached through its Service")
 		}
 	}
 }
 
-// foreign checks what only streams to a service that is none of ours have.
-func (c *checker) foreign(path string, s *Stream) {
+// external checks the fields that are only valid for streams to external services.
+func (c *checker) external(path string, s *Stream) {
 	c.answer(path+".ok", s.OK)
 	c.header(path+".instanceHeader", s.InstanceHeader)
 	if s.Workload != "" || c.s.Spec.Target != nil {
 		if s.Tag != "" {
-			c.problem(path+".tag", "a service that is none of ours knows no tags", "write header: {X-Version: "+s.Tag+"}")
+			c.problem(path+".tag", "tag cannot be used with an external service", "send a header instead, such as header: {X-Version: "+s.Tag+"}")
 		}
 		return
 	}
 	if s.OK != nil {
-		c.problem(path+".ok", "ok is of a service that is none of ours: the chain's answers are checked whole", "name it by workload")
+		c.problem(path+".ok", "ok is only valid with an external service: responses of the demo services are verified completely", "name the external service in workload")
 	}
 	if s.InstanceHeader != "" {
-		c.problem(path+".instanceHeader", "instanceHeader is of a service that is none of ours: the chain tells its trail", "name it by workload")
+		c.problem(path+".instanceHeader", "instanceHeader is only valid with an external service: demo services report their instances", "name the external service in workload")
 	}
 }
 
 func (c *checker) header(path, name string) {
 	if name != "" && (strings.ContainsAny(name, " \t:") || http.CanonicalHeaderKey(name) == "") {
-		c.problem(path, fmt.Sprintf("%q is no header's name", name), "as X-Pod")
+		c.problem(path, fmt.Sprintf("invalid header name %q", name), "for example X-Pod")
 	}
 }
 
@@ -174,10 +175,10 @@ func (c *checker) answer(path string, a *Answer) {
 	}
 	for _, s := range a.Status {
 		if _, err := traffic.ParseStatuses(s); err != nil {
-			c.problem(path+".status", err.Error(), "as 204, 2xx or 200-204")
+			c.problem(path+".status", err.Error(), "for example 204, 2xx or 200-204")
 		}
 	}
-	// One after the other, so that each is told where it stands.
+	// One after the other, so that each is reported with its own line.
 	for _, x := range []struct {
 		field string
 		rule  traffic.Answer
@@ -190,7 +191,7 @@ func (c *checker) answer(path string, a *Answer) {
 		}
 	}
 	if a.Equals != "" && a.JSONPath == "" {
-		c.problem(path+".equals", "equals belongs to a jsonPath", "as {jsonPath: $.status, equals: UP}")
+		c.problem(path+".equals", "equals requires jsonPath", "for example {jsonPath: $.status, equals: UP}")
 	}
 }
 

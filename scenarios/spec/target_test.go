@@ -27,7 +27,7 @@ spec:
     - {name: new, arm: new, rate: 10/s, url: https://new.example, header: {X-Version: "2"}}
   steps:
     - {at: 10s, scale: orders, to: 1}
-    - {at: 30s, scale: orders, back: true}
+    - {at: 30s, scale: orders, restore: true}
   expect:
     - {arm: base, metric: lost, is: 0}
 `
@@ -48,21 +48,21 @@ func TestTarget(t *testing.T) {
 func TestTargetSaysWhatIsWrong(t *testing.T) {
 	cases := []struct{ name, old, new, want string }{
 		{"no namespace", "    namespace: shop\n", "", "s.yaml:5: the target has no namespace (add namespace: NAME)"},
-		{"no URL", "    url: http://orders.example:8080/\n", "", "s.yaml:5: the target has no url, and stream old none of its own (as url: http://orders.example:8080)"},
-		{"no scheme", "http://orders.example:8080/", "orders.example", `s.yaml:8: url: URL "orders.example" is none (write http://orders.example:8080)`},
-		{"a query", "8080/", "8080/?x=y", `s.yaml:8: url: URL "http://orders.example:8080/?x=y" is more than scheme, host and path (a request says the rest: GET /path?x=y)`},
-		{"a status", "[2xx, 404]", "[2xx, fine]", `s.yaml:9: status "fine" is neither a code nor a range (as 204, 2xx or 200-204)`},
+		{"no URL", "    url: http://orders.example:8080/\n", "", "s.yaml:5: neither the target nor stream old has a url (add url: http://orders.example:8080)"},
+		{"no scheme", "http://orders.example:8080/", "orders.example", `s.yaml:8: url: invalid URL "orders.example" (write http://HOST:PORT, as in http://orders.example:8080)`},
+		{"a query", "8080/", "8080/?x=y", `s.yaml:8: url: URL "http://orders.example:8080/?x=y" must consist of scheme, host and path only (move the query to request: GET /path?x=y)`},
+		{"a status", "[2xx, 404]", "[2xx, fine]", `s.yaml:9: status "fine" is neither a code nor a range (for example 204, 2xx or 200-204)`},
 		{"a path", "$.status,", "status,", "s.yaml:9: reading the JSON path \"status\""},
 		{"an expression", "equals: UP", `match: "("`, "s.yaml:9: reading the expression"},
-		{"equals alone", "jsonPath: $.status, ", "", "s.yaml:9: equals belongs to a jsonPath (as {jsonPath: $.status, equals: UP})"},
-		{"a header", "X-Pod", `"X Pod"`, `s.yaml:10: "X Pod" is no header's name (as X-Pod)`},
-		{"manifests too", "  target:", "  manifests: [mse-demo.yaml]\n  target:", "s.yaml:5: a scenario has manifests or a target, not both (the target is there already)"},
-		{"observe and steps", "    namespace", "    observe: true\n    namespace", "s.yaml:15: observe does nothing to the target, and these steps would (leave out one of them)"},
-		{"a tag", "{name: old,", "{name: old, tag: gray,", "s.yaml:12: a service that is none of ours knows no tags (write header: {X-Version: gray})"},
-		{"back and to", "to: 1", "to: 1, back: true", "s.yaml:15: back belongs to scale, instead of to (as {scale: orders, back: true})"},
-		{"back of nothing", "scale: orders, back: true", "restart: orders, back: true", "s.yaml:16: back belongs to scale, instead of to (as {scale: orders, back: true})"},
-		{"another workload", "{name: old,", "{name: old, workload: others,", "s.yaml:12: the load goes to the target (leave it out)"},
-		{"half a registry", "    namespace", "    nacos: {address: n:8848}\n    namespace", "s.yaml:6: the registry has no service (as nacos: {address: nacos.example:8848, service: orders})"},
+		{"equals alone", "jsonPath: $.status, ", "", "s.yaml:9: equals requires jsonPath (for example {jsonPath: $.status, equals: UP})"},
+		{"a header", "X-Pod", `"X Pod"`, `s.yaml:10: invalid header name "X Pod" (for example X-Pod)`},
+		{"manifests too", "  target:", "  manifests: [mse-demo.yaml]\n  target:", "s.yaml:5: a scenario cannot have both manifests and a target (remove manifests: the target is deployed already)"},
+		{"observe and steps", "    namespace", "    observe: true\n    namespace", "s.yaml:15: a target with observe cannot have steps (remove one of them)"},
+		{"a tag", "{name: old,", "{name: old, tag: gray,", "s.yaml:12: tag cannot be used with an external service (send a header instead, such as header: {X-Version: gray})"},
+		{"back and to", "to: 1", "to: 1, restore: true", "s.yaml:15: restore is only valid with scale, and instead of to (for example {scale: orders, restore: true})"},
+		{"back of nothing", "scale: orders, restore: true", "restart: orders, restore: true", "s.yaml:16: restore is only valid with scale, and instead of to (for example {scale: orders, restore: true})"},
+		{"another workload", "{name: old,", "{name: old, workload: others,", "s.yaml:12: workload must be the target (omit it)"},
+		{"half a registry", "    namespace", "    nacos: {address: n:8848}\n    namespace", "s.yaml:6: the registry has no service (for example nacos: {address: nacos.example:8848, service: orders})"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -75,13 +75,13 @@ func TestTargetSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestForeignWordsOfTheChain: what only a service that is none of ours needs is
+// TestFieldsOfExternalStreams: what only a service that is none of ours needs is
 // refused of the demo's own.
-func TestForeignWordsOfTheChain(t *testing.T) {
+func TestFieldsOfExternalStreams(t *testing.T) {
 	for field, want := range map[string]string{
-		"url: http://x":       "s.yaml:20: url belongs to a scenario with a target (a workload of the manifests is reached by its Service)",
-		"ok: {status: 200}":   "s.yaml:20: ok is of a service that is none of ours: the chain's answers are checked whole (name it by workload)",
-		"instanceHeader: X-P": "s.yaml:20: instanceHeader is of a service that is none of ours: the chain tells its trail (name it by workload)",
+		"url: http://x":       "s.yaml:20: url is only valid with a target (a workload of the manifests is reached through its Service)",
+		"ok: {status: 200}":   "s.yaml:20: ok is only valid with an external service: responses of the demo services are verified completely (name the external service in workload)",
+		"instanceHeader: X-P": "s.yaml:20: instanceHeader is only valid with an external service: demo services report their instances (name the external service in workload)",
 	} {
 		_, err := decode(strings.Replace(good, "rate: 100/s", "rate: 100/s\n      "+field, 1))
 		require.EqualError(t, err, want)

@@ -296,7 +296,7 @@ func (r *renderer) document(w *plan.Workload) string {
 	d.Role, d.Workload, d.Service, d.Tag = w.Role, w.Name, w.Service, w.Tag
 	d.Pod, d.IP, d.Incarnation = podName, podIP, 0
 	d.Dir, d.ParentFD = image.WorkDir, 0
-	d.Online.Prewarmed = !w.Cold // of those that start before the load does
+	d.Online.Prewarmed = !w.ColdStart // of those that start before the load does
 	d.Seed = r.p.Seed
 	d.Events = fmt.Sprintf("tcp:%s:%d", cmp.Or(r.o.LoadHost, loadPod), collect.EventsPort)
 	d.Registry.Host = cmp.Or(r.o.RegistryHost, r.registryName())

@@ -158,7 +158,7 @@ func (n *node) tryStart(a control.Action) error {
 	if o, ok := n.plan.OnlineUnder(w.Name, a.N); ok {
 		doc.Online, doc.Version = o, a.N
 	}
-	doc.Online.Prewarmed = a.First && !w.Cold
+	doc.Online.Prewarmed = a.First && !w.ColdStart
 	doc.Dir, doc.Registry = home, n.registryFor(doc)
 	doc.Seed = n.plan.Seed ^ seedOf(a.Pod.String())
 	env := childEnv(w.Env, home)
