@@ -153,12 +153,12 @@ func TestARuleReachesWhatIsGoverned(t *testing.T) {
 // TestWhatARuleChangesOnLocalOnly is told where kube may carry the plan out.
 func TestWhatARuleChangesOnLocalOnly(t *testing.T) {
 	for lines, want := range map[string]bool{
-		"  steps: [{at: 10s, rule: {online: spring-cloud-c, registerDelay: 5s}}]\n":                                                                  true,
-		"  steps: [{at: 10s, rule: {online: spring-cloud-c, healthPath: /up}}]\n":                                                            true,
-		"  governance: [{online: spring-cloud-c, registerDelay: 5s}]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s}}]\n":            true,
+		"  steps: [{at: 10s, rule: {online: spring-cloud-c, registerDelay: 5s}}]\n":                                                                          true,
+		"  steps: [{at: 10s, rule: {online: spring-cloud-c, healthPath: /up}}]\n":                                                                            true,
+		"  governance: [{online: spring-cloud-c, registerDelay: 5s}]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s}}]\n":                    true,
 		"  governance: [{online: spring-cloud-c, registerDelay: 5s}]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s, registerDelay: 5s}}]\n": false,
-		"  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s}}]\n":                                                                 false,
-		"  runtimes: [local]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, registerDelay: 5s}}]\n":                                             false,
+		"  steps: [{at: 10s, rule: {online: spring-cloud-c, window: 5s}}]\n":                                                                                 false,
+		"  runtimes: [local]\n  steps: [{at: 10s, rule: {online: spring-cloud-c, registerDelay: 5s}}]\n":                                                     false,
 		"  set: {spring-cloud-c: {registerDelay: 7s}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, registerDelay: 5s}}]\n":                            false,
 	} {
 		p := compiled(t, minimal(lines), Options{})
@@ -169,10 +169,10 @@ func TestWhatARuleChangesOnLocalOnly(t *testing.T) {
 // TestAHealthPathIsNoneOfTheChain: every request would be answered as a probe.
 func TestAHealthPathIsNoneOfTheChain(t *testing.T) {
 	for lines, want := range map[string]string{
-		"  governance: [{online: spring-cloud-c, healthPath: /c}]\n":                                       "s.yaml:9: health path /c of spring-cloud-c is where its requests come: all of them would be answered UP (write one of its own, as /actuator/health)",
-		"  steps: [{at: 9s, rule: {online: spring-cloud-zuul, healthPath: /A/up}}]\n":                      "s.yaml:9: health path /A/up of spring-cloud-zuul is where its requests come: all of them would be answered UP (write one of its own, as /actuator/health)",
-		"  governance: [{online: spring-cloud-b, version: gray, healthPath: /b2c}]\n":                      "s.yaml:9: health path /b2c of spring-cloud-b-gray is where",
-		"  governance: [{online: spring-cloud-c, healthPath: /b}]\n":                                       "",
+		"  governance: [{online: spring-cloud-c, healthPath: /c}]\n":                                               "s.yaml:9: health path /c of spring-cloud-c is where its requests come: all of them would be answered UP (write one of its own, as /actuator/health)",
+		"  steps: [{at: 9s, rule: {online: spring-cloud-zuul, healthPath: /A/up}}]\n":                              "s.yaml:9: health path /A/up of spring-cloud-zuul is where its requests come: all of them would be answered UP (write one of its own, as /actuator/health)",
+		"  governance: [{online: spring-cloud-b, version: gray, healthPath: /b2c}]\n":                              "s.yaml:9: health path /b2c of spring-cloud-b-gray is where",
+		"  governance: [{online: spring-cloud-c, healthPath: /b}]\n":                                               "",
 		"  governance: [{online: spring-cloud-c, healthPath: /c}]\n  set: {spring-cloud-c: {registerDelay: 3s}}\n": "",
 	} {
 		_, err := compile(t, minimal(lines), Options{})
@@ -247,15 +247,15 @@ func TestAStepMayLeaveOneAlone(t *testing.T) {
 // TestWhatTheRunEndsBefore is told, with what it means.
 func TestWhatTheRunEndsBefore(t *testing.T) {
 	for lines, want := range map[string]string{
-		"  set: {spring-cloud-c: {registerDelay: 1h}}\n":                                                     "registers after 1h0m, and the run ends after 1m10s: none that comes meanwhile is ever registered",
-		"  set: {spring-cloud-c: {startupTime: 30s, registerDelay: 40s}}\n":                                      "registers after 1m10s, and",
-		"  governance: [{online: spring-cloud-c, window: 2m}]\n":                                     "is warm after 2m, and the run ends after 1m10s: the end of no warm-up is seen",
-		"  governance: [{online: spring-cloud-c, window: 70s}]\n":                                    "",
-		"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n":                     "is warm after 2m, and the run",
-		"  steps: [{at: 60s, rule: {online: spring-cloud-c, window: 20s}}]\n":                        "is warm after 20s, and the run ends after 10s",
-		"  steps: [{after: spring-cloud-c.ready, rule: {online: spring-cloud-c, registerDelay: 30s}}]\n":     "",
-		"  time: {cycles: 2, duration: 70s}\n  governance: [{online: spring-cloud-c, window: 2m}]\n": "",
-		"  time: {speed: 2, duration: 70s}\n  set: {spring-cloud-c: {registerDelay: 20s, startupTime: 51s}}\n":   "registers after 35.5s, and the run ends after 35s",
+		"  set: {spring-cloud-c: {registerDelay: 1h}}\n":                                                       "registers after 1h0m, and the run ends after 1m10s: none that comes meanwhile is ever registered",
+		"  set: {spring-cloud-c: {startupTime: 30s, registerDelay: 40s}}\n":                                    "registers after 1m10s, and",
+		"  governance: [{online: spring-cloud-c, window: 2m}]\n":                                               "is warm after 2m, and the run ends after 1m10s: the end of no warm-up is seen",
+		"  governance: [{online: spring-cloud-c, window: 70s}]\n":                                              "",
+		"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n":                               "is warm after 2m, and the run",
+		"  steps: [{at: 60s, rule: {online: spring-cloud-c, window: 20s}}]\n":                                  "is warm after 20s, and the run ends after 10s",
+		"  steps: [{after: spring-cloud-c.ready, rule: {online: spring-cloud-c, registerDelay: 30s}}]\n":       "",
+		"  time: {cycles: 2, duration: 70s}\n  governance: [{online: spring-cloud-c, window: 2m}]\n":           "",
+		"  time: {speed: 2, duration: 70s}\n  set: {spring-cloud-c: {registerDelay: 20s, startupTime: 51s}}\n": "registers after 35.5s, and the run ends after 35s",
 	} {
 		text := minimal(lines)
 		if strings.HasPrefix(lines, "  time:") {
