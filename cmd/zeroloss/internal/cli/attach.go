@@ -56,7 +56,7 @@ func newAttach(env Env) *cobra.Command {
 	f := attachFlags{}
 	cmd := &cobra.Command{
 		Use:   "attach [FILE]",
-		Short: "Watch a service of your own through a release",
+		Short: "Observe a release of your own service",
 		Long: `Sends load to an existing service, watches its pods and endpoints during a release,
 and reports which requests were lost and why. The service needs no instrumentation.
 
