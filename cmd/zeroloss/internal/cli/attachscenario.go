@@ -98,7 +98,7 @@ func (f *attachFlags) action(name string) (what string, steps []any) {
 		back := (f.at + (f.duration-f.at)/2).Round(time.Second)
 		return fmt.Sprintf("scaled to %d under load", f.scaleTo), []any{
 			map[string]any{"at": f.at.String(), "scale": name, "to": f.scaleTo},
-			map[string]any{"at": back.String(), "name": "scale " + name + " back", "scale": name, "back": true},
+			map[string]any{"at": back.String(), "name": "scale " + name + " back", "scale": name, "restore": true},
 		}
 	}
 	return "observed during a release", nil
