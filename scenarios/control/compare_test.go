@@ -20,43 +20,39 @@ const began = record.Micros(1_800_000_000_250_000)
 func watched(w *world) control.RecordedRun {
 	o := control.RecordedRun{Start: began}
 	for _, in := range w.inputs {
-		switch in.Event.Kind {
-		case control.Begin, control.Evicted, control.Zero, control.SetScale, control.Restart, control.KillPod, control.SetBack:
+		switch in.Event.(type) { //nolint:gochecksumtype // what the run asks for
+		case control.Begin, control.EvictionFinished, control.TimeZero, control.ScaleStep, control.RestartStep, control.KillStep, control.CycleStart:
 			o.Inputs = append(o.Inputs, in)
 		}
 	}
 	killed := map[record.Instance]bool{}
+	see := func(n stamped, e control.Event) { o.Inputs = append(o.Inputs, control.TimedEvent{At: n.at, Event: e}) }
 	for _, n := range w.notes {
-		e := control.Event{Pod: n.Instance, Workload: n.Workload}
 		switch n.Kind {
 		case record.KindPodCreated:
-			e.Kind, e.UID = control.PodSeen, n.Instance.Pod
+			see(n, control.PodObserved{Pod: n.Instance, Workload: n.Workload, UID: n.Instance.Pod})
 		case record.KindContainerStarted:
-			e.Kind = control.Started
+			see(n, control.ContainerRunning{Pod: n.Instance})
 		case record.KindPodReady, record.KindPodNotReady:
-			e.Kind, e.OK = control.ReadySeen, n.Kind == record.KindPodReady
+			see(n, control.ReadinessObserved{Pod: n.Instance, Ready: n.Kind == record.KindPodReady})
 		case record.KindEndpointAdded, record.KindEndpointRemoved:
-			e.Kind, e.OK = control.EndpointSeen, n.Kind == record.KindEndpointAdded
+			see(n, control.EndpointObserved{Pod: n.Instance, Ready: n.Kind == record.KindEndpointAdded})
 		case record.KindPodDeleted:
-			e.Kind = control.DeletionSeen
+			see(n, control.DeletionObserved{Pod: n.Instance})
 		case record.KindContainerExited:
-			e.Kind, e.N = control.Exited, int(n.N)
+			e := control.ContainerExited{Pod: n.Instance, ExitCode: int(n.N)}
 			if killed[n.Instance] {
-				e.N = 137
+				e.ExitCode = 137
 			}
+			see(n, e)
 		case record.KindTermSent:
 			o.InstanceEvents = append(o.InstanceEvents, record.Event{Kind: record.KindTermReceived, Instance: n.Instance, At: began.Add(n.at)})
-			continue
 		case record.KindKillSent:
 			killed[n.Instance] = true // its exit code will tell
-			continue
-		default:
-			continue
 		}
-		o.Inputs = append(o.Inputs, control.TimedEvent{At: n.at, Event: e})
 	}
 	slices.SortStableFunc(o.Inputs, func(a, b control.TimedEvent) int { return cmp.Compare(a.At, b.At) })
-	o.Inputs = append(o.Inputs, control.TimedEvent{At: w.now, Event: control.Event{Kind: control.Shutdown}})
+	o.Inputs = append(o.Inputs, control.TimedEvent{At: w.now, Event: control.Shutdown{}})
 	return o
 }
 
@@ -69,11 +65,11 @@ func TestCompareFindsNothingInItself(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		w := newWorld(t, cfg)
 		w.hookFor, w.exitAfter = sec(5), sec(r.Float64()*3)
-		w.at(0, control.Event{Kind: control.Begin})
-		w.at(sec(1), control.Event{Kind: control.Zero})
+		w.at(0, control.Begin{})
+		w.at(sec(1), control.TimeZero{})
 		for range r.IntN(6) {
-			kind := []control.EventKind{control.SetScale, control.Restart}[r.IntN(2)]
-			w.at(sec(r.Float64()*60), control.Event{Kind: kind, Workload: "b", N: r.IntN(4)})
+			step := []control.Event{control.ScaleStep{Workload: "b", Replicas: r.IntN(4)}, control.RestartStep{Workload: "b"}}[r.IntN(2)]
+			w.at(sec(r.Float64()*60), step)
 		}
 		w.run(sec(90))
 		found, err := control.Compare(cfg, watched(w))
@@ -91,15 +87,15 @@ func scene(t *testing.T) (control.Config, *world) {
 	})
 	w := newWorld(t, cfg)
 	w.hookFor, w.exitAfter = sec(4), sec(1)
-	w.at(0, control.Event{Kind: control.Begin})
-	w.at(sec(1), control.Event{Kind: control.Zero})
-	w.at(sec(20), control.Event{Kind: control.SetScale, Workload: "b", N: 5})
-	w.at(sec(60), control.Event{Kind: control.SetScale, Workload: "b", N: 3})
-	w.at(sec(100), control.Event{Kind: control.Restart, Workload: "b"})
+	w.at(0, control.Begin{})
+	w.at(sec(1), control.TimeZero{})
+	w.at(sec(20), control.ScaleStep{Workload: "b", Replicas: 5})
+	w.at(sec(60), control.ScaleStep{Workload: "b", Replicas: 3})
+	w.at(sec(100), control.RestartStep{Workload: "b"})
 	w.run(sec(150))
 	for i := range 3 { // one crashes again and again
 		pod := w.plane.Pods()[0].Instance
-		w.at(sec(float64(160+30*i)), control.Event{Kind: control.Exited, Pod: pod, N: 1})
+		w.at(sec(float64(160+30*i)), control.ContainerExited{Pod: pod, ExitCode: 1})
 		w.run(sec(float64(180 + 30*i)))
 	}
 	w.run(sec(300))
@@ -120,17 +116,15 @@ func TestCompareNoticesEachKind(t *testing.T) {
 	kept := created[0].Instance // of the first three, which are older than those that go
 	victim := deleted[0].Instance
 	restarted := started[len(started)-1]
-	drop := func(kind control.EventKind, pod record.Instance, ok bool) func(*control.RecordedRun) {
+	drop := func(e control.Event) func(*control.RecordedRun) {
 		return func(o *control.RecordedRun) {
-			o.Inputs = slices.DeleteFunc(o.Inputs, func(in control.TimedEvent) bool {
-				return in.Event.Kind == kind && in.Event.Pod == pod && in.Event.OK == ok
-			})
+			o.Inputs = slices.DeleteFunc(o.Inputs, func(in control.TimedEvent) bool { return in.Event == e })
 		}
 	}
-	shift := func(kind control.EventKind, pod record.Instance, ok bool, by time.Duration) func(*control.RecordedRun) {
+	shift := func(e control.Event, by time.Duration) func(*control.RecordedRun) {
 		return func(o *control.RecordedRun) {
 			for i, in := range o.Inputs {
-				if in.Event.Kind == kind && in.Event.Pod == pod && in.Event.OK == ok {
+				if in.Event == e {
 					o.Inputs[i].At += by
 				}
 			}
@@ -151,21 +145,21 @@ func TestCompareNoticesEachKind(t *testing.T) {
 		rule   string
 		pod    record.Instance
 	}{
-		"a pod comes late":         {shift(control.PodSeen, created[4].Instance, false, sec(5)), "how many pods", created[4].Instance},
+		"a pod comes late":         {shift(control.PodObserved{Pod: created[4].Instance, Workload: "b", UID: created[4].Instance.Pod}, sec(5)), "how many pods", created[4].Instance},
 		"one pod too many":         {extra, "how many pods", record.Instance{Pod: "b-extra", Incarnation: 1}},
 		"another one is taken":     {swapped(victim, kept), "deletion order", kept},
-		"nobody is taken":          {drop(control.DeletionSeen, victim, false), "how many pods", victim},
-		"taken late":               {shift(control.DeletionSeen, victim, false, sec(3)), "how many pods", victim},
+		"nobody is taken":          {drop(control.DeletionObserved{Pod: victim}), "how many pods", victim},
+		"taken late":               {shift(control.DeletionObserved{Pod: victim}, sec(3)), "how many pods", victim},
 		"ready late":               {late(ready[0].Instance, sec(6)), "readiness probe", ready[0].Instance},
-		"its endpoint stays":       {drop(control.EndpointSeen, victim, false), "endpoints", victim},
-		"its endpoint goes late":   {shift(control.EndpointSeen, victim, false, sec(4.5)), "endpoints", victim},
-		"no endpoint comes":        {drop(control.EndpointSeen, victim, true), "endpoints", victim},
+		"its endpoint stays":       {drop(control.EndpointObserved{Pod: victim}), "endpoints", victim},
+		"its endpoint goes late":   {shift(control.EndpointObserved{Pod: victim}, sec(4.5)), "endpoints", victim},
+		"no endpoint comes":        {drop(control.EndpointObserved{Pod: victim, Ready: true}), "endpoints", victim},
 		"TERM before the hook":     {func(o *control.RecordedRun) { own(-sec(4))(o); offline(o, victim) }, "preStop before TERM", victim},
 		"TERM long after grace":    {own(sec(12)), "preStop before TERM", victim},
-		"started again too early":  {shift(control.Started, restarted.Instance, false, -sec(8)), "restart back-off", restarted.Instance},
-		"started again late":       {shift(control.Started, restarted.Instance, false, sec(9)), "restart back-off", restarted.Instance},
+		"started again too early":  {shift(control.ContainerRunning{Pod: restarted.Instance}, -sec(8)), "restart back-off", restarted.Instance},
+		"started again late":       {shift(control.ContainerRunning{Pod: restarted.Instance}, sec(9)), "restart back-off", restarted.Instance},
 		"killed within its grace":  {killedEarly(victim), "grace", victim},
-		"a rollout takes two less": {drop(control.DeletionSeen, deleted[3].Instance, false), "how many pods", deleted[3].Instance},
+		"a rollout takes two less": {drop(control.DeletionObserved{Pod: deleted[3].Instance}), "how many pods", deleted[3].Instance},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -196,31 +190,56 @@ func (w *world) notesOf(kind record.Kind) []stamped {
 
 func extra(o *control.RecordedRun) {
 	o.Inputs = slices.Insert(o.Inputs, len(o.Inputs)-1, control.TimedEvent{
-		At: o.Inputs[len(o.Inputs)-1].At - sec(20), Event: control.Event{Kind: control.PodSeen, Pod: pod("b-extra", 1), Workload: "b"},
+		At: o.Inputs[len(o.Inputs)-1].At - sec(20), Event: control.PodObserved{Pod: pod("b-extra", 1), Workload: "b"},
 	})
 }
 
 // swapped exchanges what happened to two pods from 59 s on.
 func swapped(a, b record.Instance) func(*control.RecordedRun) {
+	other := func(i record.Instance) record.Instance {
+		switch i {
+		case a:
+			return b
+		case b:
+			return a
+		}
+		return i
+	}
 	return func(o *control.RecordedRun) {
 		for i, in := range o.Inputs {
-			switch {
-			case in.At < sec(59):
-			case in.Event.Pod == a:
-				o.Inputs[i].Event.Pod = b
-			case in.Event.Pod == b:
-				o.Inputs[i].Event.Pod = a
+			if in.At >= sec(59) {
+				o.Inputs[i].Event = withPod(in.Event, other)
 			}
 		}
 		for i, e := range o.InstanceEvents {
-			switch e.Instance {
-			case a:
-				o.InstanceEvents[i].Instance = b
-			case b:
-				o.InstanceEvents[i].Instance = a
-			}
+			o.InstanceEvents[i].Instance = other(e.Instance)
 		}
 	}
+}
+
+// withPod is e about the pod that f names.
+func withPod(e control.Event, f func(record.Instance) record.Instance) control.Event {
+	switch e := e.(type) { //nolint:gochecksumtype // the observations of a scene
+	case control.PodObserved:
+		e.Pod = f(e.Pod)
+		return e
+	case control.ContainerRunning:
+		e.Pod = f(e.Pod)
+		return e
+	case control.ReadinessObserved:
+		e.Pod = f(e.Pod)
+		return e
+	case control.EndpointObserved:
+		e.Pod = f(e.Pod)
+		return e
+	case control.DeletionObserved:
+		e.Pod = f(e.Pod)
+		return e
+	case control.ContainerExited:
+		e.Pod = f(e.Pod)
+		return e
+	}
+	return e
 }
 
 // late: it says itself that it would have passed from the beginning.
@@ -228,7 +247,7 @@ func late(i record.Instance, by time.Duration) func(*control.RecordedRun) {
 	return func(o *control.RecordedRun) {
 		o.InstanceEvents = append(o.InstanceEvents, record.Event{Kind: record.KindListening, Instance: i, At: began})
 		for k, in := range o.Inputs {
-			if in.Event.Kind == control.ReadySeen && in.Event.Pod == i && in.Event.OK {
+			if in.Event == (control.ReadinessObserved{Pod: i, Ready: true}) {
 				o.Inputs[k].At += by
 			}
 		}
@@ -249,8 +268,9 @@ func offline(o *control.RecordedRun, i record.Instance) {
 func killedEarly(i record.Instance) func(*control.RecordedRun) {
 	return func(o *control.RecordedRun) {
 		for k, in := range o.Inputs {
-			if in.Event.Kind == control.Exited && in.Event.Pod == i {
-				o.Inputs[k].Event.N = 137
+			if e, ok := in.Event.(control.ContainerExited); ok && e.Pod == i {
+				e.ExitCode = 137
+				o.Inputs[k].Event = e
 			}
 		}
 	}
@@ -262,12 +282,12 @@ func TestCompareLivesThroughEvictions(t *testing.T) {
 	cfg := one(control.Workload{Replicas: 3, MaxSurge: 1, Grace: sec(10)})
 	w := newWorld(t, cfg)
 	w.exitAfter = sec(1)
-	w.at(0, control.Event{Kind: control.Begin})
-	w.at(sec(1), control.Event{Kind: control.Zero})
+	w.at(0, control.Begin{})
+	w.at(sec(1), control.TimeZero{})
 	w.run(sec(19))
 	pods := w.plane.Pods()
-	w.at(sec(20), control.Event{Kind: control.Evicted, Pod: pods[1].Instance, OK: true})
-	w.at(sec(20), control.Event{Kind: control.Evicted, Pod: pods[0].Instance, Err: "its budget forbids it"})
+	w.at(sec(20), control.EvictionFinished{Outcome: control.Outcome{Pod: pods[1].Instance}, Accepted: true})
+	w.at(sec(20), control.EvictionFinished{Outcome: control.Outcome{Pod: pods[0].Instance, Err: "its budget forbids it"}})
 	w.run(sec(60))
 	require.Len(t, w.notesOf(record.KindPodDeleted), 1)
 	require.Equal(t, pods[1].Instance, w.notesOf(record.KindPodDeleted)[0].Instance)
@@ -278,7 +298,7 @@ func TestCompareLivesThroughEvictions(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, found)
 
-	o.Inputs = slices.DeleteFunc(o.Inputs, func(in control.TimedEvent) bool { return in.Event.Kind == control.Evicted })
+	o.Inputs = slices.DeleteFunc(o.Inputs, func(in control.TimedEvent) bool { _, ok := in.Event.(control.EvictionFinished); return ok })
 	found, err = control.Compare(cfg, o)
 	require.NoError(t, err)
 	require.NotEmpty(t, found, "a deletion that nobody asked for")

@@ -106,7 +106,7 @@ func (a *cronHPA) next(d *deadline) {
 	}
 	for _, t := range a.timers {
 		if t.armed {
-			d.at(a.zero + t.at)
+			d.add(a.zero + t.at)
 		}
 	}
 }

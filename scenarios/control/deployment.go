@@ -40,6 +40,28 @@ func (w *deployment) updateRevision() {
 	}
 }
 
+// handleStep handles a step of the scenario about this Deployment.
+func (w *deployment) handleStep(p *SimulatedControlPlane, e StepEvent) {
+	switch e := e.(type) {
+	case ScaleStep:
+		w.scale(p, e.Replicas)
+	case RestartStep:
+		w.wanted.restarts++
+	case ImageStep:
+		w.wanted.image = e.Image
+	case PauseStep:
+		w.pause()
+	case ResumeStep:
+		w.resume()
+	case KillStep:
+		w.kill(p, e.Evict)
+	case RulesStep:
+		w.setRules(p, e.Version)
+	case DrainStep:
+		// The simulation has no nodes.
+	}
+}
+
 // scale sets the wanted number of pods.
 func (w *deployment) scale(p *SimulatedControlPlane, n int) {
 	w.replicas = max(0, n)
@@ -58,7 +80,7 @@ func (w *deployment) createPod(p *SimulatedControlPlane) { w.createPodOf(p, w.re
 
 func (w *deployment) createPodOf(p *SimulatedControlPlane, revision int) {
 	d := &pod{deployment: w, createdAt: p.now, revision: revision}
-	d.name = p.name(w.spec.Name)
+	d.name = p.podName(w.spec.Name)
 	d.uid = d.name
 	if p.recorded != nil {
 		p.recorded.applyRecorded(d)

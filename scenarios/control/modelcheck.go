@@ -34,15 +34,15 @@ func newModelCheck(cfg Config, s *observation, o RecordedRun) (*modelCheck, erro
 	p.recorded, p.startTimeout = d, forever
 	p.startInSecond = time.Duration(o.Start%1e6) * time.Microsecond
 	for _, in := range o.Inputs {
-		switch in.Event.Kind {
-		case PodSeen, ReadySeen, EndpointSeen, DeletionSeen, PodGone, Remark, Unwatched, Started, Exited: // what was seen
-		case Tick, HookDone, Probed, Signaled, Acked, Ruled: // what came of orders
+		switch e := in.Event.(type) {
+		case Begin, TimeZero, CycleStart, StepEvent, NodeCordoned, EvictionFinished:
+			d.enqueue(in.At, e)
 		case Shutdown:
 			if d.end == 0 {
 				d.end = in.At
 			}
-		default: // what was asked for
-			d.enqueue(in.At, in.Event)
+		case PodObserved, PodObservation, WatchGap: // observations
+		case Tick, ContainerStarted, HookFinished, ProbeFinished, SignalSent, Acknowledged, RulesSent: // outcomes: respond has its own
 		}
 	}
 	if d.end == 0 && len(o.Inputs) > 0 {
@@ -65,7 +65,7 @@ func (d *modelCheck) enqueue(at time.Duration, e Event) {
 func (d *modelCheck) run() {
 	for {
 		next, ok := d.plane.Next()
-		in := TimedEvent{At: next, Event: Event{Kind: Tick}}
+		in := TimedEvent{At: next, Event: Tick{}}
 		if len(d.queue) > 0 && (!ok || d.queue[0].At <= next) {
 			in, ok = d.queue[0], true
 			d.queue = d.queue[1:]
@@ -79,44 +79,44 @@ func (d *modelCheck) run() {
 	}
 }
 
-// respond is what came of an action in the cluster.
+// respond enqueues the outcome that an action of the model had in the cluster.
 func (d *modelCheck) respond(now time.Duration, a Action) {
-	e := Event{Op: a.Op, Pod: a.Pod}
-	switch a.Kind {
-	case Note:
-		if a.Note.Kind != record.KindContainerStarted {
-			d.modelled.add(now, *a.Note)
+	switch a := a.(type) {
+	case RecordEvent:
+		if a.Event.Kind != record.KindContainerStarted {
+			d.modelled.add(now, a.Event)
 		}
-	case Start:
+	case StartContainer:
 		d.modelled.add(now, record.Event{Kind: record.KindContainerStarted, Instance: a.Pod})
 		if at, ok := d.observed.firstTime(record.KindContainerStarted, a.Pod); ok {
-			e.Kind = Started
-			d.enqueue(max(now, at), e)
+			d.enqueue(max(now, at), OutcomeOf(a, nil))
 			d.enqueueExit(max(now, at), a.Pod)
 		}
 	case RunProbe:
-		e.Kind, e.OK = Probed, d.observed.probeSucceedsAt(a.Pod, a.Probe, now)
+		e := ProbeFinished{Outcome: a.outcome(), Success: d.observed.probeSucceedsAt(a.Pod, a.Probe, now)}
 		if d.restartsOnFailure(a) {
-			e.OK = true // the cluster would have told of its failing by a restart
+			e.Success = true // the cluster would have restarted the container
 		}
 		d.enqueue(now, e)
 	case RunHook:
 		if at, ok := d.observed.hookEnd(a.Hook, a.Pod, now); ok {
-			e.Kind = HookDone
-			d.enqueue(at, e)
+			d.enqueue(at, OutcomeOf(a, nil))
 		}
+	case AbandonHook, SendRules, SendSignal, SetEndpoint, RemovePod: // their outcomes change nothing
+	case ApplyWorkload, ScaleWorkload, RestartWorkload, SetImage, PauseRollout, ResumeRollout, CordonNode, EvictPod:
+		// Only an ObservedCluster has these.
 	}
 }
 
-// enqueueExit tells the end of an incarnation, if it was seen.
+// enqueueExit enqueues the end of an incarnation, if it was observed.
 func (d *modelCheck) enqueueExit(started time.Duration, i record.Instance) {
 	if at, ok := d.observed.firstTime(record.KindContainerExited, i); ok {
 		d.enqueue(max(started, at), d.observed.exits[i])
 	}
 }
 
-// liveness: the question is one that only a failure answers.
-func (d *modelCheck) restartsOnFailure(a Action) bool {
+// restartsOnFailure reports whether a is a liveness or startup probe.
+func (d *modelCheck) restartsOnFailure(a RunProbe) bool {
 	w := d.plane.deployment(a.Workload)
 	return w != nil && a.Probe != w.spec.Readiness
 }

@@ -12,18 +12,24 @@ import (
 type observation struct {
 	start           record.Micros
 	times           decisionTimes
-	created         map[string][]string            // pods by workload, by first sight
-	pods            map[string]Event               // the last PodSeen of each
-	deleted         []string                       // by time of deletion
-	killedBySteps   map[string][]string            // by steps: pods by workload
-	exits           map[record.Instance]Event      // how each incarnation ended
-	instanceEvents  map[record.Instance]eventTimes // what each tells of itself
+	created         map[string][]string                 // pods by workload, by first sight
+	pods            map[string]PodObserved              // the last one of each pod
+	deleted         []string                            // by time of deletion
+	killedBySteps   map[string][]string                 // by steps: pods by workload
+	exits           map[record.Instance]ContainerExited // of each incarnation
+	instanceEvents  map[record.Instance]eventTimes      // what each tells of itself
 	rollouts        map[string][]time.Duration
-	pendingRequests map[Op]Action // to the API server, not yet acknowledged
+	pendingRequests map[Op]apiRequest
 	requestSpans    map[string][]timeSpan
 }
 
-// timeSpan is how long the API server took for an order.
+// apiRequest is a request to the API server that is not acknowledged yet.
+type apiRequest struct {
+	workload string
+	sent     time.Duration
+}
+
+// timeSpan is the time that the API server took for a request.
 type timeSpan struct{ from, to time.Duration }
 
 type eventTimes map[record.Kind]time.Duration
@@ -36,21 +42,12 @@ func newObservation(cfg Config, o RecordedRun) (*observation, error) {
 		return nil, err
 	}
 	s := &observation{
-		start: o.Start, times: decisionTimes{}, created: map[string][]string{}, pods: map[string]Event{}, killedBySteps: map[string][]string{},
-		exits: map[record.Instance]Event{}, instanceEvents: map[record.Instance]eventTimes{}, rollouts: map[string][]time.Duration{},
-		pendingRequests: map[Op]Action{}, requestSpans: map[string][]timeSpan{},
+		start: o.Start, times: decisionTimes{}, created: map[string][]string{}, pods: map[string]PodObserved{}, killedBySteps: map[string][]string{},
+		exits: map[record.Instance]ContainerExited{}, instanceEvents: map[record.Instance]eventTimes{}, rollouts: map[string][]time.Duration{},
+		pendingRequests: map[Op]apiRequest{}, requestSpans: map[string][]timeSpan{},
 	}
 	for _, in := range o.Inputs {
-		switch in.Event.Kind {
-		case Acked:
-			if a, ok := s.pendingRequests[in.Event.Op]; ok {
-				s.requestSpans[a.Workload] = append(s.requestSpans[a.Workload], timeSpan{a.Deadline, in.At})
-			}
-		case PodSeen:
-			s.pods[in.Event.Pod.Pod] = in.Event
-		case Restart, SetImage, Resume:
-			s.rollouts[in.Event.Workload] = append(s.rollouts[in.Event.Workload], in.At)
-		}
+		s.addInput(in)
 		for _, a := range c.Step(in.At, in.Event) {
 			s.addAction(in.At, a)
 		}
@@ -61,18 +58,42 @@ func newObservation(cfg Config, o RecordedRun) (*observation, error) {
 	return s, nil
 }
 
+func (s *observation) addInput(in TimedEvent) {
+	rollout := func(workload string) { s.rollouts[workload] = append(s.rollouts[workload], in.At) }
+	switch e := in.Event.(type) { //nolint:gochecksumtype // the others are of no interest
+	case Acknowledged:
+		if r, ok := s.pendingRequests[e.Op]; ok {
+			s.requestSpans[r.workload] = append(s.requestSpans[r.workload], timeSpan{r.sent, in.At})
+		}
+	case PodObserved:
+		s.pods[e.Pod.Pod] = e
+	case RestartStep:
+		rollout(e.Workload)
+	case ImageStep:
+		rollout(e.Workload)
+	case ResumeStep:
+		rollout(e.Workload)
+	}
+}
+
 func (s *observation) addAction(at time.Duration, a Action) {
-	if a.Kind == Signal && a.Sig == "KILL" {
-		s.killedBySteps[a.Workload] = append(s.killedBySteps[a.Workload], a.Pod.Pod)
+	switch a := a.(type) { //nolint:gochecksumtype // the others are of no interest
+	case SendSignal:
+		if a.Signal == SignalKill {
+			s.killedBySteps[a.Workload] = append(s.killedBySteps[a.Workload], a.Pod.Pod)
+		}
+	case ApplyWorkload:
+		s.pendingRequests[a.Op] = apiRequest{a.Workload, at}
+	case ScaleWorkload:
+		s.pendingRequests[a.Op] = apiRequest{a.Workload, at}
+	case RestartWorkload:
+		s.pendingRequests[a.Op] = apiRequest{a.Workload, at}
+	case RecordEvent:
+		s.addEvent(at, a.Event)
 	}
-	if a.Kind == Apply || a.Kind == Scale || a.Kind == Rollout {
-		a.Deadline = at // it has none: when it was given
-		s.pendingRequests[a.Op] = a
-	}
-	if a.Kind != Note {
-		return
-	}
-	e := *a.Note
+}
+
+func (s *observation) addEvent(at time.Duration, e record.Event) {
 	s.times.add(at, e)
 	switch e.Kind {
 	case record.KindPodCreated:
@@ -80,7 +101,7 @@ func (s *observation) addAction(at time.Duration, a Action) {
 	case record.KindPodDeleted:
 		s.deleted = append(s.deleted, e.Instance.Pod)
 	case record.KindContainerExited:
-		s.exits[e.Instance] = Event{Kind: Exited, Pod: e.Instance, N: int(e.N), Err: e.Text}
+		s.exits[e.Instance] = ContainerExited{Pod: e.Instance, ExitCode: int(e.N), Reason: e.Text}
 	}
 }
 
@@ -108,7 +129,7 @@ func (s *observation) reportsEvents(i record.Instance) bool { return len(s.insta
 
 // killed: it could not tell whether TERM came first.
 func (s *observation) wasKilled(i record.Instance) bool {
-	return len(s.times[decision{record.KindKillSent, i}]) > 0 && s.exits[i].N != 0
+	return len(s.times[decision{record.KindKillSent, i}]) > 0 && s.exits[i].ExitCode != 0
 }
 
 // firstTime is when an act first took place.

@@ -1,6 +1,8 @@
 package control_test
 
 import (
+	"encoding/json"
+	"regexp"
 	"testing"
 	"time"
 
@@ -15,16 +17,27 @@ import (
 func told(c *control.ObservedCluster, at time.Duration, events ...control.Event) (notes []record.Kind, orders []control.Action) {
 	for i, e := range events {
 		for _, a := range c.Step(at+time.Duration(i)*time.Millisecond, e) {
-			if a.Kind == control.Note {
-				notes = append(notes, a.Note.Kind)
+			if note, ok := a.(control.RecordEvent); ok {
+				notes = append(notes, note.Event.Kind)
 			} else {
-				a.Op = 0
 				orders = append(orders, a)
 			}
 		}
 	}
 	return notes, orders
 }
+
+// withoutOps are actions in a form that does not depend on their Ops.
+func withoutOps(t *testing.T, all ...control.Action) (out []string) {
+	for _, a := range all {
+		b, err := json.Marshal(control.Actions{a})
+		require.NoError(t, err)
+		out = append(out, regexp.MustCompile(`"op":\d+,?`).ReplaceAllString(string(b), ""))
+	}
+	return out
+}
+
+func workload(name string) control.WorkloadAction { return control.WorkloadAction{Workload: name} }
 
 func cluster(t *testing.T, jobs ...control.CronJob) *control.ObservedCluster {
 	c, err := control.NewObservedCluster(control.Config{
@@ -40,23 +53,23 @@ func pod(name string, n int) record.Instance { return record.Instance{Pod: name,
 func up(name string) []control.Event {
 	p := pod(name, 1)
 	return []control.Event{
-		{Kind: control.PodSeen, Pod: p, Workload: "b"}, {Kind: control.Started, Pod: p},
-		{Kind: control.ReadySeen, Pod: p, OK: true}, {Kind: control.EndpointSeen, Pod: p, OK: true},
+		control.PodObserved{Pod: p, Workload: "b"}, control.ContainerRunning{Pod: p},
+		control.ReadinessObserved{Pod: p, Ready: true}, control.EndpointObserved{Pod: p, Ready: true},
 	}
 }
 
 func TestClusterTellsALife(t *testing.T) {
 	c := cluster(t)
-	_, orders := told(c, 0, control.Event{Kind: control.Begin})
-	require.Equal(t, []control.Action{{Kind: control.Apply, Workload: "a"}, {Kind: control.Apply, Workload: "b"}}, orders)
+	_, orders := told(c, 0, control.Begin{})
+	require.Equal(t, withoutOps(t, control.ApplyWorkload{WorkloadAction: workload("a")}, control.ApplyWorkload{WorkloadAction: workload("b")}), withoutOps(t, orders...))
 
 	notes, _ := told(c, sec(1), append(up("b-1"), up("b-1")...)...)
 	require.Equal(t, []record.Kind{record.KindPodCreated, record.KindContainerStarted, record.KindPodReady, record.KindEndpointAdded}, notes, "each once, however often it is told")
 	require.Equal(t, []control.PodState{{Instance: pod("b-1", 1), Workload: "b", Running: true, Ready: true}}, c.Pods())
 
 	notes, _ = told(c, sec(2),
-		control.Event{Kind: control.DeletionSeen, Pod: pod("b-1", 1)}, control.Event{Kind: control.Exited, Pod: pod("b-1", 1)},
-		control.Event{Kind: control.PodGone, Pod: pod("b-1", 1)})
+		control.DeletionObserved{Pod: pod("b-1", 1)}, control.ContainerExited{Pod: pod("b-1", 1)},
+		control.PodGone{Pod: pod("b-1", 1)})
 	require.Equal(t, []record.Kind{record.KindPodDeleted, record.KindPodNotReady, record.KindEndpointRemoved, record.KindContainerExited}, notes)
 	require.True(t, c.Empty())
 }
@@ -65,13 +78,13 @@ func TestClusterTellsRestarts(t *testing.T) {
 	c := cluster(t)
 	told(c, 0, up("b-1")...)
 	notes, _ := told(c, sec(1),
-		control.Event{Kind: control.Exited, Pod: pod("b-1", 1), N: 137}, control.Event{Kind: control.Started, Pod: pod("b-1", 2)},
-		control.Event{Kind: control.Exited, Pod: pod("b-1", 1), N: 137})
+		control.ContainerExited{Pod: pod("b-1", 1), ExitCode: 137}, control.ContainerRunning{Pod: pod("b-1", 2)},
+		control.ContainerExited{Pod: pod("b-1", 1), ExitCode: 137})
 	require.Equal(t, []record.Kind{record.KindKillSent, record.KindPodNotReady, record.KindEndpointRemoved, record.KindContainerExited, record.KindContainerStarted}, notes)
 	require.Equal(t, pod("b-1", 2), c.Pods()[0].Instance)
 
 	// An incarnation whose end nobody saw.
-	notes, _ = told(c, sec(2), control.Event{Kind: control.Started, Pod: pod("b-1", 4)})
+	notes, _ = told(c, sec(2), control.ContainerRunning{Pod: pod("b-1", 4)})
 	require.Equal(t, []record.Kind{record.KindContainerExited, record.KindContainerStarted}, notes)
 }
 
@@ -79,17 +92,17 @@ func TestClusterScalesAndRolls(t *testing.T) {
 	c := cluster(t, control.CronJob{Autoscaler: "b", Name: "down", Workload: "b", Schedule: "0 0/5 * * * *", TargetSize: 1})
 	_, ok := c.Next()
 	require.False(t, ok, "the clock stands until time zero")
-	told(c, sec(3), control.Event{Kind: control.Zero})
+	told(c, sec(3), control.TimeZero{})
 	at, ok := c.Next()
 	require.True(t, ok)
 	require.Equal(t, sec(13), at)
-	notes, orders := told(c, at, control.Event{Kind: control.Tick})
+	notes, orders := told(c, at, control.Tick{})
 	require.Equal(t, []record.Kind{record.KindCronFired, record.KindScaled}, notes)
-	require.Equal(t, []control.Action{{Kind: control.Scale, Workload: "b", N: 1}}, orders)
+	require.Equal(t, withoutOps(t, control.ScaleWorkload{WorkloadAction: workload("b"), Replicas: 1}), withoutOps(t, orders...))
 
-	_, orders = told(c, sec(20), control.Event{Kind: control.SetScale, Workload: "b", N: -3},
-		control.Event{Kind: control.Restart, Workload: "b"}, control.Event{Kind: control.SetScale, Workload: "nobody", N: 1})
-	require.Equal(t, []control.Action{{Kind: control.Scale, Workload: "b"}, {Kind: control.Rollout, Workload: "b"}}, orders)
+	_, orders = told(c, sec(20), control.ScaleStep{Workload: "b", Replicas: -3},
+		control.RestartStep{Workload: "b"}, control.ScaleStep{Workload: "nobody", Replicas: 1})
+	require.Equal(t, withoutOps(t, control.ScaleWorkload{WorkloadAction: workload("b")}, control.RestartWorkload{WorkloadAction: workload("b")}), withoutOps(t, orders...))
 }
 
 // Those that run are told, those that come later when they start, and those
@@ -97,45 +110,46 @@ func TestClusterScalesAndRolls(t *testing.T) {
 func TestClusterTellsRules(t *testing.T) {
 	c := cluster(t)
 	told(c, 0, append(up("b-1"), up("b-2")...)...)
-	told(c, sec(1), control.Event{Kind: control.DeletionSeen, Pod: pod("b-1", 1)})
-	rule := func(name string) control.Action {
-		return control.Action{Kind: control.Rule, N: 2, Pod: pod(name, 1), Workload: "b"}
+	told(c, sec(1), control.DeletionObserved{Pod: pod("b-1", 1)})
+	rules := func(name string) []string {
+		return withoutOps(t, control.SendRules{PodAction: control.PodAction{Pod: pod(name, 1), Workload: "b"}, Version: 2})
 	}
-	_, orders := told(c, sec(2), control.Event{Kind: control.SetRule, Workload: "b", N: 2})
-	require.Equal(t, []control.Action{rule("b-2")}, orders)
+	_, orders := told(c, sec(2), control.RulesStep{Workload: "b", Version: 2})
+	require.Equal(t, rules("b-2"), withoutOps(t, orders...))
 	_, orders = told(c, sec(3), up("b-3")...)
-	require.Equal(t, []control.Action{rule("b-3")}, orders)
-	notes, _ := told(c, sec(4), control.Event{Kind: control.Ruled, Pod: pod("b-3", 1)}, control.Event{Kind: control.Ruled, Pod: pod("b-2", 1), Err: "deaf"})
+	require.Equal(t, rules("b-3"), withoutOps(t, orders...))
+	notes, _ := told(c, sec(4), control.RulesSent{Outcome: control.Outcome{Pod: pod("b-3", 1)}}, control.RulesSent{Outcome: control.Outcome{Pod: pod("b-2", 1), Err: "deaf"}})
 	require.Equal(t, []record.Kind{record.KindRuleFailed}, notes)
 }
 
 func TestClusterKills(t *testing.T) {
 	c := cluster(t)
 	told(c, 0, append(up("b-1"), up("b-2")...)...)
-	told(c, sec(1), control.Event{Kind: control.ReadySeen, Pod: pod("b-2", 1)})
-	notes, orders := told(c, sec(2), control.Event{Kind: control.KillPod, Workload: "b", N: 1})
+	told(c, sec(1), control.ReadinessObserved{Pod: pod("b-2", 1)})
+	notes, orders := told(c, sec(2), control.KillStep{Workload: "b", Evict: true})
 	require.Equal(t, []record.Kind{record.KindKillSent}, notes)
-	require.Equal(t, []control.Action{{Kind: control.Signal, Sig: "KILL", Pod: pod("b-1", 1), Workload: "b", On: true}}, orders, "one that is ready")
+	kill := control.SendSignal{PodAction: control.PodAction{Pod: pod("b-1", 1), Workload: "b"}, Signal: control.SignalKill, Evict: true}
+	require.Equal(t, withoutOps(t, kill), withoutOps(t, orders...), "one that is ready")
 
-	notes, _ = told(c, sec(3), control.Event{Kind: control.DeletionSeen, Pod: pod("b-1", 1)},
-		control.Event{Kind: control.Exited, Pod: pod("b-1", 1), N: 137}, control.Event{Kind: control.Started, Pod: pod("b-1", 2)},
-		control.Event{Kind: control.PodGone, Pod: pod("b-1", 1)})
+	notes, _ = told(c, sec(3), control.DeletionObserved{Pod: pod("b-1", 1)},
+		control.ContainerExited{Pod: pod("b-1", 1), ExitCode: 137}, control.ContainerRunning{Pod: pod("b-1", 2)},
+		control.PodGone{Pod: pod("b-1", 1)})
 	require.Equal(t, []record.Kind{record.KindPodNotReady, record.KindEndpointRemoved, record.KindContainerExited}, notes, "killed once, deleted by nobody, and never back")
 }
 
 func TestClusterShutsDown(t *testing.T) {
 	c := cluster(t)
 	told(c, 0, append(up("b-1"), up("b-2")...)...)
-	notes, orders := told(c, sec(1), control.Event{Kind: control.Shutdown})
+	notes, orders := told(c, sec(1), control.Shutdown{})
 	require.Empty(t, notes)
 	require.Len(t, orders, 2)
-	require.Equal(t, "INT", orders[0].Sig)
-	told(c, sec(2), control.Event{Kind: control.Signaled, Pod: pod("b-1", 1), Err: "it is deaf"})
+	require.Equal(t, control.SignalInterrupt, orders[0].(control.SendSignal).Signal)
+	told(c, sec(2), control.SignalSent{Outcome: control.Outcome{Pod: pod("b-1", 1), Err: "it is deaf"}})
 	require.False(t, c.Empty())
-	told(c, sec(2), control.Event{Kind: control.Signaled, Pod: pod("b-1", 1)}, control.Event{Kind: control.PodGone, Pod: pod("b-2", 1)})
+	told(c, sec(2), control.SignalSent{Outcome: control.Outcome{Pod: pod("b-1", 1)}}, control.PodGone{Pod: pod("b-2", 1)})
 	require.True(t, c.Empty())
-	notes, orders = told(c, sec(3), append(up("b-3"), control.Event{Kind: control.Started, Pod: pod("b-1", 2)},
-		control.Event{Kind: control.SetScale, Workload: "b", N: 5})...)
+	notes, orders = told(c, sec(3), append(up("b-3"), control.ContainerRunning{Pod: pod("b-1", 2)},
+		control.ScaleStep{Workload: "b", Replicas: 5})...)
 	require.Empty(t, notes, "what comes after the end is not of this run")
 	require.Empty(t, orders)
 }
@@ -143,11 +157,11 @@ func TestClusterShutsDown(t *testing.T) {
 // TestClusterTellsWhatItDidNotSee, while the run goes on.
 func TestClusterTellsWhatItDidNotSee(t *testing.T) {
 	c := cluster(t)
-	lost := control.Event{Kind: control.Unwatched, Err: "pods", Since: 7, N: 20}
+	lost := control.WatchGap{Resource: "pods", Since: 7, Lasted: 20 * time.Microsecond}
 	out := c.Step(sec(1), lost)
 	require.Len(t, out, 1)
-	require.Equal(t, &record.Event{Kind: record.KindUnwatched, Text: "pods", Since: 7, N: 20}, out[0].Note)
-	c.Step(sec(2), control.Event{Kind: control.Shutdown})
+	require.Equal(t, record.Event{Kind: record.KindUnwatched, Text: "pods", Since: 7, N: 20}, out[0].(control.RecordEvent).Event)
+	c.Step(sec(2), control.Shutdown{})
 	require.Empty(t, c.Step(sec(3), lost))
 }
 

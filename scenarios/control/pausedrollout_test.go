@@ -15,10 +15,9 @@ func rolled(t *testing.T, w control.Workload, steps ...control.TimedEvent) *worl
 	w.Replicas, w.Image = 2, "b:1"
 	w.Readiness = &control.Probe{TCPPort: 1, Period: sec(0.5), InitialDelay: sec(0.5), SuccessThreshold: 1, FailureThreshold: 3}
 	x := newWorld(t, one(w))
-	x.at(0, control.Event{Kind: control.Begin})
-	x.at(0, control.Event{Kind: control.Zero})
+	x.at(0, control.Begin{})
+	x.at(0, control.TimeZero{})
 	for _, s := range steps {
-		s.Event.Workload = "b"
 		x.at(s.At, s.Event)
 	}
 	return x
@@ -28,15 +27,15 @@ func at(s float64, e control.Event) control.TimedEvent {
 	return control.TimedEvent{At: sec(s), Event: e}
 }
 
-func image(name string) control.Event { return control.Event{Kind: control.SetImage, Image: name} }
+func image(name string) control.Event { return control.ImageStep{Workload: "b", Image: name} }
 
 var (
-	pause   = control.Event{Kind: control.Pause}
-	resume  = control.Event{Kind: control.Resume}
-	restart = control.Event{Kind: control.Restart}
+	pause   = control.PauseStep{Workload: "b"}
+	resume  = control.ResumeStep{Workload: "b"}
+	restart = control.RestartStep{Workload: "b"}
 )
 
-func scaleTo(n int) control.Event { return control.Event{Kind: control.SetScale, N: n} }
+func scaleTo(n int) control.Event { return control.ScaleStep{Workload: "b", Replicas: n} }
 
 func TestANewImageIsRolledOut(t *testing.T) {
 	w := rolled(t, control.Workload{}, at(10, image("b:2")))
@@ -78,7 +77,7 @@ func TestScalingGoesOnWhilePaused(t *testing.T) {
 	w.run(sec(20))
 	require.Equal(t, seconds(0, 0, 12, 12), w.told(record.KindPodCreated))
 	require.Len(t, w.told(record.KindPodDeleted), 3)
-	w.at(sec(21), control.Event{Kind: control.Resume, Workload: "b"})
+	w.at(sec(21), control.ResumeStep{Workload: "b"})
 	w.run(sec(30))
 	require.Equal(t, sec(21), w.told(record.KindPodCreated)[4], "the image waited")
 	require.Len(t, w.pods(), 1)
@@ -94,7 +93,7 @@ func TestARolloutIsPaused(t *testing.T) {
 	// Replicas and surge were 3 and are 6: each set doubles.
 	require.Equal(t, seconds(20, 20, 20), w.told(record.KindPodCreated)[3:])
 	require.Empty(t, w.told(record.KindPodDeleted))
-	w.at(sec(31), control.Event{Kind: control.Resume, Workload: "b"})
+	w.at(sec(31), control.ResumeStep{Workload: "b"})
 	w.run(sec(60))
 	require.Len(t, w.pods(), 5)
 	require.Len(t, w.told(record.KindPodDeleted), 4, "all old ones")
@@ -109,7 +108,7 @@ func TestAPausedRecreateComesBack(t *testing.T) {
 }
 
 func TestAKilledPodOfAPausedWorkloadIsReplaced(t *testing.T) {
-	w := rolled(t, control.Workload{}, at(10, pause), at(11, image("b:2")), at(12, control.Event{Kind: control.KillPod, N: 1}))
+	w := rolled(t, control.Workload{}, at(10, pause), at(11, image("b:2")), at(12, control.KillStep{Workload: "b", Evict: true}))
 	w.run(sec(20))
 	require.Len(t, w.pods(), 2)
 	require.Len(t, w.told(record.KindPodCreated), 3)

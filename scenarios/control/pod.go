@@ -75,46 +75,43 @@ func (d *pod) recordEventN(p *SimulatedControlPlane, kind record.Kind, text stri
 	p.recordEvent(record.Event{Kind: kind, Instance: d.instance(), Workload: d.deployment.spec.Name, Text: text, N: n})
 }
 
-func (d *pod) addAction(p *SimulatedControlPlane, a Action) Op {
-	a.Pod, a.Workload = d.instance(), d.deployment.spec.Name
-	return p.addAction(a)
+// action is what an action on d now has in common with others.
+func (d *pod) action(p *SimulatedControlPlane, deadline time.Duration) PodAction {
+	return PodAction{Op: p.nextOp(), Pod: d.instance(), Workload: d.deployment.spec.Name, Deadline: deadline}
 }
 
-// start orders the next incarnation of the container.
+// start orders the start of the container's next incarnation.
 func (d *pod) start(p *SimulatedControlPlane) {
 	d.incarnation++
 	d.phase, d.deadline = starting, p.now+cmp.Or(p.startTimeout, startTimeout)
 	d.started, d.probes, d.termination = false, nil, nil
 	d.rulesVersion = d.deployment.rulesVersion
-	d.startOp = d.addAction(p, Action{Kind: Start, Deadline: d.deadline, N: d.rulesVersion, First: !p.timeZeroReached && d.incarnation == 1})
+	a := StartContainer{
+		PodAction: d.action(p, d.deadline), RulesVersion: d.rulesVersion,
+		Initial: !p.timeZeroReached && d.incarnation == 1,
+	}
+	d.startOp = a.Op
+	p.add(a)
 }
 
-func (d *pod) handle(p *SimulatedControlPlane, e Event) {
-	switch e.Kind {
-	case Started:
-		if d.phase == starting && e.Op == d.startOp {
-			d.onStarted(p, e)
-		}
-	case HookDone:
-		if d.termination != nil {
-			d.termination.onHook(p, d, e)
-		}
-	case Probed:
-		d.onProbed(p, e)
-	case Ruled:
-		if e.Err != "" {
-			d.recordEvent(p, record.KindRuleFailed, e.Err)
-		}
-	case Exited:
-		if d.phase == starting || d.phase == running {
-			d.onExited(p, e.N, e.Err)
-		}
+func (d *pod) onRulesSent(p *SimulatedControlPlane, e RulesSent) {
+	if e.Err != "" {
+		d.recordEvent(p, record.KindRuleFailed, e.Err)
 	}
 }
 
-func (d *pod) onStarted(p *SimulatedControlPlane, e Event) {
+func (d *pod) onContainerExited(p *SimulatedControlPlane, e ContainerExited) {
+	if d.phase == starting || d.phase == running {
+		d.exit(p, e.ExitCode, e.Reason)
+	}
+}
+
+func (d *pod) onStarted(p *SimulatedControlPlane, e ContainerStarted) {
+	if d.phase != starting || e.Op != d.startOp {
+		return
+	}
 	if e.Err != "" {
-		d.onExited(p, -1, "it could not be started: "+e.Err)
+		d.exit(p, -1, "could not be started: "+e.Err)
 		return
 	}
 	d.phase, d.startedAt = running, p.now
@@ -140,7 +137,7 @@ func (d *pod) onStarted(p *SimulatedControlPlane, e Event) {
 func (d *pod) sendRules(p *SimulatedControlPlane) {
 	if d.phase == running && d.termination == nil && d.rulesVersion < d.deployment.rulesVersion {
 		d.rulesVersion = d.deployment.rulesVersion
-		d.addAction(p, Action{Kind: Rule, N: d.rulesVersion, Deadline: p.now + rulesTimeout})
+		p.add(SendRules{PodAction: d.action(p, p.now+rulesTimeout), Version: d.rulesVersion})
 	}
 }
 
@@ -181,11 +178,11 @@ func (d *pod) setEndpoint(p *SimulatedControlPlane, on bool) {
 		kind = record.KindEndpointAdded
 	}
 	d.recordEvent(p, kind, "")
-	d.addAction(p, Action{Kind: SetEndpoint, On: on})
+	p.add(SetEndpoint{PodAction: d.action(p, 0), Ready: on})
 }
 
-// onExited is the end of an incarnation: the pod goes, or starts again.
-func (d *pod) onExited(p *SimulatedControlPlane, code int, text string) {
+// exit ends an incarnation: the pod is removed, or starts its container again.
+func (d *pod) exit(p *SimulatedControlPlane, code int, text string) {
 	if d.termination != nil {
 		d.termination.abandon(p, d, "the container exited")
 	}
@@ -220,7 +217,7 @@ func backOff(n int) time.Duration {
 // again.
 func (d *pod) remove(p *SimulatedControlPlane) {
 	d.setEndpoint(p, false)
-	d.addAction(p, Action{Kind: Remove})
+	p.add(RemovePod{d.action(p, 0)})
 	d.phase, d.termination = dead, nil
 	d.deployment.remove(d)
 }
@@ -284,8 +281,8 @@ func (d *pod) handleDeadlines(p *SimulatedControlPlane) {
 	switch {
 	case d.phase == starting && d.deadline <= p.now:
 		// Its outcome is lost. Whatever came up of it must not stay.
-		d.addAction(p, Action{Kind: Signal, Sig: "KILL"})
-		d.onExited(p, -1, "no outcome of its start was told")
+		p.add(SendSignal{PodAction: d.action(p, 0), Signal: SignalKill})
+		d.exit(p, -1, "no outcome of its start was told")
 	case d.phase == waiting && d.deadline <= p.now:
 		d.start(p)
 	case d.phase == running:
@@ -296,10 +293,10 @@ func (d *pod) handleDeadlines(p *SimulatedControlPlane) {
 func (d *pod) next(p *SimulatedControlPlane, dl *deadline) {
 	switch d.phase {
 	case starting, waiting:
-		dl.at(d.deadline)
+		dl.add(d.deadline)
 	case running:
 		for _, pr := range d.probes {
-			dl.at(pr.deadline())
+			dl.add(pr.deadline())
 		}
 	}
 	if d.termination != nil {

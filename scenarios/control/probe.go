@@ -58,7 +58,9 @@ func (r *prober) send(p *SimulatedControlPlane, d *pod) {
 	for r.at <= p.now { // a slow answer does not make questions pile up
 		r.at += r.spec.Period
 	}
-	r.op = d.addAction(p, Action{Kind: RunProbe, Probe: r.spec, Deadline: r.timeoutAt})
+	a := RunProbe{PodAction: d.action(p, r.timeoutAt), Probe: r.spec}
+	r.op = a.Op
+	p.add(a)
 }
 
 // addResult takes an answer and says whether a threshold was reached with it.
@@ -80,10 +82,10 @@ func (r *prober) threshold() int {
 	return 3
 }
 
-func (d *pod) onProbed(p *SimulatedControlPlane, e Event) {
+func (d *pod) onProbeFinished(p *SimulatedControlPlane, e ProbeFinished) {
 	for _, r := range d.probes {
 		if r.op != 0 && r.op == e.Op {
-			d.onProbeResult(p, r, e.OK, e.Err)
+			d.onProbeResult(p, r, e.Success, e.Err)
 			return
 		}
 	}

@@ -17,7 +17,7 @@ func TestProperties(t *testing.T) {
 		w := chaos(t, seed)
 		w.check = func() { checkInvariants(t, w) }
 		w.run(sec(90))
-		w.at(w.now, control.Event{Kind: control.Shutdown})
+		w.at(w.now, control.Shutdown{})
 		w.run(sec(110))
 		require.True(t, w.plane.Empty(), "seed %d: a pod did not end: %v", seed, w.plane.Pods())
 		checkSignals(t, w)
@@ -55,12 +55,14 @@ func checkNames(t *testing.T, w *world) {
 	seen := map[string]bool{}
 	ops := map[control.Op]bool{}
 	for _, a := range w.actions {
-		require.False(t, ops[a.Op], "an Op came twice")
-		ops[a.Op] = true
-		if a.Note != nil && a.Note.Kind == record.KindPodCreated {
-			require.False(t, seen[a.Pod.Pod], "a name came twice")
-			require.Regexp(t, `^b-[a-z0-9]{5}$`, a.Pod.Pod)
-			seen[a.Pod.Pod] = true
+		op := control.OpOf(a)
+		require.False(t, ops[op], "an Op came twice")
+		ops[op] = true
+		if note, ok := a.(control.RecordEvent); ok && note.Event.Kind == record.KindPodCreated {
+			pod := note.Event.Instance.Pod
+			require.False(t, seen[pod], "a name came twice")
+			require.Regexp(t, `^b-[a-z0-9]{5}$`, pod)
+			seen[pod] = true
 		}
 	}
 }
@@ -78,18 +80,18 @@ func TestReplay(t *testing.T) {
 		require.NoError(t, json.Unmarshal(inputs, &read))
 		actions, err := control.Replay(cfg, read)
 		require.NoError(t, err)
-		require.Equal(t, string(want), encode(t, actions), "seed %d", seed)
+		require.Equal(t, string(want), encode(t, control.Actions(actions)), "seed %d", seed)
 
-		var back []control.Action
+		var back control.Actions
 		require.NoError(t, json.Unmarshal(want, &back))
-		require.Equal(t, actions, back, "actions survive JSON")
+		require.Equal(t, control.Actions(actions), back, "actions survive JSON")
 	}
 }
 
 func life(t *testing.T, seed uint64) (cfg control.Config, inputs, actions []byte) {
 	w := chaos(t, seed)
 	w.run(sec(40))
-	return chaosConfig(seed), []byte(encode(t, w.inputs)), []byte(encode(t, w.actions))
+	return chaosConfig(seed), []byte(encode(t, w.inputs)), []byte(encode(t, control.Actions(w.actions)))
 }
 
 func encode(t *testing.T, v any) string {

@@ -1,21 +1,13 @@
 package control
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
-// MachineName marks the plane's inputs and outputs among a run's events.
+// MachineName marks the inputs and outputs of a control plane among the events
+// of a run.
 const MachineName = "control"
 
-// TimedEvent is an input of the plane as a run records it.
-type TimedEvent struct {
-	At    time.Duration `json:"at"`
-	Event Event         `json:"event"`
-}
-
-// Replay feeds events to a fresh plane and returns all its actions in order:
-// the same as those of the run that recorded the events.
+// Replay sends events to a new SimulatedControlPlane and returns all its actions
+// in order. They are those of the run that recorded the events.
 func Replay(cfg Config, events []TimedEvent) ([]Action, error) {
 	p, err := NewSimulatedControlPlane(cfg)
 	if err != nil {
@@ -24,19 +16,6 @@ func Replay(cfg Config, events []TimedEvent) ([]Action, error) {
 	var out []Action
 	for _, e := range events {
 		out = append(out, p.Step(e.At, e.Event)...)
-	}
-	return out, nil
-}
-
-// ReplayCluster is Replay for a run in a cluster.
-func ReplayCluster(cfg Config, events []TimedEvent) ([]Action, error) {
-	c, err := NewObservedCluster(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("replaying: %w", err)
-	}
-	var out []Action
-	for _, e := range events {
-		out = append(out, c.Step(e.At, e.Event)...)
 	}
 	return out, nil
 }

@@ -99,7 +99,7 @@ func (w *deployment) nextAvailable(p *SimulatedControlPlane, dl *deadline) {
 	}
 	for _, d := range w.pods {
 		if at := d.readySince + w.spec.MinReady; d.active() && d.ready && at > p.now {
-			dl.at(time.Duration(at))
+			dl.add(time.Duration(at))
 		}
 	}
 }

@@ -14,42 +14,32 @@ import (
 func TestRules(t *testing.T) {
 	p, err := control.NewSimulatedControlPlane(one(control.Workload{Replicas: 2, MaxSurge: 1}))
 	require.NoError(t, err)
-	of := func(actions []control.Action, kind control.ActionKind) (out []control.Action) {
-		for _, a := range actions {
-			if a.Kind == kind {
-				out = append(out, a)
-			}
-		}
-		return out
-	}
-	started := func(a control.Action) control.Event {
-		return control.Event{Kind: control.Started, Op: a.Op, Pod: a.Pod}
-	}
-	rule := func(n int) control.Event { return control.Event{Kind: control.SetRule, Workload: "b", N: n} }
+	started := func(a control.StartContainer) control.Event { return control.OutcomeOf(a, nil) }
+	rule := func(n int) control.Event { return control.RulesStep{Workload: "b", Version: n} }
 
-	starts := of(p.Step(0, control.Event{Kind: control.Begin}), control.Start)
+	starts := actionsOf[control.StartContainer](p.Step(0, control.Begin{}))
 	require.Len(t, starts, 2)
-	require.True(t, starts[0].First)
-	require.Zero(t, starts[0].N)
-	require.Empty(t, of(p.Step(1, started(starts[0])), control.Rule))
-	p.Step(2, control.Event{Kind: control.Zero})
+	require.True(t, starts[0].Initial)
+	require.Zero(t, starts[0].RulesVersion)
+	require.Empty(t, actionsOf[control.SendRules](p.Step(1, started(starts[0]))))
+	p.Step(2, control.TimeZero{})
 
-	told := of(p.Step(3, rule(3)), control.Rule)
+	told := actionsOf[control.SendRules](p.Step(3, rule(3)))
 	require.Len(t, told, 1, "the other one does not run yet")
 	require.Equal(t, starts[0].Pod, told[0].Pod)
-	require.Equal(t, 3, told[0].N)
-	late := of(p.Step(4, started(starts[1])), control.Rule)
+	require.Equal(t, 3, told[0].Version)
+	late := actionsOf[control.SendRules](p.Step(4, started(starts[1])))
 	require.Len(t, late, 1)
-	require.Equal(t, 3, late[0].N)
-	require.Empty(t, of(p.Step(5, rule(2)), control.Rule), "it is older")
+	require.Equal(t, 3, late[0].Version)
+	require.Empty(t, actionsOf[control.SendRules](p.Step(5, rule(2))), "it is older")
 
-	more := of(p.Step(6, control.Event{Kind: control.SetScale, Workload: "b", N: 3}), control.Start)
+	more := actionsOf[control.StartContainer](p.Step(6, control.ScaleStep{Workload: "b", Replicas: 3}))
 	require.Len(t, more, 1)
-	require.Equal(t, 3, more[0].N)
-	require.False(t, more[0].First)
-	require.Empty(t, of(p.Step(7, started(more[0])), control.Rule), "it knows")
+	require.Equal(t, 3, more[0].RulesVersion)
+	require.False(t, more[0].Initial)
+	require.Empty(t, actionsOf[control.SendRules](p.Step(7, started(more[0]))), "it knows")
 
-	out := p.Step(8, control.Event{Kind: control.Ruled, Op: told[0].Op, Pod: told[0].Pod, Err: "refused"})
-	require.Equal(t, record.KindRuleFailed, out[0].Note.Kind)
-	require.Empty(t, p.Step(9, control.Event{Kind: control.Ruled, Op: late[0].Op, Pod: late[0].Pod}))
+	out := p.Step(8, control.RulesSent{Outcome: control.Outcome{Op: told[0].Op, Pod: told[0].Pod, Err: "refused"}})
+	require.Equal(t, record.KindRuleFailed, out[0].(control.RecordEvent).Event.Kind)
+	require.Empty(t, p.Step(9, control.RulesSent{Outcome: control.Outcome{Op: late[0].Op, Pod: late[0].Pod}}))
 }

@@ -113,10 +113,10 @@ func TestFiringsAreThePlanes(t *testing.T) {
 			Autoscaler: "b", Name: "every", Workload: "b", Schedule: "@every 7s", TargetSize: 3,
 		})}
 		w := newWorld(t, cfg)
-		w.at(0, control.Event{Kind: control.Begin})
+		w.at(0, control.Begin{})
 		w.run(sec(100))
 		require.Empty(t, w.told(record.KindCronFired), "the clock stands still before time zero")
-		w.at(sec(100), control.Event{Kind: control.Zero})
+		w.at(sec(100), control.TimeZero{})
 		w.run(sec(160))
 		want, err := control.ScheduledJobs(cfg.Jobs, cfg.ClockStart, speed, 0, sec(60)+1)
 		require.NoError(t, err)
@@ -137,10 +137,10 @@ func TestLastWriteWinsAndSetBack(t *testing.T) {
 		{Autoscaler: "b", Name: "last", Workload: "b", Schedule: "0 0/5 * * * *", TargetSize: 1, RunOnce: true},
 	}
 	w := newWorld(t, cfg)
-	w.at(0, control.Event{Kind: control.Begin})
-	w.at(0, control.Event{Kind: control.Zero})
-	w.at(sec(30), control.Event{Kind: control.SetScale, Workload: "b", N: 3})
-	w.at(sec(60), control.Event{Kind: control.SetBack})
+	w.at(0, control.Begin{})
+	w.at(0, control.TimeZero{})
+	w.at(sec(30), control.ScaleStep{Workload: "b", Replicas: 3})
+	w.at(sec(60), control.CycleStart{})
 	w.run(sec(50))
 	require.Equal(t, seconds(10), w.told(record.KindPodDeleted), "never five")
 	require.Len(t, w.pods(), 3)
@@ -155,8 +155,8 @@ func TestExcludedDayScalesNothing(t *testing.T) {
 	cfg.Jobs = seedJobs()[:1]
 	cfg.Jobs[0].Exclude = []string{"* * * 1 1 *"}
 	w := newWorld(t, cfg)
-	w.at(0, control.Event{Kind: control.Begin})
-	w.at(0, control.Event{Kind: control.Zero})
+	w.at(0, control.Begin{})
+	w.at(0, control.TimeZero{})
 	w.run(sec(60))
 	require.Equal(t, seconds(10), w.told(record.KindCronSkipped))
 	require.Empty(t, w.told(record.KindScaled))

@@ -10,35 +10,35 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// SimulatedControlPlane is the control plane of one run. It is not safe for concurrent use:
-// one loop owns it.
+// SimulatedControlPlane decides what the controllers and kubelets of
+// Kubernetes would decide. It is not safe for concurrent use.
 type SimulatedControlPlane struct {
 	workloads []*deployment
 	cronHPA   *cronHPA
 	names     podNames
 
+	outputs
 	now time.Duration
-	ops Op
-	// Of Compare: what Kubernetes decided in the model's place, and its terms.
-	recorded      recordedDecisions // nil: there is none
-	startTimeout  time.Duration     // 0 is startTimeout
-	startInSecond time.Duration     // where in a second of the wall clock the run began
+	// Set by Compare only.
+	recorded      recordedDecisions // replace the model's own decisions; nil: none
+	startTimeout  time.Duration     // 0: the constant startTimeout
+	startInSecond time.Duration     // the fraction of a wall clock second at which the run began
 
-	timeZeroReached bool     // time zero has been
-	shutDown        bool     // after Shutdown: nothing is started any more
-	out             []Action // of the step under way
+	timeZeroReached bool
+	shutDown        bool // nothing is started any more
 }
 
-// NewSimulatedControlPlane is a plane in which nothing has begun. Its errors are the
-// configuration's: a schedule, a strategy that can never move.
+// NewSimulatedControlPlane returns a control plane without pods. It returns an
+// error if cfg is invalid: a schedule that cannot be parsed, a strategy under
+// which a rollout cannot proceed.
 func NewSimulatedControlPlane(cfg Config) (*SimulatedControlPlane, error) {
 	p := &SimulatedControlPlane{names: podNames{rand: rand.New(rand.NewPCG(cfg.Seed, nameStream)), used: map[string]bool{}}}
 	for _, w := range cfg.Workloads {
-		if err := check(w); err != nil {
+		if err := checkWorkload(w); err != nil {
 			return nil, fmt.Errorf("reading workload %q: %w", w.Name, err)
 		}
 		if p.deployment(w.Name) != nil {
-			return nil, fmt.Errorf("reading workload %q: the name is given twice", w.Name)
+			return nil, fmt.Errorf("reading workload %q: duplicate name", w.Name)
 		}
 		p.workloads = append(p.workloads, newDeployment(w))
 	}
@@ -47,89 +47,80 @@ func NewSimulatedControlPlane(cfg Config) (*SimulatedControlPlane, error) {
 	return p, err
 }
 
-func check(w Workload) error {
+func checkWorkload(w Workload) error {
 	switch {
 	case w.Name == "":
-		return errors.New("it has no name")
+		return errors.New("missing name")
 	case w.Replicas < 0:
-		return fmt.Errorf("replicas is %d; it cannot be negative", w.Replicas)
+		return fmt.Errorf("replicas must not be negative, got %d", w.Replicas)
 	case w.MaxSurge < 0 || w.MaxUnavailable < 0:
-		return errors.New("maxSurge and maxUnavailable cannot be negative")
+		return fmt.Errorf("maxSurge and maxUnavailable must not be negative, got %d and %d", w.MaxSurge, w.MaxUnavailable)
 	case !w.Recreate && w.MaxSurge == 0 && w.MaxUnavailable == 0:
-		return errors.New("maxSurge and maxUnavailable are both 0: a rollout could never move; raise one of them")
+		return errors.New("maxSurge and maxUnavailable are both 0, so a rollout could never proceed; raise one of them")
 	}
 	for _, pr := range []*Probe{w.Startup, w.Readiness, w.Liveness} {
 		if pr != nil && pr.Period <= 0 {
-			return fmt.Errorf("a probe's period is %v; it must be positive", pr.Period)
+			return fmt.Errorf("the period of a probe must be positive, got %v", pr.Period)
 		}
 	}
 	return nil
 }
 
-// Step takes in what happened at now and returns what is to be done, in
-// order: a Note comes before the action it announces. now never goes back (an
-// earlier one is taken as the latest seen). An event whose Op or incarnation
-// is no longer awaited changes nothing.
+// Step handles an event that happened at now and returns the actions that
+// follow from it, in order. If now is earlier than in a previous call, the
+// latest time seen is used. An event about an action or an incarnation that is
+// no longer current changes nothing.
 func (p *SimulatedControlPlane) Step(now time.Duration, e Event) []Action {
-	p.out = nil
 	p.runDeadlines(now)
 	p.handleEvent(e)
 	p.reconcile()
-	p.runDeadlines(now) // what the event made due at once
-	out := p.out
-	p.out = nil
-	return out
+	p.runDeadlines(now) // those that the event has set to now
+	return p.take()
 }
 
 func (p *SimulatedControlPlane) handleEvent(e Event) {
-	switch e.Kind {
-	case Begin, Tick, Signaled, Acked:
-		// Reconciling and expiring, which every step does, is all.
-	case Zero, SetBack:
+	switch e := e.(type) {
+	case Begin, Tick, SignalSent, Acknowledged:
+		// Every step reconciles and handles deadlines; there is nothing else to do.
+	case TimeZero, CycleStart:
 		p.timeZeroReached = true
 		if !p.shutDown {
 			p.cronHPA.restart(p.now)
 		}
-	case SetScale, Restart, SetImage, Pause, Resume, KillPod, SetRule:
-		p.handleStep(e)
+	case StepEvent:
+		if w := p.deployment(e.workload()); w != nil && !p.shutDown {
+			w.handleStep(p, e)
+		}
 	case Shutdown:
 		p.shutdown()
-	case Evicted: // from a node of a cluster's, which decided that it may be
-		if pod := p.find(e.Pod); pod != nil && e.OK && !p.shutDown {
+	case EvictionFinished: // in a cluster, whose budgets have accepted it
+		if pod := p.find(e.Pod); pod != nil && e.Accepted && !p.shutDown {
 			pod.delete(p)
 		}
-	case Started, HookDone, Probed, Ruled, Exited:
-		if pod := p.find(e.Pod); pod != nil {
-			pod.handle(p, e)
-		}
+	case ContainerStarted:
+		p.updatePod(e.Pod, func(d *pod) { d.onStarted(p, e) })
+	case HookFinished:
+		p.updatePod(e.Pod, func(d *pod) { d.onHookFinished(p, e) })
+	case ProbeFinished:
+		p.updatePod(e.Pod, func(d *pod) { d.onProbeFinished(p, e) })
+	case RulesSent:
+		p.updatePod(e.Pod, func(d *pod) { d.onRulesSent(p, e) })
+	case ContainerExited:
+		p.updatePod(e.Pod, func(d *pod) { d.onContainerExited(p, e) })
+	case NodeCordoned, PodObserved, PodObservation, WatchGap:
+		// Only an ObservedCluster has nodes and observations.
 	}
 }
 
-// handleStep is a step of the scenario.
-func (p *SimulatedControlPlane) handleStep(e Event) {
-	w := p.deployment(e.Workload)
-	if w == nil || p.shutDown {
-		return
-	}
-	switch e.Kind {
-	case SetScale:
-		w.scale(p, e.N)
-	case Restart:
-		w.wanted.restarts++
-	case SetImage:
-		w.wanted.image = e.Image
-	case Pause:
-		w.pause()
-	case Resume:
-		w.resume()
-	case KillPod:
-		w.kill(p, e.N == 1)
-	case SetRule:
-		w.setRules(p, e.N)
+// updatePod calls f with the pod whose current incarnation is i, if there is
+// one.
+func (p *SimulatedControlPlane) updatePod(i record.Instance, f func(*pod)) {
+	if d := p.find(i); d != nil {
+		f(d)
 	}
 }
 
-// shutdown tells all containers to go at once: no preStop, no grace.
+// shutdown interrupts all containers, without preStop and grace period.
 func (p *SimulatedControlPlane) shutdown() {
 	p.shutDown = true
 	p.cronHPA.stop()
@@ -140,8 +131,8 @@ func (p *SimulatedControlPlane) shutdown() {
 	}
 }
 
-// runDeadlines lives through the deadlines up to now, each at its own time: what is
-// due at 10 s is not done as of 12 s because the caller was late.
+// runDeadlines handles the deadlines up to now, each at its own time: what is
+// due at 10 s happens at 10 s even if the caller is 2 s late.
 func (p *SimulatedControlPlane) runDeadlines(now time.Duration) {
 	for {
 		d, ok := p.Next()
@@ -155,7 +146,7 @@ func (p *SimulatedControlPlane) runDeadlines(now time.Duration) {
 	p.now = max(p.now, now)
 }
 
-// handleDeadlines lets all that owns a deadline act on those that have come.
+// handleDeadlines handles all deadlines that have passed.
 func (p *SimulatedControlPlane) handleDeadlines() {
 	p.cronHPA.fireDue(p, p.now)
 	for _, w := range p.workloads {
@@ -174,8 +165,8 @@ func (p *SimulatedControlPlane) reconcile() {
 	}
 }
 
-// Next is the earliest deadline that the plane owns; false if there is none.
-// Whoever drives it steps it with a Tick at that time.
+// Next is the time of the earliest deadline; false if there is none. The caller
+// sends a Tick at that time.
 func (p *SimulatedControlPlane) Next() (time.Duration, bool) {
 	var d deadline
 	p.cronHPA.next(&d)
@@ -185,12 +176,12 @@ func (p *SimulatedControlPlane) Next() (time.Duration, bool) {
 	return d.when, d.set
 }
 
-// Empty says that no pod is left.
+// Empty reports whether no pod is left.
 func (p *SimulatedControlPlane) Empty() bool {
 	return !slices.ContainsFunc(p.workloads, func(w *deployment) bool { return len(w.pods) > 0 })
 }
 
-// PodState is what the plane knows of a pod, for those who wait for it.
+// PodState is the state of a pod as a control plane knows it.
 type PodState struct {
 	Instance    record.Instance
 	Workload    string
@@ -221,8 +212,8 @@ func (p *SimulatedControlPlane) deployment(name string) *deployment {
 	return p.workloads[i]
 }
 
-// find is the pod whose present incarnation is i: anything said of an earlier
-// one is stale.
+// find is the pod whose current incarnation is i; nil if there is none. Events
+// about earlier incarnations are stale.
 func (p *SimulatedControlPlane) find(i record.Instance) *pod {
 	for _, w := range p.workloads {
 		for _, pod := range w.pods {
@@ -234,27 +225,15 @@ func (p *SimulatedControlPlane) find(i record.Instance) *pod {
 	return nil
 }
 
-// addAction orders a, under a fresh Op, which it returns.
-func (p *SimulatedControlPlane) addAction(a Action) Op {
-	p.ops++
-	a.Op = p.ops
-	p.out = append(p.out, a)
-	return a.Op
-}
-
-// rescale is the autoscaler's wish.
+// scale implements scaler.
 func (p *SimulatedControlPlane) scale(workload string, n int) {
 	if w := p.deployment(workload); w != nil {
 		w.scale(p, n)
 	}
 }
 
-func (p *SimulatedControlPlane) recordEvent(e record.Event) {
-	p.addAction(Action{Kind: Note, Pod: e.Instance, Workload: e.Workload, Note: &e})
-}
-
-// name is a pod's, which none has had.
-func (p *SimulatedControlPlane) name(workload string) string {
+// podName is the name of the next pod.
+func (p *SimulatedControlPlane) podName(workload string) string {
 	if p.recorded != nil {
 		if name := p.recorded.nextPodName(workload); name != "" {
 			p.names.used[name] = true
@@ -262,43 +241,4 @@ func (p *SimulatedControlPlane) name(workload string) string {
 		}
 	}
 	return p.names.next(workload)
-}
-
-// deadline collects the earliest of some times.
-type deadline struct {
-	when time.Duration
-	set  bool
-}
-
-func (d *deadline) at(t time.Duration) {
-	if !d.set || t < d.when {
-		d.when, d.set = t, true
-	}
-}
-
-// podNames makes pod names, each once.
-type podNames struct {
-	rand *rand.Rand
-	used map[string]bool
-}
-
-const (
-	nameStream   = 0x706f646e616d6573 // "podnames": keeps the sequence apart from others of the same seed
-	nameAlphabet = "bcdfghjklmnpqrstvwxz2456789"
-	nameLength   = 5
-)
-
-// next is "<workload>-<5 characters>", as Kubernetes' own names look.
-func (n *podNames) next(workload string) string {
-	for {
-		b := make([]byte, nameLength)
-		for i := range b {
-			b[i] = nameAlphabet[n.rand.IntN(len(nameAlphabet))]
-		}
-		name := workload + "-" + string(b)
-		if !n.used[name] {
-			n.used[name] = true
-			return name
-		}
-	}
 }

@@ -39,8 +39,8 @@ func TestDeletion(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, one(control.Workload{Replicas: 2, Grace: tt.grace, PreStop: tt.hook}))
 			w.hookFor, w.hookErr, w.exitAfter, w.deaf = tt.hookFor, tt.hookErr, tt.exitAfter, tt.deaf
-			w.at(0, control.Event{Kind: control.Begin})
-			w.at(sec(10), control.Event{Kind: control.SetScale, Workload: "b", N: 1})
+			w.at(0, control.Begin{})
+			w.at(sec(10), control.ScaleStep{Workload: "b", Replicas: 1})
 			w.run(sec(200))
 
 			require.Equal(t, seconds(10), w.told(record.KindPodDeleted))
@@ -72,7 +72,7 @@ func TestVictims(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{TCPPort: 1, Period: sec(1)}}))
 			order := map[string]int{}
-			w.probe = func(a control.Action, now time.Duration) bool {
+			w.probe = func(a control.RunProbe, now time.Duration) bool {
 				i := order[a.Pod.Pod]
 				return !tt.slow[i] && now >= tt.late[i]
 			}
@@ -83,11 +83,11 @@ func TestVictims(t *testing.T) {
 					}
 				}
 			}
-			w.at(0, control.Event{Kind: control.Begin})
-			w.at(sec(18), control.Event{Kind: control.SetScale, Workload: "b", N: 2})
-			w.at(sec(24), control.Event{Kind: control.SetScale, Workload: "b", N: 3})
-			w.at(sec(30), control.Event{Kind: control.SetScale, Workload: "b", N: 2})
-			w.at(sec(40), control.Event{Kind: control.SetScale, Workload: "b", N: 1})
+			w.at(0, control.Begin{})
+			w.at(sec(18), control.ScaleStep{Workload: "b", Replicas: 2})
+			w.at(sec(24), control.ScaleStep{Workload: "b", Replicas: 3})
+			w.at(sec(30), control.ScaleStep{Workload: "b", Replicas: 2})
+			w.at(sec(40), control.ScaleStep{Workload: "b", Replicas: 1})
 			w.run(sec(50))
 			var got []int
 			for _, n := range w.notes {
@@ -114,8 +114,8 @@ func TestTheOfflineScenario(t *testing.T) {
 		},
 	})
 	w.hookFor, w.exitAfter = sec(30.001), sec(1)
-	w.at(0, control.Event{Kind: control.Begin})
-	w.at(sec(2), control.Event{Kind: control.Zero})
+	w.at(0, control.Begin{})
+	w.at(sec(2), control.TimeZero{})
 	w.run(sec(72))
 	require.Equal(t, seconds(12, 22), w.told(record.KindCronFired))
 	require.Equal(t, seconds(12), w.told(record.KindPodDeleted))
@@ -126,13 +126,13 @@ func TestTheOfflineScenario(t *testing.T) {
 
 func TestRestartBackOff(t *testing.T) {
 	w := newWorld(t, one(control.Workload{Replicas: 1}))
-	w.at(0, control.Event{Kind: control.Begin})
+	w.at(0, control.Begin{})
 	crashed := 0
 	w.check = func() { // it crashes a second after each of its first starts
 		starts := w.told(record.KindContainerStarted)
 		if len(starts) > crashed && crashed < 4 {
 			crashed++
-			w.at(w.now+sec(1), control.Event{Kind: control.Exited, Pod: w.plane.Pods()[0].Instance, N: 1})
+			w.at(w.now+sec(1), control.ContainerExited{Pod: w.plane.Pods()[0].Instance, ExitCode: 1})
 		}
 	}
 	w.run(sec(100))
@@ -143,8 +143,8 @@ func TestRestartBackOff(t *testing.T) {
 func TestKill(t *testing.T) {
 	for gone, want := range map[int]int{0: 1, 1: 2} {
 		w := newWorld(t, one(control.Workload{Replicas: 1, PreStop: &control.Hook{Sleep: sec(3)}}))
-		w.at(0, control.Event{Kind: control.Begin})
-		w.at(sec(5), control.Event{Kind: control.KillPod, Workload: "b", N: gone})
+		w.at(0, control.Begin{})
+		w.at(sec(5), control.KillStep{Workload: "b", Evict: gone == 1})
 		w.run(sec(60))
 		require.Equal(t, seconds(5), w.told(record.KindKillSent))
 		require.Empty(t, w.told(record.KindHookStarted), "a crash has no preStop")
@@ -156,15 +156,15 @@ func TestKill(t *testing.T) {
 }
 
 func TestProbes(t *testing.T) {
-	up := func(from, to float64) func(control.Action, time.Duration) bool {
-		return func(_ control.Action, now time.Duration) bool { return now < sec(from) || now >= sec(to) }
+	up := func(from, to float64) func(control.RunProbe, time.Duration) bool {
+		return func(_ control.RunProbe, now time.Duration) bool { return now < sec(from) || now >= sec(to) }
 	}
 	t.Run("readiness follows its thresholds", func(t *testing.T) {
 		w := newWorld(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{
 			TCPPort: 1, InitialDelay: sec(2), Period: sec(1), SuccessThreshold: 2, FailureThreshold: 3,
 		}}))
 		w.probe = up(10, 15)
-		w.at(0, control.Event{Kind: control.Begin})
+		w.at(0, control.Begin{})
 		w.run(sec(30))
 		require.Equal(t, seconds(3, 16), w.told(record.KindPodReady))
 		require.Equal(t, seconds(12), w.told(record.KindPodNotReady))
@@ -178,7 +178,7 @@ func TestProbes(t *testing.T) {
 			Liveness: &control.Probe{TCPPort: 1, Period: sec(5), FailureThreshold: 2},
 		}))
 		w.probe, w.hookFor = up(10, 16), sec(4)
-		w.at(0, control.Event{Kind: control.Begin})
+		w.at(0, control.Begin{})
 		w.run(sec(60))
 		require.Equal(t, seconds(15), w.told(record.KindHookStarted))
 		require.Equal(t, seconds(19), w.told(record.KindTermSent))
@@ -192,11 +192,11 @@ func TestProbes(t *testing.T) {
 			Startup:   &control.Probe{TCPPort: 7, Period: sec(1), FailureThreshold: 10},
 			Readiness: &control.Probe{TCPPort: 8, Period: sec(1)},
 		}))
-		w.probe = func(a control.Action, now time.Duration) bool {
+		w.probe = func(a control.RunProbe, now time.Duration) bool {
 			require.True(t, a.Probe.TCPPort == 7 || now >= sec(4))
 			return now >= sec(4)
 		}
-		w.at(0, control.Event{Kind: control.Begin})
+		w.at(0, control.Begin{})
 		w.run(sec(3.5))
 		require.Empty(t, w.told(record.KindPodReady))
 		w.run(sec(10))
@@ -204,17 +204,18 @@ func TestProbes(t *testing.T) {
 	})
 	t.Run("no answer is a failure after its timeout, and a late one is stale", func(t *testing.T) {
 		w := newWorld(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{TCPPort: 1, Period: sec(10), Timeout: sec(3)}}))
-		var asked control.Action
+		var asked control.RunProbe
 		w.lose = func(a control.Action) bool {
-			if a.Kind == control.RunProbe {
-				asked = a
+			probe, ok := a.(control.RunProbe)
+			if ok {
+				asked = probe
 			}
-			return a.Kind == control.RunProbe
+			return ok
 		}
-		w.at(0, control.Event{Kind: control.Begin})
+		w.at(0, control.Begin{})
 		w.run(sec(3))
 		require.Equal(t, seconds(3), w.told(record.KindProbeFailed))
-		w.step(sec(4), control.Event{Op: asked.Op, Kind: control.Probed, Pod: asked.Pod, OK: true})
+		w.step(sec(4), control.ProbeFinished{Outcome: control.Outcome{Op: asked.Op, Pod: asked.Pod}, Success: true})
 		require.Empty(t, w.told(record.KindPodReady))
 	})
 	// pkg/kubelet/kubelet.go, SyncTerminatingPod: liveness and startup probes
@@ -226,8 +227,8 @@ func TestProbes(t *testing.T) {
 			Liveness:  &control.Probe{TCPPort: 2, Period: sec(1), FailureThreshold: 3},
 		}))
 		w.probe, w.hookFor = up(5, 60), sec(10)
-		w.at(0, control.Event{Kind: control.Begin})
-		w.at(sec(4.5), control.Event{Kind: control.SetScale, Workload: "b", N: 0})
+		w.at(0, control.Begin{})
+		w.at(sec(4.5), control.ScaleStep{Workload: "b", Replicas: 0})
 		w.run(sec(60))
 		require.Equal(t, seconds(7), w.told(record.KindPodNotReady))
 		require.Equal(t, seconds(4.5), w.told(record.KindEndpointRemoved), "at its deletion")
@@ -237,14 +238,14 @@ func TestProbes(t *testing.T) {
 	// selects.
 	t.Run("no Service, no endpoint", func(t *testing.T) {
 		w := newWorld(t, one(control.Workload{Replicas: 1, NoService: true}))
-		w.at(0, control.Event{Kind: control.Begin})
+		w.at(0, control.Begin{})
 		w.run(0)
 		require.Len(t, w.told(record.KindPodReady), 1)
 		require.Empty(t, w.told(record.KindEndpointAdded))
 	})
 	t.Run("no readiness probe: ready when started", func(t *testing.T) {
 		w := newWorld(t, one(control.Workload{Replicas: 1}))
-		w.at(0, control.Event{Kind: control.Begin})
+		w.at(0, control.Begin{})
 		w.run(0)
 		require.Equal(t, seconds(0), w.told(record.KindPodReady))
 	})
@@ -290,8 +291,8 @@ func TestRollout(t *testing.T) {
 			if tt.spec.Recreate {
 				w.exitAfter = sec(3)
 			}
-			w.at(0, control.Event{Kind: control.Begin})
-			w.at(sec(10), control.Event{Kind: control.Restart, Workload: "b"})
+			w.at(0, control.Begin{})
+			w.at(sec(10), control.RestartStep{Workload: "b"})
 			w.run(sec(60))
 			require.Equal(t, tt.created, w.told(record.KindPodCreated))
 			require.Equal(t, tt.deleted, w.told(record.KindPodDeleted))
@@ -304,10 +305,10 @@ func TestShutdown(t *testing.T) {
 	for _, deaf := range []bool{false, true} {
 		w := newWorld(t, one(control.Workload{Replicas: 3, Grace: sec(30), PreStop: &control.Hook{Sleep: sec(20)}}))
 		w.deaf, w.hookFor = deaf, sec(20)
-		w.at(0, control.Event{Kind: control.Begin})
-		w.at(sec(5), control.Event{Kind: control.SetScale, Workload: "b", N: 2}) // its hook is running then
-		w.at(sec(6), control.Event{Kind: control.Shutdown})
-		w.at(sec(6), control.Event{Kind: control.SetScale, Workload: "b", N: 9})
+		w.at(0, control.Begin{})
+		w.at(sec(5), control.ScaleStep{Workload: "b", Replicas: 2}) // its hook is running then
+		w.at(sec(6), control.Shutdown{})
+		w.at(sec(6), control.ScaleStep{Workload: "b", Replicas: 9})
 		w.run(sec(9))
 		require.True(t, w.plane.Empty())
 		require.Equal(t, seconds(6), w.told(record.KindHookAbandoned))
@@ -320,17 +321,16 @@ func TestShutdown(t *testing.T) {
 
 func TestStaleAndUnknownEventsChangeNothing(t *testing.T) {
 	w := newWorld(t, one(control.Workload{Replicas: 1}))
-	w.at(0, control.Event{Kind: control.Begin})
+	w.at(0, control.Begin{})
 	w.run(0)
 	pod := w.plane.Pods()[0].Instance
 	for _, e := range []control.Event{
-		{Op: 999, Kind: control.Started, Pod: pod},
-		{Op: 999, Kind: control.HookDone, Pod: pod},
-		{Op: 999, Kind: control.Probed, Pod: pod},
-		{Kind: control.Exited, Pod: record.Instance{Pod: pod.Pod, Incarnation: 7}},
-		{Kind: control.Exited, Pod: record.Instance{Pod: "nobody", Incarnation: 1}},
-		{Kind: control.SetScale, Workload: "nobody", N: 3},
-		{Kind: "no-such-kind"},
+		control.ContainerStarted{Outcome: control.Outcome{Op: 999, Pod: pod}},
+		control.HookFinished{Outcome: control.Outcome{Op: 999, Pod: pod}},
+		control.ProbeFinished{Outcome: control.Outcome{Op: 999, Pod: pod}},
+		control.ContainerExited{Pod: record.Instance{Pod: pod.Pod, Incarnation: 7}},
+		control.ContainerExited{Pod: record.Instance{Pod: "nobody", Incarnation: 1}},
+		control.ScaleStep{Workload: "nobody", Replicas: 3},
 	} {
 		require.Empty(t, w.plane.Step(sec(1), e), "%+v", e)
 	}
@@ -339,8 +339,8 @@ func TestStaleAndUnknownEventsChangeNothing(t *testing.T) {
 func TestLostStart(t *testing.T) {
 	w := newWorld(t, one(control.Workload{Replicas: 1}))
 	n := 0
-	w.lose = func(a control.Action) bool { n++; return a.Kind == control.Start && n == 1 }
-	w.at(0, control.Event{Kind: control.Begin})
+	w.lose = func(a control.Action) bool { n++; _, ok := a.(control.StartContainer); return ok && n == 1 }
+	w.at(0, control.Begin{})
 	w.run(sec(60))
 	require.Equal(t, seconds(10), w.told(record.KindContainerStarted), "its second incarnation")
 }
@@ -348,13 +348,13 @@ func TestLostStart(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	good := control.Workload{Name: "b", Replicas: 1, MaxSurge: 1}
 	tests := map[string]control.Config{
-		"maxSurge and maxUnavailable are both 0": {Workloads: []control.Workload{{Name: "b"}}},
-		"the name is given twice":                {Workloads: []control.Workload{good, good}},
-		"it has no name":                         {Workloads: []control.Workload{{MaxSurge: 1}}},
-		"replicas is -1":                         {Workloads: []control.Workload{{Name: "b", MaxSurge: 1, Replicas: -1}}},
-		"a probe's period is 0s":                 {Workloads: []control.Workload{{Name: "b", MaxSurge: 1, Liveness: &control.Probe{}}}},
-		"targetSize is -1":                       {Jobs: []control.CronJob{{Schedule: "@hourly", TargetSize: -1}}},
-		"excludeDates of b":                      {Jobs: []control.CronJob{{Autoscaler: "b", Schedule: "@hourly", Exclude: []string{"x"}}}},
+		"maxSurge and maxUnavailable are both 0":         {Workloads: []control.Workload{{Name: "b"}}},
+		"duplicate name":                                 {Workloads: []control.Workload{good, good}},
+		"missing name":                                   {Workloads: []control.Workload{{MaxSurge: 1}}},
+		"replicas must not be negative, got -1":          {Workloads: []control.Workload{{Name: "b", MaxSurge: 1, Replicas: -1}}},
+		"the period of a probe must be positive, got 0s": {Workloads: []control.Workload{{Name: "b", MaxSurge: 1, Liveness: &control.Probe{}}}},
+		"targetSize is -1":                               {Jobs: []control.CronJob{{Schedule: "@hourly", TargetSize: -1}}},
+		"excludeDates of b":                              {Jobs: []control.CronJob{{Autoscaler: "b", Schedule: "@hourly", Exclude: []string{"x"}}}},
 	}
 	for want, cfg := range tests {
 		_, err := control.NewSimulatedControlPlane(cfg)
@@ -367,10 +367,10 @@ func ExampleSimulatedControlPlane() {
 	if err != nil {
 		panic(err)
 	}
-	for _, a := range p.Step(0, control.Event{Kind: control.Begin}) {
-		fmt.Println(a.Op, a.Kind, a.Pod)
+	for _, a := range p.Step(0, control.Begin{}) {
+		fmt.Printf("%T\n", a)
 	}
 	// Output:
-	// 1 note b-d2whw/1
-	// 2 start b-d2whw/1
+	// control.RecordEvent
+	// control.StartContainer
 }

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"cmp"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -27,7 +28,7 @@ type world struct {
 	exitAfter time.Duration
 	deaf      bool // TERM and INT are ignored
 	lose      func(control.Action) bool
-	probe     func(control.Action, time.Duration) bool // nil: passes
+	probe     func(control.RunProbe, time.Duration) bool // nil: passes
 
 	inputs  []control.TimedEvent
 	actions []control.Action
@@ -63,7 +64,7 @@ func (w *world) run(end time.Duration) {
 			w.queue = w.queue[1:]
 			w.step(e.At, e.Event)
 		case ok && next <= end:
-			w.step(next, control.Event{Kind: control.Tick})
+			w.step(next, control.Tick{})
 		default:
 			w.now = end
 			return
@@ -73,7 +74,7 @@ func (w *world) run(end time.Duration) {
 
 func (w *world) step(now time.Duration, e control.Event) {
 	w.now = max(w.now, now)
-	if e.Kind == control.Exited {
+	if e, ok := e.(control.ContainerExited); ok {
 		if !w.alive[e.Pod] {
 			return // it was killed meanwhile
 		}
@@ -90,39 +91,51 @@ func (w *world) step(now time.Duration, e control.Event) {
 }
 
 func (w *world) execute(a control.Action) {
-	if a.Kind == control.Note {
-		w.notes = append(w.notes, stamped{w.now, *a.Note})
+	if note, ok := a.(control.RecordEvent); ok {
+		w.notes = append(w.notes, stamped{w.now, note.Event})
 		return
 	}
 	if w.lose != nil && w.lose(a) {
 		return
 	}
-	answer := control.Event{Op: a.Op, Pod: a.Pod}
-	switch a.Kind {
-	case control.Start:
-		answer.Kind = control.Started
+	switch a := a.(type) { //nolint:gochecksumtype // the plane waits for no others
+	case control.StartContainer:
 		w.alive[a.Pod] = true
-		w.at(w.now, answer)
+		w.at(w.now, control.OutcomeOf(a, nil))
 	case control.RunHook:
-		answer.Kind, answer.Err = control.HookDone, w.hookErr
-		w.at(w.now+w.hookFor, answer)
+		var err error
+		if w.hookErr != "" {
+			err = errors.New(w.hookErr)
+		}
+		w.at(w.now+w.hookFor, control.OutcomeOf(a, err))
 	case control.RunProbe:
-		answer.Kind, answer.OK = control.Probed, w.probe == nil || w.probe(a, w.now)
-		w.at(w.now, answer)
-	case control.Signal:
+		e := control.OutcomeOf(a, nil).(control.ProbeFinished)
+		e.Success = w.probe == nil || w.probe(a, w.now)
+		w.at(w.now, e)
+	case control.SendSignal:
 		w.signal(a)
 	}
 }
 
-func (w *world) signal(a control.Action) {
-	if a.Sig != "KILL" && w.deaf {
+func (w *world) signal(a control.SendSignal) {
+	if a.Signal != control.SignalKill && w.deaf {
 		return
 	}
 	after := w.exitAfter
-	if a.Sig != "TERM" {
+	if a.Signal != control.SignalTerm {
 		after = 0
 	}
-	w.at(w.now+after, control.Event{Kind: control.Exited, Pod: a.Pod})
+	w.at(w.now+after, control.ContainerExited{Pod: a.Pod})
+}
+
+// actionsOf lists the actions of one kind.
+func actionsOf[T control.Action](all []control.Action) (out []T) {
+	for _, a := range all {
+		if a, ok := a.(T); ok {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // told lists when notes of kind were made.
@@ -200,14 +213,18 @@ func chaos(t *testing.T, seed uint64) *world {
 	r := rand.New(rand.NewPCG(seed, 2))
 	w := newWorld(t, chaosConfig(seed))
 	w.hookFor, w.exitAfter = sec(r.Float64()*12), sec(r.Float64()*6)
-	w.probe = func(control.Action, time.Duration) bool { return r.IntN(4) > 0 }
+	w.probe = func(control.RunProbe, time.Duration) bool { return r.IntN(4) > 0 }
 	w.lose = func(control.Action) bool { return r.IntN(20) == 0 }
-	w.at(0, control.Event{Kind: control.Begin})
-	w.at(sec(1), control.Event{Kind: control.Zero})
-	commands := []control.EventKind{control.SetScale, control.Restart, control.SetImage, control.Pause, control.Resume, control.KillPod, control.SetBack}
+	w.at(0, control.Begin{})
+	w.at(sec(1), control.TimeZero{})
 	images := []string{"b:1", "b:2", "b:3"}
 	for range r.IntN(12) {
-		w.at(sec(r.Float64()*60), control.Event{Kind: commands[r.IntN(len(commands))], Workload: "b", N: r.IntN(4), Image: images[r.IntN(len(images))]})
+		steps := []control.Event{
+			control.ScaleStep{Workload: "b", Replicas: r.IntN(4)}, control.RestartStep{Workload: "b"},
+			control.ImageStep{Workload: "b", Image: images[r.IntN(len(images))]}, control.PauseStep{Workload: "b"}, control.ResumeStep{Workload: "b"},
+			control.KillStep{Workload: "b", Evict: r.IntN(4) == 1}, control.CycleStart{},
+		}
+		w.at(sec(r.Float64()*60), steps[r.IntN(len(steps))])
 	}
 	return w
 }

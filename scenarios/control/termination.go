@@ -41,12 +41,16 @@ func (s *termination) start(p *SimulatedControlPlane, d *pod) {
 		return
 	}
 	d.recordEvent(p, record.KindHookStarted, "")
-	s.hookOp = d.addAction(p, Action{Kind: RunHook, Hook: h, Deadline: s.graceEnds})
+	a := RunHook{PodAction: d.action(p, s.graceEnds), Hook: h}
+	s.hookOp = a.Op
+	p.add(a)
 }
 
-// onHook is the hook's end. That it failed is told, and stops nothing.
-func (s *termination) onHook(p *SimulatedControlPlane, d *pod, e Event) {
-	if s.hookOp == 0 || e.Op != s.hookOp {
+// onHookFinished handles the end of the hook. A hook that fails is recorded;
+// the termination goes on.
+func (d *pod) onHookFinished(p *SimulatedControlPlane, e HookFinished) {
+	s := d.termination
+	if s == nil || s.hookOp == 0 || e.Op != s.hookOp {
 		return
 	}
 	s.hookOp = 0
@@ -61,7 +65,7 @@ func (s *termination) onHook(p *SimulatedControlPlane, d *pod, e Event) {
 func (s *termination) term(p *SimulatedControlPlane, d *pod) {
 	s.termSent, s.killAt = true, max(s.graceEnds, p.now+minTermGrace)
 	d.recordEvent(p, record.KindTermSent, "")
-	d.addAction(p, Action{Kind: Signal, Sig: "TERM", Deadline: s.killAt})
+	p.add(SendSignal{PodAction: d.action(p, s.killAt), Signal: SignalTerm})
 }
 
 // kill ends it now; why is told with it.
@@ -73,7 +77,7 @@ func (s *termination) kill(p *SimulatedControlPlane, d *pod, why string) {
 	d.probes = nil
 	s.termSent, s.killSent, s.exitDeadline = true, true, p.now+exitTimeout
 	d.recordEvent(p, record.KindKillSent, why)
-	d.addAction(p, Action{Kind: Signal, Sig: "KILL", Deadline: s.exitDeadline})
+	p.add(SendSignal{PodAction: d.action(p, s.exitDeadline), Signal: SignalKill})
 }
 
 // interrupt makes the container go at once: it may write its end, no more.
@@ -84,7 +88,7 @@ func (s *termination) interrupt(p *SimulatedControlPlane, d *pod) {
 	s.abandon(p, d, "the run is over")
 	d.probes = nil
 	s.termSent, s.killAt = true, p.now+shutdownTimeout
-	d.addAction(p, Action{Kind: Signal, Sig: "INT", Deadline: s.killAt})
+	p.add(SendSignal{PodAction: d.action(p, s.killAt), Signal: SignalInterrupt})
 }
 
 // abandon stops waiting for a hook that still runs.
@@ -94,7 +98,7 @@ func (s *termination) abandon(p *SimulatedControlPlane, d *pod, why string) {
 	}
 	s.hookOp = 0
 	d.recordEvent(p, record.KindHookAbandoned, why)
-	d.addAction(p, Action{Kind: AbandonHook})
+	p.add(AbandonHook{d.action(p, 0)})
 }
 
 func (s *termination) handleDeadlines(p *SimulatedControlPlane, d *pod) {
@@ -103,7 +107,7 @@ func (s *termination) handleDeadlines(p *SimulatedControlPlane, d *pod) {
 		s.abandon(p, d, "grace ended first")
 		s.term(p, d)
 	case s.killSent && s.exitDeadline <= p.now:
-		d.onExited(p, -1, "no exit was told after KILL")
+		d.exit(p, -1, "no exit was told after KILL")
 	case s.termSent && !s.killSent && s.killAt <= p.now:
 		s.kill(p, d, s.killReason(p))
 	}
@@ -119,10 +123,10 @@ func (s *termination) killReason(p *SimulatedControlPlane) string {
 func (s *termination) next(d *pod, dl *deadline) {
 	switch {
 	case s.hookOp != 0:
-		dl.at(s.graceEnds)
+		dl.add(s.graceEnds)
 	case s.killSent:
-		dl.at(s.exitDeadline)
+		dl.add(s.exitDeadline)
 	case s.termSent:
-		dl.at(s.killAt)
+		dl.add(s.killAt)
 	}
 }
