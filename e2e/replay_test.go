@@ -48,8 +48,8 @@ func requireKubernetesDifferences(t *testing.T, dir string) {
 	r, err := rundir.Open(dir)
 	require.NoError(t, err)
 	for what, change := range map[string]struct{ machine, old, new string }{
-		"another pod is killed":        {control.MachineName, `"kind":"kill-pod","workload":"spring-cloud-b"`, `"kind":"kill-pod","workload":"spring-cloud-c"`},
-		"a workload keeps its size":    {control.MachineName, `"kind":"set-scale","workload":"spring-cloud-b-gray","n":1`, `"kind":"set-scale","workload":"spring-cloud-b-gray","n":2`},
+		"another pod is killed":        {control.MachineName, `"kind":"kill-step","workload":"spring-cloud-b"`, `"kind":"kill-step","workload":"spring-cloud-c"`},
+		"a workload keeps its size":    {control.MachineName, `"kind":"scale-step","workload":"spring-cloud-b-gray","replicas":1`, `"kind":"scale-step","workload":"spring-cloud-b-gray","replicas":2`},
 		"the registry says no":         {replay.Lossless, `"kind":"registered","op":`, `"kind":"registered","op":9`},
 		"TERM does not come":           {replay.Lossless, `"kind":"term"`, `"kind":"trem"`},
 		"a list is pushed empty":       {replay.Consumer, `"kind":"pushed","hosts":[`, `"kind":"pushed","hoses":[`},

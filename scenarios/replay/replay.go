@@ -111,7 +111,7 @@ func replayControlPlane(cfg control.Config, events []record.Event, cluster bool)
 		if err := json.Unmarshal(events[i].Data, &in); err != nil || events[i].Kind != record.KindMachineInput {
 			return fmt.Errorf("control plane, line %d: no input: %w", i, err)
 		}
-		got, err := encode(p.Step(in.At, in.Event))
+		got, err := json.Marshal(control.Actions(p.Step(in.At, in.Event)))
 		if err != nil {
 			return err
 		}
@@ -128,16 +128,4 @@ func replayControlPlane(cfg control.Config, events []record.Event, cluster bool)
 		}
 	}
 	return nil
-}
-
-// encode is what a run writes down of actions.
-func encode(actions []control.Action) ([]byte, error) {
-	if len(actions) == 0 {
-		return []byte("null"), nil
-	}
-	b, err := json.Marshal(actions)
-	if err != nil {
-		return nil, fmt.Errorf("encoding actions: %w", err)
-	}
-	return b, nil
 }

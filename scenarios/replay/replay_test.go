@@ -106,8 +106,8 @@ func TestKubernetesDiffers(t *testing.T) {
 func TestMachinesDiffer(t *testing.T) {
 	p, s := recorded(t, "offline")
 	for i, e := range s[rundir.Harness] {
-		if e.Kind == record.KindMachineInput && bytes.Contains(e.Data, []byte(`"deletion-seen"`)) {
-			s[rundir.Harness][i].Data = bytes.Replace(e.Data, []byte("deletion-seen"), []byte("pod-gone"), 1)
+		if e.Kind == record.KindMachineInput && bytes.Contains(e.Data, []byte(`"deletion-observed"`)) {
+			s[rundir.Harness][i].Data = bytes.Replace(e.Data, []byte("deletion-observed"), []byte("pod-gone"), 1)
 			break
 		}
 	}

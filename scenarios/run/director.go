@@ -113,7 +113,7 @@ func (d *Director) Step(now time.Duration, in Input) []Command {
 	}
 	switch {
 	case in.Control != nil:
-		d.stepControlPlane(*in.Control)
+		d.stepControlPlane(in.Control)
 	case in.Observed != nil:
 		d.startupCheck.observe(in.Observed.Event)
 		d.triggerSteps(in.Observed.At, in.Observed.Event)
@@ -132,7 +132,7 @@ func (d *Director) Step(now time.Duration, in Input) []Command {
 
 // Begin brings the pods up.
 func (d *Director) Begin() Input {
-	return Input{Control: &control.Event{Kind: control.Begin}}
+	return Input{Control: control.Begin{}}
 }
 
 // Next is the earliest deadline it or the control plane owns.
@@ -177,19 +177,19 @@ func (d *Director) total() time.Duration {
 // stepControlPlane steps the control plane, and writes down with what and what came of it.
 func (d *Director) stepControlPlane(e control.Event) {
 	actions := d.controlPlane.Step(d.now, e)
-	if e.Kind != control.Tick || len(actions) > 0 {
+	if _, tick := e.(control.Tick); !tick || len(actions) > 0 {
 		d.write(trace(record.KindMachineInput, control.TimedEvent{At: d.now, Event: e}))
 	}
 	if len(actions) > 0 {
-		d.write(trace(record.KindMachineOutput, actions))
+		d.write(trace(record.KindMachineOutput, control.Actions(actions)))
 	}
 	for _, a := range actions {
-		if a.Kind == control.Note {
-			d.write(*a.Note)
-			d.triggerSteps(d.now, *a.Note)
+		if a, ok := a.(control.RecordEvent); ok {
+			d.write(a.Event)
+			d.triggerSteps(d.now, a.Event)
 			continue
 		}
-		d.out = append(d.out, Command{Execute: &a})
+		d.out = append(d.out, Command{Execute: a})
 	}
 }
 
@@ -228,7 +228,7 @@ func (d *Director) workloadOf(i record.Instance) string {
 // advance does what is due, and changes the stage when it is time.
 func (d *Director) advance() {
 	if at, ok := d.controlPlane.Next(); ok && at <= d.now {
-		d.stepControlPlane(control.Event{Kind: control.Tick})
+		d.stepControlPlane(control.Tick{})
 	}
 	switch d.phase {
 	case startup:
@@ -280,7 +280,7 @@ func (d *Director) startTimeZero() {
 	d.out = append(d.out, Command{Write: &record.Event{Kind: record.KindTimeZero}, Zero: d.zero})
 	d.write(record.Event{Kind: record.KindHostStats, Text: "begin"})
 	d.steps.startCycle(d.zero)
-	d.stepControlPlane(control.Event{Kind: control.Zero})
+	d.stepControlPlane(control.TimeZero{})
 	d.advanceRun()
 }
 
@@ -289,7 +289,7 @@ func (d *Director) advanceRun() {
 		at := d.cycleEnd()
 		d.cycle++
 		d.steps.startCycle(at)
-		d.stepControlPlane(control.Event{Kind: control.SetBack})
+		d.stepControlPlane(control.CycleStart{})
 	}
 	for _, st := range d.steps.take(d.now) {
 		d.executeStep(st)
@@ -364,7 +364,7 @@ func (d *Director) shutDown(err error) {
 	if d.loading {
 		d.out = append(d.out, Command{StopLoad: true})
 	}
-	d.stepControlPlane(control.Event{Kind: control.Shutdown})
+	d.stepControlPlane(control.Shutdown{})
 	d.finishIfEmpty()
 }
 

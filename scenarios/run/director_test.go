@@ -38,7 +38,7 @@ type theatre struct {
 	loadErr error
 	deaf    bool // nothing exits
 	onFact  func(i record.Instance, workload string)
-	rules   []control.Action
+	rules   []control.SendRules
 	comes   map[string]time.Duration // when a workload registers; 300 ms by default
 }
 
@@ -96,7 +96,7 @@ func (h *theatre) step(at time.Duration, in run.Input) {
 		case o.Write != nil:
 			h.written = append(h.written, stamped{h.now, *o.Write})
 		case o.Execute != nil:
-			h.execute(*o.Execute)
+			h.execute(o.Execute)
 		case o.StartLoad:
 			h.loads = append(h.loads, o.Zero)
 			h.later(o.Zero-h.now+h.loadFor, run.Input{LoadEnded: &run.LoadEnded{Err: h.loadErr}})
@@ -110,9 +110,9 @@ func (h *theatre) step(at time.Duration, in run.Input) {
 }
 
 func (h *theatre) execute(a control.Action) {
-	switch a.Kind {
-	case control.Start:
-		h.later(0, run.Input{Control: &control.Event{Op: a.Op, Kind: control.Started, Pod: a.Pod}})
+	switch a := a.(type) { //nolint:gochecksumtype // the plane waits for no others
+	case control.StartContainer:
+		h.later(0, run.Input{Control: control.OutcomeOf(a, nil)})
 		if !h.mute[a.Workload] {
 			h.fact(cmp.Or(h.comes[a.Workload], 300*time.Millisecond), record.Event{Kind: record.KindRegistered, Instance: a.Pod})
 		}
@@ -126,12 +126,12 @@ func (h *theatre) execute(a control.Action) {
 		if h.onFact != nil {
 			h.onFact(a.Pod, a.Workload)
 		}
-	case control.Rule:
+	case control.SendRules:
 		h.rules = append(h.rules, a)
-		h.later(0, run.Input{Control: &control.Event{Op: a.Op, Kind: control.Ruled, Pod: a.Pod}})
-	case control.Signal:
+		h.later(0, run.Input{Control: control.OutcomeOf(a, nil)})
+	case control.SendSignal:
 		if !h.deaf {
-			h.later(100*time.Millisecond, run.Input{Control: &control.Event{Kind: control.Exited, Pod: a.Pod}})
+			h.later(100*time.Millisecond, run.Input{Control: control.ContainerExited{Pod: a.Pod}})
 		}
 	}
 }
@@ -270,7 +270,7 @@ func TestRuleStep(t *testing.T) {
 	require.Equal(t, ms(zero+1000), h.of(record.KindStep))
 	require.Len(t, h.rules, 2)
 	for _, a := range h.rules {
-		require.Equal(t, []any{"b", 2}, []any{a.Workload, a.N})
+		require.Equal(t, []any{"b", 2}, []any{a.Workload, a.Version})
 	}
 }
 
@@ -406,7 +406,7 @@ func TestReplayFromEvents(t *testing.T) {
 	h := newTheatre(t, p)
 	h.play(time.Hour)
 	var inputs []control.TimedEvent
-	var want []control.Action
+	var want control.Actions
 	for _, e := range h.written {
 		switch e.Kind {
 		case record.KindMachineInput:
@@ -415,14 +415,14 @@ func TestReplayFromEvents(t *testing.T) {
 			inputs = append(inputs, in)
 		case record.KindMachineOutput:
 			require.Equal(t, control.MachineName, e.Text)
-			var out []control.Action
+			var out control.Actions
 			require.NoError(t, json.Unmarshal(e.Data, &out))
 			want = append(want, out...)
 		}
 	}
 	got, err := control.Replay(p.Control, inputs)
 	require.NoError(t, err)
-	require.Equal(t, want, got)
+	require.Equal(t, want, control.Actions(got))
 }
 
 // TestEndsBeforeItsTime: a load that is ended on purpose is the whole account:

@@ -9,7 +9,7 @@ import (
 
 // Input is what a Director is stepped with; one field is set, none for a tick.
 type Input struct {
-	Control   *control.Event // an action's outcome, or a container's exit
+	Control   control.Event  // an action's outcome, or a container's exit
 	Observed  *ObservedEvent // an instance, the registry or the generator has told of something
 	LoadEnded *LoadEnded
 	EndLoad   *EndLoad
@@ -34,7 +34,7 @@ type LoadEnded struct{ Err error }
 
 // Command is what a Director wants done; one field is set.
 type Command struct {
-	Execute   *control.Action
+	Execute   control.Action
 	Write     *record.Event // At is filled in by who writes it, unless Zero is set
 	StartLoad bool          // so that it sends from Zero on
 	StopLoad  bool

@@ -23,18 +23,18 @@ func TestAnOldPodIsWaitedFor(t *testing.T) {
 	require.NoError(t, err)
 	d, err := run.NewDirectorOn(p, run.Options{ControlPlane: plane})
 	require.NoError(t, err)
-	tell := func(e control.Event) { d.Step(time.Second, run.Input{Control: &e}) }
+	tell := func(e control.Event) { d.Step(time.Second, run.Input{Control: e}) }
 	d.Step(0, d.Begin())
 	old, fresh := record.Instance{Pod: "orders-a", Incarnation: 1}, record.Instance{Pod: "orders-b", Incarnation: 1}
 	for _, i := range []record.Instance{old, fresh} {
-		tell(control.Event{Kind: control.PodSeen, Pod: i, Workload: "orders"})
+		tell(control.PodObserved{Pod: i, Workload: "orders"})
 		if i == old {
-			tell(control.Event{Kind: control.DeletionSeen, Pod: i})
+			tell(control.DeletionObserved{Pod: i})
 		}
-		tell(control.Event{Kind: control.Started, Pod: i})
-		tell(control.Event{Kind: control.ReadySeen, Pod: i, OK: true})
+		tell(control.ContainerRunning{Pod: i})
+		tell(control.ReadinessObserved{Pod: i, Ready: true})
 	}
 	require.Equal(t, []string{"orders-a is still on its way out"}, d.Missing())
-	tell(control.Event{Kind: control.PodGone, Pod: old})
+	tell(control.PodGone{Pod: old})
 	require.Empty(t, d.Missing())
 }

@@ -121,7 +121,7 @@ func (l *runner) onObserved(e record.Event) {
 	l.inbox.Put(Input{Observed: &ObservedEvent{At: e.At.Time().Sub(l.zero), Event: e}})
 }
 
-func (l *runner) onControlEvent(e control.Event) { l.inbox.Put(Input{Control: &e}) }
+func (l *runner) onControlEvent(e control.Event) { l.inbox.Put(Input{Control: e}) }
 
 func (l *runner) onEndLoad(e EndLoad) { l.inbox.Put(Input{EndLoad: &e}) }
 
@@ -130,7 +130,7 @@ func (l *runner) execute(ctx context.Context, now time.Duration, o Command) {
 	case o.Write != nil:
 		l.write(o)
 	case o.Execute != nil:
-		l.components.Executor.Execute(ctx, *o.Execute, l.onControlEvent)
+		l.components.Executor.Execute(ctx, o.Execute, l.onControlEvent)
 	case o.StartLoad:
 		l.components.Load.Start(ctx, l.zero.Add(o.Zero), func(err error) { l.inbox.Put(Input{LoadEnded: &LoadEnded{Err: err}}) })
 	case o.StopLoad:

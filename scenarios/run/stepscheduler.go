@@ -97,25 +97,25 @@ func controlEvents(p *plan.Plan, st plan.Step) ([]control.Event, error) {
 		var out []control.Event
 		for _, w := range p.Workloads {
 			if _, ok := p.OnlineUnder(w.Name, a.Version); ok {
-				out = append(out, control.Event{Kind: control.SetRule, Workload: w.Name, N: a.Version})
+				out = append(out, control.RulesStep{Workload: w.Name, Version: a.Version})
 			}
 		}
 		return out, nil
 	case plan.Scale:
-		return []control.Event{{Kind: control.SetScale, Workload: a.Workload, N: a.Replicas}}, nil
+		return []control.Event{control.ScaleStep{Workload: a.Workload, Replicas: a.Replicas}}, nil
 	case plan.RolloutRestart:
-		return []control.Event{{Kind: control.Restart, Workload: a.Workload}}, nil
+		return []control.Event{control.RestartStep{Workload: a.Workload}}, nil
 	case plan.PauseRollout:
-		return []control.Event{{Kind: control.Pause, Workload: a.Workload}}, nil
+		return []control.Event{control.PauseStep{Workload: a.Workload}}, nil
 	case plan.ResumeRollout:
-		return []control.Event{{Kind: control.Resume, Workload: a.Workload}}, nil
+		return []control.Event{control.ResumeStep{Workload: a.Workload}}, nil
 	case plan.DrainNode:
-		return []control.Event{{Kind: control.Drain, Workload: a.Workload}}, nil
+		return []control.Event{control.DrainStep{Workload: a.Workload}}, nil
 	case plan.SetImage:
-		return []control.Event{{Kind: control.SetImage, Workload: a.Workload, Image: a.Image}}, nil
+		return []control.Event{control.ImageStep{Workload: a.Workload, Image: a.Image}}, nil
 	case plan.KillPods:
 		// Killed and gone: no container comes back at its address.
-		return slices.Repeat([]control.Event{{Kind: control.KillPod, Workload: a.Workload, N: 1}}, max(1, a.Count)), nil
+		return slices.Repeat([]control.Event{control.KillStep{Workload: a.Workload, Evict: true}}, max(1, a.Count)), nil
 	case plan.RestoreReplicas:
 		return nil, fmt.Errorf("carrying out step %q: the number of replicas to restore is not known", st.Name)
 	}

@@ -223,9 +223,8 @@ func TestWhoChangesATarget(t *testing.T) {
 	see(3, "v1")
 	see(3, "v2") // somebody's pipeline
 	see(5, "v2") // somebody's autoscaler
-	th.order(control.Action{Kind: control.Rollout})
 	require.False(t, th.scaled())
-	th.order(control.Action{Kind: control.Scale, N: 1})
+	th.order(1)
 	see(1, "v2") // ours
 	th.see(&unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "another"}}})
 	require.True(t, th.scaled())

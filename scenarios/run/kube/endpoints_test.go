@@ -145,14 +145,14 @@ func TestPodsMayComeLast(t *testing.T) {
 	a := record.Instance{Pod: "a", Incarnation: 1}
 	require.NoError(t, n.seePod(ordersPod(t, "a")))
 	require.Equal(t, []control.Event{
-		{Kind: control.PodSeen, Pod: a, Workload: "orders", UID: "uid-a"}, {Kind: control.Started, Pod: a, Workload: "orders"}, {Kind: control.ReadySeen, Pod: a, OK: true},
-		{Kind: control.Remark, Pod: a, Note: record.KindPodAddress, Err: "10.0.0.1"},
-		{Kind: control.EndpointSeen, Pod: a, OK: true}, {Kind: control.Remark, Pod: a, Note: record.KindProbeFailed, N: 1, Err: "probe"},
+		control.PodObserved{Pod: a, Workload: "orders", UID: "uid-a"}, control.ContainerRunning{Pod: a}, control.ReadinessObserved{Pod: a, Ready: true},
+		control.AddressObserved{Pod: a, IP: "10.0.0.1"},
+		control.EndpointObserved{Pod: a, Ready: true}, control.KubernetesEvent{Pod: a, Kind: record.KindProbeFailed, Count: 1, Message: "probe"},
 	}, told())
 	require.NoError(t, n.seePod(ordersPod(t, "b")))
-	require.NotContains(t, told(), control.Event{Kind: control.EndpointSeen, Pod: record.Instance{Pod: "b", Incarnation: 1}, OK: true})
+	require.NotContains(t, told(), control.EndpointObserved{Pod: record.Instance{Pod: "b", Incarnation: 1}, Ready: true})
 	require.NoError(t, n.seeSlice(sliceOf(t, "s-1", "orders", "b-")))
-	require.Contains(t, told(), control.Event{Kind: control.EndpointSeen, Pod: a}, "the first change is its removal")
+	require.Contains(t, told(), control.EndpointObserved{Pod: a}, "the first change is its removal")
 }
 
 // TestThePlaneNotesTheRemoval, as it knew that the pod was there.
@@ -167,7 +167,7 @@ func TestThePlaneNotesTheRemoval(t *testing.T) {
 	var noted []record.Kind
 	for _, e := range told() {
 		for _, a := range plane.Step(0, e) {
-			noted = append(noted, a.Note.Kind)
+			noted = append(noted, a.(control.RecordEvent).Event.Kind)
 		}
 	}
 	require.Contains(t, noted, record.KindEndpointRemoved)

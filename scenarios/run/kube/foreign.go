@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"zeroloss/loadgen/record"
 	"zeroloss/loadgen/traffic"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
@@ -71,7 +70,7 @@ func (n *node) address(p *podView) []control.Event {
 	}
 	n.placed[name] = true
 	n.byIP[ip] = p.instance()
-	return []control.Event{{Kind: control.Remark, Pod: p.instance(), Note: record.KindPodAddress, Err: ip}}
+	return []control.Event{control.AddressObserved{Pod: p.instance(), IP: ip}}
 }
 
 // foreign reports whether a workload of the plan is none of ours.

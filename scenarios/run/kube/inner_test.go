@@ -40,7 +40,7 @@ func look(t *testing.T, text string) *podView {
 func TestSightings(t *testing.T) {
 	const meta = `"metadata":{"name":"b-1","labels":{"zeroloss/workload":"b"}}`
 	one, two := record.Instance{Pod: "b-1", Incarnation: 1}, record.Instance{Pod: "b-1", Incarnation: 2}
-	seen := control.Event{Kind: control.PodSeen, Pod: one, Workload: "b"}
+	seen := control.PodObserved{Pod: one, Workload: "b"}
 	tests := map[string]struct {
 		pod  string
 		want []control.Event
@@ -48,18 +48,18 @@ func TestSightings(t *testing.T) {
 		"somebody else's": {`{"metadata":{"name":"x"}}`, nil},
 		"pending":         {`{` + meta + `}`, []control.Event{seen}},
 		"placed": {`{"metadata":{"name":"b-1","uid":"7f","labels":{"zeroloss/workload":"b"}},"spec":{"nodeName":"n1"}}`,
-			[]control.Event{{Kind: control.PodSeen, Pod: one, Workload: "b", UID: "7f", Node: "n1"}}},
+			[]control.Event{control.PodObserved{Pod: one, Workload: "b", UID: "7f", Node: "n1"}}},
 		"running": {`{` + meta + `,"status":{"containerStatuses":[{"state":{"running":{}}}]}}`,
-			[]control.Event{seen, {Kind: control.Started, Pod: one, Workload: "b"}, {Kind: control.ReadySeen, Pod: one}}},
+			[]control.Event{seen, control.ContainerRunning{Pod: one}, control.ReadinessObserved{Pod: one}}},
 		"ready": {`{` + meta + `,"status":{"conditions":[{"type":"Ready","status":"True"}],"containerStatuses":[{"state":{"running":{}}}]}}`,
-			[]control.Event{seen, {Kind: control.Started, Pod: one, Workload: "b"}, {Kind: control.ReadySeen, Pod: one, OK: true}}},
+			[]control.Event{seen, control.ContainerRunning{Pod: one}, control.ReadinessObserved{Pod: one, Ready: true}}},
 		"deleted": {`{"metadata":{"name":"b-1","labels":{"zeroloss/workload":"b"},"deletionTimestamp":"2026-01-01T00:00:00Z"},
 			"status":{"containerStatuses":[{"state":{"terminated":{"exitCode":0,"reason":"Completed"}}}]}}`,
-			[]control.Event{seen, {Kind: control.DeletionSeen, Pod: one}, {Kind: control.Exited, Pod: one}}},
+			[]control.Event{seen, control.DeletionObserved{Pod: one}, control.ContainerExited{Pod: one}}},
 		"started again": {`{` + meta + `,"status":{"containerStatuses":[{"restartCount":1,"state":{"running":{}},
 			"lastState":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}]}}`,
-			[]control.Event{seen, {Kind: control.Exited, Pod: one, N: 137, Err: "OOMKilled"},
-				{Kind: control.Started, Pod: two, Workload: "b"}, {Kind: control.ReadySeen, Pod: two}}},
+			[]control.Event{seen, control.ContainerExited{Pod: one, ExitCode: 137, Reason: "OOMKilled"},
+				control.ContainerRunning{Pod: two}, control.ReadinessObserved{Pod: two}}},
 	}
 	for name, tt := range tests {
 		require.Equal(t, tt.want, look(t, tt.pod).sightings(), name)
@@ -77,8 +77,8 @@ func TestASidecarIsNotTheService(t *testing.T) {
 	const both = sidecar + "," + service
 	one, two := record.Instance{Pod: "o", Incarnation: 1}, record.Instance{Pod: "o", Incarnation: 2}
 	want := []control.Event{
-		{Kind: control.PodSeen, Pod: one, Workload: "orders"}, {Kind: control.Exited, Pod: one, N: 2},
-		{Kind: control.Started, Pod: two, Workload: "orders"}, {Kind: control.ReadySeen, Pod: two},
+		control.PodObserved{Pod: one, Workload: "orders"}, control.ContainerExited{Pod: one, ExitCode: 2},
+		control.ContainerRunning{Pod: two}, control.ReadinessObserved{Pod: two},
 	}
 	require.Equal(t, want, pod(``, `{"name":"orders"},{"name":"istio-proxy"}`, both).sightings(), "the first of the pod")
 	require.Equal(t, want, pod(`"kubectl.kubernetes.io/default-container":"orders"`, `{"name":"istio-proxy"},{"name":"orders"}`, both).sightings(), "the one that is named")

@@ -63,66 +63,62 @@ func newNode(over context.Context, s *stage, t *theirs, failed chan<- error) *no
 
 // Execute implements run.Node.
 func (n *node) Execute(ctx context.Context, a control.Action, done func(control.Event)) {
-	answer := control.Event{Op: a.Op, Pod: a.Pod, Kind: control.Acked}
-	switch a.Kind {
-	case control.Signal:
-		answer.Kind = control.Signaled
-	case control.Rule:
-		answer.Kind = control.Ruled
-	case control.Cordon:
-		answer.Kind = control.Cordoned
-	case control.Evict:
-		answer.Kind = control.Evicted
-	}
 	n.busy.Go(func() {
 		err := n.do(ctx, a)
-		answer.OK = err == nil && a.Kind == control.Evict
-		if err != nil {
-			answer.Err = err.Error()
-			if a.Kind != control.Rule && !errors.Is(err, errRefused) { // what these mean is judged elsewhere
-				n.fail(err)
-			}
+		// That rules do not arrive or an eviction is refused does not end the run.
+		if _, rules := a.(control.SendRules); err != nil && !rules && !errors.Is(err, errRefused) {
+			n.fail(err)
 		}
-		done(answer)
+		done(control.OutcomeOf(a, err))
 	})
 }
 
 func (n *node) do(ctx context.Context, a control.Action) error {
 	s := n.stage
 	if n.theirs != nil {
-		if a.Kind == control.Apply {
-			return nil // it is there already
-		}
 		if err := n.mark(ctx, a); err != nil {
 			return err
 		}
 	}
-	switch a.Kind {
-	case control.Apply:
-		i := slices.IndexFunc(s.rendered.Workloads, func(o Object) bool { return o.at("metadata").text("name") == a.Workload })
-		if i < 0 {
-			return fmt.Errorf("applying workload %q: it is in no manifest", a.Workload)
-		}
-		_, err := s.api.Apply(ctx, s.rendered.Workloads[i])
-		return err
-	case control.Scale:
-		return s.api.Scale(ctx, n.where(), a.Workload, a.N)
-	case control.Rollout:
+	switch a := a.(type) {
+	case control.ApplyWorkload:
+		return n.apply(ctx, a.Workload)
+	case control.ScaleWorkload:
+		return s.api.Scale(ctx, n.where(), a.Workload, a.Replicas)
+	case control.RestartWorkload:
 		return s.api.Restart(ctx, n.where(), a.Workload, time.Now())
-	case control.Reimage:
+	case control.SetImage:
 		return s.api.reimage(ctx, s.namespace, a.Workload, a.Image)
-	case control.Hold:
-		return s.api.SetPaused(ctx, s.namespace, a.Workload, a.On)
-	case control.Cordon:
+	case control.PauseRollout:
+		return s.api.SetPaused(ctx, s.namespace, a.Workload, true)
+	case control.ResumeRollout:
+		return s.api.SetPaused(ctx, s.namespace, a.Workload, false)
+	case control.CordonNode:
 		return s.cordon(ctx, a.Workload, a.Node)
-	case control.Evict:
+	case control.EvictPod:
 		return s.api.evict(ctx, s.namespace, a.Pod.Pod)
-	case control.Signal:
+	case control.SendSignal:
 		return n.signal(ctx, a)
-	case control.Rule:
+	case control.SendRules:
 		return n.rule(ctx, a)
+	case control.RecordEvent, control.StartContainer, control.RunHook, control.AbandonHook, control.RunProbe, control.SetEndpoint, control.RemovePod:
+		return fmt.Errorf("%T is not an action on a cluster", a)
 	}
-	return fmt.Errorf("carrying out %q: a cluster has no such action", a.Kind)
+	return nil
+}
+
+// apply applies the manifest of a workload; a target exists already.
+func (n *node) apply(ctx context.Context, workload string) error {
+	if n.theirs != nil {
+		return nil
+	}
+	all := n.stage.rendered.Workloads
+	i := slices.IndexFunc(all, func(o Object) bool { return o.at("metadata").text("name") == workload })
+	if i < 0 {
+		return fmt.Errorf("applying workload %q: it is in no manifest", workload)
+	}
+	_, err := n.stage.api.Apply(ctx, all[i])
+	return err
 }
 
 const (
@@ -132,13 +128,13 @@ const (
 
 // rule tells a pod changed rules, again and again until it has acknowledged
 // them or is gone.
-func (n *node) rule(ctx context.Context, a control.Action) error {
+func (n *node) rule(ctx context.Context, a control.SendRules) error {
 	i := slices.IndexFunc(n.stage.p.Workloads, func(w plan.Workload) bool { return w.Name == a.Workload })
-	o, ok := n.stage.p.OnlineUnder(a.Workload, a.N)
+	o, ok := n.stage.p.OnlineUnder(a.Workload, a.Version)
 	if i < 0 || !ok {
-		return fmt.Errorf("rules of version %d are not in the plan", a.N)
+		return fmt.Errorf("rules of version %d are not in the plan", a.Version)
 	}
-	rules := settings.Rules{Schema: settings.RulesSchema, Version: a.N, Warmup: o.Warmup}
+	rules := settings.Rules{Schema: settings.RulesSchema, Version: a.Version, Warmup: o.Warmup}
 	ctx, stop := context.WithTimeout(ctx, ruleFor)
 	defer stop()
 	for {
@@ -148,7 +144,7 @@ func (n *node) rule(ctx context.Context, a control.Action) error {
 		}
 		now, _ := n.instance(a.Pod.Pod)
 		if client.Sleep(ctx, ruleEvery) != nil || now != a.Pod {
-			return fmt.Errorf("telling %s the rules of version %d: %w", a.Pod, a.N, err)
+			return fmt.Errorf("telling %s the rules of version %d: %w", a.Pod, a.Version, err)
 		}
 	}
 }
@@ -157,15 +153,15 @@ func (n *node) rule(ctx context.Context, a control.Action) error {
 // be killed from within, and the cluster's own ways of ending it all begin
 // with TERM. It dies as by KILL: without a word, its sockets closed by the
 // kernel.
-func (n *node) signal(ctx context.Context, a control.Action) error {
-	if a.Sig == "INT" {
+func (n *node) signal(ctx context.Context, a control.SendSignal) error {
+	if a.Signal == control.SignalInterrupt {
 		n.up.Store(true) // whatever ends from now on is meant to
 		return n.environment(n.client.Say(ctx, a.Pod, record.Leave))
 	}
 	if err := n.client.Say(ctx, a.Pod, record.Die); err != nil {
 		return n.environment(err)
 	}
-	if !a.On {
+	if !a.Evict {
 		return nil
 	}
 	return n.stage.api.DeletePod(ctx, n.stage.namespace, a.Pod.Pod)
@@ -210,7 +206,7 @@ func (n *node) follow(gvr schema.GroupVersionResource, see func(*unstructured.Un
 // gaps tells the plane of outages of what is watched.
 func (n *node) gaps(what string) *client.GapTracker {
 	return client.NewGapTracker(func(since time.Time, lasted time.Duration) {
-		n.inbox.Control(control.Event{Kind: control.Unwatched, Err: what, Since: record.At(since), N: int(lasted.Microseconds())})
+		n.inbox.Control(control.WatchGap{Resource: what, Since: record.At(since), Lasted: lasted.Truncate(time.Microsecond)})
 	})
 }
 
@@ -302,7 +298,7 @@ func (n *node) losePod(u *unstructured.Unstructured) {
 	defer n.mu.Unlock()
 	name := u.GetName()
 	if i, ok := n.current[name]; ok {
-		n.inbox.Control(control.Event{Kind: control.PodGone, Pod: i})
+		n.inbox.Control(control.PodGone{Pod: i})
 	}
 	delete(n.current, name)
 	delete(n.told, name)
@@ -341,7 +337,7 @@ func (n *node) tellEndpoints(touched []string) {
 		on := n.endpoints.offered(pod)
 		if on != n.told[pod] || slices.Contains(touched, pod) {
 			n.told[pod] = on
-			n.inbox.Control(control.Event{Kind: control.EndpointSeen, Pod: n.current[pod], OK: on})
+			n.inbox.Control(control.EndpointObserved{Pod: n.current[pod], Ready: on})
 		}
 	}
 }
@@ -379,7 +375,7 @@ func (n *node) remark(e *eventView) {
 	before := n.counted[e.Metadata.Name]
 	n.counted[e.Metadata.Name] = max(before, e.Count, 1)
 	if e.Count > before || before == 0 {
-		n.inbox.Control(control.Event{Kind: control.Remark, Pod: i, Note: e.kind(), N: e.Count, Err: e.Message})
+		n.inbox.Control(control.KubernetesEvent{Pod: i, Kind: e.kind(), Count: e.Count, Message: e.Message})
 	}
 }
 

@@ -105,26 +105,22 @@ func (p *podView) sightings() []control.Event {
 	if workload == "" {
 		return nil
 	}
-	out := []control.Event{{
-		Kind: control.PodSeen, Pod: record.Instance{Pod: i.Pod, Incarnation: 1}, Workload: workload, UID: p.Metadata.UID, Node: p.Spec.NodeName,
-	}}
+	out := []control.Event{control.PodObserved{Pod: record.Instance{Pod: i.Pod, Incarnation: 1}, Workload: workload, UID: p.Metadata.UID, Node: p.Spec.NodeName}}
 	if p.Metadata.DeletionTimestamp != nil {
-		out = append(out, control.Event{Kind: control.DeletionSeen, Pod: i})
+		out = append(out, control.DeletionObserved{Pod: i})
 	}
 	c := p.service()
 	if c == nil {
 		return out
 	}
 	if t := c.LastState.Terminated; t != nil && i.Incarnation > 1 {
-		out = append(out, control.Event{
-			Kind: control.Exited, Pod: record.Instance{Pod: i.Pod, Incarnation: i.Incarnation - 1}, N: t.ExitCode, Err: ending(t.Reason, t.Message),
-		})
+		out = append(out, control.ContainerExited{Pod: record.Instance{Pod: i.Pod, Incarnation: i.Incarnation - 1}, ExitCode: t.ExitCode, Reason: ending(t.Reason, t.Message)})
 	}
 	switch {
 	case c.State.Terminated != nil:
-		out = append(out, control.Event{Kind: control.Exited, Pod: i, N: c.State.Terminated.ExitCode, Err: ending(c.State.Terminated.Reason, c.State.Terminated.Message)})
+		out = append(out, control.ContainerExited{Pod: i, ExitCode: c.State.Terminated.ExitCode, Reason: ending(c.State.Terminated.Reason, c.State.Terminated.Message)})
 	case c.State.Running != nil:
-		out = append(out, control.Event{Kind: control.Started, Pod: i, Workload: workload}, control.Event{Kind: control.ReadySeen, Pod: i, OK: p.ready()})
+		out = append(out, control.ContainerRunning{Pod: i}, control.ReadinessObserved{Pod: i, Ready: p.ready()})
 	}
 	return out
 }

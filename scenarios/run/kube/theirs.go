@@ -147,14 +147,11 @@ func (t *theirs) claim(ctx context.Context, p *podView) (bool, error) {
 	return true, nil
 }
 
-// order keeps what this run does to the target.
-func (t *theirs) order(a control.Action) {
+// order keeps the replicas that this run scales the target to.
+func (t *theirs) order(replicas int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if a.Kind == control.Scale {
-		n := a.N
-		t.ordered = &n
-	}
+	t.ordered = &replicas
 }
 
 // scaled reports whether this run has scaled the target.
@@ -226,20 +223,12 @@ func join(words []string) string { return strings.Join(words, ", ") }
 
 // allowed asks the budgets again, when it is time: what they allowed before the
 // run they may not allow now.
-func (n *node) allowed(ctx context.Context, a control.Action) error {
-	step := plan.Step{Action: plan.Scale{Workload: a.Workload, Replicas: a.N}}
-	switch a.Kind {
-	case control.Scale:
-	case control.Rollout:
-		step.Action = plan.RolloutRestart{Workload: a.Workload}
-	default:
-		return nil
-	}
-	v, err := n.stage.api.deployment(ctx, n.where(), a.Workload)
+func (n *node) allowed(ctx context.Context, workload string, a plan.Action) error {
+	v, err := n.stage.api.deployment(ctx, n.where(), workload)
 	if err != nil {
 		return err
 	}
-	return n.stage.api.respectBudgets(ctx, &plan.Plan{Target: &plan.Target{Namespace: n.where()}, Steps: []plan.Step{step}}, v)
+	return n.stage.api.respectBudgets(ctx, &plan.Plan{Target: &plan.Target{Namespace: n.where()}, Steps: []plan.Step{{Action: a}}}, v)
 }
 
 // takes is how many of its pods a restart of the target takes at once, at most:
@@ -264,12 +253,15 @@ func (v *deploymentView) takes() int {
 // mark keeps what is done to the target, and writes down there, before each
 // scaling, what it had and what it is to have.
 func (n *node) mark(ctx context.Context, a control.Action) error {
-	if err := n.allowed(ctx, a); err != nil {
-		return err
+	switch a := a.(type) { //nolint:gochecksumtype // the others change nothing of a target
+	case control.ScaleWorkload:
+		if err := n.allowed(ctx, a.Workload, plan.Scale{Workload: a.Workload, Replicas: a.Replicas}); err != nil {
+			return err
+		}
+		n.theirs.order(a.Replicas)
+		return n.stage.api.markScaled(ctx, n.where(), a.Workload, a.Replicas)
+	case control.RestartWorkload:
+		return n.allowed(ctx, a.Workload, plan.RolloutRestart{Workload: a.Workload})
 	}
-	n.theirs.order(a)
-	if a.Kind != control.Scale {
-		return nil
-	}
-	return n.stage.api.markScaled(ctx, n.where(), a.Workload, a.N)
+	return nil
 }

@@ -162,7 +162,7 @@ func TestRun(t *testing.T) {
 func requireReplay(t *testing.T, p *plan.Plan, events []record.Event) {
 	t.Helper()
 	var inputs []control.TimedEvent
-	var want []control.Action
+	var want control.Actions
 	for _, e := range events {
 		switch e.Kind {
 		case record.KindMachineInput:
@@ -170,7 +170,7 @@ func requireReplay(t *testing.T, p *plan.Plan, events []record.Event) {
 			require.NoError(t, json.Unmarshal(e.Data, &in))
 			inputs = append(inputs, in)
 		case record.KindMachineOutput:
-			var out []control.Action
+			var out control.Actions
 			require.NoError(t, json.Unmarshal(e.Data, &out))
 			want = append(want, out...)
 		}
@@ -178,7 +178,7 @@ func requireReplay(t *testing.T, p *plan.Plan, events []record.Event) {
 	require.NotEmpty(t, want)
 	got, err := control.Replay(p.Control, inputs)
 	require.NoError(t, err)
-	require.Equal(t, want, got)
+	require.Equal(t, want, control.Actions(got))
 }
 
 func kinds(events []record.Event) []record.Kind {

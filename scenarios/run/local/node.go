@@ -48,52 +48,39 @@ type livePod struct {
 	born     int
 }
 
-// Execute implements run.Node.
+// Execute implements run.Executor.
 func (n *node) Execute(ctx context.Context, a control.Action, done func(control.Event)) {
-	answer := control.Event{Op: a.Op, Pod: a.Pod, Kind: control.Acked}
-	switch a.Kind {
-	case control.Start:
-		answer.Kind = control.Started
-		n.goTracked(func() { n.respond(answer, n.start(a), done) })
+	finish := func(err error) { done(control.OutcomeOf(a, err)) }
+	switch a := a.(type) {
+	case control.StartContainer:
+		n.goTracked(func() { finish(n.start(a)) })
 	case control.RunHook:
-		answer.Kind = control.HookDone
 		ctx, stop := context.WithCancel(ctx)
 		n.addHook(a.Pod, stop)
 		n.goTracked(func() {
 			defer n.cancelHook(a.Pod)
-			n.respond(answer, n.runHook(ctx, a), done)
+			finish(n.runHook(ctx, a))
 		})
 	case control.RunProbe:
-		answer.Kind = control.Probed
-		n.goTracked(func() {
-			err := n.runProbe(ctx, a)
-			answer.OK = err == nil
-			n.respond(answer, err, done)
-		})
+		n.goTracked(func() { finish(n.runProbe(ctx, a)) })
 	case control.AbandonHook:
 		n.cancelHook(a.Pod)
-		done(answer)
-	case control.Rule:
-		answer.Kind = control.Ruled
-		n.goTracked(func() { n.respond(answer, n.sendRules(ctx, a), done) })
-	case control.Signal:
-		answer.Kind = control.Signaled
-		n.respond(answer, n.signal(a), done)
-	case control.Remove:
-		n.goTracked(func() { n.respond(answer, n.remove(a.Pod.Pod), done) })
-	default: // SetEndpoint: the load goes to the entry's pods themselves
-		done(answer)
+		finish(nil)
+	case control.SendRules:
+		n.goTracked(func() { finish(n.sendRules(ctx, a)) })
+	case control.SendSignal:
+		finish(n.signal(a))
+	case control.RemovePod:
+		n.goTracked(func() { finish(n.remove(a.Pod.Pod)) })
+	case control.SetEndpoint: // the load is sent to the pods of the entry themselves
+		finish(nil)
+	case control.RecordEvent, control.ApplyWorkload, control.ScaleWorkload, control.RestartWorkload, control.SetImage,
+		control.PauseRollout, control.ResumeRollout, control.CordonNode, control.EvictPod:
+		finish(fmt.Errorf("%T is not an action on a process", a))
 	}
 }
 
 func (n *node) goTracked(f func()) { n.busy.Go(f) }
-
-func (n *node) respond(e control.Event, err error, done func(control.Event)) {
-	if err != nil {
-		e.Err = err.Error()
-	}
-	done(e)
-}
 
 // fail ends the run: what happened makes it worthless.
 func (n *node) fail(err error) {
@@ -117,7 +104,7 @@ func ports(d settings.Document) []int {
 
 // start starts a container. What makes it fail is the environment's, so the
 // run ends.
-func (n *node) start(a control.Action) error {
+func (n *node) start(a control.StartContainer) error {
 	err := n.tryStart(a)
 	if err != nil {
 		n.fail(fmt.Errorf("starting %s: %w", a.Pod, err))
@@ -125,7 +112,7 @@ func (n *node) start(a control.Action) error {
 	return err
 }
 
-func (n *node) tryStart(a control.Action) error {
+func (n *node) tryStart(a control.StartContainer) error {
 	w := n.workload(a.Workload)
 	if w == nil {
 		return fmt.Errorf("its workload %q is not in the plan", a.Workload)
@@ -155,10 +142,10 @@ func (n *node) tryStart(a control.Action) error {
 		return errorsJoinClose(err, events, log)
 	}
 	fillSettings(&doc, w, a.Pod, p)
-	if o, ok := n.plan.OnlineUnder(w.Name, a.N); ok {
-		doc.Online, doc.Version = o, a.N
+	if o, ok := n.plan.OnlineUnder(w.Name, a.RulesVersion); ok {
+		doc.Online, doc.Version = o, a.RulesVersion
 	}
-	doc.Online.Prewarmed = a.First && !w.ColdStart
+	doc.Online.Prewarmed = a.Initial && !w.ColdStart
 	doc.Dir, doc.Registry = home, n.registryFor(doc)
 	doc.Seed = n.plan.Seed ^ seedOf(a.Pod.String())
 	env := childEnv(w.Env, home)
@@ -226,19 +213,19 @@ func (n *node) exited(i record.Instance, c *child, home string) {
 	if err := os.RemoveAll(home); err != nil {
 		text += "; removing its directory: " + err.Error()
 	}
-	n.inbox.Control(control.Event{Kind: control.Exited, Pod: i, N: code, Err: text})
+	n.inbox.Control(control.ContainerExited{Pod: i, ExitCode: code, Reason: text})
 }
 
-func (n *node) signal(a control.Action) error {
+func (n *node) signal(a control.SendSignal) error {
 	n.mu.Lock()
 	c := n.children[a.Pod]
 	n.mu.Unlock()
 	if c == nil {
 		return nil // it has gone; its exit says so
 	}
-	sig := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "INT": syscall.SIGINT}[a.Sig]
+	sig := map[control.Signal]syscall.Signal{control.SignalTerm: syscall.SIGTERM, control.SignalKill: syscall.SIGKILL, control.SignalInterrupt: syscall.SIGINT}[a.Signal]
 	if sig == 0 {
-		return fmt.Errorf("signal %q is unknown", a.Sig)
+		return fmt.Errorf("unknown signal %q", a.Signal)
 	}
 	return c.signal(sig)
 }

@@ -100,19 +100,20 @@ func TestProbe(t *testing.T) {
 		{"exec fails", &control.Probe{Exec: []string{"false"}}, "exit status 1"},
 		{"nothing", nil, "the probe is empty"},
 	}
+	at := control.PodAction{Pod: self}
 	for _, tt := range tests {
-		err := n.runProbe(t.Context(), control.Action{Pod: self, Probe: tt.probe})
+		err := n.runProbe(t.Context(), control.RunProbe{PodAction: at, Probe: tt.probe})
 		if tt.want == "" {
 			require.NoError(t, err, tt.name)
 		} else {
 			require.ErrorContains(t, err, tt.want, tt.name)
 		}
 	}
-	require.ErrorContains(t, n.runHook(t.Context(), control.Action{Pod: self}), "the hook is empty")
-	require.NoError(t, n.runHook(t.Context(), control.Action{Pod: self, Hook: &control.Hook{Sleep: 1}}))
+	require.ErrorContains(t, n.runHook(t.Context(), control.RunHook{PodAction: at}), "the hook is empty")
+	require.NoError(t, n.runHook(t.Context(), control.RunHook{PodAction: at, Hook: &control.Hook{Sleep: 1}}))
 	gone, stop := context.WithCancel(t.Context())
 	stop()
-	require.ErrorIs(t, n.runHook(gone, control.Action{Pod: self, Hook: &control.Hook{Sleep: time.Hour}}), context.Canceled)
+	require.ErrorIs(t, n.runHook(gone, control.RunHook{PodAction: at, Hook: &control.Hook{Sleep: time.Hour}}), context.Canceled)
 }
 
 func TestTailHearsLinesWhenTheyAreWhole(t *testing.T) {

@@ -14,14 +14,14 @@ import (
 )
 
 // runHook runs a preStop handler until it ends or ctx is done.
-func (n *node) runHook(ctx context.Context, a control.Action) error {
+func (n *node) runHook(ctx context.Context, a control.RunHook) error {
 	switch h := a.Hook; {
 	case h == nil:
 		return errors.New("the hook is empty")
 	case len(h.Exec) > 0:
-		return n.shell(a).Run(ctx, h.Exec)
+		return n.shell(a.PodAction).Run(ctx, h.Exec)
 	case h.HTTPGet != nil:
-		return n.httpGet(ctx, a, h.HTTPGet)
+		return n.httpGet(ctx, a.PodAction, h.HTTPGet)
 	default:
 		return sleep(ctx, h.Sleep)
 	}
@@ -39,7 +39,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // shell is the pod's.
-func (n *node) shell(a control.Action) *hook.Shell {
+func (n *node) shell(a control.PodAction) *hook.Shell {
 	p := n.podAddr(a.Pod.Pod)
 	env := []string{"HOME=/", "PATH=/usr/bin:/bin", "HOSTNAME=" + a.Pod.Pod}
 	if w := n.workload(a.Workload); w != nil {
@@ -54,7 +54,7 @@ func (n *node) shell(a control.Action) *hook.Shell {
 const defaultProbeTimeout = time.Second
 
 // runProbe asks once; nil means success.
-func (n *node) runProbe(ctx context.Context, a control.Action) error {
+func (n *node) runProbe(ctx context.Context, a control.RunProbe) error {
 	pr := a.Probe
 	if pr == nil {
 		return errors.New("the probe is empty")
@@ -67,9 +67,9 @@ func (n *node) runProbe(ctx context.Context, a control.Action) error {
 	defer stop()
 	switch {
 	case len(pr.Exec) > 0:
-		return n.shell(a).Run(ctx, pr.Exec)
+		return n.shell(a.PodAction).Run(ctx, pr.Exec)
 	case pr.HTTPGet != nil:
-		return n.httpGet(ctx, a, pr.HTTPGet)
+		return n.httpGet(ctx, a.PodAction, pr.HTTPGet)
 	default:
 		return n.dialTCP(ctx, n.podAddr(a.Pod.Pod).addr(pr.TCPPort))
 	}
@@ -87,7 +87,7 @@ func (n *node) dialTCP(ctx context.Context, addr string) error {
 
 // httpGet is kubelet's: it comes from the node, to the pod's own address unless a
 // host is given, and 2xx and 3xx are success.
-func (n *node) httpGet(ctx context.Context, a control.Action, g *control.HTTPGet) error {
+func (n *node) httpGet(ctx context.Context, a control.PodAction, g *control.HTTPGet) error {
 	p := n.podAddr(a.Pod.Pod)
 	addr := p.addr(g.Port)
 	if g.Host != "" && g.Host != "localhost" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
 )
 
@@ -21,13 +22,13 @@ const (
 
 // sendRules tells a container changed rules, again and again until it has
 // acknowledged them.
-func (n *node) sendRules(ctx context.Context, a control.Action) error {
+func (n *node) sendRules(ctx context.Context, a control.SendRules) error {
 	w := n.workload(a.Workload)
-	o, ok := n.plan.OnlineUnder(a.Workload, a.N)
+	o, ok := n.plan.OnlineUnder(a.Workload, a.Version)
 	if w == nil || !ok {
-		return fmt.Errorf("rules of version %d are not in the plan", a.N)
+		return fmt.Errorf("rules of version %d are not in the plan", a.Version)
 	}
-	rules := settings.Rules{Schema: settings.RulesSchema, Version: a.N, Warmup: o.Warmup}
+	rules := settings.Rules{Schema: settings.RulesSchema, Version: a.Version, Warmup: o.Warmup}
 	url := "http://" + n.podAddr(a.Pod.Pod).addr(w.Settings.AdminPort) + settings.RulesPath
 	ctx, stop := context.WithTimeout(ctx, rulesTimeout)
 	defer stop()
@@ -36,17 +37,17 @@ func (n *node) sendRules(ctx context.Context, a control.Action) error {
 		if err == nil {
 			return nil
 		}
-		if sleep(ctx, rulesRetryInterval) != nil || !n.isRunning(a) {
-			return fmt.Errorf("telling %s the rules of version %d: %w", a.Pod, a.N, err)
+		if sleep(ctx, rulesRetryInterval) != nil || !n.isRunning(a.Pod) {
+			return fmt.Errorf("telling %s the rules of version %d: %w", a.Pod, a.Version, err)
 		}
 	}
 }
 
-// isRunning tells whether the container that an action is for is still there.
-func (n *node) isRunning(a control.Action) bool {
+// isRunning reports whether an instance has a process.
+func (n *node) isRunning(i record.Instance) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.children[a.Pod] != nil
+	return n.children[i] != nil
 }
 
 func (n *node) post(ctx context.Context, url string, body []byte) (err error) {

@@ -36,7 +36,7 @@ func TestRuleIsToldUntilItIsAcknowledged(t *testing.T) {
 	port := srv.Listener.Addr().(*net.TCPAddr).Port
 	n.pods = map[string]livePod{"b-1": {workload: "b", place: podAddr{ip: "127.0.0.1", mapped: map[int]int{80: port}}}}
 
-	a := control.Action{Kind: control.Rule, Pod: self, Workload: "b", N: 2}
+	a := control.SendRules{PodAction: control.PodAction{Pod: self, Workload: "b"}, Version: 2}
 	require.NoError(t, n.sendRules(t.Context(), a))
 	want := settings.Rules{Schema: settings.RulesSchema, Version: 2, Warmup: settings.Warmup{Model: "linear", Window: time.Minute}}
 	require.Equal(t, []settings.Rules{want, want}, got)
@@ -44,6 +44,6 @@ func TestRuleIsToldUntilItIsAcknowledged(t *testing.T) {
 	answers = []int{http.StatusBadRequest}
 	delete(n.children, self)
 	require.ErrorContains(t, n.sendRules(t.Context(), a), "telling b-1/1 the rules of version 2: ")
-	a.N = 3
+	a.Version = 3
 	require.ErrorContains(t, n.sendRules(t.Context(), a), "rules of version 3 are not in the plan")
 }
