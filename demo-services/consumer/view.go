@@ -46,28 +46,11 @@ type View struct {
 
 // New returns a View that knows nobody, its clock at 0.
 func New(cfg Config) *View {
-	c := &cfg.Consumer
-	if c.Cache == "" {
-		c.Cache = settings.CachePush
-	}
-	first, period := time.Second, 30*time.Second
-	if c.Cache == settings.CacheTTL35 {
-		period = 35 * time.Second
-	}
-	c.CacheFirst = or(c.CacheFirst, first)
-	c.CachePeriod = or(c.CachePeriod, period)
-	c.MarkTTL = or(c.MarkTTL, 120*time.Second)
+	cfg.Consumer = cfg.Consumer.WithDefaults()
 	return &View{
-		cfg: cfg, fillAt: c.CacheFirst, marks: map[lossless.Identity]mark{},
+		cfg: cfg, fillAt: cfg.Consumer.CacheFirst, marks: map[lossless.Identity]mark{},
 		balancer: newBalancer(cfg),
 	}
-}
-
-func or(d, otherwise time.Duration) time.Duration {
-	if d <= 0 {
-		return otherwise
-	}
-	return d
 }
 
 // Step takes one event and returns what is to be done, in order.

@@ -3,19 +3,24 @@ package lossless
 import (
 	"slices"
 	"time"
+
+	"zeroloss/demo-services/settings"
 )
 
-// Callers remembers the consumers that called lately, by the admin address
-// they announced. It is bounded: 500 by default, the longest silent one giving
-// way. It is not for concurrent use.
+// maxCallers is the default of [Callers.Max].
+const maxCallers = 500
+
+// Callers remembers the consumers that called lately, by the admin address that
+// they announce. If there are too many, the one that called least recently is
+// forgotten. It is not safe for concurrent use.
 type Callers struct {
-	Memory time.Duration // one unseen for longer is forgotten; 0 is 60 s
-	Max    int           // 0 is 500
+	Memory time.Duration // how long a consumer is remembered after its last call; 0 is 60 s
+	Max    int           // how many are remembered; 0 is 500
 
 	seen map[string]time.Duration
 }
 
-// Seen notes that addr called at now.
+// Seen records that the consumer at addr called at now.
 func (c *Callers) Seen(now time.Duration, addr string) {
 	if addr == "" {
 		return
@@ -23,17 +28,17 @@ func (c *Callers) Seen(now time.Duration, addr string) {
 	if c.seen == nil {
 		c.seen = map[string]time.Duration{}
 	}
-	if _, known := c.seen[addr]; !known && len(c.seen) >= orInt(c.Max, 500) {
+	if _, known := c.seen[addr]; !known && len(c.seen) >= c.max() {
 		delete(c.seen, c.leastRecent())
 	}
 	c.seen[addr] = max(now, c.seen[addr])
 }
 
-// Recent lists those seen within Memory before now, sorted.
+// Recent returns the consumers that called within Memory before now, sorted.
 func (c *Callers) Recent(now time.Duration) []string {
 	var out []string
 	for addr, at := range c.seen {
-		if now-at <= or(c.Memory, time.Minute) {
+		if now-at <= c.memory() {
 			out = append(out, addr)
 		}
 	}
@@ -50,16 +55,16 @@ func (c *Callers) leastRecent() (addr string) {
 	return addr
 }
 
-func or(d, otherwise time.Duration) time.Duration {
-	if d <= 0 {
-		return otherwise
+func (c *Callers) memory() time.Duration {
+	if c.Memory <= 0 {
+		return settings.DefaultConsumerMemory
 	}
-	return d
+	return c.Memory
 }
 
-func orInt(n, otherwise int) int {
-	if n <= 0 {
-		return otherwise
+func (c *Callers) max() int {
+	if c.Max <= 0 {
+		return maxCallers
 	}
-	return n
+	return c.Max
 }

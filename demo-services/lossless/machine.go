@@ -54,16 +54,8 @@ func New(cfg Config) *Machine {
 }
 
 func withDefaults(c Config) Config {
-	if c.Offline.Mode == "" {
-		c.Offline.Mode = settings.DeregisterFirst
-	}
-	c.Online.HealthEvery = or(c.Online.HealthEvery, 5*time.Second)
-	o := &c.Offline
-	o.MinWait = or(o.MinWait, c.PushDelay+time.Second)
-	o.Quiet = or(o.Quiet, time.Second)
-	o.Cap = or(o.Cap, 30*time.Second)
-	o.Grace = or(o.Grace, 30*time.Second) // Kubernetes' default
-	o.VerifyFor = or(o.VerifyFor, 5*time.Second)
+	c.Online = c.Online.WithDefaults()
+	c.Offline = c.Offline.WithDefaults(c.PushDelay)
 	return c
 }
 

@@ -7,218 +7,216 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strconv"
 	"sync"
 	"time"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/loadgen/record"
 )
 
 const (
 	// maxUnsent is how many bytes of lines are kept while no collector takes
-	// them; beyond it the stream is incomplete, and says so.
+	// them. Beyond it a write fails, and the event log is incomplete.
 	maxUnsent = 16 << 20
-	// lastLines is how long the last lines may take to be acknowledged.
-	lastLines = 2 * time.Second
-	// redial is the pause between two attempts to reach the collector.
-	redial = 100 * time.Millisecond
-	// askFor is how long a service that starts waits to hear whether the load
-	// has begun.
-	askFor = 3 * time.Second
-	// pings are how many times the collector's clock is asked; the quickest
-	// answer counts.
-	pings     = 8
-	pingEvery = 50 * time.Millisecond
-	// dieCode is what SIGKILL would make of the exit code.
-	dieCode = 128 + 9
+	// lastLinesTimeout is how long Close waits for the acknowledgement of the
+	// last lines.
+	lastLinesTimeout = 2 * time.Second
+	// redialInterval is the pause between two attempts to reach the collector.
+	redialInterval = 100 * time.Millisecond
+	// loadBegunTimeout is how long a starting service asks whether the load has
+	// begun.
+	loadBegunTimeout = 3 * time.Second
+	// handshakeTimeout bounds the exchange of hello and answer.
+	handshakeTimeout = 5 * time.Second
+	// pingCount is how often the collector's clock is read; the answer with the
+	// smallest error counts.
+	pingCount    = 8
+	pingInterval = 50 * time.Millisecond
 )
 
-// collectorClient is where event lines go over the network (record.Hello tells how).
-// Its Write never waits for the network.
+// collectorClient sends event lines to a collector over the network (see
+// record.Hello for the protocol). It keeps lines until they are acknowledged,
+// and sends them again over the next connection. Write never waits for the
+// network.
 type collectorClient struct {
-	self record.Instance
-	dial func(ctx context.Context) (net.Conn, error)
-	obey func(record.Word)
-	told func(record.Offset)
+	self      record.Instance
+	dial      func(ctx context.Context) (net.Conn, error)
+	onCommand func(record.Word)
+	onOffset  func(record.Offset)
 
-	mu     sync.Mutex
-	lines  [][]byte // not acknowledged yet
-	first  int      // index of lines[0] in the stream
-	size   int      // bytes of lines
-	bell   chan struct{}
-	lost   error          // the collector has forgotten lines that we have no more
-	clock  *record.Offset // the best so far
-	asked  int
-	answer int
+	mu    sync.Mutex
+	lines [][]byte // not acknowledged yet
+	first int      // index of lines[0] in the stream
+	size  int      // bytes of lines
+	err   error    // the collector has lost lines that it had acknowledged
+	clock clockSync
 
-	stop context.CancelFunc
-	over chan struct{}
+	wake    chan struct{} // has room for one value: there are new lines
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// clockSync measures the offset of the collector's clock.
+type clockSync struct {
+	best  *record.Offset
+	pings int // sent
+	pongs int // answered
 }
 
 func newCollectorClient(addr string, self record.Instance) *collectorClient {
 	d := net.Dialer{Timeout: time.Second}
 	return &collectorClient{
-		self: self, bell: make(chan struct{}, 1), over: make(chan struct{}),
+		self: self, wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 		dial: func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) },
 	}
 }
 
-// begin starts the sending. obey gets the collector's words, told how far its
-// clock is; both are called from one goroutine and must not block.
-func (r *collectorClient) begin(obey func(record.Word), told func(record.Offset)) {
+// start starts sending. onCommand gets the collector's commands, and onOffset
+// the offset of its clock, once. Both are called from one goroutine and must not
+// block.
+func (c *collectorClient) start(onCommand func(record.Word), onOffset func(record.Offset)) {
 	ctx, stop := context.WithCancel(context.Background())
-	r.obey, r.told, r.stop = obey, told, stop
+	c.onCommand, c.onOffset, c.stop = onCommand, onOffset, stop
 	go func() {
-		defer close(r.over)
+		defer close(c.stopped)
 		for ctx.Err() == nil {
-			if c, err := r.dial(ctx); err == nil {
-				r.converse(ctx, c)
+			if conn, err := c.dial(ctx); err == nil {
+				c.serve(ctx, conn)
 			}
-			_ = pause(ctx, redial) // an end of ctx ends the loop
+			_ = ctxtime.Sleep(ctx, redialInterval) // the end of ctx ends the loop
 		}
 	}()
 }
 
-// begun asks the collector whether the load has begun, which it is as good as
-// if nobody answers in time.
-func (r *collectorClient) begun(ctx context.Context) bool {
-	ctx, stop := context.WithTimeout(ctx, askFor)
+// loadHasBegun asks the collector whether the load has begun. If nobody answers
+// in time, it assumes that it has.
+func (c *collectorClient) loadHasBegun(ctx context.Context) bool {
+	ctx, stop := context.WithTimeout(ctx, loadBegunTimeout)
 	defer stop()
 	for {
-		if c, err := r.dial(ctx); err == nil {
-			a, err := ask(c, r.self)
-			if err == nil {
+		if conn, err := c.dial(ctx); err == nil {
+			if a, err := askOnce(conn, c.self); err == nil {
 				return a.Begun
 			}
 		}
-		if pause(ctx, redial) != nil {
+		if ctxtime.Sleep(ctx, redialInterval) != nil {
 			return true
 		}
 	}
 }
 
-// ask is a connection for one answer.
-func ask(c net.Conn, self record.Instance) (record.Answer, error) {
-	defer c.Close()
-	err := errors.Join(c.SetDeadline(time.Now().Add(time.Second)), write(c, record.Hello{Hello: self}))
+// askOnce says hello, and closes the connection after the answer.
+func askOnce(conn net.Conn, self record.Instance) (record.Answer, error) {
+	defer conn.Close()
+	err := errors.Join(conn.SetDeadline(time.Now().Add(time.Second)), writeLine(conn, record.Hello{Hello: self}))
 	if err != nil {
 		return record.Answer{}, err
 	}
-	return nextAnswer(bufio.NewReader(c))
+	return readAnswerLine(bufio.NewReader(conn))
 }
 
 // Write takes one line.
-func (r *collectorClient) Write(line []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.lost != nil {
-		return 0, r.lost
+func (c *collectorClient) Write(line []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return 0, c.err
 	}
-	if r.size+len(line) > maxUnsent {
-		return 0, fmt.Errorf("no collector has taken %d bytes of events: no room for more", r.size)
+	if c.size+len(line) > maxUnsent {
+		return 0, fmt.Errorf("no collector has taken %d bytes of events: no room for more", c.size)
 	}
-	r.lines = append(r.lines, append([]byte(nil), line...))
-	r.size += len(line)
-	r.ring()
+	c.lines = append(c.lines, append([]byte(nil), line...))
+	c.size += len(line)
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
 	return len(line), nil
 }
 
-func (r *collectorClient) ring() {
-	select {
-	case r.bell <- struct{}{}:
-	default:
-	}
-}
-
-// Close waits for the last lines' acknowledgement, but not long, and closes.
-// Its error tells how many lines nobody has.
-func (r *collectorClient) Close() error {
-	late := time.NewTimer(lastLines)
-	defer late.Stop()
-	look := time.NewTicker(lastLines / 400)
-	defer look.Stop()
-	for {
-		left := r.left()
-		if left == 0 {
-			break
-		}
+// Close waits up to lastLinesTimeout for the acknowledgement of the last lines,
+// and closes the connection. Its error tells how many lines are lost.
+func (c *collectorClient) Close() error {
+	timeout := time.NewTimer(lastLinesTimeout)
+	defer timeout.Stop()
+	poll := time.NewTicker(lastLinesTimeout / 400)
+	defer poll.Stop()
+	var err error
+	for left := c.unacknowledged(); left > 0 && err == nil; left = c.unacknowledged() {
 		select {
-		case <-look.C:
-			continue
-		case <-late.C:
+		case <-poll.C:
+		case <-timeout.C:
+			err = fmt.Errorf("sending events: the last %d lines were not acknowledged within %v", left, lastLinesTimeout)
 		}
-		r.stop()
-		<-r.over
-		return fmt.Errorf("sending events: the last %d lines were not acknowledged within %v", left, lastLines)
 	}
-	r.stop()
-	<-r.over
-	return nil
+	c.stop()
+	<-c.stopped
+	return err
 }
 
-func (r *collectorClient) left() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.lines)
+// unacknowledged returns how many lines the collector has not acknowledged.
+func (c *collectorClient) unacknowledged() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.lines)
 }
 
-// converse is one connection, from hello to its end.
-func (r *collectorClient) converse(ctx context.Context, c net.Conn) {
+// serve uses one connection until it ends.
+func (c *collectorClient) serve(ctx context.Context, conn net.Conn) {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
-	defer context.AfterFunc(ctx, func() { _ = c.Close() })() // closing is all that it is for
-	in := bufio.NewReader(c)
-	first, err := r.greet(c, in)
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // fails only if it is closed already
+	in := bufio.NewReader(conn)
+	first, err := c.handshake(conn, in)
 	if err != nil {
-		_ = c.Close() // the next connection tries again
+		_ = conn.Close() // the next connection tries again
 		return
 	}
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer hangUp()
-		r.listen(in)
+		c.receive(in)
 	})
-	r.send(ctx, c, first)
+	c.send(ctx, conn, first)
 	hangUp()
 	reading.Wait()
 }
 
-// greet says hello and returns the index of the first line to be sent.
-func (r *collectorClient) greet(c net.Conn, in *bufio.Reader) (int, error) {
-	if err := errors.Join(c.SetDeadline(time.Now().Add(5*time.Second)), write(c, record.Hello{Hello: r.self})); err != nil {
+// handshake says hello and returns the index of the first line to be sent.
+func (c *collectorClient) handshake(conn net.Conn, in *bufio.Reader) (int, error) {
+	if err := errors.Join(conn.SetDeadline(time.Now().Add(handshakeTimeout)), writeLine(conn, record.Hello{Hello: c.self})); err != nil {
 		return 0, err
 	}
-	a, err := nextAnswer(in)
+	a, err := readAnswerLine(in)
 	if err == nil {
-		err = c.SetDeadline(time.Time{})
+		err = conn.SetDeadline(time.Time{})
 	}
 	if err != nil {
 		return 0, err
 	}
-	r.take(a)
-	return a.Have, r.check(a.Have)
+	c.handle(a)
+	return a.Have, c.checkKept(a.Have)
 }
 
-// check refuses a collector that has less than it once acknowledged.
-func (r *collectorClient) check(have int) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if have < r.first {
-		r.lost = fmt.Errorf("the collector has %d lines of events, of %d that it had acknowledged", have, r.first)
+// checkKept refuses a collector that has fewer lines than it once acknowledged.
+func (c *collectorClient) checkKept(have int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if have < c.first {
+		c.err = fmt.Errorf("the collector has %d lines of events, of %d that it had acknowledged", have, c.first)
 	}
-	return r.lost
+	return c.err
 }
 
-// send writes lines from index next on until the connection ends, with pings
-// between them.
-func (r *collectorClient) send(ctx context.Context, c net.Conn, next int) {
-	ping := time.NewTicker(pingEvery)
+// send writes lines from index next on, with pings between them, until the
+// connection ends.
+func (c *collectorClient) send(ctx context.Context, conn net.Conn, next int) {
+	ping := time.NewTicker(pingInterval)
 	defer ping.Stop()
 	for {
-		batch := r.from(next)
+		batch := c.linesFrom(next)
 		for _, line := range batch {
-			if _, err := c.Write(line); err != nil {
+			if _, err := conn.Write(line); err != nil {
 				return
 			}
 		}
@@ -226,73 +224,83 @@ func (r *collectorClient) send(ctx context.Context, c net.Conn, next int) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.bell:
+		case <-c.wake:
 		case <-ping.C:
-			if !r.ask() {
+			if !c.countPing() {
 				ping.Stop()
 				continue
 			}
-			if write(c, record.Ping{T1: record.At(time.Now())}) != nil {
+			if writeLine(conn, record.Ping{T1: record.At(time.Now())}) != nil {
 				return
 			}
 		}
 	}
 }
 
-// from is what there is to be sent from index next on.
-func (r *collectorClient) from(next int) [][]byte {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([][]byte(nil), r.lines[min(max(0, next-r.first), len(r.lines)):]...)
+// linesFrom returns the lines from index next on.
+func (c *collectorClient) linesFrom(next int) [][]byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([][]byte(nil), c.lines[min(max(0, next-c.first), len(c.lines)):]...)
 }
 
-// ask counts a ping; false: they are enough.
-func (r *collectorClient) ask() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asked++
-	return r.asked <= pings
+// countPing counts a ping. It returns false if enough have been sent.
+func (c *collectorClient) countPing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clock.pings++
+	return c.clock.pings <= pingCount
 }
 
-// listen takes answers until the connection ends.
-func (r *collectorClient) listen(in *bufio.Reader) {
+// receive handles answers until the connection ends.
+func (c *collectorClient) receive(in *bufio.Reader) {
 	for {
-		a, err := nextAnswer(in)
+		a, err := readAnswerLine(in)
 		if err != nil {
 			return
 		}
-		r.take(a)
+		c.handle(a)
 	}
 }
 
-// take is one answer.
-func (r *collectorClient) take(a record.Answer) {
+func (c *collectorClient) handle(a record.Answer) {
 	now := record.At(time.Now())
-	r.mu.Lock()
-	for r.first < a.Have && len(r.lines) > 0 {
-		r.size -= len(r.lines[0])
-		r.lines, r.first = r.lines[1:], r.first+1
-	}
-	var clock *record.Offset
-	if a.T1 != 0 {
-		o := record.OffsetOf(a.T1, a.T2, a.T3, now)
-		if r.clock == nil || o.Within < r.clock.Within {
-			r.clock = &o
-		}
-		if r.answer++; r.answer == pings {
-			clock = r.clock
-		}
-	}
-	r.mu.Unlock()
-	if clock != nil {
-		r.told(*clock)
+	c.mu.Lock()
+	c.acknowledge(a.Have)
+	offset := c.clock.take(a, now)
+	c.mu.Unlock()
+	if offset != nil {
+		c.onOffset(*offset)
 	}
 	if a.Say != "" {
-		r.obey(a.Say)
+		c.onCommand(a.Say)
 	}
 }
 
-func nextAnswer(in *bufio.Reader) (a record.Answer, err error) {
+// acknowledge drops the lines that the collector has. Callers hold mu.
+func (c *collectorClient) acknowledge(have int) {
+	for c.first < have && len(c.lines) > 0 {
+		c.size -= len(c.lines[0])
+		c.lines, c.first = c.lines[1:], c.first+1
+	}
+}
+
+// take takes the answer to a ping. With the last answer it returns the offset.
+func (s *clockSync) take(a record.Answer, now record.Micros) *record.Offset {
+	if a.T1 == 0 {
+		return nil
+	}
+	o := record.OffsetOf(a.T1, a.T2, a.T3, now)
+	if s.best == nil || o.Within < s.best.Within {
+		s.best = &o
+	}
+	if s.pongs++; s.pongs == pingCount {
+		return s.best
+	}
+	return nil
+}
+
+func readAnswerLine(in *bufio.Reader) (a record.Answer, err error) {
 	line, err := in.ReadBytes('\n')
 	if err != nil {
 		return a, err
@@ -300,26 +308,7 @@ func nextAnswer(in *bufio.Reader) (a record.Answer, err error) {
 	return a, json.Unmarshal(line, &a)
 }
 
-func write(c net.Conn, v any) error {
-	_, err := c.Write(append(encode(v), '\n'))
+func writeLine(conn net.Conn, v any) error {
+	_, err := conn.Write(append(encode(v), '\n'))
 	return err
-}
-
-// obey does what the collector says.
-func (s *Service) obey(w record.Word) {
-	switch w {
-	case record.Leave:
-		s.quit(errLeave)
-	case record.Die:
-		// As a kill would: nothing is told, closed or answered any more.
-		os.Exit(dieCode)
-	}
-}
-
-// tellOffset writes down how far the collector's clock is.
-func (s *Service) tellOffset(o record.Offset) {
-	s.events.note(record.Event{
-		Kind: record.KindClockOffset, N: int64(o.Ahead), Data: encode(o),
-		Text: "within " + strconv.FormatInt(int64(o.Within), 10) + " µs of the collector's",
-	})
 }

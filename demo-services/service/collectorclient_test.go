@@ -17,20 +17,20 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// keeper is a collector that can be told to misbehave.
-type keeper struct {
+// fakeCollector is a collector that can be told to misbehave.
+type fakeCollector struct {
 	mu     sync.Mutex
 	lines  []string
 	down   bool          // nobody can connect
 	hangUp int           // after so many lines of a connection; 0: never
-	deaf   bool          // takes lines and acknowledges none
+	deaf   bool          // takes lines and does not acknowledge them
 	ahead  time.Duration // its clock
 	say    record.Word
 	calls  int
 	begun  bool
 }
 
-func (k *keeper) dial(context.Context) (net.Conn, error) {
+func (k *fakeCollector) dial(context.Context) (net.Conn, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.down {
@@ -42,7 +42,7 @@ func (k *keeper) dial(context.Context) (net.Conn, error) {
 	return here, nil
 }
 
-func (k *keeper) serve(c net.Conn) {
+func (k *fakeCollector) serve(c net.Conn) {
 	defer c.Close()
 	in, out := bufio.NewReader(c), json.NewEncoder(c)
 	if _, err := in.ReadBytes('\n'); err != nil {
@@ -72,7 +72,7 @@ func (k *keeper) serve(c net.Conn) {
 	}
 }
 
-func (k *keeper) have() int {
+func (k *fakeCollector) have() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.deaf {
@@ -81,7 +81,7 @@ func (k *keeper) have() int {
 	return len(k.lines)
 }
 
-func (k *keeper) keep(line string) bool {
+func (k *fakeCollector) keep(line string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.deaf {
@@ -90,25 +90,25 @@ func (k *keeper) keep(line string) bool {
 	return true
 }
 
-func (k *keeper) set(f func()) {
+func (k *fakeCollector) set(f func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f()
 }
 
-// sending is a remote that talks to k.
-func sending(k *keeper, obey func(record.Word), told func(record.Offset)) *collectorClient {
+// startClient returns a client that is connected to k.
+func startClient(k *fakeCollector, onCommand func(record.Word), onOffset func(record.Offset)) *collectorClient {
 	r := newCollectorClient("nowhere:1", record.Instance{Pod: "b", Incarnation: 1})
 	r.dial = k.dial
-	r.begin(obey, told)
+	r.start(onCommand, onOffset)
 	return r
 }
 
-func ignoreWord(record.Word)     {}
+func ignoreCommand(record.Word)  {}
 func ignoreOffset(record.Offset) {}
 
-func TestRemoteLosesNothing(t *testing.T) {
-	for name, k := range map[string]*keeper{
+func TestCollectorClientLosesNothing(t *testing.T) {
+	for name, k := range map[string]*fakeCollector{
 		"a quiet network":                {},
 		"a connection breaks every line": {hangUp: 1},
 		"every third":                    {hangUp: 3},
@@ -116,7 +116,7 @@ func TestRemoteLosesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := sending(k, ignoreWord, ignoreOffset)
+				r := startClient(k, ignoreCommand, ignoreOffset)
 				var want []string
 				for i := range 20 {
 					line := fmt.Sprintf("{\"at\":%d}\n", i)
@@ -126,7 +126,7 @@ func TestRemoteLosesNothing(t *testing.T) {
 					time.Sleep(30 * time.Millisecond)
 				}
 				k.set(func() { k.down = false })
-				for r.left() > 0 {
+				for r.unacknowledged() > 0 {
 					time.Sleep(time.Second)
 				}
 				require.NoError(t, r.Close())
@@ -136,10 +136,10 @@ func TestRemoteLosesNothing(t *testing.T) {
 	}
 }
 
-func TestRemoteNeverBlocksAndSaysWhatIsLost(t *testing.T) {
+func TestCollectorClientNeverBlocksAndReportsWhatIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &keeper{down: true}
-		r := sending(k, ignoreWord, ignoreOffset)
+		k := &fakeCollector{down: true}
+		r := startClient(k, ignoreCommand, ignoreOffset)
 		began := time.Now()
 		line := make([]byte, 1<<20)
 		var err error
@@ -152,38 +152,38 @@ func TestRemoteNeverBlocksAndSaysWhatIsLost(t *testing.T) {
 		require.Zero(t, time.Since(began), "nobody waited")
 		err = r.Close()
 		require.ErrorContains(t, err, "the last 16 lines were not acknowledged within 2s")
-		require.Equal(t, lastLines, time.Since(began))
+		require.Equal(t, lastLinesTimeout, time.Since(began))
 	})
 }
 
-func TestRemoteDoesNotTakeSilenceForConsent(t *testing.T) {
+func TestCollectorClientNeedsAcknowledgements(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := sending(&keeper{deaf: true}, ignoreWord, ignoreOffset)
+		r := startClient(&fakeCollector{deaf: true}, ignoreCommand, ignoreOffset)
 		_, err := r.Write([]byte("{}\n"))
 		require.NoError(t, err)
 		require.ErrorContains(t, r.Close(), "the last 1 lines")
 	})
 }
 
-func TestRemoteAsksWhetherTheLoadHasBegun(t *testing.T) {
-	for want, k := range map[bool]*keeper{false: {}, true: {begun: true}} {
+func TestCollectorClientAsksWhetherTheLoadHasBegun(t *testing.T) {
+	for want, k := range map[bool]*fakeCollector{false: {}, true: {begun: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newCollectorClient("nowhere:1", record.Instance{Pod: "b", Incarnation: 1})
 			r.dial = k.dial
-			require.Equal(t, want, r.begun(t.Context()))
+			require.Equal(t, want, r.loadHasBegun(t.Context()))
 			k.set(func() { k.down = true })
 			began := time.Now()
-			require.True(t, r.begun(t.Context()), "nobody says that it has not")
-			require.Equal(t, askFor, time.Since(began))
+			require.True(t, r.loadHasBegun(t.Context()), "nobody says that it has not")
+			require.Equal(t, loadBegunTimeout, time.Since(began))
 		})
 	}
 }
 
 // A collector that is not the one of before.
-func TestRemoteNoticesAForgetfulCollector(t *testing.T) {
+func TestCollectorClientDetectsACollectorThatLostLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &keeper{hangUp: 2}
-		r := sending(k, ignoreWord, ignoreOffset)
+		k := &fakeCollector{hangUp: 2}
+		r := startClient(k, ignoreCommand, ignoreOffset)
 		for range 2 {
 			_, err := r.Write([]byte("{}\n"))
 			require.NoError(t, err)
@@ -197,16 +197,16 @@ func TestRemoteNoticesAForgetfulCollector(t *testing.T) {
 	})
 }
 
-func TestRemoteTellsClocksApartAndObeys(t *testing.T) {
+func TestCollectorClientReportsClockOffsetAndCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &keeper{ahead: 3 * time.Second, say: record.Leave}
-		var words []record.Word
+		k := &fakeCollector{ahead: 3 * time.Second, say: record.Leave}
+		var commands []record.Word
 		var clocks []record.Offset
-		r := sending(k, func(w record.Word) { words = append(words, w) }, func(o record.Offset) { clocks = append(clocks, o) })
+		r := startClient(k, func(w record.Word) { commands = append(commands, w) }, func(o record.Offset) { clocks = append(clocks, o) })
 		time.Sleep(time.Minute)
 		require.NoError(t, r.Close())
 		require.Equal(t, []record.Offset{{Ahead: 3_000_000}}, clocks, "told once")
-		require.Len(t, words, pings)
-		require.Equal(t, record.Leave, words[0])
+		require.Len(t, commands, pingCount)
+		require.Equal(t, record.Leave, commands[0])
 	})
 }

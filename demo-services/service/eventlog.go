@@ -1,6 +1,7 @@
 package service
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,17 +12,19 @@ import (
 	"sync"
 	"time"
 
+	"zeroloss/demo-services/machine"
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
 )
 
-// eventLog writes the instance's events, each filled in with who tells it.
+// eventLog writes the instance's events, completed with the fields that identify
+// the instance.
 type eventLog struct {
 	out *record.EventWriter
 
 	mu    sync.Mutex
 	self  record.Event // identity fields
-	bad   error        // the first line that could not be written
+	err   error        // the first failure to write a line
 	ended bool
 }
 
@@ -36,62 +39,86 @@ func identity(d settings.Document) record.Instance {
 	return record.Instance{Pod: d.Pod, Incarnation: d.Incarnation}
 }
 
-// at sets the address that events name.
-func (j *eventLog) at(addr string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.self.Addr = addr
+// setAddr sets the address in events.
+func (l *eventLog) setAddr(addr string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.self.Addr = addr
 }
 
-// note writes e. A line that could not be written makes the stream incomplete:
-// the first such error is kept, end is not written any more, and Run returns
-// it. After the end nothing is written.
-func (j *eventLog) note(e record.Event) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.write(e)
+// note writes e. A line that cannot be written makes the log incomplete: the
+// first such error is kept, the end event is not written, and Run returns the
+// error. After the end nothing is written.
+func (l *eventLog) note(e record.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.write(e)
 }
 
-func (j *eventLog) write(e record.Event) {
-	if j.ended {
+func (l *eventLog) write(e record.Event) {
+	if l.ended {
 		return
 	}
 	e.At = record.At(time.Now())
-	e.Instance, e.Workload, e.Tag, e.Addr = j.self.Instance, j.self.Workload, j.self.Tag, j.self.Addr
+	e.Instance, e.Workload, e.Tag, e.Addr = l.self.Instance, l.self.Workload, l.self.Tag, l.self.Addr
 	if e.Service == "" {
-		e.Service = j.self.Service
+		e.Service = l.self.Service
 	}
-	if err := j.out.Write(e); err != nil && j.bad == nil {
-		j.bad = err
-	}
-}
-
-// fail makes the stream incomplete for a reason of our own.
-func (j *eventLog) fail(err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.bad == nil {
-		j.bad = err
+	if err := l.out.Write(e); err != nil && l.err == nil {
+		l.err = err
 	}
 }
 
-// end closes the stream, if it is whole.
-func (j *eventLog) end(text string) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.bad == nil {
-		j.write(record.Event{Kind: record.KindEnd, Text: text})
+// fail makes the log incomplete because of err.
+func (l *eventLog) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = err
 	}
-	j.ended = true
-	return j.bad
 }
 
-// openEvents opens what settings.Document.Events names. Standard error is the
-// process's own: closing it here would take the last words from whoever started
-// us.
+// end writes the end event if the log is complete. It returns the first error.
+func (l *eventLog) end(text string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.write(record.Event{Kind: record.KindEnd, Text: text})
+	}
+	l.ended = true
+	return l.err
+}
+
+// noteClockOffset writes how far the collector's clock is ahead.
+func (l *eventLog) noteClockOffset(o record.Offset) {
+	l.note(record.Event{
+		Kind: record.KindClockOffset, N: int64(o.Ahead), Data: encode(o),
+		Text: "within " + strconv.FormatInt(int64(o.Within), 10) + " µs of the collector's",
+	})
+}
+
+// machineJournal returns a journal that writes the steps of a state machine as
+// events, for replay.
+func (l *eventLog) machineJournal(name string) machine.Journal {
+	return machine.Journal{Write: func(kind string, data json.RawMessage) {
+		l.note(record.Event{Kind: record.Kind(kind), Text: name, Data: data})
+	}}
+}
+
+// encode encodes plain data, which cannot fail.
+func encode(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// openEvents opens what settings.Document.Events names. Standard error belongs
+// to the process: closing it would lose the last words of whoever started us.
 func openEvents(where string) (io.WriteCloser, error) {
 	if where == "" {
-		return kept{os.Stderr}, nil
+		return unclosed{os.Stderr}, nil
 	}
 	if n, ok := strings.CutPrefix(where, "fd:"); ok {
 		return openFD(n, "events")
@@ -103,15 +130,16 @@ func openEvents(where string) (io.WriteCloser, error) {
 	return f, nil
 }
 
-// kept is a writer whose Close leaves it open.
-type kept struct{ io.Writer }
+// unclosed is a writer whose Close leaves it open.
+type unclosed struct{ io.Writer }
 
-func (kept) Close() error { return nil }
+func (unclosed) Close() error { return nil }
 
+// openFD opens an inherited file descriptor.
 func openFD(n, name string) (*os.File, error) {
 	fd, err := strconv.Atoi(n)
 	if err != nil || fd < 0 {
-		return nil, fmt.Errorf("opening %s: descriptor %q is no number", name, n)
+		return nil, fmt.Errorf("opening %s: descriptor must be a number, got %q", name, n)
 	}
 	f := os.NewFile(uintptr(fd), name)
 	if f == nil {

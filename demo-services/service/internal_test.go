@@ -18,7 +18,7 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-func TestOwn(t *testing.T) {
+func TestFromSamePod(t *testing.T) {
 	for _, c := range []struct {
 		ip, remote string
 		want       bool
@@ -34,14 +34,14 @@ func TestOwn(t *testing.T) {
 		{"10.0.0.7", "10.0.0.1:4000", false},
 		{"10.0.0.7", "nonsense", false},
 	} {
-		require.Equal(t, c.want, own(c.ip, c.remote), "%s from %s", c.ip, c.remote)
+		require.Equal(t, c.want, fromSamePod(c.ip, c.remote), "%s from %s", c.ip, c.remote)
 	}
 }
 
-func TestAddresses(t *testing.T) {
-	require.Equal(t, []string{"127.9.0.5"}, addresses("127.9.0.5"))
-	require.Equal(t, []string{"127.0.0.1"}, addresses("127.0.0.1"))
-	require.Equal(t, []string{"10.0.0.7", "127.0.0.1"}, addresses("10.0.0.7"))
+func TestAdminAddresses(t *testing.T) {
+	require.Equal(t, []string{"127.9.0.5"}, adminAddresses("127.9.0.5"))
+	require.Equal(t, []string{"127.0.0.1"}, adminAddresses("127.0.0.1"))
+	require.Equal(t, []string{"10.0.0.7", "127.0.0.1"}, adminAddresses("10.0.0.7"))
 }
 
 // Requests take picks that were made in advance without the lock that keeps the
@@ -49,7 +49,7 @@ func TestAddresses(t *testing.T) {
 func TestPicksTakeNoLock(t *testing.T) {
 	for _, cache := range []string{settings.CachePush, settings.CachePoll30, settings.CacheTTL35} {
 		d := settings.Document{Next: "spring-cloud-b", Consumer: settings.Consumer{Cache: cache}}
-		v := newDiscovery(d, newEventLog(d, io.Discard), time.Now().Add(-time.Minute))
+		v := newDiscovery(d, newEventLog(d, io.Discard), clock{time.Now().Add(-time.Minute)})
 		host := consumer.Host{Identity: lossless.Identity{Instance: record.Instance{Pod: "b", Incarnation: 1}}, Addr: "127.0.0.2:20002", Weight: 1}
 		v.Step(time.Minute, consumer.Event{Kind: consumer.Pushed, Hosts: []consumer.Host{host}})
 		v.Step(2*time.Minute, consumer.Event{}) // a poll's time
@@ -140,11 +140,11 @@ func TestCallTimeoutsAreNested(t *testing.T) {
 	const client = 2500 * time.Millisecond
 	last := client
 	for _, role := range []string{"gateway", "a", "b"} {
-		d := callTimeout(settings.Document{Role: role})
-		require.Less(t, d+dialTimeout, last, role)
+		d := settings.DefaultCallTimeout(role)
+		require.Less(t, d+settings.DefaultDialTimeout, last, role)
 		last = d
 	}
-	require.Equal(t, time.Second, callTimeout(settings.Document{Role: "a", Call: settings.Call{Timeout: time.Second}}))
+	require.Equal(t, time.Second, settings.Call{Timeout: time.Second}.WithDefaults("a").Timeout)
 }
 
 func TestRetryable(t *testing.T) {
@@ -177,7 +177,7 @@ func (b *broken) Write(p []byte) (int, error) {
 func TestJournalThatCannotBeWritten(t *testing.T) {
 	j := newEventLog(settings.Document{Pod: "b-1", Incarnation: 1}, &broken{n: 1})
 	j.note(record.Event{Kind: record.KindStarting})
-	require.NoError(t, j.bad)
+	require.NoError(t, j.err)
 	j.note(record.Event{Kind: record.KindListening})
 	require.ErrorIs(t, j.end(""), errDisk, "an incomplete stream is not ended")
 }

@@ -8,47 +8,48 @@ import (
 	"zeroloss/demo-services/settings"
 )
 
-// registryConn is the registry's client while it is being connected, and after.
+// registryConn is the registry's client, which connects in the background.
 type registryConn struct {
-	done chan struct{} // closed when r or err is there
-	r    Registry
-	err  error
-	once sync.Once
-	shut error
+	done     chan struct{} // closed when client or err is set
+	client   Registry
+	err      error
+	once     sync.Once
+	closeErr error
 }
 
-func connectRegistry(ctx context.Context, d settings.Document, open func(context.Context, settings.Document) (Registry, error)) *registryConn {
-	l := &registryConn{done: make(chan struct{})}
+func newRegistryConn() *registryConn { return &registryConn{done: make(chan struct{})} }
+
+// connect opens the client in the background. It is called once.
+func (c *registryConn) connect(ctx context.Context, d settings.Document, open func(context.Context, settings.Document) (Registry, error)) {
 	go func() {
-		defer close(l.done)
-		r, err := open(ctx, d)
+		defer close(c.done)
+		client, err := open(ctx, d)
 		if err != nil {
-			l.err = err
+			c.err = err
 			return
 		}
-		l.r = r
+		c.client = client
 	}()
-	return l
 }
 
 // get waits for the client.
-func (l *registryConn) get(ctx context.Context) (Registry, error) {
+func (c *registryConn) get(ctx context.Context) (Registry, error) {
 	select {
-	case <-l.done:
-		return l.r, l.err
+	case <-c.done:
+		return c.client, c.err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for the registry: %w", ctx.Err())
 	}
 }
 
-// close closes the client, once. Connecting ends with the service's ctx, so it
-// is waited for.
-func (l *registryConn) close() error {
-	l.once.Do(func() {
-		<-l.done
-		if l.r != nil {
-			l.shut = l.r.Close()
+// close closes the client once. It waits until connecting has ended, which it
+// does with the service's ctx.
+func (c *registryConn) close() error {
+	c.once.Do(func() {
+		<-c.done
+		if c.client != nil {
+			c.closeErr = c.client.Close()
 		}
 	})
-	return l.shut
+	return c.closeErr
 }

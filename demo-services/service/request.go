@@ -4,21 +4,20 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"zeroloss/demo-services/lossless"
 	"zeroloss/loadgen/record"
 )
 
-// Handler is what a service does with a request that was let in. It answers
-// by calling one of the Exchange's methods Reply, Pass and Refuse exactly
-// once, or not at all after Next told false. It must not keep the Exchange.
+// Handler handles a request that was admitted. It answers by calling Reply or
+// Refuse exactly once, or not at all after CallNext returned false. It must not
+// keep the Request.
 type Handler func(x *Request)
 
-// Request is one request on its way through a service.
+// Request is one request on its way through a service, and its answer.
 type Request struct {
-	s       *Service
+	server  *businessServer
 	w       http.ResponseWriter
 	r       *http.Request
 	arrived time.Time
@@ -27,56 +26,25 @@ type Request struct {
 	body    []byte
 }
 
-// Path of the request.
+// Path returns the path of the request.
 func (x *Request) Path() string { return x.r.URL.Path }
 
-// Query of the request, undecoded.
+// Query returns the encoded query of the request.
 func (x *Request) Query() string { return x.r.URL.RawQuery }
 
-// Tag is the version of the service that answers; "" is base.
-func (x *Request) Tag() string { return x.s.doc.Tag }
+// Tag returns the version of the service that answers; "" is the base version.
+func (x *Request) Tag() string { return x.server.doc.Tag }
 
-// IP is the address of the service that answers.
-func (x *Request) IP() string { return x.s.doc.IP }
+// IP returns the address of the service that answers.
+func (x *Request) IP() string { return x.server.doc.IP }
 
-// IsLast tells whether the chain ends here.
-func (x *Request) IsLast() bool { return x.s.next == nil }
+// IsLast reports whether the service calls no other one.
+func (x *Request) IsLast() bool { return x.server.next == nil }
 
-// maxBody bounds what a request may bring.
+// maxBody bounds the body of requests and answers in bytes.
 const maxBody = 1 << 20
 
-// serve lets a request of the business port in: counted, bounded, worked on.
-func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
-	x := &Request{s: s, w: w, r: r, arrived: time.Now(), hop: s.hop}
-	if p := s.doc.Online.HealthPath; p != "" && r.URL.Path == p {
-		// Not counted: a probe must not keep the drain from coming to an end.
-		x.Reply("UP")
-		return
-	}
-	s.load.begin(s.since(x.arrived))
-	defer s.load.end()
-	if from := r.Header[lossless.ConsumerHeader]; len(from) > 0 {
-		s.callers.seen(s.since(x.arrived), from[0])
-	}
-	if s.rejecting.Load() {
-		x.fail(http.StatusServiceUnavailable, record.Rejected)
-		return
-	}
-	ctx := r.Context()
-	if !s.pool.acquire(ctx) {
-		x.fail(http.StatusServiceUnavailable, record.Overload)
-		return
-	}
-	defer s.pool.release()
-	if err := x.readBody(); err != nil {
-		x.Refuse(http.StatusBadRequest, err.Error())
-		return
-	}
-	s.pool.simulateWork(s.gone)
-	s.handler(x)
-}
-
-var errBody = errors.New("the body is larger than 1 MiB")
+var errBodyTooLarge = errors.New("the body is larger than 1 MiB")
 
 func (x *Request) readBody() error {
 	if x.r.ContentLength == 0 {
@@ -85,7 +53,7 @@ func (x *Request) readBody() error {
 	b, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return errBody
+		return errBodyTooLarge
 	}
 	x.body = b
 	return err
@@ -94,21 +62,20 @@ func (x *Request) readBody() error {
 // Reply answers 200 with body.
 func (x *Request) Reply(body string) { x.write(http.StatusOK, body) }
 
-// Refuse answers with a status of the service's own that is no failure of the
-// chain, such as 404.
+// Refuse answers with a status that is not a failure of the chain, such as 404.
 func (x *Request) Refuse(status int, text string) { x.write(status, text) }
 
-// fail answers with a failure of this hop's own.
+// fail answers with a failure of this hop.
 func (x *Request) fail(status int, class record.Class) {
 	x.hop.Class = class
 	x.write(status, string(class))
 }
 
-// CallNext calls the next service of the chain with the request's method, tag and
-// body, and returns the answer's body. If the call failed, ok is false and the
-// request has been answered, 502 or 504.
+// CallNext calls the next service of the chain with the request's method, tag
+// and body, and returns the body of the answer. If the call fails, ok is false
+// and the request has been answered with 502 or 504.
 func (x *Request) CallNext(path, query string) (body string, ok bool) {
-	a := x.s.next.call(x, path, query)
+	a := x.server.next.call(x, path, query)
 	x.hop.Call, x.rest = &a.call, a.trail
 	switch a.call.Class {
 	case "":
@@ -121,33 +88,18 @@ func (x *Request) CallNext(path, query string) (body string, ok bool) {
 	return "", false
 }
 
-// write is the only way out, so that trail and marker are on every answer. The
-// marker is decided on here, not on arrival: the answer to a request that was
-// in flight when the instance began to close carries it too.
+// write is the only way to answer, so trail and marker are on every answer. The
+// marker is read when the answer is written, not when the request arrives: a
+// request that was in flight when the instance began to close is answered with
+// it, too.
 func (x *Request) write(status int, body string) {
 	x.hop.Took = time.Since(x.arrived)
 	h := x.w.Header()
 	h[record.TrailHeader] = []string{record.PrependHop(x.hop, x.rest)}
-	h["Content-Type"] = x.s.plain
-	if m := x.s.marker.Load(); m != nil {
+	h["Content-Type"] = x.server.contentType
+	if m := x.server.marker.Load(); m != nil {
 		h[lossless.MarkerHeader] = *m
 	}
 	x.w.WriteHeader(status)
-	// An error here is a caller who has gone: it has its own account of that.
-	_, _ = io.WriteString(x.w, body)
+	_, _ = io.WriteString(x.w, body) // fails only if the caller has gone, which records that itself
 }
-
-// requestCounters counts requests without locks; the lifecycle samples it.
-type requestCounters struct {
-	inFlight atomic.Int64
-	last     atomic.Int64 // nanoseconds on the lifecycle's clock; 0 is never
-	received atomic.Int64
-}
-
-func (g *requestCounters) begin(now time.Duration) {
-	g.inFlight.Add(1)
-	g.received.Add(1)
-	g.last.Store(int64(max(now, 1)))
-}
-
-func (g *requestCounters) end() { g.inFlight.Add(-1) }

@@ -8,35 +8,35 @@ import (
 )
 
 const (
-	// stallCheckInterval is how often a service looks whether it is let run.
+	// stallCheckInterval is how often a service checks whether it gets CPU time.
 	stallCheckInterval = 50 * time.Millisecond
-	// minStall is what counts: a third of the time that a dial may take.
+	// minStall is the shortest stall that is logged: a third of the dial timeout.
 	minStall = 100 * time.Millisecond
 )
 
-// watchStalls writes down when this process was not let run though it had
-// something to do: its machine was busy, or its share of it used up. Whoever
-// timed out then was not lost by anything that a release did.
-func (s *Service) watchStalls(ctx context.Context) {
+// watchStalls logs when this process got no CPU time although it had something
+// to do: the machine was busy or the process was throttled. A request that timed
+// out then was not lost by a release.
+func (l *eventLog) watchStalls(ctx context.Context, stopped <-chan struct{}) {
 	t := time.NewTimer(stallCheckInterval)
 	defer t.Stop()
 	for due := time.Now().Add(stallCheckInterval); ; due = time.Now().Add(stallCheckInterval) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.gone:
+		case <-stopped:
 			return
 		case <-t.C:
 		}
 		if e, ok := stallEvent(due, time.Now()); ok {
-			s.events.note(e)
+			l.note(e)
 		}
 		t.Reset(stallCheckInterval)
 	}
 }
 
-// stallEvent is the event of a process that was due to run at due and did so at
-// now, if it is worth one.
+// stallEvent returns the event of a process that was due to run at due and ran
+// at now, if the delay is long enough to be logged.
 func stallEvent(due, now time.Time) (record.Event, bool) {
 	late := now.Sub(due)
 	if late < minStall {

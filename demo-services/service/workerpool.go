@@ -8,39 +8,27 @@ import (
 	"zeroloss/demo-services/settings"
 )
 
-// Defaults of [settings.Work].
-const (
-	defaultWorkers = 64
-	defaultQueue   = 256
-)
-
-// workerPool bounds how many requests are worked on at once and how many wait. Only
-// with such bounds does flooding a cold instance show: with unbounded workers
-// the slow requests are as many with warm-up as without.
+// workerPool bounds how many requests are worked on and how many wait. Without
+// these bounds a flooded cold instance would not show: as many requests would be
+// slow with warm-up as without.
 type workerPool struct {
 	work    settings.Work
 	workers chan struct{} // holds a token for each busy worker
-	bound   int64         // workers and queue
-	inside  atomic.Int64  // working or waiting
+	bound   int64         // workers + queue
+	inside  atomic.Int64  // requests working or waiting
 	served  atomic.Int64
 }
 
 func newWorkerPool(d settings.Document) *workerPool {
-	w := d.Work
+	w := d.Work.WithDefaults()
 	if d.Online.Prewarmed {
 		w.ColdCount = 0
-	}
-	if w.Workers <= 0 {
-		w.Workers = defaultWorkers
-	}
-	if w.Queue <= 0 {
-		w.Queue = defaultQueue
 	}
 	return &workerPool{work: w, workers: make(chan struct{}, w.Workers), bound: int64(w.Workers + w.Queue)}
 }
 
-// acquire waits for a worker. It tells false at once when the queue is full, and
-// when ctx ends before a worker is free. Whoever entered leaves.
+// acquire waits for a worker. It returns false at once if the queue is full, and
+// false if ctx ends before a worker is free. After true, call release.
 func (p *workerPool) acquire(ctx context.Context) bool {
 	if p.inside.Add(1) > p.bound {
 		p.inside.Add(-1)
@@ -65,11 +53,11 @@ func (p *workerPool) release() {
 	p.inside.Add(-1)
 }
 
-// simulateWork does the request's own work: it takes its time, as a service does that
-// waits for its database. It goes on when its caller has gone, as the threads
-// of the originals do: only so does a flood of requests that time out keep a
-// cold instance from serving others.
-func (p *workerPool) simulateWork(gone <-chan struct{}) {
+// simulateWork takes as long as the request's work, like a service that waits
+// for its database. It does not end early when the caller gives up, as the
+// threads of a Java service do not either: only so does a flood of requests that
+// time out keep a cold instance from serving others.
+func (p *workerPool) simulateWork(stopped <-chan struct{}) {
 	d := workDuration(p.work, p.served.Add(1)-1)
 	if d <= 0 {
 		return
@@ -78,12 +66,13 @@ func (p *workerPool) simulateWork(gone <-chan struct{}) {
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-gone:
+	case <-stopped:
 	}
 }
 
-// workDuration is what a request costs after served others: the duration, plus the
-// cold-start cost falling in a straight line until ColdCount are served.
+// workDuration returns how long a request takes after served others: the
+// duration, plus the cold cost, which falls linearly to 0 over ColdCount
+// requests.
 func workDuration(w settings.Work, served int64) time.Duration {
 	d := w.Duration
 	if left := int64(w.ColdCount) - served; left > 0 && w.ColdCost > 0 {

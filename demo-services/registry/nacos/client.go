@@ -24,6 +24,7 @@ import (
 	"github.com/nacos-group/nacos-sdk-go/v2/common/logger"
 
 	"zeroloss/demo-services/registry"
+	"zeroloss/internal/ctxtime"
 )
 
 var (
@@ -108,7 +109,7 @@ func (c *Client) dial(ctx context.Context) error {
 	c.sdk = sdk
 	// A client that could not connect at once tries for ever in the background.
 	for !sdk.ServerHealthy() {
-		if err := pause(ctx, retryInterval); err != nil {
+		if err := ctxtime.Sleep(ctx, retryInterval); err != nil {
 			return fmt.Errorf("nothing answers there; is the registry up? %w", err)
 		}
 	}
@@ -190,15 +191,4 @@ func (c *Client) Close() error {
 		}
 	})
 	return c.closeErr
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

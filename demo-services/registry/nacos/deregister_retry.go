@@ -3,6 +3,8 @@ package nacos
 import (
 	"context"
 	"time"
+
+	"zeroloss/internal/ctxtime"
 )
 
 // A deregistration can be undone by the SDK itself. When it has reconnected it
@@ -26,7 +28,7 @@ var deregisterRetryDelays = []time.Duration{
 func (c *Client) repeatDeregister(ctx context.Context, deregister func() (bool, error)) {
 	start := time.Now()
 	for _, at := range deregisterRetryDelays {
-		if pause(ctx, time.Until(start.Add(at))) != nil {
+		if ctxtime.Sleep(ctx, time.Until(start.Add(at))) != nil {
 			return
 		}
 		c.publishing.Lock()

@@ -14,6 +14,7 @@ import (
 	"github.com/nacos-group/nacos-sdk-go/v2/vo"
 
 	"zeroloss/demo-services/registry"
+	"zeroloss/internal/ctxtime"
 )
 
 // minDeregisterAge is for how long after connecting a deregistration waits. The SDK's
@@ -47,7 +48,7 @@ func (c *Client) Deregister(ctx context.Context, service string, h registry.Host
 		Ip: h.IP, Port: uint64(h.Port), Cluster: h.Cluster, Ephemeral: true,
 		ServiceName: service, GroupName: c.opts.Group,
 	}
-	if err := pause(ctx, time.Until(c.connectedAt.Add(minDeregisterAge))); err != nil {
+	if err := ctxtime.Sleep(ctx, time.Until(c.connectedAt.Add(minDeregisterAge))); err != nil {
 		return fmt.Errorf("deregistering %s from %q at %s: %w", h.Addr(), service, c.addr(), err)
 	}
 	deregister := func() (bool, error) { return c.sdk.DeregisterInstance(p) }
@@ -83,7 +84,7 @@ func retryUntilDone(ctx context.Context, call func() (bool, error)) error {
 		if err == nil {
 			err = errRefused
 		}
-		if stop := pause(ctx, retryInterval); stop != nil {
+		if stop := ctxtime.Sleep(ctx, retryInterval); stop != nil {
 			return errors.Join(err, stop)
 		}
 	}
@@ -113,7 +114,7 @@ func (c *Client) subscribe(ctx context.Context, service string, changed func([]r
 	for err != nil {
 		// A second Subscribe would add the callback a second time; this asks for
 		// the same subscription without one, and answers into the first.
-		if stop := pause(ctx, retryInterval); stop != nil {
+		if stop := ctxtime.Sleep(ctx, retryInterval); stop != nil {
 			return errors.Join(err, stop)
 		}
 		_, err = c.sdk.GetService(vo.GetServiceParam{ServiceName: service, GroupName: c.opts.Group})

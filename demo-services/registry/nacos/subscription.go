@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"zeroloss/demo-services/registry"
+	"zeroloss/internal/ctxtime"
 )
 
 // subscription is one subscription. It passes on what the SDK tells, and makes sure
@@ -80,7 +81,7 @@ func (f *subscription) confirm(ctx context.Context) bool {
 	default:
 	}
 	before := f.count()
-	if pause(ctx, confirmAfter) != nil || f.count() != before {
+	if ctxtime.Sleep(ctx, confirmAfter) != nil || f.count() != before {
 		return false
 	}
 	list, err := f.pull(ctx)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/demo-services/registry"
+	"zeroloss/internal/ctxtime"
 )
 
 // The SDK may call back with the older of two lists last.
@@ -63,7 +64,7 @@ func TestTheListIsConfirmed(t *testing.T) {
 					f.received(l)
 				}
 				f.requestConfirmation()
-				require.NoError(t, pause(ctx, time.Hour)) // virtual, and long enough to see that it asks no more
+				require.NoError(t, ctxtime.Sleep(ctx, time.Hour)) // virtual, and long enough to see that it asks no more
 				synctest.Wait()
 				require.Equal(t, c.want, got)
 				require.Equal(t, len(c.answers), pulls)
