@@ -63,6 +63,7 @@ var layers = map[string]struct {
 	"loadgen/collect":           {4, "the load pod: generator and collector"},
 	"scenarios/run/kube/owner":  {6, "whose an object in a cluster is, and whether its process still runs"},
 	"scenarios/run/kube/client": {7, "a cluster's API: typed clients, errors, watches that know their gaps"},
+	"scenarios/run/kube/render": {7, "a run's plan and manifests as Kubernetes objects, purely"},
 	"scenarios/run/kube":        {9, "a cluster: kind's, or any"},
 	"scenarios/run/local":       {6, "child processes on this machine"},
 	"reports/gate":              {6, "the verdict"},
@@ -93,7 +94,7 @@ var heavy = map[string][]string{
 	"github.com/tsenart/vegeta":              {"loadgen"},
 	"github.com/nacos-group":                 {"demo-services/registry/nacos", "demo-services/registry/embedded"},
 	"gonum.org/v1/plot":                      {"reports/chart"},
-	"k8s.io/":                                {"manifests", "scenarios/run/kube", "scenarios/run/kube/client", "scenarios/run/kube/owner"},
+	"k8s.io/":                                {"manifests", "scenarios/run/kube", "scenarios/run/kube/client", "scenarios/run/kube/owner", "scenarios/run/kube/render"},
 	"sigs.k8s.io/kind":                       {"scenarios/run/kube"},
 	"mvdan.cc/sh":                            {"scenarios/hook"},
 	"github.com/google/go-containerregistry": {"scenarios/image"},
@@ -104,7 +105,7 @@ var heavy = map[string][]string{
 	"github.com/vbauerster/mpb":              {"cmd/zeroloss/internal/cli"},
 	"github.com/stretchr/testify":            nil, // tests only
 	"github.com/chromedp":                    nil,
-	"github.com/rogpeppe/go-internal/":       nil,
+	"github.com/rogpeppe/go-internal/":       {"scenarios/run/kube/render"}, // and tests
 }
 
 type pkg struct {

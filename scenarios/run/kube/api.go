@@ -15,6 +15,7 @@ import (
 
 	"zeroloss/loadgen/collect"
 	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/render"
 )
 
 // Resources that a run touches; rbac.go grants them.
@@ -40,13 +41,9 @@ func newAPI(c *rest.Config) (*api, error) {
 	return &api{made}, err
 }
 
-// imageMark is the annotation of a pod template that names the image which its
-// pods are to have: the container's own is ours whatever its version.
-const imageMark = "zeroloss/image"
-
 // reimage changes the template as kubectl set image would.
 func (a *api) reimage(ctx context.Context, namespace, name, image string) error {
-	return a.AnnotatePodTemplate(ctx, namespace, name, "changing the image of "+name, imageMark, image)
+	return a.AnnotatePodTemplate(ctx, namespace, name, "changing the image of "+name, render.ImageAnnotation, image)
 }
 
 // loadClient reaches a load pod through the cluster's API: the way that is

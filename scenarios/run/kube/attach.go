@@ -16,6 +16,7 @@ import (
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
 	"zeroloss/scenarios/run/kube/owner"
+	"zeroloss/scenarios/run/kube/render"
 	"zeroloss/scenarios/rundir"
 	"zeroloss/scenarios/spec"
 )
@@ -181,7 +182,7 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 		if err := s.prepare(ctx); err != nil {
 			return c.interrupted(ctx, err)
 		}
-		if err := askAll(ctx, p.Streams, r.api.loadClient(s.namespace, loadPod).Probe); err != nil {
+		if err := askAll(ctx, p.Streams, r.api.loadClient(s.namespace, render.LoadPod).Probe); err != nil {
 			return c.interrupted(ctx, err)
 		}
 	}

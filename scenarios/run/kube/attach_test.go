@@ -18,6 +18,7 @@ import (
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/render"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -313,13 +314,14 @@ func TestStreamsFindTheirServices(t *testing.T) {
 
 // TestALoadPodAlone is all that a run on a target puts into a cluster.
 func TestALoadPodAlone(t *testing.T) {
-	r, err := Render(attachedPlan(), []byte("# none\n"), RenderOptions{Run: "r1", Image: "zeroloss:1"})
+	r, err := render.Render(attachedPlan(), []byte("# none\n"), render.Options{Run: "r1", Image: "zeroloss:1"})
 	require.NoError(t, err)
 	var all []string
-	for _, o := range r.Objects() {
-		all = append(all, id(o))
-		if o.text("kind") != "Namespace" {
-			require.Equal(t, "zeroloss-r1", o.at("metadata").text("namespace"), "never in the target's")
+	for _, o := range r.All() {
+		kind := o.GetObjectKind().GroupVersionKind().Kind
+		all = append(all, kind+"/"+o.GetName())
+		if kind != "Namespace" {
+			require.Equal(t, "zeroloss-r1", o.GetNamespace(), "never in the target's")
 		}
 	}
 	require.Equal(t, []string{"Namespace/zeroloss-r1", "Service/zeroloss-load", "Pod/zeroloss-load"}, all)

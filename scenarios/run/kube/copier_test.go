@@ -18,6 +18,7 @@ import (
 	"zeroloss/loadgen/traffic"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/render"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -54,7 +55,7 @@ func speak(t *testing.T, addr string, i record.Instance, events ...record.Event)
 }
 
 // one is the only load pod.
-func one(c *collect.Client) *shard { return &shard{client: c, pod: loadPod} }
+func one(c *collect.Client) *shard { return &shard{client: c, pod: render.LoadPod} }
 
 func newCopier(t *testing.T, c *collect.Client) (*copier, func() []record.Event) {
 	dir, err := rundir.Create(t.TempDir())

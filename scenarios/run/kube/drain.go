@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -37,7 +38,7 @@ type nodeView struct {
 	}
 	Status struct {
 		Conditions  []condition
-		Allocatable map[string]any
+		Allocatable corev1.ResourceList
 	}
 }
 
@@ -278,32 +279,4 @@ func (a *api) cleanNodes(ctx context.Context, o CleanOptions, here string) error
 		o.Say("node " + l.Name + ": uncordoned")
 	}
 	return err
-}
-
-// place puts what a drain is to move on the node that is drained, as long as
-// that takes pods, and everything else elsewhere.
-func (r *renderer) place() {
-	if !r.p.HasDrain() {
-		return
-	}
-	node := cmp.Or(r.o.Drained, "the-node-that-is-drained")
-	moved := r.p.DrainedWorkloads()
-	for _, o := range append([]Object{r.out.Registry, r.out.Load}, r.out.Workloads...) {
-		term := func(operator string) map[string]any {
-			return map[string]any{"matchFields": []any{map[string]any{"key": "metadata.name", "operator": operator, "values": []any{node}}}}
-		}
-		affinity := map[string]any{"requiredDuringSchedulingIgnoredDuringExecution": map[string]any{"nodeSelectorTerms": []any{term("NotIn")}}}
-		text := "kept away from node %s, which is drained"
-		if slices.Contains(moved, o.at("metadata").text("name")) && o.text("kind") == "Deployment" {
-			affinity = map[string]any{"preferredDuringSchedulingIgnoredDuringExecution": []any{map[string]any{"weight": 100, "preference": term("In")}}}
-			text = "put on node %s, which is drained, as long as that takes pods"
-		}
-		pod := o.make("spec")
-		if o.text("kind") != "Pod" {
-			pod = o.make("spec", "template", "spec")
-		}
-		pod.make("affinity")["nodeAffinity"] = affinity
-		delete(pod, "nodeSelector")
-		r.repair(o, text, node)
-	}
 }

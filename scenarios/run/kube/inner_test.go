@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -214,12 +215,12 @@ func contains(words []string, w string) bool {
 // A namespace that is there already is refused, and left as it is.
 func TestClaimRefusesWhatIsThere(t *testing.T) {
 	there := namespaceOf("zeroloss-1", nil, nil)
-	s := &stage{namespace: "zeroloss-1", api: fakeAPI(fake.NewSimpleDynamicClient(runtime.NewScheme(), there))}
-	err := s.claim(t.Context(), Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "zeroloss-1"}})
+	s := &stage{namespace: "zeroloss-1", api: serverWith(t, there)}
+	err := s.claim(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "zeroloss-1"}})
 	require.ErrorContains(t, err, `namespace "zeroloss-1" exists already`)
 	require.False(t, s.made)
 	require.NoError(t, s.leave())
-	_, err = s.api.Resource(namespaces).Get(t.Context(), "zeroloss-1", metav1.GetOptions{})
+	_, err = s.api.Namespaces().Get(t.Context(), "zeroloss-1", metav1.GetOptions{})
 	require.NoError(t, err)
 }
 
@@ -228,15 +229,9 @@ func TestClaimRefusesWhatIsThere(t *testing.T) {
 func TestClaimSurvivesAnInterruption(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	s := &stage{namespace: "zeroloss-1", api: fakeAPI(fake.NewSimpleDynamicClient(runtime.NewScheme()))}
-	require.NoError(t, s.claim(ctx, Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "zeroloss-1"}}))
+	s := &stage{namespace: "zeroloss-1", api: serverWith(t)}
+	require.NoError(t, s.claim(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "zeroloss-1"}}))
 	require.True(t, s.made)
-}
-
-func TestQuantity(t *testing.T) {
-	for text, want := range map[string]float64{"250m": 0.25, "2": 2, "512Mi": 512 << 20, "1G": 1e9, "": 0, "lots": 0} {
-		require.InDelta(t, want, quantity(text), 1e-9, text)
-	}
 }
 
 // What answers at a context's address may be anything.

@@ -16,6 +16,7 @@ import (
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/owner"
+	"zeroloss/scenarios/run/kube/render"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -82,7 +83,7 @@ const (
 // Run implements run.Runtime.
 func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err error) {
 	// Wrong input first, before anything is started.
-	if _, err := Render(p, r.o.Manifests, RenderOptions{Run: r.o.Run}); err != nil {
+	if _, err := render.Render(p, r.o.Manifests, render.Options{Run: r.o.Run}); err != nil {
 		return err
 	}
 	tell := func(format string, args ...any) {
@@ -179,7 +180,7 @@ func (r *cluster) images(ctx context.Context, where *reach, own <-chan built, re
 		return r.o.Image, nil
 	}
 	tell("loading images into the nodes")
-	reg := cmp.Or(r.o.RegistryImage, RegistryImage)
+	reg := cmp.Or(r.o.RegistryImage, render.RegistryImage)
 	if archive, ok := fromEngine(ctx, reg); ok && registers {
 		if err := where.kind.load(ctx, reg, archive); err != nil {
 			return "", err

@@ -112,12 +112,11 @@ func (n *node) apply(ctx context.Context, workload string) error {
 	if n.theirs != nil {
 		return nil
 	}
-	all := n.stage.rendered.Workloads
-	i := slices.IndexFunc(all, func(o Object) bool { return o.at("metadata").text("name") == workload })
-	if i < 0 {
+	d, ok := n.stage.rendered.Workload(workload)
+	if !ok {
 		return fmt.Errorf("applying workload %q: it is in no manifest", workload)
 	}
-	_, err := n.stage.api.Apply(ctx, all[i])
+	_, err := n.stage.apply(ctx, d)
 	return err
 }
 

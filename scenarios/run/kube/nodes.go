@@ -8,10 +8,12 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/render"
 )
 
 // nodesFor is how long the nodes of a cluster that a run has made have to
@@ -76,38 +78,37 @@ func (a *api) awaitNodes(ctx context.Context, many int) error {
 // says so.
 const roomFor = 5 * time.Second
 
-// room is what the cluster has left, on the nodes that take pods; zero where
-// that cannot be told.
-func (a *api) room(ctx context.Context) Capacity {
+// freeResources sums what the nodes that take pods have left; zero where that
+// cannot be told.
+func (a *api) freeResources(ctx context.Context) render.Resources {
 	ctx, stop := context.WithTimeout(ctx, roomFor)
 	defer stop()
 	all, err := a.nodes(ctx)
 	if err != nil {
-		return Capacity{} // not everybody may look at nodes
+		return render.Resources{} // not everybody may look at nodes
 	}
-	running, err := a.Resource(pods).List(ctx, metav1.ListOptions{})
+	running, err := a.Pods("").List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return Capacity{}
+		return render.Resources{}
 	}
-	var room Capacity
-	open := map[string]bool{"": true} // who is nowhere yet will be there
+	var free render.Resources
+	open := map[string]bool{"": true} // a pod without a node will be on one of them
 	for _, v := range all {
 		if v.closed() == "" {
 			open[v.Metadata.Name] = true
-			room = room.plus(requests(Object{"resources": map[string]any{"requests": v.Status.Allocatable}}), 1)
+			free = free.Plus(render.ResourcesOf(v.Status.Allocatable), 1)
 		}
 	}
 	if len(open) == 1 {
-		return Capacity{} // none takes pods now: which of them will is not known
+		return render.Resources{} // none takes pods now: which of them will is not known
 	}
-	for i := range running.Items {
-		pod := Object(running.Items[i].Object)
-		if !open[pod.at("spec").text("nodeName")] || slices.Contains([]string{"Succeeded", "Failed"}, pod.at("status").text("phase")) {
+	for _, p := range running.Items {
+		if !open[p.Spec.NodeName] || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 			continue
 		}
-		for _, c := range pod.at("spec").list("containers") {
-			room = room.plus(requests(c), -1)
+		for i := range p.Spec.Containers {
+			free = free.Plus(render.Requests(&p.Spec.Containers[i]), -1)
 		}
 	}
-	return room
+	return free
 }

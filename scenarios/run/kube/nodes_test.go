@@ -17,6 +17,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/render"
 )
 
 // readyNode is a node whose kubelet says so, or why not.
@@ -92,7 +93,7 @@ func TestNodesThatDoNotComeUp(t *testing.T) {
 
 // What is left of a cluster is on the nodes that take pods, and what has ended
 // takes none of it.
-func TestRoom(t *testing.T) {
+func TestFreeResources(t *testing.T) {
 	pod := func(name, node, phase string) runtime.Object {
 		u := &unstructured.Unstructured{Object: map[string]any{
 			"spec":   map[string]any{"nodeName": node, "containers": []any{map[string]any{"resources": map[string]any{"requests": map[string]any{"cpu": "500m", "memory": "1Gi"}}}}},
@@ -104,18 +105,15 @@ func TestRoom(t *testing.T) {
 		u.SetNamespace("x")
 		return u
 	}
-	roomOf := func(all ...runtime.Object) Capacity {
-		return (fakeAPI(fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
-			map[schema.GroupVersionResource]string{nodes: "NodeList", pods: "PodList"}, all...))).room(t.Context())
-	}
+	freeOf := func(all ...runtime.Object) render.Resources { return serverWith(t, all...).freeResources(t.Context()) }
 	cordoned := readyNode("cordoned", "", "")
 	cordoned.Object["spec"].(map[string]any)["unschedulable"] = true
 	closed := []runtime.Object{cordoned, readyNode("down", "", "gone"), readyNode("head", controlPlane, "")}
 	all := append(closed, readyNode("open", "", ""),
 		pod("runs", "open", "Running"), pod("waits", "", "Pending"), pod("done", "open", "Succeeded"), pod("failed", "open", "Failed"),
 		pod("elsewhere", "cordoned", "Running"), pod("system", "head", "Running"))
-	require.Equal(t, Capacity{MilliCPU: 1000, Memory: 2 << 30}, roomOf(all...))
-	require.Equal(t, Capacity{}, roomOf(closed...), "cannot be told")
+	require.Equal(t, render.Resources{MilliCPU: 1000, Memory: 2 << 30}, freeOf(all...))
+	require.Equal(t, render.Resources{}, freeOf(closed...), "cannot be told")
 }
 
 // A cluster that does not answer any more is not said to have the namespace

@@ -16,6 +16,7 @@ import (
 	"zeroloss/loadgen/record"
 	"zeroloss/loadgen/traffic"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/render"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -75,16 +76,16 @@ func (s *shard) clockEvent() record.Event {
 
 // shards finds the load pods, and what their clocks show.
 func (s *stage) shards(ctx context.Context) ([]*shard, error) {
-	_, n := podsOf(s.rendered.Load)
-	names := []string{loadPod}
+	_, n := s.rendered.LoadPods()
+	names := []string{render.LoadPod}
 	if n > 1 {
-		all, err := s.api.In(pods, s.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + loadPod})
+		all, err := s.api.In(pods, s.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + render.LoadPod})
 		if err != nil {
 			return nil, s.api.Explain("listing load pods", err)
 		}
 		byIndex := map[string][]string{}
 		for i := range all.Items {
-			index := all.Items[i].GetLabels()[completionIndex]
+			index := all.Items[i].GetLabels()[render.CompletionIndexLabel]
 			byIndex[index] = append(byIndex[index], all.Items[i].GetName())
 		}
 		if names, err = inOrder(byIndex, n); err != nil {
@@ -118,7 +119,7 @@ func inOrder(byIndex map[string][]string, n int) ([]string, error) {
 		if len(here) != 1 {
 			slices.Sort(here)
 			return nil, fmt.Errorf("%w: there is not one load pod with the label %s=%d, but %d %v\n  the cluster has to be Kubernetes 1.28 or newer, where Jobs label their pods so",
-				run.ErrEnvironment, completionIndex, i, len(here), here)
+				run.ErrEnvironment, render.CompletionIndexLabel, i, len(here), here)
 		}
 		out = append(out, here[0])
 	}

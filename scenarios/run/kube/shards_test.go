@@ -23,6 +23,7 @@ import (
 	"zeroloss/loadgen/traffic"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/render"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -211,7 +212,7 @@ func TestLoadPodsByTheirIndex(t *testing.T) {
 // Jobs go before pods, or they would make them anew.
 func TestNamespaceIsEmptiedOfJobs(t *testing.T) {
 	kinds := map[schema.GroupVersionResource]string{pods: "PodList", jobs: "JobList", deployments: "DeploymentList", namespaces: "NamespaceList"}
-	job := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": loadPod, "namespace": "zeroloss-x"}}}
+	job := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": render.LoadPod, "namespace": "zeroloss-x"}}}
 	ns := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "zeroloss-x"}}}
 	c := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, job, ns)
 	require.NoError(t, fakeAPI(c).removeNamespace(t.Context(), "zeroloss-x"))

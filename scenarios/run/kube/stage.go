@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,6 +21,7 @@ import (
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
 	"zeroloss/scenarios/run/kube/owner"
+	"zeroloss/scenarios/run/kube/render"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -36,7 +38,7 @@ type stage struct {
 	drained   string      // the node that the plan's drains empty; "" if there are none
 	cordoned  atomic.Bool // it is, or may be
 
-	rendered *Rendered
+	rendered *render.Objects
 	urls     map[string]string // of Services that streams go to by themselves
 	target   string            // base URL of the entry; "": a pod's address, once there is one
 }
@@ -49,8 +51,10 @@ func (s *stage) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	o := RenderOptions{Run: s.o.Run, Image: s.image, RegistryImage: s.o.RegistryImage, Room: s.api.room(ctx), LoadPods: s.o.LoadPods, Drained: s.drained}
-	r, err := Render(s.p, s.o.Manifests, o)
+	o := render.Options{
+		Run: s.o.Run, Image: s.image, RegistryImage: s.o.RegistryImage, Free: s.api.freeResources(ctx), LoadPods: s.o.LoadPods, DrainedNode: s.drained,
+	}
+	r, err := render.Render(s.p, s.o.Manifests, o)
 	if err != nil {
 		return err
 	}
@@ -59,7 +63,7 @@ func (s *stage) prepare(ctx context.Context) error {
 	}
 	address := map[string]string{}
 	for _, svc := range r.Services {
-		got, err := s.api.Apply(ctx, svc)
+		got, err := s.apply(ctx, svc)
 		if err != nil {
 			return err
 		}
@@ -67,39 +71,40 @@ func (s *stage) prepare(ctx context.Context) error {
 	}
 	// By address: a name would be looked up by each pod that starts, through
 	// a DNS server that may itself only just be starting.
-	o.LoadHost, o.RegistryHost = known(address[loadPod]), known(address[registryName(s.p)])
-	if s.rendered, err = Render(s.p, s.o.Manifests, o); err != nil {
+	o.LoadHost, o.RegistryHost = known(address[render.LoadPod]), known(address[render.RegistryName(s.p)])
+	if s.rendered, err = render.Render(s.p, s.o.Manifests, o); err != nil {
 		return err
 	}
 	s.target, s.urls = entryURL(s.p, address), serviceURLs(s.p, address)
-	for _, x := range append(slices.Clone(s.rendered.Others), s.rendered.base()...) {
+	for _, x := range s.rendered.Others {
 		if err := s.applyPatiently(ctx, x); err != nil {
 			return err
 		}
 	}
-	if err := s.tellRepairs(); err != nil {
+	for _, x := range s.rendered.Base() {
+		if err := s.applyPatiently(ctx, x); err != nil {
+			return err
+		}
+	}
+	if err := s.tellAdjustments(); err != nil {
 		return err
 	}
 	s.tell("waiting for the load pod, and the registry if there is one, in namespace %s", s.namespace)
 	return s.await(ctx)
 }
 
-// tellRepairs puts them into the run directory's plan, from which reports list
+// tellAdjustments puts them into the run directory's plan, from which reports list
 // them. The plan itself is not ours to change.
-func (s *stage) tellRepairs() error {
-	for _, x := range s.rendered.Repairs {
+func (s *stage) tellAdjustments() error {
+	for _, x := range s.rendered.Adjustments {
 		s.tell("%s: %s", x.Object, x.Text)
 	}
 	p := *s.p
 	p.Corrections = append(slices.Clone(p.Corrections), s.rendered.Findings(rundir.ManifestsFile)...)
 	if err := s.o.Dir.WritePlan(&p); err != nil {
-		return fmt.Errorf("writing down the repairs: %w", err)
+		return fmt.Errorf("writing down the adjustments: %w", err)
 	}
 	return nil
-}
-
-func registryName(p *plan.Plan) string {
-	return (&renderer{p: p}).registryName()
 }
 
 // known is an address, if it is one.
@@ -120,14 +125,23 @@ func entryURL(p *plan.Plan, address map[string]string) string {
 	return ""
 }
 
+// apply applies an object as render prints it.
+func (s *stage) apply(ctx context.Context, o render.Object) (*unstructured.Unstructured, error) {
+	m, err := render.Manifest(o)
+	if err != nil {
+		return nil, err
+	}
+	return s.api.Apply(ctx, m)
+}
+
 // claim makes the namespace; one that is there already is refused.
-func (s *stage) claim(ctx context.Context, ns Object) error {
-	ns = ns.clone()
-	ns.make("metadata").merge("annotations", map[string]any{owner.Annotation: owner.Self()})
+func (s *stage) claim(ctx context.Context, ns *corev1.Namespace) error {
+	ns = ns.DeepCopy()
+	ns.Annotations = map[string]string{owner.Annotation: owner.Self()}
 	// Not by ctx: a request that is given up may have been carried out.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), tidyFor)
 	defer stop()
-	_, err := s.api.Resource(namespaces).Create(ctx, &unstructured.Unstructured{Object: ns}, metav1.CreateOptions{FieldManager: manager})
+	_, err := s.api.Namespaces().Create(ctx, ns, metav1.CreateOptions{FieldManager: manager})
 	if err != nil {
 		return s.api.unclaimed(s.namespace, err)
 	}
@@ -148,11 +162,11 @@ func (a *api) unclaimed(name string, err error) error {
 }
 
 // applyPatiently waits for what Kubernetes itself puts into a new namespace.
-func (s *stage) applyPatiently(ctx context.Context, o Object) error {
+func (s *stage) applyPatiently(ctx context.Context, o render.Object) error {
 	ctx, stop := context.WithTimeout(ctx, 15*time.Second)
 	defer stop()
 	for {
-		_, err := s.api.Apply(ctx, o)
+		_, err := s.apply(ctx, o)
 		if err == nil || !strings.Contains(err.Error(), "serviceaccount") {
 			return err
 		}
@@ -166,8 +180,8 @@ func (s *stage) applyPatiently(ctx context.Context, o Object) error {
 // cannot get ready is an error with its reason.
 func (s *stage) await(ctx context.Context) error {
 	w := waiting{began: time.Now(), running: map[string]time.Time{}}
-	_, want := podsOf(s.rendered.Load)
-	want += len(s.rendered.base()) - 1 // the registry, if anybody registers
+	_, want := s.rendered.LoadPods()
+	want += len(s.rendered.Base()) - 1 // the registry, if anybody registers
 	for {
 		all, err := s.api.In(pods, s.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {

@@ -16,6 +16,8 @@ import (
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube"
+	"zeroloss/scenarios/run/kube/owner"
+	"zeroloss/scenarios/run/kube/render"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -50,9 +52,9 @@ func (f *kubeFlags) register(p *pflag.FlagSet) {
 	f.clusterFlags.register(p, "kind cluster to use; created if missing and then deleted afterwards")
 	p.StringVar(&f.nodeImage, "node-image", "", "kube: node image for a new kind cluster (default: $"+nodeImageEnv+", or the default of kind)")
 	p.StringVar(&f.image, "image", "", "kube: zeroloss image, pullable by the nodes (default: this binary, loaded into the kind nodes)")
-	p.StringVar(&f.registryImage, "registry-image", kube.RegistryImage, "kube: Nacos server image")
+	p.StringVar(&f.registryImage, "registry-image", render.RegistryImage, "kube: Nacos server image")
 	p.IntVar(&f.loadPods, "load-pods", 0, loadPodsHelp())
-	p.StringVar(&f.runID, "run-id", "", "kube: run ID; the namespace is "+kube.NamespacePrefix+"<id> (default: the time and a random suffix)")
+	p.StringVar(&f.runID, "run-id", "", "kube: run ID; the namespace is "+owner.NamespacePrefix+"<id> (default: the time and a random suffix)")
 	p.BoolVar(&f.keep, "keep", false, "kube: do not delete the namespace and cluster")
 }
 
@@ -68,7 +70,7 @@ func (f *kubeFlags) check(c *scenarios.Prepared) error {
 	if err := kube.CheckRun(f.runID); f.runID != "" && err != nil {
 		return err
 	}
-	_, err := kube.Render(c.Plan, c.Manifests, kube.RenderOptions{Run: "check", LoadPods: f.loadPods})
+	_, err := render.Render(c.Plan, c.Manifests, render.Options{Run: "check", LoadPods: f.loadPods})
 	return err
 }
 
@@ -88,7 +90,7 @@ func newRunID(now time.Time) string {
 func newRender(env Env) *cobra.Command {
 	var in inputFlags
 	var rbac, diff bool
-	var o kube.RenderOptions
+	var o render.Options
 	cmd := &cobra.Command{
 		Use:   "render [SCENARIO|FILE]",
 		Short: "Print the YAML that the kube runtime applies",
@@ -98,7 +100,7 @@ prints the RBAC rules that a run needs instead.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if rbac {
-				text, err := kube.RBAC()
+				text, err := render.RBAC()
 				if err != nil {
 					return environmentError(err)
 				}
@@ -108,7 +110,7 @@ prints the RBAC rules that a run needs instead.`,
 			if err != nil {
 				return err
 			}
-			r, err := kube.Render(c.Plan, c.Manifests, o)
+			r, err := render.Render(c.Plan, c.Manifests, o)
 			if err != nil {
 				return inputError(err)
 			}
@@ -126,9 +128,9 @@ prints the RBAC rules that a run needs instead.`,
 	p := cmd.Flags()
 	p.BoolVar(&rbac, "rbac", false, "print the required RBAC rules and exit")
 	p.BoolVar(&diff, "diff", false, "print the changes to the manifests as a diff")
-	p.StringVar(&o.Run, "run-id", "run", "run ID; the namespace is "+kube.NamespacePrefix+"<id>")
+	p.StringVar(&o.Run, "run-id", "run", "run ID; the namespace is "+owner.NamespacePrefix+"<id>")
 	p.StringVar(&o.Image, "image", "zeroloss.local/zeroloss:dev", "zeroloss image")
-	p.StringVar(&o.RegistryImage, "registry-image", kube.RegistryImage, "Nacos server image")
+	p.StringVar(&o.RegistryImage, "registry-image", render.RegistryImage, "Nacos server image")
 	p.IntVar(&o.LoadPods, "load-pods", 0, loadPodsHelp())
 	return cmd
 }

@@ -1,4 +1,4 @@
-package kube_test
+package render_test
 
 import (
 	"flag"
@@ -10,12 +10,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/scenarios"
 	"zeroloss/scenarios/image"
-	"zeroloss/scenarios/run/kube"
+	"zeroloss/scenarios/run/kube/render"
 )
 
 var update = flag.Bool("update", false, "rewrite the goldens")
@@ -41,13 +44,13 @@ func golden(t *testing.T, name, got string) {
 }
 
 // The manifest has all that this runtime repairs.
-func TestRenderRepairs(t *testing.T) {
-	p := prepared(t, scenarios.Request{Manifests: []string{"testdata/needy.yaml"}})
-	r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", Room: kube.Capacity{MilliCPU: 2000, Memory: 4 << 30}})
+func TestRenderAdjusts(t *testing.T) {
+	p := prepared(t, scenarios.Request{Manifests: []string{"testdata/legacy_manifest.yaml"}})
+	r, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1", Free: render.Resources{MilliCPU: 2000, Memory: 4 << 30}})
 	require.NoError(t, err)
 	text, err := r.Diff()
 	require.NoError(t, err)
-	golden(t, "needy.diff", told.ReplaceAllString(text, "value: (the settings document)"))
+	golden(t, "legacy_manifest.diff", told.ReplaceAllString(text, "value: (the settings document)"))
 }
 
 // told is the settings document, which is other packages' matter.
@@ -57,15 +60,15 @@ func TestRenderOfTheCatalogue(t *testing.T) {
 	for _, name := range scenarios.Names() {
 		p := prepared(t, scenarios.Request{Scenario: name})
 		if p.Plan.Speed != 1 {
-			_, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1"})
-			require.ErrorIs(t, err, kube.ErrSpeed, name)
+			_, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1"})
+			require.ErrorIs(t, err, render.ErrSpeed, name)
 			continue
 		}
-		r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", LoadHost: "10.0.0.1", RegistryHost: "10.0.0.2"})
+		r, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1", LoadHost: "10.0.0.1", RegistryHost: "10.0.0.2"})
 		require.NoError(t, err, name)
 		require.Len(t, r.Workloads, len(p.Plan.Workloads), name)
 		require.Equal(t, p.Plan.UsesRegistry(), r.Registry != nil, "a registry for those who register, and for no others")
-		for _, o := range r.Objects() {
+		for _, o := range r.All() {
 			labels := at(t, o, "metadata", "labels").(map[string]any)
 			require.Equal(t, "zeroloss", labels["app.kubernetes.io/managed-by"], name)
 			require.Equal(t, "r1", labels["zeroloss/run"], name)
@@ -90,13 +93,16 @@ func TestRenderOfTheCatalogue(t *testing.T) {
 // at is a field of an object, through lists by their first entry.
 func at(t *testing.T, v any, keys ...string) any {
 	t.Helper()
+	if o, ok := v.(render.Object); ok {
+		m, err := render.Manifest(o)
+		require.NoError(t, err)
+		v = m
+	}
 	for _, k := range keys {
 		if l, ok := v.([]any); ok {
 			v = l[0]
 		}
 		switch m := v.(type) {
-		case kube.Object:
-			v = m[k]
 		case map[string]any:
 			v = m[k]
 		default:
@@ -108,10 +114,10 @@ func at(t *testing.T, v any, keys ...string) any {
 
 // document is what a workload's service reads once Kubernetes has filled in
 // pod and address.
-func document(t *testing.T, w kube.Object) settings.Document {
-	for _, e := range at(t, w, "spec", "template", "spec", "containers", "env").([]any) {
-		if e.(map[string]any)["name"] == settings.Env {
-			text := strings.NewReplacer("$(POD_NAME)", "b-1", "$(POD_IP)", "10.0.0.9").Replace(e.(map[string]any)["value"].(string))
+func document(t *testing.T, w *appsv1.Deployment) settings.Document {
+	for _, e := range w.Spec.Template.Spec.Containers[0].Env {
+		if e.Name == settings.Env {
+			text := strings.NewReplacer("$(POD_NAME)", "b-1", "$(POD_IP)", "10.0.0.9").Replace(e.Value)
 			d, err := settings.Parse([]byte(strings.ReplaceAll(text, "$$(", "$(")))
 			require.NoError(t, err)
 			require.Equal(t, "b-1", d.Pod)
@@ -128,7 +134,7 @@ func TestRenderFollowsThePlan(t *testing.T) {
 	p := prepared(t, scenarios.Request{Scenario: "offline", Set: []string{
 		"set.spring-cloud-b-gray.preStop=sleep 5", "set.spring-cloud-b-gray.grace=40s", "set.spring-cloud-b-gray.replicas=3",
 	}})
-	r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1"})
+	r, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1"})
 	require.NoError(t, err)
 	for i, w := range p.Plan.Workloads {
 		if w.Name != "spring-cloud-b-gray" {
@@ -150,7 +156,7 @@ func TestRenderFollowsThePlan(t *testing.T) {
 // nothing drains it; budgets are the run's own.
 func TestRenderPlacesForADrain(t *testing.T) {
 	p := prepared(t, scenarios.Request{Scenario: "drain"})
-	r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", Drained: "n1"})
+	r, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1", DrainedNode: "n1"})
 	require.NoError(t, err)
 	affinity := func(pod any) any { return at(t, pod, "affinity", "nodeAffinity") }
 	away := func(pod any) {
@@ -173,7 +179,7 @@ func TestRenderPlacesForADrain(t *testing.T) {
 	require.Equal(t, "zeroloss-r1", at(t, r.Others[0], "metadata", "namespace"))
 
 	p = prepared(t, scenarios.Request{Scenario: "offline"})
-	r, err = kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", Drained: "n1"})
+	r, err = render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1", DrainedNode: "n1"})
 	require.NoError(t, err)
 	require.NotContains(t, at(t, r.Load, "spec"), "affinity", "where nothing is drained nobody is put anywhere")
 }
@@ -182,7 +188,7 @@ func TestRenderPlacesForADrain(t *testing.T) {
 // is an annotation, so that the template changes.
 func TestRenderMarksTheImage(t *testing.T) {
 	p := prepared(t, scenarios.Request{Scenario: "testdata/image.yaml"})
-	r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1"})
+	r, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1"})
 	require.NoError(t, err)
 	for i, w := range p.Plan.Workloads {
 		notes := at(t, r.Workloads[i], "spec", "template", "metadata", "annotations")
@@ -200,15 +206,15 @@ func TestRenderMarksTheImage(t *testing.T) {
 // All pods of our image do what a namespace takes that enforces Pod Security's
 // "restricted", and write nowhere but to /tmp. Nacos' image is not ours.
 func TestRenderConfinesItsPods(t *testing.T) {
-	of := func(name string) []kube.Object {
+	of := func(name string) []map[string]any {
 		p := prepared(t, scenarios.Request{Scenario: name})
-		r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1"})
+		r, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1"})
 		require.NoError(t, err)
 		if r.Registry != nil {
 			require.Nil(t, at(t, r.Registry, "spec", "template", "spec", "securityContext"))
 			require.Nil(t, at(t, r.Registry, "spec", "template", "spec", "containers", "securityContext"))
 		}
-		pods := []kube.Object{at(t, r.Load, "spec").(map[string]any)}
+		pods := []map[string]any{at(t, r.Load, "spec").(map[string]any)}
 		for _, w := range r.Workloads {
 			pods = append(pods, at(t, w, "spec", "template", "spec").(map[string]any))
 		}
@@ -217,7 +223,7 @@ func TestRenderConfinesItsPods(t *testing.T) {
 	for _, name := range []string{"offline", "own-service"} {
 		for _, pod := range of(name) {
 			require.Equal(t, map[string]any{
-				"runAsNonRoot": true, "runAsUser": image.User, "runAsGroup": image.User,
+				"runAsNonRoot": true, "runAsUser": int64(image.User), "runAsGroup": int64(image.User),
 				"seccompProfile": map[string]any{"type": "RuntimeDefault"},
 			}, at(t, pod, "securityContext"))
 			require.Equal(t, map[string]any{
@@ -229,29 +235,55 @@ func TestRenderConfinesItsPods(t *testing.T) {
 	}
 }
 
+// A Service finds its pods by the name of a port only if the port of that name
+// is the one that they listen on: the demo service's is its own, whatever the
+// manifest's containerPort says.
+func TestRenderResolvesNamedPorts(t *testing.T) {
+	p := prepared(t, scenarios.Request{Scenario: "offline"})
+	named := func(containerPort string) (*render.Objects, *corev1.Service) {
+		text := strings.Replace(string(p.Manifests), "targetPort: 20000", "targetPort: web", 1)
+		require.NotEqual(t, string(p.Manifests), text)
+		const port = "            - {containerPort: 20000}\n"
+		require.Contains(t, text, port)
+		text = strings.Replace(text, port, "            - {name: web, containerPort: "+containerPort+"}\n", 1)
+		r, err := render.Render(p.Plan, []byte(text), render.Options{Run: "r1", Image: "zeroloss:1"})
+		require.NoError(t, err)
+		i := slices.IndexFunc(r.Services, func(s *corev1.Service) bool { return s.Name == p.Plan.Entry.Service })
+		return r, r.Services[i]
+	}
+	r, s := named("8080")
+	require.Equal(t, intstr.FromInt32(20000), s.Spec.Ports[0].TargetPort)
+	require.Contains(t, r.Adjustments, render.Adjustment{Object: "Service/" + s.Name, Text: "targetPort web: 20000, which its pods listen on"})
+	r, s = named("20000")
+	require.Equal(t, intstr.FromString("web"), s.Spec.Ports[0].TargetPort, "it is left as it is")
+	for _, a := range r.Adjustments {
+		require.NotContains(t, a.Text, "targetPort")
+	}
+}
+
 func TestRenderRefusesSpeed(t *testing.T) {
 	p := prepared(t, scenarios.Request{Scenario: "offline"})
 	p.Plan.Speed = 2
-	_, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{})
-	require.ErrorIs(t, err, kube.ErrSpeed)
+	_, err := render.Render(p.Plan, p.Manifests, render.Options{})
+	require.ErrorIs(t, err, render.ErrSpeed)
 }
 
 func TestRenderSaysWhatIsMissing(t *testing.T) {
 	p := prepared(t, scenarios.Request{Scenario: "offline"})
-	_, err := kube.Render(p.Plan, []byte("apiVersion: v1\nkind: Service\nmetadata: {name: x}\n"), kube.RenderOptions{})
+	_, err := render.Render(p.Plan, []byte("apiVersion: v1\nkind: Service\nmetadata: {name: x}\n"), render.Options{})
 	require.ErrorContains(t, err, `workload "spring-cloud-zuul" of the plan is in no manifest`)
 }
 
 // What does not fit is reduced, and said; what fits is left as it is.
 func TestRenderFitsTheRoom(t *testing.T) {
 	p := prepared(t, scenarios.Request{Scenario: "offline"})
-	for _, room := range []kube.Capacity{{}, {MilliCPU: 64_000, Memory: 64 << 30}, {MilliCPU: 700, Memory: 1 << 30}} {
-		r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Room: room})
+	for _, room := range []render.Resources{{}, {MilliCPU: 64_000, Memory: 64 << 30}, {MilliCPU: 700, Memory: 1 << 30}} {
+		r, err := render.Render(p.Plan, p.Manifests, render.Options{Free: room})
 		require.NoError(t, err)
 		cpu := at(t, r.Registry, "spec", "template", "spec", "containers", "resources", "requests", "cpu")
 		if room.MilliCPU == 700 {
 			require.Equal(t, "100m", cpu)
-			require.Contains(t, r.Repairs[len(r.Repairs)-1].Text, "requests reduced to 100m")
+			require.Contains(t, r.Adjustments[len(r.Adjustments)-1].Text, "requests reduced to 100m")
 		} else {
 			require.Equal(t, "250m", cpu)
 		}
@@ -260,12 +292,12 @@ func TestRenderFitsTheRoom(t *testing.T) {
 
 func TestYAMLCanBeReadAgain(t *testing.T) {
 	p := prepared(t, scenarios.Request{Scenario: "offline"})
-	r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1"})
+	r, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1"})
 	require.NoError(t, err)
 	text, err := r.YAML()
 	require.NoError(t, err)
 	docs := strings.Split(text, "---\n")[1:]
-	require.Len(t, docs, len(r.Objects()))
+	require.Len(t, docs, len(r.All()))
 	for _, d := range docs {
 		var o map[string]any
 		require.NoError(t, yaml.UnmarshalStrict([]byte(d), &o))
@@ -274,7 +306,7 @@ func TestYAMLCanBeReadAgain(t *testing.T) {
 }
 
 func TestRBAC(t *testing.T) {
-	text, err := kube.RBAC()
+	text, err := render.RBAC()
 	require.NoError(t, err)
 	for _, right := range []string{"deployments/scale", "pods/eviction", "poddisruptionbudgets"} {
 		require.Contains(t, text, right)
@@ -286,12 +318,12 @@ func TestRBAC(t *testing.T) {
 // the one that services talk to.
 func TestRenderOfSeveralLoadPods(t *testing.T) {
 	p := prepared(t, scenarios.Request{Scenario: "offline"})
-	render := func(n int, room kube.Capacity) *kube.Rendered {
-		r, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", LoadPods: n, Room: room})
+	renderN := func(n int, room render.Resources) *render.Objects {
+		r, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1", LoadPods: n, Free: room})
 		require.NoError(t, err)
 		return r
 	}
-	selector := func(r *kube.Rendered) map[string]any {
+	selector := func(r *render.Objects) map[string]any {
 		for _, s := range r.Services {
 			if at(t, s, "metadata", "name") == "zeroloss-load" {
 				return at(t, s, "spec", "selector").(map[string]any)
@@ -301,29 +333,32 @@ func TestRenderOfSeveralLoadPods(t *testing.T) {
 		return nil
 	}
 	for _, n := range []int{0, 1} { // 200 requests a second need but one
-		r := render(n, kube.Capacity{})
+		r := renderN(n, render.Resources{})
 		require.Equal(t, "Pod", at(t, r.Load, "kind"))
 		require.Equal(t, map[string]any{"app": "zeroloss-load", "zeroloss/run": "r1"}, selector(r))
 	}
-	r := render(3, kube.Capacity{})
+	r := renderN(3, render.Resources{})
 	require.Equal(t, map[string]any{"app": "zeroloss-load", "zeroloss/run": "r1", "batch.kubernetes.io/job-completion-index": "0"}, selector(r))
-	text, err := yaml.Marshal(r.Load)
+	load, err := render.Manifest(r.Load)
+	require.NoError(t, err)
+	text, err := yaml.Marshal(load)
 	require.NoError(t, err)
 	golden(t, "load-job.yaml", string(text))
 
 	// Each of them needs its part of a processor.
-	enough := kube.Capacity{MilliCPU: 8 * 200, Memory: 64 << 30}
-	one, three := render(1, enough), render(3, enough)
-	require.Greater(t, len(three.Repairs), len(one.Repairs), "what the others ask for has to shrink")
+	enough := render.Resources{MilliCPU: 8 * 200, Memory: 64 << 30}
+	one, three := renderN(1, enough), renderN(3, enough)
+	require.Greater(t, len(three.Adjustments), len(one.Adjustments), "what the others ask for has to shrink")
 
 	for _, n := range []int{-1, 101} {
-		_, err := kube.Render(p.Plan, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1", LoadPods: n})
+		_, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1", LoadPods: n})
 		require.ErrorContains(t, err, "there can be 1 to 100")
 	}
 	fast := *p.Plan
 	fast.Streams = slices.Clone(fast.Streams)
 	fast.Streams[0].Rate = 5000
-	r, err = kube.Render(&fast, p.Manifests, kube.RenderOptions{Run: "r1", Image: "zeroloss:1"})
+	r, err = render.Render(&fast, p.Manifests, render.Options{Run: "r1", Image: "zeroloss:1"})
 	require.NoError(t, err)
-	require.Equal(t, 3, at(t, r.Load, "spec", "completions"), "5,100 a second, 2,000 each")
+	_, n := r.LoadPods()
+	require.Equal(t, 3, n, "5,100 a second, 2,000 each")
 }

@@ -1,23 +1,26 @@
-package kube
+package render
 
 import (
 	"fmt"
-	"zeroloss/scenarios/run/kube/owner"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
+
+	"zeroloss/scenarios/run/kube/owner"
 )
 
-// RBAC is the rights that a run needs, as YAML: a ClusterRole, as it makes a
-// namespace of its own. Without the rules about nodes a run works too, unless it
-// drains one; then it does not know how much room there is.
+// RBAC returns the permissions that a run needs, as YAML: a ClusterRole, as a
+// run creates its namespace. Without the rules about nodes a run works too,
+// unless it drains one; then it does not know what resources are free.
 func RBAC() (string, error) {
-	rule := func(group string, resources, verbs []string) map[string]any {
-		return map[string]any{"apiGroups": []string{group}, "resources": resources, "verbs": verbs}
+	rule := func(group string, resources, verbs []string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: verbs}
 	}
-	role := map[string]any{
-		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-		"metadata": map[string]any{"name": owner.Name, "labels": map[string]any{owner.ManagedByLabel: owner.Name}},
-		"rules": []any{
+	role := rbacv1.ClusterRole{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole"},
+		ObjectMeta: metav1.ObjectMeta{Name: owner.Name, Labels: map[string]string{owner.ManagedByLabel: owner.Name}},
+		Rules: []rbacv1.PolicyRule{
 			rule("", []string{"namespaces"}, []string{"get", "list", "create", "patch", "delete"}),
 			rule("", []string{"nodes"}, []string{"get", "list", "patch"}),
 			rule("", []string{"pods"}, []string{"get", "list", "watch", "create", "patch", "delete", "deletecollection"}),
@@ -35,7 +38,7 @@ func RBAC() (string, error) {
 	}
 	b, err := yaml.Marshal(role)
 	if err != nil {
-		return "", fmt.Errorf("printing the rights: %w", err)
+		return "", fmt.Errorf("printing the permissions: %w", err)
 	}
 	return string(b), nil
 }
