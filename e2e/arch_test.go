@@ -68,17 +68,25 @@ var layers = map[string]struct {
 	"scenarios/run/local":       {6, "child processes on this machine"},
 	"reports/gate":              {6, "the verdict"},
 
-	"reports":                     {7, "what every renderer reads"},
-	"reports/internal/format":     {8, "colours and phrases that page and pictures share"},
-	"reports/internal/reporttest": {8, "runs made up for the tests of page and pictures"},
+	"internal/format": {0, "numbers, durations and probabilities as people read them"},
+	"reports":         {7, "a run directory, counted and judged"},
+	"reports/present": {8, "what every report says: labels, sentences, figures, their order"},
 
-	"reports/html":  {9, "the page"},
-	"reports/chart": {9, "the pictures"},
-	"scenarios":     {8, "the catalogue"},
+	"reports/internal/palette":    {1, "colours and marks of the page and the pictures"},
+	"reports/internal/reporttest": {8, "reports and run directories for tests"},
 
-	"cmd/zeroloss/internal/cli": {10, "the verbs"},
-	"cmd/zeroloss":              {11, "one-line main"},
-	"e2e":                       {11, "tests of the whole"},
+	"reports/text":     {9, "the report on the terminal"},
+	"reports/markdown": {9, "the report in a pull request"},
+	"reports/junit":    {9, "the report for CI"},
+	"reports/summary":  {9, "the report for programs: summary.json"},
+	"reports/html":     {9, "the page"},
+	"reports/chart":    {9, "the pictures"},
+	"reports/compare":  {10, "what several runs show together"},
+	"scenarios":        {8, "the catalogue"},
+
+	"cmd/zeroloss/internal/cli": {11, "the verbs"},
+	"cmd/zeroloss":              {12, "one-line main"},
+	"e2e":                       {12, "tests of the whole"},
 	"e2e/census":                {0, "how the source is laid out"},
 }
 

@@ -21,8 +21,8 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// summary is the part of summary.json that the figures are read from.
-type summary struct {
+// benchSummary is the part of summary.json that the figures are read from.
+type benchSummary struct {
 	Verdict   string   `json:"verdict"`
 	Reasons   []string `json:"reasons"`
 	Generator struct {
@@ -42,7 +42,7 @@ type arm struct {
 
 // outcome is one run of the command.
 type outcome struct {
-	summary
+	benchSummary
 	dir  string
 	code int
 	wall time.Duration
@@ -61,7 +61,7 @@ func runAndRead(t *testing.T, args ...string) outcome {
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		require.NoError(t, err)
 	}
-	require.NoError(t, json.Unmarshal(out, &o.summary), "%s", errs.String())
+	require.NoError(t, json.Unmarshal(out, &o.benchSummary), "%s", errs.String())
 	return o
 }
 

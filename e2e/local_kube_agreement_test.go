@@ -31,8 +31,8 @@ type agreement struct {
 		Lost          int
 		PredictedLost [2]int
 	}
-	Push struct {
-		Heard struct {
+	Propagation struct {
+		Received struct {
 			Count int
 			P50Ms float64
 		}
@@ -54,9 +54,9 @@ func localAndKubeAgree(t *testing.T, w *testCluster) {
 		base := a.Arms["base"]
 		require.GreaterOrEqual(t, base.Lost, base.PredictedLost[0], name)
 		require.LessOrEqual(t, base.Lost, base.PredictedLost[1], name)
-		require.GreaterOrEqual(t, a.Push.Heard.Count, 8, "%s: two instances out and in again, and two subscribers", name)
+		require.GreaterOrEqual(t, a.Propagation.Received.Count, 8, "%s: two instances out and in again, and two subscribers", name)
 	}
-	one, other := local.Push.Heard.P50Ms, cluster.Push.Heard.P50Ms
+	one, other := local.Propagation.Received.P50Ms, cluster.Propagation.Received.P50Ms
 	require.Less(t, math.Abs(one-other)/min(one, other), medianWithin, "local %.0f ms, kube %.0f ms", one, other)
 }
 
@@ -67,8 +67,8 @@ func measureRun(t *testing.T, name string, begin func() *running) (a agreement) 
 	r := measure(t, name, 5*time.Minute, begin, nil)
 	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &a))
 	base := a.Arms["base"]
-	t.Logf("%s: base lost %d of %v predicted, gray %d, heard in %.0f ms (%d)",
-		name, base.Lost, base.PredictedLost, a.Arms["gray"].Lost, a.Push.Heard.P50Ms, a.Push.Heard.Count)
+	t.Logf("%s: base lost %d of %v predicted, gray %d, received in %.0f ms (%d)",
+		name, base.Lost, base.PredictedLost, a.Arms["gray"].Lost, a.Propagation.Received.P50Ms, a.Propagation.Received.Count)
 	return a
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/loadgen/record"
-	"zeroloss/reports"
 	"zeroloss/reports/expect"
+	"zeroloss/reports/summary"
 	"zeroloss/scenarios"
 )
 
@@ -27,7 +27,7 @@ type onlineCase struct {
 	scenario string
 	speed    float64
 	short    float64                            // in CI's part, which is -short; 0: it is not in it
-	shows    func(*testing.T, *reports.Summary) // beside the verdict; may be nil
+	shows    func(*testing.T, *summary.Summary) // beside the verdict; may be nil
 }
 
 func onlineCases() []onlineCase {
@@ -67,7 +67,7 @@ func (c onlineCase) show(t *testing.T, speed float64) {
 		return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), args...)
 	}, nil)
 	a.passed(t) // one that was never measured has not
-	var s reports.Summary
+	var s summary.Summary
 	require.NoError(t, json.Unmarshal(a.stdout.Bytes(), &s))
 	require.Equal(t, "pass", s.Verdict)
 	for _, name := range slices.Sorted(maps.Keys(s.Arms)) {
@@ -80,7 +80,7 @@ func (c onlineCase) show(t *testing.T, speed float64) {
 	for _, w := range s.Warmups {
 		if w.Exponent != nil {
 			t.Logf("  %s for %v: exponent %.3f (%.3f to %.3f) of %s, %d requests", w.Instance, w.Arms,
-				w.Exponent.Value, w.Exponent.Low, w.Exponent.High, valueOrNull(w.Declared), w.Requests)
+				w.Exponent.Value, w.Exponent.Low, w.Exponent.High, valueOrNull(w.DeclaredExponent), w.Requests)
 		}
 	}
 	if c.shows != nil {
@@ -90,25 +90,25 @@ func (c onlineCase) show(t *testing.T, speed float64) {
 
 // followsItsCurve: the exponent's interval holds the one that was asked for, and
 // not the next whole one, above or below.
-func followsCurve(t *testing.T, s *reports.Summary) {
+func followsCurve(t *testing.T, s *summary.Summary) {
 	require.Len(t, s.Warmups, 1)
 	w := s.Warmups[0]
 	require.NotNil(t, w.Exponent, w.Unmeasured)
-	require.NotNil(t, w.Declared)
+	require.NotNil(t, w.DeclaredExponent)
 	require.GreaterOrEqual(t, w.Requests, 2400, "as many as the promise is made for")
-	require.LessOrEqual(t, w.Exponent.Low, *w.Declared)
-	require.GreaterOrEqual(t, w.Exponent.High, *w.Declared)
-	require.Greater(t, w.Exponent.Low, *w.Declared-1)
-	require.Less(t, w.Exponent.High, *w.Declared+1)
+	require.LessOrEqual(t, w.Exponent.Low, *w.DeclaredExponent)
+	require.GreaterOrEqual(t, w.Exponent.High, *w.DeclaredExponent)
+	require.Greater(t, w.Exponent.Low, *w.DeclaredExponent-1)
+	require.Less(t, w.Exponent.High, *w.DeclaredExponent+1)
 }
 
 // hurtsWhoIsCold: requests to an instance that nobody warms time out.
-func coldInstancesTimeOut(t *testing.T, s *reports.Summary) {
+func coldInstancesTimeOut(t *testing.T, s *summary.Summary) {
 	require.GreaterOrEqual(t, timeouts(s.Arms["base"]), 50)
 	require.Zero(t, timeouts(s.Arms["gray"]))
 }
 
-func timeouts(a reports.SummaryArm) int {
+func timeouts(a summary.Arm) int {
 	return a.ByClass[record.TimeoutConnect] + a.ByClass[record.TimeoutFirstByte] + a.ByClass[record.TimeoutBody]
 }
 

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 
 	"zeroloss/loadgen/record"
 	"zeroloss/reports"
+	"zeroloss/reports/summary"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -100,12 +100,10 @@ func mergedLikeOneLog(t *testing.T, dir string) {
 	}
 	require.NoError(t, log.Close())
 	require.NoError(t, f.Close())
-	summary := func(dir string) string {
+	figures := func(dir string) summary.Summary {
 		r, err := reports.Assemble(dir)
 		require.NoError(t, err)
-		var b bytes.Buffer
-		require.NoError(t, reports.JSON(&b, r))
-		return b.String()
+		return summary.Of(r)
 	}
-	require.Equal(t, summary(dir), summary(one))
+	require.Equal(t, figures(dir), figures(one))
 }

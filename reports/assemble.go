@@ -1,9 +1,7 @@
 package reports
 
 import (
-	"io"
-	"time"
-
+	"zeroloss/internal/format"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports/expect"
 	"zeroloss/reports/gate"
@@ -11,26 +9,9 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// Format is a way to render a report.
-type Format struct {
-	Name   string // as asked for
-	File   string // its name in the run directory; "" is not kept there
-	Render func(io.Writer, *Report) error
-}
-
-// Formats lists the renderers of this package, in the order of help.
-func Formats() []Format {
-	return []Format{
-		{"text", "", Text},
-		{"json", rundir.SummaryFile, JSON},
-		{"junit", rundir.JUnitFile, JUnit},
-		{"markdown", rundir.MarkdownFile, Markdown},
-	}
-}
-
-// Assemble reads the run directory dir, closes its account and judges it by
-// the expectations of its own plan. Errors are those of [rundir.Open]; a run
-// that was killed is no error, but a report whose verdict is invalid.
+// Assemble reads the run directory dir, counts its requests and judges them by the
+// expectations of its own plan. Errors are those of [rundir.Open]. A run that was
+// killed is not an error: its verdict is invalid.
 func Assemble(dir string) (*Report, error) {
 	run, err := rundir.Open(dir)
 	if err != nil {
@@ -39,8 +20,8 @@ func Assemble(dir string) (*Report, error) {
 	return FromRun(run, gate.Criteria{}, run.Plan.Expect), nil
 }
 
-// FromRun accounts for a run that was read and judges it by the given
-// criteria (zero is the default ones) and expectations.
+// FromRun counts the requests of run and judges them by the given criteria (zero
+// values are the defaults) and expectations.
 func FromRun(run *rundir.Run, c gate.Criteria, es []expect.Expectation) *Report {
 	l := ledger.Build(ledger.Input{
 		Plan: run.Plan, Zero: run.Zero, End: run.End, Requests: run.Requests, Events: run.Events,
@@ -52,7 +33,7 @@ func FromRun(run *rundir.Run, c gate.Criteria, es []expect.Expectation) *Report 
 	}
 }
 
-// points are all requests that were sent, as the scatter shows them.
+// points returns every request that was sent.
 func points(run *rundir.Run, l *ledger.Ledger) []Point {
 	type id struct {
 		stream string
@@ -71,7 +52,7 @@ func points(run *rundir.Run, l *ledger.Ledger) []Point {
 		}
 		class, isLost := lost[id{r.Stream, r.Seq}]
 		out = append(out, Point{
-			Stream: r.Stream, DueMs: millis(r.Due.Sub(run.Zero)), LatencyMs: millis(r.Done.Sub(r.Due)),
+			Stream: r.Stream, DueMs: format.Millis(r.Due.Sub(run.Zero)), LatencyMs: format.Millis(r.Done.Sub(r.Due)),
 			Lost: isLost, Masked: !isLost && resent(r), Class: string(class),
 		})
 	}
@@ -90,5 +71,3 @@ func resent(r *record.Request) bool {
 	}
 	return false
 }
-
-func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

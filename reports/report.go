@@ -1,9 +1,9 @@
-// Package reports renders what a run showed: text for the terminal, JSON for
-// programs, JUnit for CI, Markdown for pull requests; the page and the
-// pictures are in reports/html and reports/chart. Each renderer is a
-// func(io.Writer, *Report) error in a file of its own and a row in [Formats].
+// Package reports reads a run directory into a [Report]: the plan, the ledger and
+// the verdict of a run.
 //
-// It reads a [Report] and nothing else, and decides nothing.
+// Package present turns a Report into words, once for all formats. The packages
+// text, markdown, junit, html and chart lay these words out; summary writes the
+// figures for programs; repeats compares several runs.
 package reports
 
 import (
@@ -13,32 +13,31 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// Report is all that a renderer may use.
+// Report is one run, counted and judged.
 type Report struct {
 	Meta   Meta
 	Plan   *plan.Plan
 	Ledger *ledger.Ledger
 	Result gate.Result
-	// Points are all requests, for the scatter: thinned by no one but the
-	// renderer that draws them.
+	// Points are all requests that were sent, for scatter plots.
 	Points []Point
-	// Beside is another run, whose propagation is shown beside this one's;
-	// nil: none.
-	Beside *Report
+	// CompareWith is another run, whose propagation delay is shown beside this
+	// one's; nil: none.
+	CompareWith *Report
 }
 
-// Point is one request in the scatter.
+// Point is one request in a scatter plot.
 type Point struct {
 	Stream    string
-	DueMs     float64 // offset from zero
+	DueMs     float64 // offset from the start of the load
 	LatencyMs float64 // from due to done
 	Lost      bool
 	Masked    bool
 	Class     string // root cause; "" if ok
 }
 
-// Meta is where the run came from.
+// Meta says where a run came from.
 type Meta = rundir.Meta
 
-// Machine is what the run ran on.
+// Machine is the machine of a run.
 type Machine = rundir.Machine

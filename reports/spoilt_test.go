@@ -1,4 +1,4 @@
-package reports
+package reports_test
 
 import (
 	"bytes"
@@ -8,7 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/reports"
 	"zeroloss/reports/gate"
+	"zeroloss/reports/internal/reporttest"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -36,15 +38,15 @@ func TestASpoiltRunNeverPasses(t *testing.T) {
 		events(rundir.Harness):        {remove, empty, half, noEnd, odd},
 		events(rundir.RegistryServer): {remove, empty, half, noEnd, odd},
 	}
-	for _, i := range []string{rundir.EventsName(a1), rundir.EventsName(b1), rundir.EventsName(b2)} {
+	for _, i := range []string{rundir.EventsName(reporttest.A1), rundir.EventsName(reporttest.B1), rundir.EventsName(reporttest.B2)} {
 		files[events(i)] = []string{remove, empty, half, noEnd, odd}
 	}
 	whole := func(t *testing.T) string {
-		s := newScene(t)
-		s.lossy = false
-		return s.write(t)
+		s := reporttest.NewRunDir(t)
+		s.Lossy = false
+		return s.Write(t)
 	}
-	r, err := Assemble(whole(t))
+	r, err := reports.Assemble(whole(t))
 	require.NoError(t, err)
 	require.Equal(t, gate.Pass, r.Result.Verdict, "sound before it is spoilt: %v", r.Result.Reasons)
 	for name, ways := range files {
@@ -59,7 +61,7 @@ func TestASpoiltRunNeverPasses(t *testing.T) {
 				} else {
 					require.NoError(t, os.WriteFile(path, spoil[way](b), 0o644))
 				}
-				r, err := Assemble(dir)
+				r, err := reports.Assemble(dir)
 				if err == nil {
 					require.Equal(t, gate.Invalid, r.Result.Verdict)
 					require.NotEmpty(t, r.Result.Reasons)

@@ -1,18 +1,17 @@
 // Package chart draws the pictures of a run for slides and for a README:
-// timeline.png, loss.png, qps.png, warmup.png and push.png, 1600 by 900 pixels each. It
-// alone knows gonum/plot, of which it uses the drawing surface and the fonts: the figures
-// share an axis of time across panels of different kinds, which is easier
-// drawn than configured.
+// timeline.png, loss.png, qps.png, warmup.png and push.png, 1600 by 900 pixels each.
+// Their words are those of package present, their colours those of package palette.
 //
-// It decides nothing and counts nothing that the ledger has not counted.
+// It is the only user of gonum/plot, and uses its drawing surface and fonts only:
+// the pictures share a time axis across panels of different kinds, which is easier
+// drawn than configured.
 package chart
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
-	"zeroloss/reports"
+	"zeroloss/reports/present"
 )
 
 // Width and Height are the size of each picture, in pixels.
@@ -21,37 +20,30 @@ const (
 	Height = 900
 )
 
-// ErrNoLedger is returned for a report without an account to draw.
-var ErrNoLedger = errors.New("the report has no ledger")
+// Timeline writes, as a PNG, the phases of every instance above the requests of each
+// arm, on one time axis, with a close-up of the release that lost most.
+func Timeline(w io.Writer, d *present.Document) error { return picture(w, d, "timeline", timeline) }
 
-// Timeline writes, as a PNG, every instance's life over the requests of each
-// arm, on one axis of time; the first release that matters is drawn close up
-// beside it.
-func Timeline(w io.Writer, r *reports.Report) error { return picture(w, r, "timeline", timeline) }
+// Loss writes, as a PNG, the lost requests of each arm by root cause and by window,
+// beside the prediction.
+func Loss(w io.Writer, d *present.Document) error { return picture(w, d, "loss", loss) }
 
-// Loss writes, as a PNG, what each arm lost, by class and by window, beside
-// what was predicted.
-func Loss(w io.Writer, r *reports.Report) error { return picture(w, r, "loss", loss) }
+// QPS writes, as a PNG, how many requests each instance of the released workloads
+// received per second, above the losses of its arm.
+func QPS(w io.Writer, d *present.Document) error { return picture(w, d, "qps", qps) }
 
-// QPS writes, as a PNG, what each instance of the released workloads received
-// in each second, over what its arm lost.
-func QPS(w io.Writer, r *reports.Report) error { return picture(w, r, "qps", qps) }
+// Warmup writes, as a PNG, how many requests an instance that started under load
+// received per second, compared with its declared warm-up, with weight and latency
+// below. It draws two warm-ups at most, measured ones first.
+func Warmup(w io.Writer, d *present.Document) error { return picture(w, d, "warmup", warmup) }
 
-// Warmup writes, as a PNG, what an instance that came under load received by
-// the second, over what its warm-up promised; weight and latency are below. Of
-// several, those that were measured come first, and two are drawn.
-func Warmup(w io.Writer, r *reports.Report) error { return picture(w, r, "warmup", warmup) }
+// Push writes, as a PNG, the propagation delay of the registry, and of the run that
+// this one is compared with.
+func Push(w io.Writer, d *present.Document) error { return picture(w, d, "push", push) }
 
-// Push writes, as a PNG, how long subscribers took to hear of changes, beside
-// those of the report's other run, if it has one.
-func Push(w io.Writer, r *reports.Report) error { return picture(w, r, "push", push) }
-
-func picture(w io.Writer, r *reports.Report, name string, draw func(*surface, *reports.Report)) error {
-	if r == nil || r.Ledger == nil {
-		return fmt.Errorf("drawing %s.png: %w", name, ErrNoLedger)
-	}
+func picture(w io.Writer, d *present.Document, name string, draw func(*surface, *present.Document)) error {
 	s := newSurface()
-	draw(s, r)
+	draw(s, d)
 	if err := s.write(w); err != nil {
 		return fmt.Errorf("writing %s.png: %w", name, err)
 	}

@@ -16,13 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/reports"
-	"zeroloss/reports/internal/format"
+	"zeroloss/reports/internal/palette"
 	"zeroloss/reports/internal/reporttest"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/present"
 )
 
-func pictures() map[string]func(io.Writer, *reports.Report) error {
-	return map[string]func(io.Writer, *reports.Report) error{"timeline": Timeline, "loss": Loss, "qps": QPS, "warmup": Warmup, "push": Push}
+func pictures() map[string]func(io.Writer, *present.Document) error {
+	return map[string]func(io.Writer, *present.Document) error{"timeline": Timeline, "loss": Loss, "qps": QPS, "warmup": Warmup, "push": Push}
 }
 
 func samples() map[string]reporttest.Options {
@@ -33,11 +34,18 @@ func samples() map[string]reporttest.Options {
 	}
 }
 
+func document(t *testing.T, r *reports.Report) *present.Document {
+	t.Helper()
+	d, err := present.New(r)
+	require.NoError(t, err)
+	return d
+}
+
 // drawn draws the picture and keeps it for the eye where ZEROLOSS_KEEP names a folder.
 func drawn(t *testing.T, name, of string, r *reports.Report) image.Image {
 	t.Helper()
 	var b bytes.Buffer
-	require.NoError(t, pictures()[name](&b, r))
+	require.NoError(t, pictures()[name](&b, document(t, r)))
 	if dir := os.Getenv("ZEROLOSS_KEEP"); dir != "" {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+"-"+of+".png"), b.Bytes(), 0o644))
 	}
@@ -47,7 +55,7 @@ func drawn(t *testing.T, name, of string, r *reports.Report) image.Image {
 }
 
 // area counts the pixels of a colour, within a tolerance for smoothed edges.
-func area(im image.Image, c format.Colour) int {
+func area(im image.Image, c palette.Colour) int {
 	want, n := hex(c, 1), 0
 	near := func(a uint32, b uint8) bool { d := int(a>>8) - int(b); return d >= -3 && d <= 3 }
 	for y := range Height {
@@ -66,8 +74,8 @@ func TestNothingSpillsOverTheEdge(t *testing.T) {
 	for of, o := range samples() {
 		r := reporttest.Report(o)
 		if of == "warmup" {
-			r.Beside = reporttest.Report(reporttest.Options{})
-			r.Beside.Meta.Runtime = "kube"
+			r.CompareWith = reporttest.Report(reporttest.Options{})
+			r.CompareWith.Meta.Runtime = "kube"
 		}
 		for name := range pictures() {
 			im := drawn(t, name, of, r)
@@ -90,7 +98,7 @@ func TestVerdictIsThere(t *testing.T) {
 	for verdict, o := range map[string]reporttest.Options{"pass": {}, "fail": {GrayLost: 3}, "invalid": {Invalid: true}} {
 		r := reporttest.Report(o)
 		for name := range pictures() {
-			require.Greater(t, area(drawn(t, name, verdict, r), format.Ink(verdict)), 2000, "%s of %s", name, verdict)
+			require.Greater(t, area(drawn(t, name, verdict, r), palette.Ink(verdict)), 2000, "%s of %s", name, verdict)
 		}
 	}
 }
@@ -101,15 +109,15 @@ func TestLossIsDrawnAndOnlyWhereThereIs(t *testing.T) {
 		if name == "push" {
 			continue // it is of what was told, not of what was lost
 		}
-		require.Greater(t, area(drawn(t, name, "offline", lossy), format.Ink("lost")), 100, name)
-		require.Less(t, area(drawn(t, name, "none", clean), format.Ink("lost")), 300, "%s: no more than a legend's patch", name)
+		require.Greater(t, area(drawn(t, name, "offline", lossy), palette.Ink("lost")), 100, name)
+		require.Less(t, area(drawn(t, name, "none", clean), palette.Ink("lost")), 300, "%s: no more than a legend's patch", name)
 	}
 }
 
 func TestBarsAreAsLongAsTheCounts(t *testing.T) {
 	r := reporttest.Report(reporttest.Options{})
 	im := drawn(t, "loss", "offline", r)
-	refused, window := area(im, lossColour(0)), area(im, format.Windows()[0])
+	refused, window := area(im, lossColour(0)), area(im, palette.Windows()[0])
 	require.InEpsilon(t, 25.0/26.0, float64(refused)/float64(window), 0.03, "25 refused, 26 stale-route, bars of one height")
 }
 
@@ -118,12 +126,12 @@ func TestBarsAreAsLongAsTheCounts(t *testing.T) {
 func TestBandIsAsHighAsChanceLeaves(t *testing.T) {
 	r := reporttest.Report(reporttest.Options{Warmups: 1})
 	w := r.Ledger.Warmups[0]
-	most, _ := format.WarmupScale(w)
-	step := niceStep(most / 6)
+	most, _ := present.WarmupScale(w)
+	step := present.AxisStep(most / 6)
 	sheet := newSurface()
-	sheet.rect(box{0, 0, 1, 1}, hex(format.Ink("window"), bandAlpha))
+	sheet.rect(box{0, 0, 1, 1}, hex(palette.Ink("window"), bandAlpha))
 	red, green, blue, _ := sheet.img.Image().At(0, 0).RGBA()
-	seen := area(drawn(t, "warmup", "band", r), format.Colour{Light: fmt.Sprintf("#%02x%02x%02x", red>>8, green>>8, blue>>8)})
+	seen := area(drawn(t, "warmup", "band", r), palette.Colour{Light: fmt.Sprintf("#%02x%02x%02x", red>>8, green>>8, blue>>8)})
 
 	tall, wide := (Height-136-46-92-80)*0.62/(math.Ceil(most/step-1e-9)*step), float64(Width-2*margin-64)
 	want, all := 0.0, w.Bins[len(w.Bins)-1].To-w.Bins[0].From
@@ -138,8 +146,8 @@ func TestSameReportSamePicture(t *testing.T) {
 	r := reporttest.Report(reporttest.Options{Masked: true})
 	for name, draw := range pictures() {
 		var a, b bytes.Buffer
-		require.NoError(t, draw(&a, r))
-		require.NoError(t, draw(&b, r))
+		require.NoError(t, draw(&a, document(t, r)))
+		require.NoError(t, draw(&b, document(t, r)))
 		require.True(t, bytes.Equal(a.Bytes(), b.Bytes()), name)
 	}
 }
@@ -148,10 +156,8 @@ func TestReportsOfLittle(t *testing.T) {
 	bare := reporttest.Report(reporttest.Options{})
 	bare.Plan, bare.Points, bare.Ledger.Instances, bare.Ledger.Releases = nil, nil, nil, nil
 	for name, draw := range pictures() {
-		require.NoError(t, draw(io.Discard, &reports.Report{Ledger: &ledger.Ledger{}}), name)
-		require.NoError(t, draw(io.Discard, bare), name)
-		require.ErrorIs(t, draw(io.Discard, &reports.Report{}), ErrNoLedger, name)
-		require.ErrorIs(t, draw(io.Discard, nil), ErrNoLedger, name)
+		require.NoError(t, draw(io.Discard, document(t, &reports.Report{Ledger: &ledger.Ledger{}})), name)
+		require.NoError(t, draw(io.Discard, document(t, bare)), name)
 	}
 }
 
@@ -161,7 +167,7 @@ func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func TestWriteErrorIsReported(t *testing.T) {
 	for name, draw := range pictures() {
-		require.ErrorIs(t, draw(full{}, reporttest.Report(reporttest.Options{Duration: 5 * time.Second})), io.ErrShortWrite, name)
+		require.ErrorIs(t, draw(full{}, document(t, reporttest.Report(reporttest.Options{Duration: 5 * time.Second}))), io.ErrShortWrite, name)
 	}
 }
 
@@ -185,12 +191,6 @@ func TestLanesKeepTheReleased(t *testing.T) {
 	require.Equal(t, 4, n)
 }
 
-func TestNiceStep(t *testing.T) {
-	for want, step := range map[float64]float64{0.03: 0.05, 1: 1, 1.2: 2, 3: 5, 7: 10, 51: 100} {
-		require.InDelta(t, step, niceStep(want), 1e-9)
-	}
-}
-
 func TestUnion(t *testing.T) {
 	require.Equal(t, []stretch{{1, 6}, {7, 8}}, union([]stretch{{7, 8}, {1, 3}, {2, 6}, {4, 5}}))
 	require.Empty(t, union(nil))
@@ -203,7 +203,7 @@ func TestPushBesideAnotherRun(t *testing.T) {
 	alone := drawn(t, "push", "alone", r)
 	require.Greater(t, area(alone, armColour(0)), 5000)
 	require.Zero(t, area(alone, armColour(1)))
-	r.Beside = reporttest.Report(reporttest.Options{})
+	r.CompareWith = reporttest.Report(reporttest.Options{})
 	both := drawn(t, "push", "beside", r)
 	require.Greater(t, area(both, armColour(0)), 2000)
 	require.Greater(t, area(both, armColour(1)), 2000)

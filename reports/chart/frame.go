@@ -8,41 +8,34 @@ import (
 	"strings"
 	"time"
 
-	"zeroloss/reports"
-	"zeroloss/reports/gate"
-	"zeroloss/reports/internal/format"
+	"zeroloss/reports/internal/palette"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/present"
 )
 
 const margin = 56.0
 
-// heading writes the finding, what was run and the verdict, and returns where
-// the picture may begin.
-func (s *surface) heading(r *reports.Report, finding string) float64 {
-	verdict := string(r.Result.Verdict)
-	if verdict == "" {
-		verdict = string(gate.Invalid)
-	}
-	f := typeface{size: 24, bold: true, ink: hex(format.Colour{Light: "#ffffff"}, 1)}
+// heading writes the title, the scenario and the verdict, and returns where the
+// picture may begin.
+func (s *surface) heading(d *present.Document, title string) float64 {
+	verdict := d.Verdict.Name
+	f := typeface{size: 24, bold: true, ink: hex(palette.Colour{Light: "#ffffff"}, 1)}
 	label := strings.ToUpper(verdict)
 	w := s.width(f, label) + 36
-	s.rect(box{Width - margin - w, 40, w, 42}, hex(format.Ink(verdict), 1))
+	s.rect(box{Width - margin - w, 40, w, 42}, hex(palette.Ink(verdict), 1))
 	s.text(Width-margin-w/2, 62, f.to(centre), "%s", label)
 	size := 34.0
-	for size > 20 && s.width(bold(size), finding) > Width-2*margin-w-30 {
+	for size > 20 && s.width(bold(size), title) > Width-2*margin-w-30 {
 		size--
 	}
-	s.text(margin, 60, bold(size), "%s", finding)
-	s.text(margin, 100, plain(19), "%s", s.fit(plain(19), subtitle(r), Width-2*margin))
+	s.text(margin, 60, bold(size), "%s", title)
+	s.text(margin, 100, plain(19), "%s", s.fit(plain(19), subtitle(d), Width-2*margin))
 	return 136
 }
 
-func subtitle(r *reports.Report) string {
-	parts := []string{r.Meta.Scenario}
-	if r.Plan != nil && r.Plan.Title != "" {
-		parts[0] = r.Plan.Title
-	}
-	for _, x := range []string{r.Meta.Runtime, r.Meta.Version} {
+func subtitle(d *present.Document) string {
+	parts := []string{d.Title}
+	for _, x := range []string{d.Run.Meta.Runtime, d.Run.Meta.Version} {
 		if x != "" {
 			parts = append(parts, x)
 		}
@@ -72,7 +65,7 @@ func (v span) at(t time.Duration) float64 {
 	return v.x + float64(t-v.from)/float64(v.to-v.from)*v.w
 }
 
-// clip is the part of [from, to] that is seen, at least least pixels wide.
+// clip returns the visible part of [from, to], at least least pixels wide.
 func (v span) clip(from, to time.Duration, least float64) (x0, x1 float64, ok bool) {
 	if to < v.from || from > v.to {
 		return 0, 0, false
@@ -81,10 +74,10 @@ func (v span) clip(from, to time.Duration, least float64) (x0, x1 float64, ok bo
 	return x0, max(x1, min(x0+least, v.x+v.w)), true
 }
 
-// ticks draws the axis of time below b, with lines through it.
+// ticks draws the time axis below b, with lines through it.
 func (s *surface) ticks(v span, b box, labels bool) {
-	step := niceStep(float64(v.to-v.from) / float64(time.Second) / max(2, v.w/95))
-	digits := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
+	step := present.AxisStep(float64(v.to-v.from) / float64(time.Second) / max(2, v.w/95))
+	digits := present.AxisDecimals(step)
 	for k := math.Ceil(v.from.Seconds()/step - 1e-9); k*step <= v.to.Seconds()+1e-9; k++ {
 		x := v.at(time.Duration(k * step * float64(time.Second)))
 		s.rect(box{math.Floor(x), b.y, 1, b.h}, lineColour())
@@ -102,34 +95,23 @@ func offset(seconds float64, digits int) string {
 	return fmt.Sprintf("%+.*f", digits, seconds)
 }
 
-// niceStep is the smallest of 1, 2 and 5 times a power of ten that is at least want.
-func niceStep(want float64) float64 {
-	mag := math.Pow(10, math.Floor(math.Log10(want)))
-	for _, m := range []float64{1, 2, 5} {
-		if m*mag >= want {
-			return m * mag
-		}
-	}
-	return 10 * mag
-}
-
 // stretch is a part of the run.
 type stretch struct{ from, to time.Duration }
 
-// window is how long a release lasts: its deletion to its exit, or to the last
-// attempt addressed to it.
+// window is the duration of a release: from the deletion to the exit, or to the
+// last attempt addressed to the instance.
 func window(rel ledger.Release, end time.Duration) stretch {
 	w := stretch{rel.At, end}
 	if rel.Exited != nil {
 		w.to = *rel.Exited
 	}
-	if _, last, ok := format.StaleRoute(rel); ok {
+	if _, last, ok := present.StaleRoute(rel); ok {
 		w.to = max(w.to, last)
 	}
 	return stretch{w.from, max(w.from, w.to)}
 }
 
-// union joins what overlaps: two releases at once are no darker than one.
+// union joins what overlaps, so that two releases at once are no darker than one.
 func union(list []stretch) []stretch {
 	slices.SortFunc(list, func(a, b stretch) int { return cmp.Compare(a.from, b.from) })
 	var out []stretch
@@ -143,15 +125,15 @@ func union(list []stretch) []stretch {
 	return out
 }
 
-// releases shades, in b, the releases that concern the arm.
+// releases shades the releases of an arm.
 func (s *surface) releases(l *ledger.Ledger, arm string, v span, b box) {
 	var whole, stale []stretch
 	for _, rel := range l.Releases {
-		if !contains(rel.Arms, arm) {
+		if !slices.Contains(rel.Arms, arm) {
 			continue
 		}
-		whole = append(whole, window(rel, format.End(l)))
-		if from, to, ok := format.StaleRoute(rel); ok {
+		whole = append(whole, window(rel, present.RunEnd(l)))
+		if from, to, ok := present.StaleRoute(rel); ok {
 			stale = append(stale, stretch{from, to})
 		}
 	}
@@ -162,27 +144,18 @@ func (s *surface) releases(l *ledger.Ledger, arm string, v span, b box) {
 func (s *surface) shade(list []stretch, v span, b box, alpha float64) {
 	for _, w := range list {
 		if x0, x1, ok := v.clip(w.from, w.to, 2); ok {
-			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(format.Ink("window"), alpha))
+			s.rect(box{x0, b.y, x1 - x0, b.h}, hex(palette.Ink("window"), alpha))
 		}
 	}
 }
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
-// legend writes entries from x on, each a patch or a mark and a word, and
-// wraps them before the right margin.
+// entry of a legend: a patch or a mark, and a label.
 type entry struct {
 	word string
 	draw func(x, y float64) // at the middle of a field of 18 pixels
 }
 
+// legend writes entries from x on, and wraps them before the right margin.
 func (s *surface) legend(x, y float64, entries []entry) {
 	at := x
 	for _, e := range entries {
@@ -204,9 +177,9 @@ func (s *surface) legendWidth(x float64, entries []entry) float64 {
 	return min(x, Width-margin)
 }
 
-func (s *surface) patch(word string, c format.Colour, alpha float64) entry {
+func (s *surface) patch(word string, c palette.Colour, alpha float64) entry {
 	return entry{word, func(x, y float64) { s.rect(box{x - 9, y - 6, 18, 12}, hex(c, alpha)) }}
 }
 
-func armColour(i int) format.Colour  { return format.Arms()[i%len(format.Arms())] }
-func lossColour(i int) format.Colour { return format.Losses()[i%len(format.Losses())] }
+func armColour(i int) palette.Colour  { return palette.Arms()[i%len(palette.Arms())] }
+func lossColour(i int) palette.Colour { return palette.Losses()[i%len(palette.Losses())] }

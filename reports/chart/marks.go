@@ -7,28 +7,19 @@ import (
 	vgdraw "gonum.org/v1/plot/vg/draw"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/reports/internal/palette"
 )
 
-// sign is how an instant of a life is marked.
-type sign struct {
-	word  string
-	shape vgdraw.GlyphDrawer
-}
-
-func marks() map[record.Kind]sign {
-	return map[record.Kind]sign{
-		record.KindOffline:        {"offline", down()},
-		record.KindDeregistered:   {"deregistered", rhomb()},
-		record.KindTermReceived:   {"TERM", vgdraw.CircleGlyph{}},
-		record.KindListenerClosed: {"listener closed", square()},
-		record.KindKillSent:       {"killed", cross()},
-		record.KindHookAbandoned:  {"hook abandoned", cross()},
+// eventGlyphs returns the marks of events in pictures.
+func eventGlyphs() map[record.Kind]vgdraw.GlyphDrawer {
+	shapes := map[string]vgdraw.GlyphDrawer{"up": up(), "down": down(), "square": square(), "diamond": diamond(), "dot": vgdraw.CircleGlyph{}, "cross": cross()}
+	out := map[record.Kind]vgdraw.GlyphDrawer{}
+	for _, m := range palette.Marks() {
+		if !m.PageOnly {
+			out[m.Kind] = shapes[m.Shape]
+		}
 	}
-}
-
-// markOrder is the order of marks on legends.
-func markOrder() []record.Kind {
-	return []record.Kind{record.KindOffline, record.KindDeregistered, record.KindTermReceived, record.KindListenerClosed, record.KindHookAbandoned, record.KindKillSent}
+	return out
 }
 
 // ring is how a masked request is drawn: hollow.
@@ -44,7 +35,7 @@ func (ring) DrawGlyph(c *vgdraw.Canvas, sty vgdraw.GlyphStyle, at vg.Point) {
 	c.Stroke(p)
 }
 
-// corner is a place on a glyph, in radii.
+// corner is a point of a glyph, in radii.
 type corner struct{ x, y vg.Length }
 
 // polygon is a glyph that is filled.
@@ -70,15 +61,15 @@ func (g strokes) DrawGlyph(c *vgdraw.Canvas, sty vgdraw.GlyphStyle, at vg.Point)
 	}
 }
 
-func up() polygon     { return polygon{{0, 1.15}, {1.1, -0.85}, {-1.1, -0.85}} }
-func down() polygon   { return polygon{{0, -1.15}, {1.1, 0.85}, {-1.1, 0.85}} }
-func square() polygon { return polygon{{-0.9, -0.9}, {0.9, -0.9}, {0.9, 0.9}, {-0.9, 0.9}} }
-func rhomb() polygon  { return polygon{{-1.2, 0}, {0, 1.2}, {1.2, 0}, {0, -1.2}} }
-func cross() strokes  { return strokes{{-0.85, -0.85}, {0.85, 0.85}, {-0.85, 0.85}, {0.85, -0.85}} }
-func plus() strokes   { return strokes{{-1.1, 0}, {1.1, 0}, {0, -1.1}, {0, 1.1}} }
+func up() polygon      { return polygon{{0, 1.15}, {1.1, -0.85}, {-1.1, -0.85}} }
+func down() polygon    { return polygon{{0, -1.15}, {1.1, 0.85}, {-1.1, 0.85}} }
+func square() polygon  { return polygon{{-0.9, -0.9}, {0.9, -0.9}, {0.9, 0.9}, {-0.9, 0.9}} }
+func diamond() polygon { return polygon{{-1.2, 0}, {0, 1.2}, {1.2, 0}, {0, -1.2}} }
+func cross() strokes   { return strokes{{-0.85, -0.85}, {0.85, 0.85}, {-0.85, 0.85}, {0.85, -0.85}} }
+func plus() strokes    { return strokes{{-1.1, 0}, {1.1, 0}, {0, -1.1}, {0, 1.1}} }
 
 // glyph tells classes apart by shape, as on the page.
 func glyph(i int) vgdraw.GlyphDrawer {
-	all := []vgdraw.GlyphDrawer{cross(), up(), square(), rhomb(), plus(), down()}
+	all := []vgdraw.GlyphDrawer{cross(), up(), square(), diamond(), plus(), down()}
 	return all[i%len(all)]
 }

@@ -1,16 +1,16 @@
 package chart
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"gonum.org/v1/plot/vg"
 
-	"zeroloss/reports"
-	"zeroloss/reports/internal/format"
+	"zeroloss/internal/format"
+	"zeroloss/reports/internal/palette"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/present"
 )
 
 // row is a panel: the instances of one workload, and the arm they belong to.
@@ -20,13 +20,13 @@ type row struct {
 	lines []ledger.Instance
 }
 
-func qps(s *surface, r *reports.Report) {
-	l := r.Ledger
-	top := s.heading(r, qpsFinding(l))
+func qps(s *surface, d *present.Document) {
+	l := d.Run.Ledger
+	top := s.heading(d, d.TrafficTitle())
 	rows := rowsOf(l)
 	area := box{margin + 50, top, Width - 2*margin - 50 - 190, Height - top - 96}
 	each := area.h / float64(max(1, len(rows)))
-	v := span{from: 0, to: format.End(l), x: area.x, w: area.w}
+	v := span{from: 0, to: present.RunEnd(l), x: area.x, w: area.w}
 	most := 1 // of any second: all panels have one scale
 	for _, row := range rows {
 		most = max(most, row.most(l))
@@ -36,24 +36,10 @@ func qps(s *surface, r *reports.Report) {
 		drawRow(s, l, row, v, b, most, i == len(rows)-1)
 	}
 	s.legend(margin, Height-26, []entry{
-		{"received by an instance in each second", func(x, y float64) { s.line(x-9, y, x+9, y, 3, softColour()) }},
-		s.patch("lost by the arm in that second", format.Ink("lost"), 1),
-		s.patch("release; darker: deregistered, but still addressed", format.Ink("window"), 0.4),
+		{present.ReceivedPerSecond, func(x, y float64) { s.line(x-9, y, x+9, y, 3, softColour()) }},
+		s.patch(present.LostInSecond, palette.Ink("lost"), 1),
+		s.patch(present.ReleaseShading, palette.Ink("window"), 0.4),
 	})
-}
-
-func qpsFinding(l *ledger.Ledger) string {
-	if len(l.Releases) == 0 {
-		return "No instance was released: " + format.Headline(l)
-	}
-	return fmt.Sprintf("While %s taken out, %s", was(len(l.Releases)), format.Headline(l))
-}
-
-func was(n int) string {
-	if n == 1 {
-		return "1 instance was"
-	}
-	return format.Int(n) + " instances were"
 }
 
 // rowsOf makes a panel of each workload that is released, or else of each
@@ -62,7 +48,7 @@ func rowsOf(l *ledger.Ledger) []row {
 	var rows []row
 	for _, a := range l.Arms {
 		for _, rel := range l.Releases {
-			if !contains(rel.Arms, a.Name) || slices.ContainsFunc(rows, func(r row) bool { return r.arm == a.Name && r.title == rel.Workload }) {
+			if !slices.Contains(rel.Arms, a.Name) || slices.ContainsFunc(rows, func(r row) bool { return r.arm == a.Name && r.title == rel.Workload }) {
 				continue
 			}
 			r := row{title: rel.Workload, arm: a.Name}
@@ -82,7 +68,7 @@ func rowsOf(l *ledger.Ledger) []row {
 	return rows[:min(len(rows), 4)] // beyond, a panel has no room
 }
 
-// most is the panel's highest count in a second.
+// most is the highest count of the panel in a second.
 func (r row) most(l *ledger.Ledger) int {
 	lost, sent := armSeconds(l, r.arm)
 	most := slices.Max(append(lost, 0))
@@ -97,9 +83,9 @@ func (r row) most(l *ledger.Ledger) int {
 
 func drawRow(s *surface, l *ledger.Ledger, row row, v span, b box, most int, last bool) {
 	s.text(v.x, b.y-15, bold(18), "%s", row.arm)
-	s.text(v.x+s.width(bold(18), row.arm)+12, b.y-15, plain(16), "%s, requests a second", row.title)
+	s.text(v.x+s.width(bold(18), row.arm)+12, b.y-15, plain(16), "%s, "+present.RequestsPerSecond, row.title)
 	lost, sent := armSeconds(l, row.arm)
-	scale := max(1, niceStep(float64(most)/6))
+	scale := max(1, present.AxisStep(float64(most)/6))
 	ceiling := math.Ceil(float64(most)/scale) * scale
 	s.ticks(v, b, last)
 	s.releases(l, row.arm, v, b)
@@ -117,14 +103,14 @@ func drawRow(s *surface, l *ledger.Ledger, row row, v span, b box, most int, las
 		steps(s, v, b, in.PerSecond, ceiling, i)
 		if i < 6 {
 			f := typeface{size: 15, ink: hex(armColour(i), 1), bold: true}
-			s.text(b.x+b.w+14, label+10, f, "%s", s.fit(f, format.ShortPod(in.Instance), 180))
+			s.text(b.x+b.w+14, label+10, f, "%s", s.fit(f, present.ShortPod(in.Instance), 180))
 			s.text(b.x+b.w+14, label+28, plain(14), "%s received", format.Int(in.Received))
 			label += 44
 		}
 	}
 }
 
-// armSeconds adds the streams of the arm.
+// armSeconds adds up the streams of an arm.
 func armSeconds(l *ledger.Ledger, arm string) (lost, sent []int) {
 	for _, st := range l.Streams {
 		if st.Arm != arm {
@@ -145,22 +131,22 @@ func bars(s *surface, v span, b box, counts []int, ceiling float64) {
 	for i, n := range counts {
 		if x0, x1, ok := v.clip(time.Duration(i)*time.Second, time.Duration(i+1)*time.Second, 2); ok && n > 0 {
 			h := max(3, float64(n)/ceiling*b.h)
-			s.rect(box{x0, b.y + b.h - h, x1 - x0, h}, hex(format.Ink("lost"), 1))
+			s.rect(box{x0, b.y + b.h - h, x1 - x0, h}, hex(palette.Ink("lost"), 1))
 			if h+20 < b.h && v.w/v.to.Seconds() > 8 {
-				f := typeface{size: 15, bold: true, ink: hex(format.Ink("lost"), 1)}
+				f := typeface{size: 15, bold: true, ink: hex(palette.Ink("lost"), 1)}
 				s.text((x0+x1)/2, b.y+b.h-h-10, f.to(centre), "%s", format.Int(n))
 			}
 		}
 	}
 }
 
-// steps draws counts by second as a line of steps; a second without any is
-// where the line pauses.
+// steps draws counts by second as a line of steps. The line pauses in a second
+// without any.
 func steps(s *surface, v span, b box, counts []int, ceiling float64, i int) {
 	dashes := [][]vg.Length{nil, {9, 4}, {3, 3}, {12, 3, 3, 3}}
 	var line []vg.Point
 	flush := func() {
-		s.polyline(line, 2.6, hex(armColour(i), 1), dashes[i/len(format.Arms())%len(dashes)])
+		s.polyline(line, 2.6, hex(armColour(i), 1), dashes[i/len(palette.Arms())%len(dashes)])
 		line = nil
 	}
 	for k, n := range counts {

@@ -15,7 +15,7 @@ import (
 	vgdraw "gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 
-	"zeroloss/reports/internal/format"
+	"zeroloss/reports/internal/palette"
 )
 
 // surface is a picture being drawn. Places are pixels from the top left.
@@ -92,7 +92,7 @@ func (s *surface) mark(x, y float64, g vgdraw.GlyphDrawer, radius float64, c col
 }
 
 // hex is the colour of #rrggbb, as opaque as alpha says (0 to 1).
-func hex(c format.Colour, alpha float64) color.NRGBA {
+func hex(c palette.Colour, alpha float64) color.NRGBA {
 	var r, g, b uint8
 	if _, err := fmt.Sscanf(c.Light, "#%02x%02x%02x", &r, &g, &b); err != nil {
 		return color.NRGBA{A: 255} // black; a test holds the palette to its form

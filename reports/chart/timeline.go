@@ -8,28 +8,30 @@ import (
 	"slices"
 	"time"
 
+	"zeroloss/internal/format"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports"
-	"zeroloss/reports/internal/format"
+	"zeroloss/reports/internal/palette"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/present"
 )
 
-// maxLanes is how many lives fit the picture; beyond, those of workloads that
-// are released come first.
+// maxLanes is how many instances fit the picture. If there are more, those of
+// released workloads come first.
 const maxLanes = 16
 
-func timeline(s *surface, r *reports.Report) {
-	l := r.Ledger
-	top := s.heading(r, format.Headline(l))
-	lives := lanes(l)
-	p := panels{s: s, r: r, lives: lives, latency: latencyRange(r)}
+func timeline(s *surface, d *present.Document) {
+	l := d.Run.Ledger
+	top := s.heading(d, d.Headline)
+	instances := lanes(l)
+	p := panels{s: s, d: d, instances: instances, latency: latencyRange(d.Run)}
 	names := 60.0
-	for _, in := range lives {
-		names = max(names, s.width(plain(15), format.ShortPod(in.Instance))+14)
+	for _, in := range instances {
+		names = max(names, s.width(plain(15), present.ShortPod(in.Instance))+14)
 	}
 	const bottom = 118
 	area := box{margin + names, top + 18, Width - 2*margin - names, Height - top - 18 - bottom}
-	full := span{from: 0, to: format.End(l), x: area.x, w: area.w}
+	full := span{from: 0, to: present.RunEnd(l), x: area.x, w: area.w}
 	if from, to, ok := closeUp(l); ok && to-from < full.to/2 {
 		full.w = area.w*0.6 - 32
 		near := span{from: from, to: to, x: area.x + area.w*0.6 + 32, w: area.w*0.4 - 44}
@@ -42,7 +44,7 @@ func timeline(s *surface, r *reports.Report) {
 	s.legend(margin, Height-62, p.legend())
 }
 
-// lanes picks the lives to draw, in the ledger's order.
+// lanes picks the instances to draw, in the order of the ledger.
 func lanes(l *ledger.Ledger) []ledger.Instance {
 	if len(l.Instances) <= maxLanes {
 		return l.Instances
@@ -74,7 +76,7 @@ func rank(first bool) int {
 	return 1
 }
 
-// closeUp is the stretch around the release that lost most, or else the first.
+// closeUp returns the time around the release that lost most, or else the first.
 func closeUp(l *ledger.Ledger) (from, to time.Duration, ok bool) {
 	if len(l.Releases) == 0 {
 		return 0, 0, false
@@ -89,15 +91,15 @@ func closeUp(l *ledger.Ledger) (from, to time.Duration, ok bool) {
 	return max(0, rel.At-200*time.Millisecond), min(until, rel.At+10*time.Second) + 250*time.Millisecond, true
 }
 
-// panels draws lives over one scatter for each arm.
+// panels draws the phases of instances above one scatter plot for each arm.
 type panels struct {
-	s       *surface
-	r       *reports.Report
-	lives   []ledger.Instance
-	latency [2]float64 // decades of milliseconds
+	s         *surface
+	d         *present.Document
+	instances []ledger.Instance
+	latency   [2]float64 // decades of milliseconds
 }
 
-// latencyRange is the same logarithmic scale for all arms.
+// latencyRange returns one logarithmic scale for all arms.
 func latencyRange(r *reports.Report) [2]float64 {
 	lo, hi := math.Inf(1), 0.0
 	see := func(v float64) {
@@ -118,14 +120,14 @@ func latencyRange(r *reports.Report) [2]float64 {
 	return [2]float64{a, max(math.Ceil(math.Log10(hi)), a+1)}
 }
 
-// draw fills area for the stretch v; names and scales are written on the first only.
+// draw fills area for the stretch of time v. Only the first one has names and scales.
 func (p panels) draw(v span, area box, first bool) {
-	s, l := p.s, p.r.Ledger
-	laneH := min(24, area.h*0.48/float64(max(1, len(p.lives))))
-	b := box{v.x, area.y, v.w, laneH * float64(len(p.lives))}
+	s, l := p.s, p.d.Run.Ledger
+	laneH := min(24, area.h*0.48/float64(max(1, len(p.instances))))
+	b := box{v.x, area.y, v.w, laneH * float64(len(p.instances))}
 	s.ticks(v, b, false)
-	for i, in := range p.lives {
-		p.life(v, in, area.y+float64(i)*laneH, laneH, first)
+	for i, in := range p.instances {
+		p.phases(v, in, area.y+float64(i)*laneH, laneH, first)
 	}
 	y := b.y + b.h + 12
 	each := (area.y + area.h - y) / float64(max(1, len(l.Arms)))
@@ -133,7 +135,7 @@ func (p panels) draw(v span, area box, first bool) {
 		head := 0.0
 		if first {
 			s.text(v.x, y+12, bold(17), "%s", a.Name)
-			s.text(v.x+s.width(bold(17), a.Name)+10, y+12, plain(15), "%s", s.fit(plain(15), format.Switch(p.r, a.Name)+"; latency from due, ms", v.w-120))
+			s.text(v.x+s.width(bold(17), a.Name)+10, y+12, plain(15), "%s", s.fit(plain(15), p.d.Arms[i].Shutdown+"; latency from due, ms", v.w-120))
 		}
 		head = 26
 		plot := box{v.x, y + head, v.w, each - head - 8}
@@ -143,45 +145,45 @@ func (p panels) draw(v span, area box, first bool) {
 	}
 }
 
-// edge ties the close-up to its place in the whole run.
+// edge marks the place of the close-up in the whole run.
 func (p panels) edge(full, near span, area box) {
 	x0, x1, ok := full.clip(near.from, near.to, 3)
 	if !ok {
 		return
 	}
-	grey := hex(format.Colour{Light: "#57616c"}, 0.10)
+	grey := hex(palette.Colour{Light: "#57616c"}, 0.10)
 	p.s.rect(box{x0, area.y, x1 - x0, area.h}, grey)
 	p.s.line(x1, area.y, near.x, area.y, 1, softColour(), 3, 4)
 }
 
-func (p panels) life(v span, in ledger.Instance, y, h float64, named bool) {
+func (p panels) phases(v span, in ledger.Instance, y, h float64, named bool) {
 	s := p.s
 	if named {
 		f := plain(min(15, h*0.72))
 		if in.Lost > 0 {
 			f.bold, f.ink = true, inkColour()
 		}
-		s.text(v.x-10, y+h/2, f.to(right), "%s", format.ShortPod(in.Instance))
+		s.text(v.x-10, y+h/2, f.to(right), "%s", present.ShortPod(in.Instance))
 	}
 	bar := box{y: y + h*0.2, h: h * 0.6}
 	for _, ph := range in.Phases {
 		if x0, x1, ok := v.clip(ph.From, ph.To, 3); ok {
-			s.rect(box{x0, bar.y, x1 - x0, bar.h}, hex(format.Phase(ph.Name), 1))
+			s.rect(box{x0, bar.y, x1 - x0, bar.h}, hex(palette.Phase(ph.Name), 1))
 		}
 	}
-	last := math.Inf(-1)
+	last, glyphs := math.Inf(-1), eventGlyphs()
 	for _, m := range in.Milestones {
-		g, ok := marks()[m.Kind]
+		g, ok := glyphs[m.Kind]
 		if x := v.at(m.At); ok && m.At >= v.from && m.At <= v.to && x-last > 9 {
-			s.mark(x, y+h/2, g.shape, 6.2, hex(format.Colour{Light: "#ffffff"}, 1))
-			s.mark(x, y+h/2, g.shape, 4.2, inkColour())
+			s.mark(x, y+h/2, g, 6.2, hex(palette.Colour{Light: "#ffffff"}, 1))
+			s.mark(x, y+h/2, g, 4.2, inkColour())
 			last = x
 		}
 	}
 }
 
 func (p panels) scatter(v span, b box, arm int, scaled bool) {
-	s, l := p.s, p.r.Ledger
+	s, l := p.s, p.d.Run.Ledger
 	name := l.Arms[arm].Name
 	s.releases(l, name, v, b)
 	lo, hi := p.latency[0], p.latency[1]
@@ -196,10 +198,10 @@ func (p panels) scatter(v span, b box, arm int, scaled bool) {
 		}
 	}
 	p.ok(v, arm, y)
-	present, _ := format.Classes(l)
+	classes, _ := present.LossClasses(l)
 	for _, x := range l.Losses {
 		if x.Arm == name && x.Due >= v.from && x.Due <= v.to {
-			i := slices.Index(present, x.Class)
+			i := slices.Index(classes, x.Class)
 			s.mark(v.at(x.Due), y(float64((x.Done-x.Due).Microseconds())/1000), glyph(i), 5, hex(lossColour(i), 1))
 		}
 	}
@@ -208,7 +210,7 @@ func (p panels) scatter(v span, b box, arm int, scaled bool) {
 // ok draws the arm's ok requests as small squares, straight into the image:
 // there may be a million.
 func (p panels) ok(v span, arm int, y func(float64) float64) {
-	l := p.r.Ledger
+	l := p.d.Run.Ledger
 	streams := map[string]bool{}
 	for _, s := range l.Streams {
 		streams[s.Name] = s.Arm == l.Arms[arm].Name
@@ -218,7 +220,7 @@ func (p panels) ok(v span, arm int, y func(float64) float64) {
 		alpha, size = 0.8, 2
 	}
 	ink, img := image.NewUniform(hex(armColour(arm), alpha)), p.s.img.Image()
-	for _, q := range p.r.Points {
+	for _, q := range p.d.Run.Points {
 		due := time.Duration(q.DueMs * float64(time.Millisecond))
 		if q.Lost || !streams[q.Stream] || due < v.from || due > v.to {
 			continue
@@ -226,7 +228,7 @@ func (p panels) ok(v span, arm int, y func(float64) float64) {
 		x, py := v.at(due), y(q.LatencyMs)
 		draw.Draw(img, image.Rect(int(x-size), int(py-size), int(x+size), int(py+size)), ink, image.Point{}, draw.Over)
 		if q.Masked {
-			p.s.mark(x, py, ring{}, 5, hex(format.Ink("masked"), 1))
+			p.s.mark(x, py, ring{}, 5, hex(palette.Ink("masked"), 1))
 		}
 	}
 }
@@ -236,7 +238,7 @@ func (p panels) legend() []entry {
 	var out []entry
 	seen := map[string]bool{}
 	kinds := map[record.Kind]bool{}
-	for _, in := range p.lives {
+	for _, in := range p.instances {
 		for _, ph := range in.Phases {
 			seen[ph.Name] = seen[ph.Name] || ph.To > max(ph.From, 0)
 		}
@@ -244,23 +246,22 @@ func (p panels) legend() []entry {
 			kinds[m.Kind] = kinds[m.Kind] || m.At >= 0
 		}
 	}
-	for _, c := range format.Phases() {
+	for _, c := range palette.Phases() {
 		if seen[c.Name] {
 			out = append(out, s.patch(c.Name, c, 1))
 		}
 	}
-	for _, k := range markOrder() {
-		if kinds[k] {
-			g := marks()[k]
-			out = append(out, entry{g.word, func(x, y float64) { s.mark(x, y, g.shape, 5, inkColour()) }})
+	for _, m := range palette.Marks() {
+		if g, ok := eventGlyphs()[m.Kind]; ok && kinds[m.Kind] {
+			out = append(out, entry{m.Label, func(x, y float64) { s.mark(x, y, g, 5, inkColour()) }})
 		}
 	}
-	present, counts := format.Classes(p.r.Ledger)
-	for i, c := range present {
+	classes, counts := present.LossClasses(p.d.Run.Ledger)
+	for i, c := range classes {
 		out = append(out, entry{string(c) + " " + format.Int(counts[c]), func(x, y float64) { s.mark(x, y, glyph(i), 6, hex(lossColour(i), 1)) }})
 	}
-	if slices.ContainsFunc(p.r.Points, func(q reports.Point) bool { return q.Masked }) {
-		out = append(out, entry{"masked", func(x, y float64) { s.mark(x, y, ring{}, 6, hex(format.Ink("masked"), 1)) }})
+	if slices.ContainsFunc(p.d.Run.Points, func(q reports.Point) bool { return q.Masked }) {
+		out = append(out, entry{present.MaskedLabel, func(x, y float64) { s.mark(x, y, ring{}, 6, hex(palette.Ink("masked"), 1)) }})
 	}
-	return append(out, s.patch("release; darker: deregistered, but still addressed", format.Ink("window"), 0.4))
+	return append(out, s.patch(present.ReleaseShading, palette.Ink("window"), 0.4))
 }

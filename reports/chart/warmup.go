@@ -8,24 +8,23 @@ import (
 
 	"gonum.org/v1/plot/vg"
 
-	"zeroloss/reports"
-	"zeroloss/reports/internal/format"
+	"zeroloss/reports/internal/palette"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/present"
 )
 
 // maxWarmups is how many warm-ups fit the picture, side by side.
 const maxWarmups = 2
 
-// bandAlpha is how opaque the band of chance is.
+// bandAlpha is the opacity of the band of chance.
 const bandAlpha = 0.3
 
-func warmup(s *surface, r *reports.Report) {
-	list := format.Warmups(r.Ledger, maxWarmups)
+func warmup(s *surface, d *present.Document) {
+	list := d.DrawnWarmups(maxWarmups)
+	top := s.heading(d, d.WarmupsTitle())
 	if len(list) == 0 {
-		s.heading(r, "No instance warmed up under load.")
 		return
 	}
-	top := s.heading(r, format.WarmupsHeadline(r.Ledger)+".")
 	const gap, scale, bottom = 56, 64.0, 92
 	each := (Width - 2*margin - gap*float64(len(list)-1)) / float64(len(list))
 	if len(list) > 1 {
@@ -35,25 +34,26 @@ func warmup(s *surface, r *reports.Report) {
 		column := box{margin + float64(i)*(each+gap) + scale, top + 46, each - scale, Height - top - 46 - bottom}
 		if len(list) > 1 {
 			f := bold(17)
-			s.text(column.x, top-10, f, "%s", s.fit(f, format.WarmupShort(w), column.w))
+			s.text(column.x, top-10, f, "%s", s.fit(f, w.ShortConclusion(), column.w))
 		}
-		drawWarmup(s, r, w, column)
+		drawWarmup(s, w, column)
 	}
 	entries := []entry{
-		{"requests a second to the new instance", func(x, y float64) { s.line(x-9, y, x+9, y, 3.4, hex(armColour(0), 1)) }},
-		{"expected", func(x, y float64) { s.line(x-9, y, x+9, y, 2, inkColour(), 6, 4) }},
-		s.patch("95 % of chance", format.Ink("window"), bandAlpha),
-		{"to the others, each", func(x, y float64) { s.line(x-9, y, x+9, y, 1.8, softColour()) }},
+		{present.WarmupOwnTraffic, func(x, y float64) { s.line(x-9, y, x+9, y, 3.4, hex(armColour(0), 1)) }},
+		{present.WarmupExpected, func(x, y float64) { s.line(x-9, y, x+9, y, 2, inkColour(), 6, 4) }},
+		s.patch(present.WarmupBand, palette.Ink("window"), bandAlpha),
+		{present.WarmupOtherTraffic, func(x, y float64) { s.line(x-9, y, x+9, y, 1.8, softColour()) }},
 	}
-	if slices.ContainsFunc(list, func(w ledger.Warmup) bool { return format.Failed(w) != "" }) {
-		entries = append(entries, s.patch("failed", format.Ink("lost"), 1))
+	if slices.ContainsFunc(list, func(w present.Warmup) bool { return w.Failed != "" }) {
+		entries = append(entries, s.patch(present.WarmupFailed, palette.Ink("lost"), 1))
 	}
 	s.legend(margin, Height-26, entries)
 }
 
-// drawWarmup draws one: traffic over what was expected of it, weight and
-// latency below, on one axis of time.
-func drawWarmup(s *surface, r *reports.Report, w ledger.Warmup, area box) {
+// drawWarmup draws one warm-up: traffic compared with what was expected, with weight
+// and latency below, on one time axis.
+func drawWarmup(s *surface, x present.Warmup, area box) {
+	w := x.Raw
 	v := span{from: w.Bins[0].From, to: w.Bins[len(w.Bins)-1].To, x: area.x, w: area.w}
 	const between = 40
 	h := area.h - 2*between
@@ -63,9 +63,9 @@ func drawWarmup(s *surface, r *reports.Report, w ledger.Warmup, area box) {
 	for i, b := range []box{traffic, weight, latency} {
 		s.ticks(v, b, i == 2)
 	}
-	most, slowest := format.WarmupScale(w)
+	most, slowest := present.WarmupScale(w)
 	drawTraffic(s, w, v, traffic, s.scale(traffic, most, 6))
-	s.label(box{traffic.x, traffic.y - 24, traffic.w, 0}, "requests a second")
+	s.label(box{traffic.x, traffic.y - 24, traffic.w, 0}, present.RequestsPerSecond)
 	one := s.scale(weight, 1, 2)
 	s.curve(w, v, weight, one, 2.6, hex(armColour(1), 1), nil, func(b ledger.WarmupBin) float64 {
 		if b.From < w.Start {
@@ -73,7 +73,7 @@ func drawWarmup(s *surface, r *reports.Report, w ledger.Warmup, area box) {
 		}
 		return b.Weight
 	})
-	s.label(weight, "weight as declared, of a warm instance's: "+reports.Promise(w))
+	s.label(weight, present.WarmupWeight+": "+x.Declared)
 	ms := s.scale(latency, max(0.01, float64(slowest)/float64(time.Millisecond)), 2)
 	for _, of := range []struct {
 		took  func(b ledger.WarmupBin) time.Duration
@@ -91,8 +91,8 @@ func drawWarmup(s *surface, r *reports.Report, w ledger.Warmup, area box) {
 			return float64(of.took(b)) / float64(time.Millisecond)
 		})
 	}
-	s.label(latency, "median latency as its callers had it, ms")
-	s.stamps(w, v, traffic, weight, latency)
+	s.label(latency, present.WarmupLatency)
+	s.startSteps(w, v, traffic, weight, latency)
 }
 
 func drawTraffic(s *surface, w ledger.Warmup, v span, b box, ceiling float64) {
@@ -100,7 +100,7 @@ func drawTraffic(s *surface, w ledger.Warmup, v span, b box, ceiling float64) {
 	for _, x := range w.Bins {
 		x0, x1, ok := v.clip(x.From, x.To, 1)
 		if ok && x.High > 0 {
-			s.rect(box{x0, y(x.QPS(x.High)), x1 - x0, y(x.QPS(x.Low)) - y(x.QPS(x.High))}, hex(format.Ink("window"), bandAlpha))
+			s.rect(box{x0, y(x.QPS(x.High)), x1 - x0, y(x.QPS(x.Low)) - y(x.QPS(x.High))}, hex(palette.Ink("window"), bandAlpha))
 		}
 	}
 	for i := range w.Peers {
@@ -121,7 +121,7 @@ func drawTraffic(s *surface, w ledger.Warmup, v span, b box, ceiling float64) {
 	for _, x := range w.Bins {
 		if x0, x1, ok := v.clip(x.From, x.To, 2); ok && x.Failed > 0 {
 			h := max(3, x.QPS(float64(x.Failed))/ceiling*b.h)
-			s.rect(box{x0, b.y + b.h - h, x1 - x0, h}, hex(format.Ink("lost"), 1))
+			s.rect(box{x0, b.y + b.h - h, x1 - x0, h}, hex(palette.Ink("lost"), 1))
 		}
 	}
 }
@@ -129,9 +129,9 @@ func drawTraffic(s *surface, w ledger.Warmup, v span, b box, ceiling float64) {
 // scale draws the lines and numbers of an axis from 0 and returns its upper
 // end.
 func (s *surface) scale(b box, most float64, parts int) float64 {
-	step := niceStep(most / float64(parts))
+	step := present.AxisStep(most / float64(parts))
 	ceiling := math.Ceil(most/step-1e-9) * step
-	digits := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
+	digits := present.AxisDecimals(step)
 	for k := 0.0; k*step <= ceiling+1e-9; k++ {
 		y := b.y + b.h - k*step/ceiling*b.h
 		s.rect(box{b.x, math.Floor(y), b.w, 1}, lineColour())
@@ -144,8 +144,7 @@ func (s *surface) label(b box, words string) {
 	s.text(b.x, b.y-14, plain(16), "%s", s.fit(plain(16), words, b.w))
 }
 
-// curve draws a value of each bin as a line through their middles; it pauses
-// where there is none.
+// curve draws a value of each bin as a line through their middles. It pauses at NaN.
 func (s *surface) curve(w ledger.Warmup, v span, b box, ceiling, width float64, ink color.Color, dashes []vg.Length, value func(ledger.WarmupBin) float64) {
 	var line []vg.Point
 	flush := func() {
@@ -165,19 +164,18 @@ func (s *surface) curve(w ledger.Warmup, v span, b box, ceiling, width float64, 
 	flush()
 }
 
-// stamps draws a line through all panels where the instance came a step
-// further.
-func (s *surface) stamps(w ledger.Warmup, v span, panels ...box) {
+// startSteps draws a line through all panels at each step of the instance's start.
+func (s *surface) startSteps(w ledger.Warmup, v span, panels ...box) {
 	pixel := time.Duration(float64(v.to-v.from) / v.w)
-	stamps := slices.DeleteFunc(format.Stamps(w, 3*pixel), func(m format.Stamp) bool { return m.At < v.from || m.At > v.to })
-	for _, m := range stamps {
+	steps := slices.DeleteFunc(present.StartSteps(w, 3*pixel), func(m present.StartStep) bool { return m.At < v.from || m.At > v.to })
+	for _, m := range steps {
 		for _, b := range panels {
 			s.line(v.at(m.At), b.y, v.at(m.At), b.y+b.h, 1.4, inkColour(), 2, 3)
 		}
 	}
 	f := typeface{size: 15, bold: true, ink: inkColour()}
-	for _, m := range format.Labels(stamps, 130*pixel) {
-		x, half, b := v.at(m.At), s.width(f, m.Word)/2, panels[0]
-		s.text(min(max(x, b.x+half), b.x+b.w-half), b.y-12, f.to(centre), "%s", m.Word)
+	for _, m := range present.StartStepLabels(steps, 130*pixel) {
+		x, half, b := v.at(m.At), s.width(f, m.Label)/2, panels[0]
+		s.text(min(max(x, b.x+half), b.x+b.w-half), b.y-12, f.to(centre), "%s", m.Label)
 	}
 }

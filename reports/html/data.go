@@ -3,34 +3,34 @@ package html
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
+	"zeroloss/internal/format"
 	"zeroloss/loadgen/record"
-	"zeroloss/reports"
-	"zeroloss/reports/internal/format"
+	"zeroloss/reports/internal/palette"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/present"
 )
 
-// data is what the page's script draws from. Times are milliseconds since
-// zero, to the microsecond; texts that repeat are indices into Text.
+// data is what the page's scripts draw from. Times are milliseconds since the start
+// of the load, to the microsecond; texts that repeat are indices into Text.
 type data struct {
-	From      float64    `json:"from"` // left end of the axis
-	To        float64    `json:"to"`
-	Arms      []arm      `json:"arms"`
-	Classes   []class    `json:"classes"`
-	Instances []instance `json:"instances"`
-	Releases  []release  `json:"releases"`
-	Points    []series   `json:"points"`
-	Losses    []loss     `json:"losses"`
-	Bursts    []burst    `json:"bursts"`
-	Text      []string   `json:"text"`
+	From      float64     `json:"from"` // left end of the axis
+	To        float64     `json:"to"`
+	Arms      []arm       `json:"arms"`
+	Classes   []class     `json:"classes"`
+	Phases    []string    `json:"phases"`    // in the order of the legend
+	MarkKinds []markKind  `json:"markKinds"` // in the order of the legend
+	Instances []instance  `json:"instances"`
+	Releases  []release   `json:"releases"`
+	Points    []series    `json:"points"`
+	Losses    []loss      `json:"losses"`
+	Groups    []lossGroup `json:"groups"`
+	Text      []string    `json:"text"`
 }
 
 type arm struct {
 	Name    string   `json:"name"`
-	Switch  string   `json:"switch"`
 	Seconds [][5]int `json:"seconds"` // sent, ok, lost, masked, unsent
 }
 
@@ -39,15 +39,20 @@ type class struct {
 	Count int    `json:"count"`
 }
 
+type markKind struct {
+	Kind  string `json:"kind"`
+	Label string `json:"label"`
+	Shape string `json:"shape"`
+}
+
 type instance struct {
-	Name     string  `json:"name"`
-	Short    string  `json:"short"`
-	Tag      string  `json:"tag"`
-	Phases   []phase `json:"phases"`
-	Marks    []mark  `json:"marks"`
-	Received int     `json:"received"`
-	Lost     int     `json:"lost"`
-	Why      string  `json:"incomplete,omitempty"`
+	Name       string  `json:"name"`
+	Short      string  `json:"short"`
+	Phases     []phase `json:"phases"`
+	Marks      []mark  `json:"marks"`
+	Received   int     `json:"received"`
+	Lost       int     `json:"lost"`
+	Incomplete string  `json:"incomplete,omitempty"`
 }
 
 type phase struct {
@@ -63,35 +68,48 @@ type mark struct {
 }
 
 type release struct {
-	Name  string   `json:"name"`
 	Short string   `json:"short"`
 	Arms  []string `json:"arms"`
-	From  float64  `json:"from"` // the window: deletion to exit
-	To    float64  `json:"to"`
-	Stale *span    `json:"stale,omitempty"` // deregistered to last addressed
-	Lost  int      `json:"lost"`
+	From  float64  `json:"from"` // deletion
+	To    float64  `json:"to"`   // exit
+	Stale *span    `json:"stale,omitempty"`
 }
 
+// span is a stretch of time.
 type span struct {
 	From float64 `json:"a"`
 	To   float64 `json:"b"`
 }
 
+type lossGroup struct {
+	Title  string `json:"title"`
+	Extent string `json:"extent"`
+	Count  int    `json:"count"`
+}
+
 // loss is a row: arm, stream, seq, due, sent, done, class, client class,
-// status, hop, caller, callee, phase, window, release, why, error, trail,
-// burst. All texts are indices.
+// status, hop, caller, callee, phase, window, release, explanation, error, trail,
+// group. All texts are indices.
 type loss [19]any
 
-func newData(r *reports.Report) data {
-	l := r.Ledger
-	d := data{Arms: []arm{}, Classes: []class{}, Instances: []instance{}, Releases: []release{}, Points: []series{}, Losses: []loss{}, Bursts: []burst{}}
-	d.From, d.To = axis(l)
-	for _, a := range l.Arms {
-		d.Arms = append(d.Arms, arm{Name: a.Name, Switch: format.Switch(r, a.Name), Seconds: seconds(l, a.Name)})
+func newData(doc *present.Document) data {
+	l := doc.Run.Ledger
+	d := data{
+		To: format.Millis(present.RunEnd(l)), Arms: []arm{}, Classes: []class{}, Phases: []string{}, MarkKinds: []markKind{}, Instances: []instance{},
+		Releases: []release{}, Points: points(doc.Run, pointCap), Losses: []loss{}, Groups: []lossGroup{},
 	}
-	present, counts := format.Classes(l)
-	for _, c := range present {
+	for _, a := range l.Arms {
+		d.Arms = append(d.Arms, arm{a.Name, seconds(l, a.Name)})
+	}
+	classes, counts := present.LossClasses(l)
+	for _, c := range classes {
 		d.Classes = append(d.Classes, class{string(c), counts[c]})
+	}
+	for _, c := range palette.Phases() {
+		d.Phases = append(d.Phases, c.Name)
+	}
+	for _, m := range palette.Marks() {
+		d.MarkKinds = append(d.MarkKinds, markKind{string(m.Kind), m.Label, m.Shape})
 	}
 	for _, in := range l.Instances {
 		d.Instances = append(d.Instances, newInstance(in))
@@ -99,17 +117,11 @@ func newData(r *reports.Report) data {
 	for _, rel := range l.Releases {
 		d.Releases = append(d.Releases, newRelease(rel, d.To))
 	}
-	d.Points = points(r, pointCap)
-	d.losses(l)
+	d.addLosses(doc.Losses)
 	return d
 }
 
-// axis spans the run, from its zero.
-func axis(l *ledger.Ledger) (from, to float64) {
-	return 0, ms(format.End(l))
-}
-
-// seconds adds the streams of an arm.
+// seconds adds up the streams of an arm.
 func seconds(l *ledger.Ledger, arm string) [][5]int {
 	out := [][5]int{}
 	for _, s := range l.Streams {
@@ -129,21 +141,21 @@ func seconds(l *ledger.Ledger, arm string) [][5]int {
 }
 
 func newInstance(in ledger.Instance) instance {
-	out := instance{Name: in.Instance.String(), Short: format.ShortPod(in.Instance), Tag: in.Tag, Received: in.Received, Lost: in.Lost, Why: in.Incomplete, Phases: []phase{}, Marks: []mark{}}
+	out := instance{Name: in.Instance.String(), Short: present.ShortPod(in.Instance), Received: in.Received, Lost: in.Lost, Incomplete: in.Incomplete, Phases: []phase{}, Marks: []mark{}}
 	for _, p := range in.Phases {
-		out.Phases = append(out.Phases, phase{p.Name, ms(p.From), ms(p.To)})
+		out.Phases = append(out.Phases, phase{p.Name, format.Millis(p.From), format.Millis(p.To)})
 	}
 	for _, m := range in.Milestones {
-		if drawn(m.Kind) {
-			out.Marks = append(out.Marks, mark{ms(m.At), string(m.Kind), m.Text})
+		if shown(m.Kind) {
+			out.Marks = append(out.Marks, mark{format.Millis(m.At), string(m.Kind), m.Text})
 		}
 	}
 	return out
 }
 
-// drawn tells whether a mark is part of the picture; consumers' lists and the
-// machines' inputs are too many, and are in the events.
-func drawn(k record.Kind) bool {
+// shown reports whether the time line tells of an event. Events that happen all the
+// time are only in the run directory.
+func shown(k record.Kind) bool {
 	switch k {
 	case record.KindListChanged, record.KindListReceived, record.KindMachineInput, record.KindMachineOutput, record.KindSettingsApplied, record.KindNotified, record.KindHostStats, record.KindStalled, record.KindEndpointAdded, record.KindContainerStarted, record.KindDrainWait, record.KindEnd:
 		return false
@@ -152,58 +164,44 @@ func drawn(k record.Kind) bool {
 }
 
 func newRelease(rel ledger.Release, end float64) release {
-	out := release{Name: rel.Instance.String(), Short: format.ShortPod(rel.Instance), Arms: rel.Arms, From: ms(rel.At), To: end, Lost: rel.Lost}
+	out := release{Short: present.ShortPod(rel.Instance), Arms: rel.Arms, From: format.Millis(rel.At), To: end}
 	if out.Arms == nil {
 		out.Arms = []string{}
 	}
 	if rel.Exited != nil {
-		out.To = max(out.From, ms(*rel.Exited))
+		out.To = max(out.From, format.Millis(*rel.Exited))
 	}
-	if from, to, ok := format.StaleRoute(rel); ok {
-		out.Stale = &span{ms(from), ms(to)}
+	if from, to, ok := present.StaleRoute(rel); ok {
+		out.Stale = &span{format.Millis(from), format.Millis(to)}
 		out.To = max(out.To, out.Stale.To)
 	}
 	return out
 }
 
-// losses fills Losses, burst by burst, Bursts and Text.
-func (d *data) losses(l *ledger.Ledger) {
+// addLosses fills Losses, group by group, and Groups and Text.
+func (d *data) addLosses(groups []present.LossGroup) {
 	t := texts{index: map[string]int{}}
-	sorted := byDue(l.Losses)
-	var of []int
-	d.Bursts, of = bursts(sorted)
-	order := make([]int, len(sorted))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(of[a], of[b]) })
-	for _, i := range order {
-		x := sorted[i]
-		d.Losses = append(d.Losses, loss{
-			t.add(x.Arm), t.add(x.Stream), x.Seq, ms(x.Due), ms(x.Sent), ms(x.Done), t.add(string(x.Class)), t.add(string(x.ClientClass)),
-			x.Status, t.add(x.Hop), t.add(x.Caller.String()), t.add(x.Callee.String()), t.add(x.Phase), t.add(string(x.Window)),
-			t.add(x.Release.String()), t.add(x.Explanation), t.add(x.Error), t.add(trail(x.Trail)), of[i],
-		})
+	for i, g := range groups {
+		d.Groups = append(d.Groups, lossGroup{g.Title, g.Extent, len(g.Losses)})
+		for _, x := range g.Losses {
+			d.Losses = append(d.Losses, loss{
+				t.add(x.Arm), t.add(x.Stream), x.Seq, format.Millis(x.Due), format.Millis(x.Sent), format.Millis(x.Done), t.add(string(x.Class)), t.add(string(x.ClientClass)),
+				x.Status, t.add(x.Hop), t.add(x.Caller.String()), t.add(x.Callee.String()), t.add(x.Phase), t.add(string(x.Window)),
+				t.add(x.Release.String()), t.add(x.Explanation), t.add(x.Error), t.add(trail(x.Trail)), i,
+			})
+		}
 	}
 	d.Text = t.list
 }
 
-func byDue(losses []ledger.Loss) []ledger.Loss {
-	sorted := slices.Clone(losses)
-	slices.SortStableFunc(sorted, func(a, b ledger.Loss) int {
-		return cmp.Or(cmp.Compare(a.Due, b.Due), cmp.Compare(a.Stream, b.Stream))
-	})
-	return sorted
-}
-
-// trail writes the hops of an answer as one line.
+// trail writes the hops of a response in one line.
 func trail(t record.Trail) string {
 	var b strings.Builder
 	for i, h := range t {
 		if i > 0 {
 			b.WriteString(" → ")
 		}
-		fmt.Fprintf(&b, "%s %s ms", h.Instance, format.Ms(h.Took))
+		fmt.Fprintf(&b, "%s %s", h.Instance, format.Duration(h.Took))
 		if h.Class != "" {
 			fmt.Fprintf(&b, " (%s)", h.Class)
 		}
@@ -229,6 +227,3 @@ func (t *texts) add(s string) int {
 	}
 	return i
 }
-
-// ms is d in milliseconds, to the microsecond.
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,43 +1,37 @@
-// Package html draws the page of a run: report.html, one file that needs no
-// network, no server and no other file. The numbers are tables made here, so
-// that they are there without a script; the time line and the list of losses
-// are drawn in the browser by our own small script from compact JSON.
+// Package html writes the page of a run: report.html, one file that needs no
+// network, no server and no other file. Its words and tables are those of package
+// present and are there without a script. The browser draws the time line and the
+// list of losses with the scripts in assets, from JSON in the page (data.go).
 //
-// It decides nothing and counts nothing that the ledger has not counted. It
-// may not know where a run came from, nor read any file of it.
+// assets/page.html.tmpl is the layout, assets/page.css the style, package palette
+// the colours.
 package html
 
 import (
 	"bufio"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"io"
 	"strings"
 
-	"zeroloss/reports"
-	"zeroloss/reports/internal/format"
+	"zeroloss/internal/format"
+	"zeroloss/reports/internal/palette"
+	"zeroloss/reports/present"
 )
 
 //go:embed assets
 var assets embed.FS
 
-// ErrNoLedger is returned for a report without an account to show.
-var ErrNoLedger = errors.New("the report has no ledger")
-
-// Render writes the page of r to w. The page is self-contained: style, script
-// and data are inline, and its own content policy forbids any request.
-func Render(w io.Writer, r *reports.Report) error {
-	if r == nil || r.Ledger == nil {
-		return fmt.Errorf("rendering the page: %w", ErrNoLedger)
-	}
+// Render writes the page of d to w. Style, script and data are inline, and the
+// content security policy of the page forbids any request.
+func Render(w io.Writer, d *present.Document) error {
 	tmpl, err := template.New("page.html.tmpl").Funcs(functions()).ParseFS(assets, "assets/*.tmpl")
 	if err != nil {
 		return fmt.Errorf("parsing the page's template: %w", err)
 	}
-	p, err := newPage(r)
+	p, err := newPage(d)
 	if err != nil {
 		return fmt.Errorf("rendering the page: %w", err)
 	}
@@ -52,7 +46,10 @@ func Render(w io.Writer, r *reports.Report) error {
 }
 
 func functions() template.FuncMap {
-	return template.FuncMap{"int": format.Int, "at": format.At, "ms": format.Ms}
+	return template.FuncMap{
+		"int": format.Int, "ms": format.Ms, "offset": format.Offset, "duration": format.Duration,
+		"arrows": present.Arrows, "lossID": present.LossID,
+	}
 }
 
 // inline loads the style and the scripts, which become part of the page.
@@ -61,7 +58,7 @@ func (p *page) inline() error {
 	if err != nil {
 		return fmt.Errorf("reading the style: %w", err)
 	}
-	p.Style = template.CSS(colours() + string(css))
+	p.Style = template.CSS(paletteCSS() + string(css))
 	head, err := assets.ReadFile("assets/head.js")
 	if err != nil {
 		return fmt.Errorf("reading the script: %w", err)
@@ -88,10 +85,10 @@ func (p *page) embedData(d data) error {
 	return nil
 }
 
-// colours writes the palette as custom properties, for both grounds.
-func colours() string {
+// paletteCSS writes the palette as custom properties, for light and dark.
+func paletteCSS() string {
 	var light, dark strings.Builder
-	add := func(prefix string, list []format.Colour, numbered bool) {
+	add := func(prefix string, list []palette.Colour, numbered bool) {
 		for i, c := range list {
 			name := prefix + c.Name
 			if numbered {
@@ -101,10 +98,10 @@ func colours() string {
 			fmt.Fprintf(&dark, "--%s:%s;", name, c.Dark)
 		}
 	}
-	add("phase-", format.Phases(), false)
-	add("arm-", format.Arms(), true)
-	add("loss-", format.Losses(), true)
-	add("", format.Inks(), false)
-	const grounds = ":root{%s}\n@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){%s}}\n@media screen{:root[data-theme=dark]{%s}}\n"
-	return fmt.Sprintf(grounds, light.String(), dark.String(), dark.String())
+	add("phase-", palette.Phases(), false)
+	add("arm-", palette.Arms(), true)
+	add("loss-", palette.Losses(), true)
+	add("", palette.Inks(), false)
+	const schemes = ":root{%s}\n@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){%s}}\n@media screen{:root[data-theme=dark]{%s}}\n"
+	return fmt.Sprintf(schemes, light.String(), dark.String(), dark.String())
 }

@@ -12,16 +12,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/loadgen/record"
 	"zeroloss/reports"
 	"zeroloss/reports/internal/reporttest"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/present"
 )
+
+func document(t *testing.T, r *reports.Report) *present.Document {
+	t.Helper()
+	d, err := present.New(r)
+	require.NoError(t, err)
+	return d
+}
 
 func rendered(t *testing.T, r *reports.Report) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	require.NoError(t, Render(&b, r))
+	require.NoError(t, Render(&b, document(t, r)))
 	return b.Bytes()
 }
 
@@ -64,10 +71,10 @@ func TestPageCarriesWhatTheLedgerCounted(t *testing.T) {
 	}
 	require.Equal(t, [5]int{7000, 6973, 27, *r.Ledger.Arms[0].Masked, 0}, sum)
 	in := 0
-	for _, b := range d.Bursts {
-		in += b.Count
+	for _, g := range d.Groups {
+		in += g.Count
 	}
-	require.Equal(t, 27, in, "each loss is in one burst")
+	require.Equal(t, 27, in, "each loss is in one group")
 }
 
 func TestTextOfARunStaysText(t *testing.T) {
@@ -95,28 +102,14 @@ func TestNothingIsFetched(t *testing.T) {
 }
 
 func TestReportsOfLittle(t *testing.T) {
-	require.NoError(t, Render(io.Discard, &reports.Report{Ledger: &ledger.Ledger{}}))
+	require.NoError(t, Render(io.Discard, document(t, &reports.Report{Ledger: &ledger.Ledger{}})))
 	bare := reporttest.Report(reporttest.Options{})
 	bare.Plan, bare.Points, bare.Ledger.Instances, bare.Ledger.Releases = nil, nil, nil, nil
-	require.NoError(t, Render(io.Discard, bare))
-	require.ErrorIs(t, Render(io.Discard, &reports.Report{}), ErrNoLedger)
-	require.ErrorIs(t, Render(io.Discard, nil), ErrNoLedger)
+	require.NoError(t, Render(io.Discard, document(t, bare)))
 }
 
 func TestNoVerdictIsInvalid(t *testing.T) {
 	require.Contains(t, string(rendered(t, &reports.Report{Ledger: &ledger.Ledger{}})), `class="verdict invalid"`)
-}
-
-func TestUnmeasuredIsNotZero(t *testing.T) {
-	for _, g := range requestRows([]ledger.Arm{{Name: "base"}}) {
-		for _, r := range g.Rows {
-			if r.Name == "masked" {
-				require.Equal(t, []string{notMeasured}, r.Cells)
-				return
-			}
-		}
-	}
-	t.Fatal("no row for masked loss")
 }
 
 type full struct{}
@@ -124,7 +117,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func TestWriteErrorIsReported(t *testing.T) {
-	require.ErrorIs(t, Render(full{}, reporttest.Report(reporttest.Options{})), io.ErrShortWrite)
+	require.ErrorIs(t, Render(full{}, document(t, reporttest.Report(reporttest.Options{}))), io.ErrShortWrite)
 }
 
 func TestThinKeepsWhatMatters(t *testing.T) {
@@ -138,25 +131,4 @@ func TestThinKeepsWhatMatters(t *testing.T) {
 	require.Contains(t, out, list[1234], "the slowest is gone")
 	require.Contains(t, out, list[7777], "a masked one is gone")
 	require.Equal(t, list, thin(list, len(list)))
-}
-
-func TestBursts(t *testing.T) {
-	b1, b2 := record.Instance{Pod: "b-1", Incarnation: 1}, record.Instance{Pod: "b-2", Incarnation: 1}
-	at := func(s float64, arm string, rel record.Instance) ledger.Loss {
-		return ledger.Loss{Due: time.Duration(s * float64(time.Second)), Arm: arm, Release: rel, Window: ledger.StaleRoute}
-	}
-	list, of := bursts([]ledger.Loss{at(1, "base", b1), at(1.2, "gray", b2), at(1.9, "base", b1), at(2.9, "base", b1), at(4, "base", b1), at(4, "base", record.Instance{})})
-	require.Equal(t, []int{0, 1, 0, 0, 2, 3}, of)
-	require.Equal(t, 3, list[0].Count)
-	require.InDelta(t, 2900, list[0].To, 0.001)
-	require.Contains(t, list[3].Title, "no release explains it")
-}
-
-func TestParagraphs(t *testing.T) {
-	require.Equal(t, []string{"one two", "- a\n- b", "end"}, paragraphs("one\ntwo\n\n- a\n- b\n\n\nend\n"))
-}
-
-func TestCommandCanBePasted(t *testing.T) {
-	require.Equal(t, `zeroloss run 'my file.yaml' --set 'a=b c' 'it'\''s'`, command(reports.Meta{Command: []string{"zeroloss", "run", "my file.yaml", "--set", "a=b c", "it's"}}))
-	require.Equal(t, "zeroloss run offline --runtime local --seed 7 --speed 2", command(reports.Meta{Scenario: "offline", Runtime: "local", Seed: 7, Speed: 2}))
 }

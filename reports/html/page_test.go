@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	background = `getComputedStyle(document.body).backgroundColor`
-	rows       = `document.querySelectorAll('#list .loss').length`
-	counted    = `document.getElementById('count').textContent`
-	picture    = `document.getElementById('tl-canvas').toDataURL()`
+	background   = `getComputedStyle(document.body).backgroundColor`
+	rows         = `document.querySelectorAll('#list .loss').length`
+	counted      = `document.getElementById('count').textContent`
+	canvasPixels = `document.getElementById('tl-canvas').toDataURL()`
 )
 
 // typing puts text into the filter as a reader does: with an input event.
@@ -82,12 +82,12 @@ func TestPageInBrowser(t *testing.T) {
 		dark := eval[string](b, background)
 		require.NotEqual(t, light, dark)
 		b.settled()
-		before := eval[string](b, picture)
+		before := eval[string](b, canvasPixels)
 		b.keep("dark")
 		b.run(chromedp.Click(chromedp.ID("theme")))
 		require.Equal(t, light, eval[string](b, background))
 		b.settled()
-		require.NotEqual(t, before, eval[string](b, picture), "the time line keeps the old colours")
+		require.NotEqual(t, before, eval[string](b, canvasPixels), "the time line keeps the old colours")
 	})
 
 	t.Run("ten thousand losses", func(t *testing.T) {
@@ -115,17 +115,17 @@ func TestPageInBrowser(t *testing.T) {
 
 	t.Run("time line by key and pointer", func(t *testing.T) {
 		b := open(t, chrome, reporttest.Report(reporttest.Options{Masked: true}), 1280, 900)
-		all := eval[string](b, picture)
+		all := eval[string](b, canvasPixels)
 		b.run(chromedp.Focus(chromedp.ID("tl")), chromedp.KeyEvent("+"))
 		b.settled()
-		closer := eval[string](b, picture)
+		closer := eval[string](b, canvasPixels)
 		require.NotEqual(t, all, closer)
 		b.run(chromedp.KeyEvent(kb.ArrowLeft))
 		b.settled()
-		require.NotEqual(t, closer, eval[string](b, picture))
+		require.NotEqual(t, closer, eval[string](b, canvasPixels))
 		b.run(chromedp.KeyEvent("0"))
 		b.settled()
-		require.Equal(t, all, eval[string](b, picture))
+		require.Equal(t, all, eval[string](b, canvasPixels))
 
 		eval[bool](b, `(c => { const r = c.getBoundingClientRect(); c.dispatchEvent(new PointerEvent('pointermove', {clientX: r.left + 300, clientY: r.top + 30})); return true })(document.getElementById('tl-canvas'))`)
 		tip := eval[string](b, `document.getElementById('tl-tip').innerText`)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// drawing is an SVG being written: for pictures that need no script. Places are
-// pixels from the top left; colours are classes of the page's style.
+// drawing is an SVG that is being written, for pictures that need no script. Places are
+// pixels from the top left; colours are classes of page.css.
 type drawing struct {
 	b    strings.Builder
 	w, h float64

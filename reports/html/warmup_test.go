@@ -25,13 +25,13 @@ func TestWarmupIsOnThePageWhereThereWasOne(t *testing.T) {
 
 	page := text(5)
 	require.Contains(t, page, `href="#warmups"`)
-	require.Contains(t, page, "quadratic as declared, linear and cubic excluded")
-	require.Contains(t, page, "not quadratic, as was declared")
+	require.Contains(t, page, "quadratic as declared; linear and cubic ruled out")
+	require.Contains(t, page, "not quadratic as declared")
 	require.Contains(t, page, "not measured: only 42 % of its window was seen")
 	require.Contains(t, page, "not measured: it was alone")
-	require.Contains(t, page, "the shares do not follow the curve that was declared, p ")
+	require.Contains(t, page, "traffic does not follow the declared curve (p ")
 	require.Contains(t, page, "of its calls failed")
-	require.Equal(t, 5+1, strings.Count(page, `class="wu wide"`), "and what subscribers heard")
+	require.Equal(t, 5+1, strings.Count(page, `class="wu wide"`), "and the propagation delay")
 	require.Equal(t, 5+1, strings.Count(page, `class="wu narrow"`))
 	require.Less(t, len(page)-len(text(0)), 5*80_000, "a picture is no larger than it says")
 }
@@ -39,9 +39,8 @@ func TestWarmupIsOnThePageWhereThereWasOne(t *testing.T) {
 // TestDrawingIsWellFormed: it is written by hand, and names come from a run.
 func TestDrawingIsWellFormed(t *testing.T) {
 	for _, o := range []reporttest.Options{{Warmups: 5}, {Warmups: 3, Duration: 10 * time.Minute}, {Warmups: 3, Duration: 12 * time.Second}} {
-		for _, w := range reporttest.Report(o).Ledger.Warmups {
-			w.Instance.Pod = `c<"&'>-1`
-			w.Unmeasured = `<b>`
+		for _, w := range document(t, reporttest.Report(o)).Warmups {
+			w.Instance, w.Conclusion = `c<"&'>-1`, `<b>`
 			for _, s := range []sheet{wideSheet(), narrowSheet()} {
 				picture := string(drawWarmup(w, s))
 				require.NotContains(t, picture, "NaN")
@@ -67,12 +66,6 @@ func TestPathPausesAndDots(t *testing.T) {
 	d = newDrawing(10, 10, "x", "y")
 	d.path("p", []float64{0}, []float64{no})
 	require.NotContains(t, string(d.done()), "<path")
-}
-
-func TestRound125(t *testing.T) {
-	for want, step := range map[float64]float64{0.03: 0.05, 1: 1, 1.2: 2, 3: 5, 7: 10, 40: 50} {
-		require.InDelta(t, step, round125(want), 1e-9)
-	}
 }
 
 const (
@@ -122,7 +115,7 @@ func TestWarmupInBrowser(t *testing.T) {
 		text, err := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("#warmups")))
 		require.NoError(t, err)
 		require.Contains(t, text, "quadratic as declared")
-		require.Contains(t, text, "requests a second")
+		require.Contains(t, text, "requests per second")
 	})
 
 	t.Run("on paper", func(t *testing.T) {
@@ -134,18 +127,18 @@ func TestWarmupInBrowser(t *testing.T) {
 	})
 }
 
-// What subscribers heard has a picture a run, on one axis.
-func TestHeardIsOnThePage(t *testing.T) {
+// The propagation delay has a picture for each run, on one axis.
+func TestPropagationIsOnThePage(t *testing.T) {
 	r := reporttest.Report(reporttest.Options{})
 	alone := string(rendered(t, r))
-	require.Contains(t, alone, "How fast subscribers heard")
+	require.Contains(t, alone, "Subscribers received changes after")
 	require.Contains(t, alone, `class="wu-bar-0"`)
 	require.NotContains(t, alone, `class="wu-bar-1"`)
-	r.Beside = reporttest.Report(reporttest.Options{})
-	r.Beside.Meta.Runtime = "kube"
+	r.CompareWith = reporttest.Report(reporttest.Options{})
+	r.CompareWith.Meta.Runtime = "kube"
 	both := string(rendered(t, r))
 	require.Contains(t, both, "Nacos (kube)")
 	require.Contains(t, both, `class="wu-bar-1"`)
-	r.Ledger.Propagations, r.Beside = nil, nil
-	require.NotContains(t, string(rendered(t, r)), "How fast subscribers heard")
+	r.Ledger.Propagations, r.CompareWith = nil, nil
+	require.NotContains(t, string(rendered(t, r)), "Subscribers received changes after")
 }

@@ -1,9 +1,9 @@
 'use strict';
-// What all parts of the page share: the data, words for numbers, the ground.
+// What all parts of the page share: the data, number formats, shapes and colours.
 const zl = (function () {
   const data = JSON.parse(document.getElementById('data').textContent);
   const root = document.documentElement;
-  const listeners = []; // called when colours change
+  const listeners = []; // called when the colours change
 
   // Shapes of marks, as paths around 0,0: stroked, and filled where closed.
   const shapes = {
@@ -16,7 +16,8 @@ const zl = (function () {
   function classStyle(i) { return { shape: classShapes[i % classShapes.length], colour: 'loss-' + (i % 4) }; }
   function int(n) { return String(n).replace(/\B(?=(\d{3})+$)/g, ','); }
   function at(ms, digits) { return (ms < 0 ? '−' : '+') + (Math.abs(ms) / 1000).toFixed(digits === undefined ? 3 : digits) + ' s'; }
-  function took(ms) { return ms < 1 ? ms.toFixed(2) + ' ms' : ms < 100 ? ms.toFixed(1) + ' ms' : ms < 10000 ? int(Math.round(ms)) + ' ms' : (ms / 1000).toFixed(1) + ' s'; }
+  // took writes a duration as Duration in internal/format does.
+  function took(ms) { return ms === 0 ? '0 ms' : ms < 1 ? ms.toFixed(2) + ' ms' : ms < 100 ? ms.toFixed(1) + ' ms' : ms < 10000 ? int(Math.round(ms)) + ' ms' : (ms / 1000).toFixed(1) + ' s'; }
   function el(tag, attrs, text) {
     const e = document.createElement(tag);
     for (const k in attrs || {}) e.setAttribute(k, attrs[k]);
@@ -32,14 +33,16 @@ const zl = (function () {
     svg.append(p);
     return svg;
   }
+  function arrows(s) { return s.replace(/->/g, '→'); }
+  function lossID(l) { return l.stream + '#' + l.seq; }
   function changed() { for (const f of listeners) f(); }
 
-  // The lost requests, by name instead of by place.
+  // The lost requests, with names for their fields.
   const losses = data.losses.map(function (r, i) {
     const t = function (k) { return data.text[r[k]]; };
     return {
       i: i, arm: t(0), stream: t(1), seq: r[2], due: r[3], sent: r[4], done: r[5], cls: t(6), seen: t(7), status: r[8], hop: t(9),
-      caller: t(10), callee: t(11), phase: t(12), window: t(13), release: t(14), why: t(15), error: t(16), trail: t(17), burst: r[18],
+      caller: t(10), callee: t(11), phase: t(12), window: t(13), release: t(14), explanation: t(15), error: t(16), trail: t(17), group: r[18],
     };
   });
 
@@ -59,5 +62,5 @@ const zl = (function () {
     changed();
   });
 
-  return { data: data, losses: losses, shapes: shapes, colour: colour, classStyle: classStyle, int: int, at: at, took: took, el: el, icon: icon, onColours: function (f) { listeners.push(f); } };
+  return { data: data, losses: losses, shapes: shapes, colour: colour, classStyle: classStyle, int: int, at: at, took: took, arrows: arrows, lossID: lossID, el: el, icon: icon, onColours: function (f) { listeners.push(f); } };
 })();

@@ -1,5 +1,5 @@
-// The list of losses: grouped in bursts, filtered while one types, a page of
-// rows at a time, so that ten thousand are as quick as ten.
+// The list of losses: in groups, filtered while the reader types, and built a
+// page of rows at a time, so that ten thousand are as quick as ten.
 (function () {
   const list = document.getElementById('list');
   if (!list) return; // nothing was lost
@@ -9,7 +9,7 @@
 
   function haystack() {
     return zl.losses.map(function (l) {
-      return [l.stream, l.seq, l.arm, l.cls, l.seen, l.status, l.hop, l.caller, l.callee, l.phase, l.window, l.release, l.why, l.error].join(' ').toLowerCase();
+      return [l.stream, l.seq, l.arm, l.cls, l.seen, l.status, l.hop, l.caller, l.callee, l.phase, l.window, l.release, l.explanation, l.error].join(' ').toLowerCase();
     });
   }
   function search() {
@@ -22,11 +22,10 @@
     render();
   }
 
-  function arrow(s) { return s.replace(/->/g, ' → '); }
   function row(l) {
     const r = zl.el('details', { class: 'loss', id: l.stream + '-' + l.seq }), sum = zl.el('summary'), one = zl.el('div', { class: 'l1' });
-    one.append(zl.el('a', { href: '#' + r.id }, l.stream + ' ' + zl.int(l.seq)), zl.el('span', {}, zl.at(l.due)), zl.el('b', {}, l.cls), zl.el('span', {}, arrow(l.hop)));
-    sum.append(one, zl.el('div', { class: 'why' }, arrow(l.why)));
+    one.append(zl.el('a', { href: '#' + r.id }, zl.lossID(l)), zl.el('span', {}, zl.at(l.due)), zl.el('b', {}, l.cls), zl.el('span', {}, zl.arrows(l.hop)));
+    sum.append(one, zl.el('div', { class: 'why' }, zl.arrows(l.explanation)));
     r.append(sum);
     r.addEventListener('toggle', function () { if (r.open && !r.querySelector('dl')) r.append(details(l)); });
     return r;
@@ -39,7 +38,7 @@
       div.append(zl.el('dt', {}, k), zl.el('dd', {}, v));
       dl.append(div);
     };
-    add('due, sent, failed', zl.at(l.due) + ', ' + zl.took(l.sent - l.due) + ' later, ' + zl.took(l.done - l.sent) + ' after that');
+    add('due', zl.at(l.due) + ', sent ' + zl.took(l.sent - l.due) + ' later, failed ' + zl.took(l.done - l.sent) + ' after that');
     add('the client saw', l.seen + (l.status ? ' (' + l.status + ')' : ''));
     add('caller', l.caller);
     add('addressed to', l.callee + (l.phase ? ', then ' + l.phase : ''));
@@ -51,15 +50,15 @@
 
   function render(limit) {
     const n = Math.min(limit || shown, found.length), out = document.createDocumentFragment(), per = new Map();
-    for (const l of found) per.set(l.burst, (per.get(l.burst) || 0) + 1);
-    let burst = -1;
+    for (const l of found) per.set(l.group, (per.get(l.group) || 0) + 1);
+    let group = -1;
     for (let i = 0; i < n; i++) {
       const l = found[i];
-      if (l.burst !== burst) {
-        burst = l.burst;
-        const b = zl.data.bursts[burst], h = zl.el('h3', {}, b.title + ' ');
-        const k = per.get(burst);
-        h.append(zl.el('span', {}, zl.int(b.count) + ' lost, ' + zl.at(b.from) + (b.to > b.from ? ' to ' + zl.at(b.to) : '') + (k < b.count ? '; ' + zl.int(k) + ' match' : '')));
+      if (l.group !== group) {
+        group = l.group;
+        const g = zl.data.groups[group], h = zl.el('h3', {}, g.title + ' ');
+        const k = per.get(group);
+        h.append(zl.el('span', {}, g.extent + (k < g.count ? '; ' + zl.int(k) + ' match' : '')));
         out.append(h);
       }
       out.append(row(l));
@@ -96,10 +95,10 @@
   }
 
   function copy(e) {
-    const head = ['stream', 'seq', 'due_ms', 'sent_ms', 'done_ms', 'class', 'client_class', 'status', 'hop', 'caller', 'callee', 'phase', 'window', 'release', 'why', 'error'];
+    const head = ['stream', 'seq', 'due_ms', 'sent_ms', 'done_ms', 'class', 'client_class', 'status', 'hop', 'caller', 'callee', 'phase', 'window', 'release', 'explanation', 'error'];
     const clean = function (v) { return String(v).replace(/[\t\r\n]+/g, ' '); };
     const text = [head.join('\t')].concat(found.map(function (l) {
-      return [l.stream, l.seq, l.due, l.sent, l.done, l.cls, l.seen, l.status, l.hop, l.caller, l.callee, l.phase, l.window, l.release, l.why, l.error].map(clean).join('\t');
+      return [l.stream, l.seq, l.due, l.sent, l.done, l.cls, l.seen, l.status, l.hop, l.caller, l.callee, l.phase, l.window, l.release, l.explanation, l.error].map(clean).join('\t');
     })).join('\n') + '\n';
     const done = function (ok) { e.target.textContent = ok ? 'Copied ' + zl.int(found.length) : 'Could not copy'; };
     const old = function () { // where the page may not use the clipboard

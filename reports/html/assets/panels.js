@@ -1,9 +1,10 @@
-// The panels of the time line: each draws itself into a box, for a stretch of
-// time, and tells what is under a point. They keep no state.
+// The panels of the time line: each draws a stretch of time into a box. They keep
+// no state. Colours and marks come from package palette, through page.css and the
+// data.
 const panels = (function () {
   const data = zl.data, paths = {};
   for (const k in zl.shapes) paths[k] = new Path2D(zl.shapes[k]);
-  const markShapes = { offline: 'down', deregistered: 'diamond', term: 'dot', 'term-sent': 'dot', 'listener-closed': 'square', cut: 'cross', 'kill-sent': 'cross', 'hook-abandoned': 'cross', 'hook-failed': 'cross', 'probe-failed': 'cross', registered: 'up' };
+  const markKinds = new Map(data.markKinds.map(function (m) { return [m.kind, m]; }));
 
   // The points of each arm, decoded once; and its losses.
   const arms = data.arms.map(function (a, k) {
@@ -62,7 +63,7 @@ const panels = (function () {
     c.font = (inst.lost ? '600 ' : '') + (b.h < 17 ? '10px ' : '12px ') + zl.sans;
     c.textAlign = narrow ? 'left' : 'right';
     c.textBaseline = narrow ? 'alphabetic' : 'middle';
-    c.fillText(inst.short + (inst.why ? ' (incomplete)' : ''), narrow ? b.x : b.x - 10, narrow ? by - 4 : by + h / 2);
+    c.fillText(inst.short + (inst.incomplete ? ' (incomplete)' : ''), narrow ? b.x : b.x - 10, narrow ? by - 4 : by + h / 2);
     clip(c, b, function () {
       for (const p of inst.phases) {
         if (p.b < v.from || p.a > v.to) continue;
@@ -72,11 +73,11 @@ const panels = (function () {
       }
       let last = -Infinity;
       for (const m of inst.marks) {
-        const px = x(v, b, m.t), shape = markShapes[m.k];
-        if (!shape || px < b.x - 1 || px > b.x + b.w + 1 || px - last < 9) continue;
+        const px = x(v, b, m.t), kind = markKinds.get(m.k);
+        if (!kind || px < b.x - 1 || px > b.x + b.w + 1 || px - last < 9) continue;
         last = px;
-        stamp(c, shape, px, by + h / 2, zl.colour('bg'), 1.05);
-        stamp(c, shape, px, by + h / 2, zl.colour('ink'), .66);
+        stamp(c, kind.shape, px, by + h / 2, zl.colour('bg'), 1.05);
+        stamp(c, kind.shape, px, by + h / 2, zl.colour('ink'), .66);
       }
     });
   }
@@ -91,9 +92,9 @@ const panels = (function () {
     return out;
   }
   function shade(c, v, b, arm) {
-    const mine = data.releases.filter(function (r) { return r.arms.includes(arm); });
-    for (const w of union(mine.map(function (r) { return { a: r.from, b: r.to }; }))) band(c, v, b, w.a, w.b, .13);
-    for (const w of union(mine.filter(function (r) { return r.stale; }).map(function (r) { return r.stale; }))) band(c, v, b, w.a, w.b, .3);
+    const releases = data.releases.filter(function (r) { return r.arms.includes(arm); });
+    for (const w of union(releases.map(function (r) { return { a: r.from, b: r.to }; }))) band(c, v, b, w.a, w.b, .13);
+    for (const w of union(releases.filter(function (r) { return r.stale; }).map(function (r) { return r.stale; }))) band(c, v, b, w.a, w.b, .3);
   }
   function band(c, v, b, from, to, alpha) {
     const x0 = Math.max(b.x, x(v, b, from)), x1 = Math.min(b.x + b.w, x(v, b, to));
@@ -221,5 +222,5 @@ const panels = (function () {
     }
   }
 
-  return { arms: arms, markShapes: markShapes, x: x, t: t, y: y, lower: lower, lane: lane, scatter: scatter, seconds: seconds, bins: bins, axis: axis };
+  return { arms: arms, markKinds: markKinds, x: x, t: t, y: y, lower: lower, lane: lane, scatter: scatter, seconds: seconds, bins: bins, axis: axis };
 })();

@@ -1,5 +1,5 @@
-// The time line: lives, and each arm's requests, over one axis of time. It
-// places the panels, and answers pointer, touch and keys.
+// The time line: the phases of all instances, and the requests of each arm, over
+// one time axis. It places the panels and reacts to pointer, touch and keys.
 (function () {
   const data = zl.data, box = document.getElementById('tl'), canvas = document.getElementById('tl-canvas'), tip = document.getElementById('tl-tip');
   const full = { from: data.from, to: data.to }, hidden = new Set();
@@ -55,7 +55,7 @@
       const indent = c.measureText(a.arm.name + '  ').width;
       c.font = '12px ' + zl.sans;
       c.fillStyle = zl.colour('soft');
-      c.fillText(zl.int(total[1]) + ' lost of ' + zl.int(total[0]) + (lay.w < 640 ? ' · ms, and count' : ' · latency from due, ms (log); below: requests in each ' + (panels.bins(view, a.arm).every === 1000 ? 'second' : '100 ms')), a.scatter.x + indent, a.title);
+      c.fillText(zl.int(total[1]) + ' lost of ' + zl.int(total[0]) + (lay.w < 640 ? ' · ms; count' : ' · latency from due, ms (log); below: requests per ' + (panels.bins(view, a.arm).every === 1000 ? 'second' : '100 ms')), a.scatter.x + indent, a.title);
       panels.scatter(c, view, a.scatter, a.arm, hidden);
       panels.seconds(c, view, a.seconds, a.arm);
     }
@@ -79,21 +79,21 @@
   // What is under the pointer: a title and lines, or nothing.
   function under(px, py) {
     const time = panels.t(view, lay.plot, px), lane = lay.lanes.find(function (l) { return py >= l.y && py < l.y + l.h; });
-    if (lane) return life(lane, px, time);
+    if (lane) return instance(lane, px, time);
     for (const a of lay.arms) {
       if (py >= a.scatter.y - 8 && py <= a.scatter.y + a.scatter.h + 6) return request(a, px, py);
       if (py >= a.seconds.y - 6 && py <= a.seconds.y + a.seconds.h + 4) return second(a.arm, time);
     }
   }
-  function life(b, px, time) {
+  function instance(b, px, time) {
     const near = b.inst.marks.filter(function (m) { return Math.abs(panels.x(view, b, m.t) - px) < 7; });
     const slack = 3 * (view.to - view.from) / b.w, p = b.inst.phases.find(function (f) { return time >= f.a && time < f.b; }) || b.inst.phases.find(function (f) { return time >= f.a - slack && time < f.b + slack; });
     const lines = [];
     if (p) lines.push(p.n + ' ' + zl.at(p.a) + ' to ' + zl.at(p.b) + ' (' + zl.took(p.b - p.a) + ')');
-    for (const m of near.slice(0, 9)) lines.push(zl.at(m.t) + ' ' + m.k + (m.x ? ': ' + m.x : ''));
-    if (near.length > 9) lines.push('and ' + (near.length - 9) + ' more; zoom in');
+    for (const m of near.slice(0, 9)) lines.push(zl.at(m.t) + ' ' + (panels.markKinds.get(m.k) || { label: m.k }).label + (m.x ? ': ' + m.x : ''));
+    if (near.length > 9) lines.push('and ' + (near.length - 9) + ' more; zoom in to see them');
     lines.push('received ' + zl.int(b.inst.received) + ', lost ' + zl.int(b.inst.lost));
-    if (b.inst.why) lines.push('incomplete: ' + b.inst.why);
+    if (b.inst.incomplete) lines.push('incomplete: ' + b.inst.incomplete);
     return { title: b.inst.name, lines: lines };
   }
   function request(a, px, py) {
@@ -103,7 +103,7 @@
       const d = Math.hypot(panels.x(view, a.scatter, l.due) - px, panels.y(a.scatter, l.done - l.due) - py);
       if (d < far) { far = d; best = l; }
     }
-    if (best) return { title: 'lost: ' + best.stream + ' ' + zl.int(best.seq) + ', ' + best.cls, lines: ['due ' + zl.at(best.due) + ', failed after ' + zl.took(best.done - best.due), best.why.replace(/->/g, ' → ')], loss: best };
+    if (best) return { title: 'lost: ' + zl.lossID(best) + ', ' + best.cls, lines: ['due ' + zl.at(best.due) + ', failed after ' + zl.took(best.done - best.due), zl.arrows(best.explanation)], loss: best };
     const slack = 7 * (view.to - view.from) / a.scatter.w, time = panels.t(view, a.scatter, px), arm = a.arm;
     let i = -1;
     far = 8;
@@ -111,7 +111,7 @@
       const d = Math.hypot(panels.x(view, a.scatter, arm.due[k]) - px, panels.y(a.scatter, arm.latency[k]) - py);
       if (d < far) { far = d; i = k; }
     }
-    if (i >= 0) return { title: 'ok' + (arm.masked.has(i) ? ', masked: delivered more than once' : ''), lines: ['due ' + zl.at(arm.due[i]) + ', ' + zl.took(arm.latency[i])] };
+    if (i >= 0) return { title: 'ok' + (arm.masked.has(i) ? ', masked: resent without the client noticing' : ''), lines: ['due ' + zl.at(arm.due[i]) + ', ' + zl.took(arm.latency[i])] };
   }
   function second(arm, time) {
     const bin = panels.bins(view, arm), i = Math.floor(time / bin.every), s = bin.list[i];
@@ -193,7 +193,7 @@
   (function legend() {
     const l = document.getElementById('tl-legend'), seen = new Set();
     for (const inst of data.instances) for (const p of inst.phases) if (p.b > Math.max(p.a, 0)) seen.add(p.n);
-    for (const n of ['starting', 'listening', 'registered', 'warming', 'serving', 'closing', 'draining', 'closed']) {
+    for (const n of data.phases) {
       if (!seen.has(n)) continue;
       const s = zl.el('span', {}, n);
       s.prepend(zl.el('i', { style: 'background:var(--phase-' + n + ')' }));
@@ -201,10 +201,10 @@
     }
     const kinds = new Set();
     for (const inst of data.instances) for (const m of inst.marks) kinds.add(m.k);
-    for (const k of ['registered', 'offline', 'deregistered', 'term', 'listener-closed', 'hook-abandoned', 'kill-sent']) {
-      if (!kinds.has(k)) continue;
-      const s = zl.el('span', {}, k === 'term' ? 'TERM' : k.replace('-', ' '));
-      s.prepend(zl.icon(panels.markShapes[k], 'var(--ink)'));
+    for (const m of data.markKinds) {
+      if (!kinds.has(m.kind)) continue;
+      const s = zl.el('span', {}, m.label);
+      s.prepend(zl.icon(m.shape, 'var(--ink)'));
       l.append(s);
     }
     function toggle(name, label, icon) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"zeroloss/demo-services/warmup"
+	"zeroloss/loadgen/record"
 	"zeroloss/reports/curve"
 	"zeroloss/reports/ledger"
 )
@@ -128,4 +129,16 @@ func finding(w ledger.Warmup) ledger.Finding {
 	f.Exponent, f.Fit, f.Governed, f.Step = &e, &g, &alpha, &step
 	f.Consumers = []ledger.WarmupConsumer{{Name: w.Buckets[0].Consumer, Sent: f.Requests, Got: w.Buckets[0].Got, Exponent: e, Governed: alpha}}
 	return f
+}
+
+// KeptWarmup is a quadratic warm-up that came as declared.
+func KeptWarmup() ledger.Warmup {
+	w := ledger.Warmup{Instance: record.Instance{Pod: "c-2", Incarnation: 1}, Service: "c", Model: "power", Curve: 2, Window: 12 * time.Second, Coverage: 1.25}
+	w.DeclaredExponent, w.Requests, w.RequestsNeeded = 2, 2159, 509
+	w.Exponent = &curve.Estimate{Value: 1.97, Low: 1.85, High: 2.09, Requests: 2159}
+	w.Fit = &curve.Fit{ChiSquare: 1.4, DF: 17, Upper: 0.99, Lower: 2e-7}
+	w.Step = &curve.Step{Size: -0.019, Low: -0.139, High: 0.101, P: 0.7}
+	w.Fairness = &curve.Fairness{Fit: curve.Fit{DF: 1, Upper: 0.02}, Spread: 0.083}
+	w.Governed = &curve.Estimate{Value: 1, Low: 0.974, High: 1, Requests: 2159}
+	return w
 }

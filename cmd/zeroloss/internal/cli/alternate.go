@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"zeroloss/reports"
+	"zeroloss/reports/compare"
 	"zeroloss/scenarios/spec"
 )
 
@@ -71,15 +72,15 @@ func (f *attachFlags) alternate(ctx context.Context, env Env, args []string) err
 			fmt.Fprintln(env.Stdout, summaryLine(i+1, r))
 		}
 	}
-	return concludeRepeats(env, reports.Repeated(runs, spec.ArmBefore), f.json)
+	return concludeComparison(env, compare.New(runs, spec.ArmBefore), f.json)
 }
 
-// concludeRepeats prints the comparison of several runs. The error carries the
+// concludeComparison prints the comparison of several runs. The error carries the
 // exit code of their verdict.
-func concludeRepeats(env Env, r *reports.Repeats, json bool) error {
-	write := reports.RepeatsText
+func concludeComparison(env Env, c *compare.Comparison, json bool) error {
+	write := compare.Text
 	if json {
-		write = reports.RepeatsJSON
+		write = compare.JSON
 	}
-	return errors.Join(environmentError(write(env.Stdout, r)), verdictError(r.Verdict))
+	return errors.Join(environmentError(write(env.Stdout, c)), verdictError(c.Verdict))
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"zeroloss/reports"
+	"zeroloss/reports/compare"
 	"zeroloss/scenarios/spec"
 )
 
@@ -36,7 +37,7 @@ exit code is the worst verdict.
 					fmt.Fprintf(env.Stdout, "%s  %s\n", summaryLine(len(runs), r), dir)
 				}
 			}
-			return concludeRepeats(env, reports.Repeated(runs, contrastArm(runs)), json)
+			return concludeComparison(env, compare.New(runs, contrastArm(runs)), json)
 		},
 	}
 	cmd.Flags().BoolVar(&json, "json", false, "print the comparison as JSON, like run --repeat --json")

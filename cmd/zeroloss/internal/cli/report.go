@@ -14,6 +14,11 @@ import (
 	"zeroloss/reports"
 	"zeroloss/reports/chart"
 	"zeroloss/reports/html"
+	"zeroloss/reports/junit"
+	"zeroloss/reports/markdown"
+	"zeroloss/reports/present"
+	"zeroloss/reports/summary"
+	"zeroloss/reports/text"
 	"zeroloss/scenarios/rundir"
 )
 
@@ -30,7 +35,7 @@ func newReport(Env) *cobra.Command {
 				return inputError(err)
 			}
 			if compareWith != "" {
-				if r.Beside, err = reports.Assemble(compareWith); err != nil {
+				if r.CompareWith, err = reports.Assemble(compareWith); err != nil {
 					return inputError(err)
 				}
 			}
@@ -54,20 +59,37 @@ func newReport(Env) *cobra.Command {
 	return cmd
 }
 
+// output is a format of a report.
+type output struct {
+	name   string // value of --format
+	file   string // in the run directory; "" for formats that are only printed
+	render func(io.Writer, *present.Document) error
+}
+
+// printedFormats lists the values of --format.
+func printedFormats() []output {
+	return []output{
+		{"text", "", text.Render},
+		{"json", rundir.SummaryFile, summary.Render},
+		{"junit", rundir.JUnitFile, junit.Render},
+		{"markdown", rundir.MarkdownFile, markdown.Render},
+	}
+}
+
 // reportFiles lists the files of a report in the order in which they are written.
 // Files for programs come first.
-func reportFiles(r *reports.Report) []reports.Format {
-	all := append(reports.Formats(),
-		reports.Format{Name: "html", File: rundir.PageFile, Render: html.Render},
-		reports.Format{Name: "timeline", File: "timeline.png", Render: chart.Timeline},
-		reports.Format{Name: "loss", File: "loss.png", Render: chart.Loss},
-		reports.Format{Name: "qps", File: "qps.png", Render: chart.QPS},
+func reportFiles(d *present.Document) []output {
+	all := append(printedFormats(),
+		output{"html", rundir.PageFile, html.Render},
+		output{"timeline", "timeline.png", chart.Timeline},
+		output{"loss", "loss.png", chart.Loss},
+		output{"qps", "qps.png", chart.QPS},
 	)
-	if len(r.Ledger.Warmups) > 0 {
-		all = append(all, reports.Format{Name: "warmup", File: "warmup.png", Render: chart.Warmup})
+	if len(d.Warmups) > 0 {
+		all = append(all, output{"warmup", "warmup.png", chart.Warmup})
 	}
-	if len(r.Ledger.Propagations) > 0 {
-		all = append(all, reports.Format{Name: "push", File: "push.png", Render: chart.Push})
+	if len(d.Propagation.Received.Runs) > 0 {
+		all = append(all, output{"push", "push.png", chart.Push})
 	}
 	return all
 }
@@ -75,29 +97,38 @@ func reportFiles(r *reports.Report) []reports.Format {
 // writeReports writes all files of a report. If one fails, the others are still
 // written.
 func writeReports(dir string, r *reports.Report) error {
+	d, err := present.New(r)
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for _, f := range reportFiles(r) {
-		if f.File == "" {
+	for _, f := range reportFiles(d) {
+		if f.file == "" {
 			continue
 		}
 		var b bytes.Buffer
-		if err := f.Render(&b, r); err != nil {
-			errs = append(errs, fmt.Errorf("rendering %s: %w", f.File, err))
+		if err := f.render(&b, d); err != nil {
+			errs = append(errs, fmt.Errorf("rendering %s: %w", f.file, err))
 			continue
 		}
-		if err := rundir.WriteFile(filepath.Join(dir, f.File), b.Bytes()); err != nil {
+		if err := rundir.WriteFile(filepath.Join(dir, f.file), b.Bytes()); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// printFormat prints r in one of the formats of package reports.
+// printFormat prints r in one of the printed formats.
 func printFormat(w io.Writer, format string, r *reports.Report) error {
-	for _, f := range reports.Formats() {
-		if f.Name == format {
-			return f.Render(w, r)
+	for _, f := range printedFormats() {
+		if f.name != format {
+			continue
 		}
+		d, err := present.New(r)
+		if err != nil {
+			return err
+		}
+		return f.render(w, d)
 	}
 	return inputError(fmt.Errorf("--format must be text, json, junit or markdown, got %q", format))
 }

@@ -16,6 +16,7 @@ import (
 	"zeroloss/internal/input"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports"
+	"zeroloss/reports/compare"
 	"zeroloss/scenarios"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/local"
@@ -287,7 +288,7 @@ func (f *runFlags) repeated(ctx context.Context, env Env, args []string) error {
 			fmt.Fprintln(env.Stdout, summaryLine(i+1, r))
 		}
 	}
-	return concludeRepeats(env, reports.Repeated(runs, ""), f.json)
+	return concludeComparison(env, compare.New(runs, ""), f.json)
 }
 
 // summaryLine describes a run in one line.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"zeroloss/reports"
+	"zeroloss/reports/summary"
 	"zeroloss/scenarios/spec"
 )
 
@@ -16,7 +16,7 @@ func newSchema(Env) *cobra.Command {
 		ValidArgs: []string{"scenario", "summary"},
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text := reports.SummaryJSONSchema()
+			text := summary.JSONSchema()
 			if len(args) == 0 || args[0] == "scenario" {
 				var err error
 				if text, err = spec.Schema(); err != nil {
