@@ -70,8 +70,8 @@ func newSim(duration time.Duration) *sim {
 	for i, pod := range []string{"gateway-1", "a-1", "b-1", "b-2", "a-gray-1", "b-gray-1", "b-gray-2", "c-1"} {
 		s.live(pod, sec(-5), fmt.Sprintf("127.0.1.%d:20001", i+1))
 	}
-	for _, l := range s.lives {
-		s.list(l, sec(-2))
+	for _, pod := range s.pods() {
+		s.list(s.lives[pod], sec(-2))
 	}
 	s.event(record.Event{At: simZero, Kind: record.KindTimeZero})
 	s.event(record.Event{At: simZero.Add(duration + time.Second), Kind: record.KindLoadEnd})
