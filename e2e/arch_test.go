@@ -54,6 +54,8 @@ var layers = map[string]struct {
 	"demo-services/chain": {4, "gateway, A, B, C"},
 	"scenarios/rundir":    {4, "layout of a run on disk"},
 
+	"reports/ledger/history": {4, "what happened to the instances of a run"},
+
 	"reports/ledger": {5, "the account"},
 	"scenarios/run":  {5, "Runtime, Node, Clock"},
 

@@ -40,10 +40,15 @@ func (m Micros) Add(d time.Duration) Micros { return m + Micros(d/time.Microseco
 
 // Instance is one incarnation of a pod: the n-th start of its container.
 // The zero Instance means none.
+//
+// The load generator's pod is [LoadPod]; of several, load-1, load-2 and so on.
 type Instance struct {
 	Pod         string // unique in a run, as spring-cloud-b-7c9f-1
 	Incarnation int    // from 1
 }
+
+// LoadPod is the pod of the load generator in events.
+const LoadPod = "load"
 
 // String is "pod/incarnation", and "" for the zero Instance.
 func (i Instance) String() string {

@@ -130,19 +130,3 @@ func TestPropagations(t *testing.T) {
 	s.deregisterFirst("b-1", sec(2), push)
 	require.Len(t, s.run().Propagations, 1)
 }
-
-// Of several load pods the worst clock is the client's.
-func TestTheClientsClock(t *testing.T) {
-	s := newSim(4 * time.Second)
-	s.offset("a-1", record.Offset{Within: 200})
-	for pod, within := range map[string]record.Micros{"load-1": 700, "load-2": 100} {
-		data, _ := json.Marshal(record.Offset{Within: within})
-		s.event(record.Event{At: sec(-1), Kind: record.KindClockOffset, Instance: record.Instance{Pod: pod, Incarnation: 1}, Data: data})
-	}
-	c := newClocks(s.in.Events, push)
-	a := s.lives["a-1"].inst
-	require.Equal(t, 900*time.Microsecond, c.between(record.Instance{}, a))
-	require.Equal(t, 200*time.Microsecond, c.between(s.lives["b-1"].inst, a))
-	require.Zero(t, c.between(a, a))
-	require.Equal(t, 700*time.Microsecond, c.harness(record.Instance{}))
-}

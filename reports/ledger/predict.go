@@ -9,83 +9,95 @@ import (
 	"time"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/reports/ledger/history"
 )
 
-// stampSlack is how far an event's instant may be from its effect on a
-// request: writing the line, closing the socket, choosing and dialling.
-const stampSlack = 20 * time.Millisecond
+// predictor predicts how many requests releases lose.
+type predictor struct {
+	history  *history.History
+	declared []float64 // rate of each arm's streams, requests/s
+}
 
-// prediction is how many requests a release should lose of one arm, told
+func newPredictor(h *history.History, n *intake) *predictor {
+	p := &predictor{history: h, declared: make([]float64, len(n.arms))}
+	for _, s := range n.streams {
+		if s.arm != nil {
+			p.declared[s.arm.index] += s.spec.Rate
+		}
+	}
+	return p
+}
+
+// prediction is how many requests a release should lose of one arm, found
 // without counting a loss:
 //
 //	lost ≈ Σ over consumers of λ · max(0, tc − tx), + in flight at the kill
 //
 // λ is the instance's own rate from one consumer: what that consumer sent to
-// the instance's service and version before the release, shared among those
-// that its list shows (as the list changes, so does the share). tc is when
-// that consumer dropped the instance, tx when the instance stopped to serve.
-// All come from the events and from requests before the release, none from
-// what was lost.
+// the instance's service and version before the release, divided among those
+// that its list shows (as the list changes, so does the share). tc is when that
+// consumer dropped the instance, tx when the instance stopped serving. All come
+// from the events and from requests before the release, none from what was lost.
 //
-// The bounds leave each consumer ±1 request for where in its gap between two
-// calls tx and tc fall, one more for each change of its list between them,
+// The bounds allow each consumer ±1 request for where in its interval between
+// two calls tx and tc fall, one more for each change of its list between them,
 // and ±λ·20 ms for how far an event's time stamp may be from its effect. A
 // consumer that dropped the instance more than that before it closed adds
-// nothing, to either bound.
+// nothing to either bound.
 type prediction struct {
 	low, high, mid float64
 	rate           float64
 	terms          []string
 }
 
-// predict computes r's loss of one arm.
-func (b *books) predict(r *release, arm int) prediction {
-	var p prediction
-	if r.foreign {
-		return p // who calls it, and when they hear, cannot be seen
+// predict computes the loss of one arm by r.
+func (p *predictor) predict(r *releaseAccount, arm int) prediction {
+	var out prediction
+	if r.Instance.External {
+		return out // neither its callers nor when they hear is known
 	}
-	tx := r.gone()
+	tx := r.StoppedServing()
 	if tx == 0 {
-		return p // it never stopped to serve
+		return out
 	}
-	for _, c := range b.consumers(r, arm) {
-		p.rate += c.rate * b.share(r, c.caller, r.begin)
-		tc := r.heardBy(c.caller)
-		never := tc == 0
-		if never {
-			tc = max(tx, b.w.end)
+	for _, c := range p.consumers(r, arm) {
+		out.rate += c.rate * p.share(r, c.caller, r.Began)
+		tc := r.HeardAt(c.caller)
+		neverHeard := tc == 0
+		if neverHeard {
+			tc = max(tx, p.history.LoadEnd)
 		}
 		d := tc.Sub(tx)
-		slip := stampSlack + b.clocks.between(c.caller, r.instance)
+		slip := stampSlack + p.history.Clocks.Between(c.caller, r.Instance.ID)
 		if d+slip <= 0 {
 			continue
 		}
-		lost, changes := b.exposure(r, c, tx, tc)
-		slack := c.rate * b.share(r, c.caller, tx) * min(d+slip, slip).Seconds()
-		phase := float64(1 + changes)
-		p.mid += lost
-		p.low += max(0, lost-slack-phase)
-		p.high += lost + slack + phase
-		p.terms = append(p.terms, c.term(lost, d, never))
+		lost, changes := p.exposure(r, c, tx, tc)
+		slack := c.rate * p.share(r, c.caller, tx) * min(d+slip, slip).Seconds()
+		rounding := float64(1 + changes)
+		out.mid += lost
+		out.low += max(0, lost-slack-rounding)
+		out.high += lost + slack + rounding
+		out.terms = append(out.terms, c.term(lost, d, neverHeard))
 	}
-	b.inFlight(r, &p)
-	return p
+	p.addInFlight(r, &out)
+	return out
 }
 
-// exposure is how many requests c sends to r from tx to tc, and how often its
-// share of them changes.
-func (b *books) exposure(r *release, c consumerRate, tx, tc record.Micros) (lost float64, changes int) {
+// exposure is how many requests c sends to the instance from tx to tc, and how
+// often its share of c's requests changes.
+func (p *predictor) exposure(r *releaseAccount, c consumerRate, tx, tc record.Micros) (lost float64, changes int) {
 	from := tx
 	add := func(to record.Micros) {
 		if to > from {
-			lost += c.rate * b.share(r, c.caller, from) * to.Sub(from).Seconds()
+			lost += c.rate * p.share(r, c.caller, from) * to.Sub(from).Seconds()
 			from = to
 		}
 	}
-	if caller := b.lookup(c.caller); caller != nil {
-		for _, v := range caller.lists {
-			if v.service == r.service && v.at > tx && v.at < tc {
-				add(v.at)
+	if caller := p.history.Instance(c.caller); caller != nil {
+		for _, l := range caller.HostLists {
+			if l.Service == r.Instance.Service && l.At > tx && l.At < tc {
+				add(l.At)
 				changes++
 			}
 		}
@@ -94,128 +106,96 @@ func (b *books) exposure(r *release, c consumerRate, tx, tc record.Micros) (lost
 	return lost, changes
 }
 
-// share is the part of a consumer's calls that comes to r at t: one of those
-// of its version that the consumer's list shows, or, where it tells no list,
-// of those that are registered.
-func (b *books) share(r *release, consumer record.Instance, t record.Micros) float64 {
-	n := 0
-	if c := b.lookup(consumer); c != nil {
-		for _, v := range c.lists {
-			if v.at > t {
-				break
-			}
-			if v.service == r.service {
-				n = v.version(r.tag)
-			}
-		}
-	}
+// share is the part of a consumer's calls that goes to the instance at t: one of
+// the hosts of its version in the consumer's list, or, if the consumer reports
+// no list, of those that are registered.
+func (p *predictor) share(r *releaseAccount, consumer record.Instance, t record.Micros) float64 {
+	i := r.Instance
+	n := p.history.Instance(consumer).VersionSize(i.Service, i.Tag, t)
 	if n == 0 {
-		n = b.mates(r)
+		n = p.versionSize(r)
 	}
 	return 1 / float64(max(1, n))
 }
 
-// version is how many hosts of a version the view shows.
-func (v view) version(tag string) int {
-	if v.tags == nil {
-		return int(v.n)
-	}
-	return v.tags[tag]
-}
-
-// mates is how many instances of r's version, r among them, were registered
-// when it went.
-func (b *books) mates(r *release) (n int) {
-	for _, l := range b.w.order {
-		if l.known && l.service == r.service && l.tag == r.tag && l.up(r.begin-1) {
+// versionSize is how many instances of the same service and version, this one
+// included, served when the release began.
+func (p *predictor) versionSize(r *releaseAccount) (n int) {
+	for _, i := range p.history.Instances {
+		if i.Declared != nil && i.Service == r.Instance.Service && i.Tag == r.Instance.Tag && i.ServingAt(r.Began-1) {
 			n++
 		}
 	}
 	return n
 }
 
-// consumerRate is how often one consumer called r's service and version.
+// consumerRate is how often one consumer called the service and version of a
+// released instance.
 type consumerRate struct {
 	caller record.Instance
-	rate   float64 // requests a second
+	rate   float64 // requests/s
 	name   string
 }
 
-func (c consumerRate) term(lost float64, d time.Duration, never bool) string {
+func (c consumerRate) term(lost float64, d time.Duration, neverHeard bool) string {
 	λ := c.rate
 	if d > 0 {
 		λ = lost / d.Seconds()
 	}
-	if never {
+	if neverHeard {
 		return fmt.Sprintf("%s %.1f/s × %s (never heard)", c.name, λ, ms(d))
 	}
 	return fmt.Sprintf("%s %.1f/s × %s", c.name, λ, ms(d))
 }
 
-// consumers is who called r's service and version on behalf of an arm, by
-// name.
-func (b *books) consumers(r *release, arm int) []consumerRate {
-	span := r.begin.Sub(r.window)
+// consumers are the callers of the instance's service and version on behalf of
+// an arm, by name.
+func (p *predictor) consumers(r *releaseAccount, arm int) []consumerRate {
+	span := r.Began.Sub(r.rateSince)
 	if span < rateWindow/10 {
-		return b.declared(r, arm)
+		// Too short to measure: the load that the arm was to send, by all callers
+		// as one that hears as late as the last of them.
+		return []consumerRate{{name: "declared", rate: p.declared[arm], caller: r.LastToHear()}}
 	}
 	var out []consumerRate
-	for c, n := range r.rates {
-		if c.arm == arm {
-			out = append(out, consumerRate{caller: c.caller, rate: float64(n) / span.Seconds(), name: who(c.caller)})
+	for key, n := range r.attempts {
+		if key.arm == arm {
+			out = append(out, consumerRate{caller: key.caller, rate: float64(n) / span.Seconds(), name: name(key.caller)})
 		}
 	}
 	slices.SortFunc(out, func(a, b consumerRate) int { return cmp.Compare(a.name, b.name) })
 	return out
 }
 
-// declared is the load that an arm was to send, where too little was sent
-// before the release to measure it. All callers together are taken as one
-// that hears as late as the last of them.
-func (b *books) declared(r *release, arm int) []consumerRate {
-	all := consumerRate{name: "declared"}
-	for _, s := range b.order {
-		if s.arm != nil && s.arm.index == arm {
-			all.rate += s.spec.Rate
-		}
-	}
-	for caller, at := range r.heard {
-		if at == r.lastHeard() && (all.caller == (record.Instance{}) || caller.String() < all.caller.String()) {
-			all.caller = caller
-		}
-	}
-	return []consumerRate{all}
-}
-
-// rate is r's own, of one arm, when it went.
-func (b *books) rate(r *release, arm int) (sum float64) {
-	for _, c := range b.consumers(r, arm) {
-		sum += c.rate * b.share(r, c.caller, r.begin)
+// rate is the instance's own rate of one arm when the release began.
+func (p *predictor) rate(r *releaseAccount, arm int) (sum float64) {
+	for _, c := range p.consumers(r, arm) {
+		sum += c.rate * p.share(r, c.caller, r.Began)
 	}
 	return sum
 }
 
-// inFlight adds what the release cut: as the instance counted it, or, for one
-// that could count no more, what is on its way at any moment at most.
-func (b *books) inFlight(r *release, p *prediction) {
+// addInFlight adds what the release cut: as the instance counted it, or, for one
+// that could not count any more, at most what is in flight at any moment.
+func (p *predictor) addInFlight(r *releaseAccount, out *prediction) {
 	var all float64
-	for _, arm := range r.arms {
-		all += b.rate(r, arm)
+	for _, arm := range r.Arms {
+		all += p.rate(r, arm)
 	}
 	if all == 0 {
 		return
 	}
-	for _, e := range r.events {
+	for _, e := range r.Instance.Events {
 		if e.Kind == record.KindRequestsCut && e.N > 0 {
-			n := float64(e.N) * p.rate / all
-			p.mid, p.low, p.high = p.mid+n, p.low+n, p.high+n
-			p.terms = append(p.terms, fmt.Sprintf("%.0f cut in flight", n))
+			n := float64(e.N) * out.rate / all
+			out.mid, out.low, out.high = out.mid+n, out.low+n, out.high+n
+			out.terms = append(out.terms, fmt.Sprintf("%.0f cut in flight", n))
 			return
 		}
 	}
-	if !r.planned && p.rate > 0 {
-		p.high++
-		p.terms = append(p.terms, "0..1 in flight when it died")
+	if !r.Planned && out.rate > 0 {
+		out.high++
+		out.terms = append(out.terms, "0..1 in flight when it died")
 	}
 }
 
@@ -224,16 +204,16 @@ func (p prediction) bounds() (low, high int) {
 	return int(math.Floor(p.low + 1e-9)), int(math.Ceil(p.high - 1e-9))
 }
 
-// why is the arithmetic, in words.
-func (p prediction) why(r *release) string {
-	if r.foreign {
-		return r.instance.String() + ": not predicted, as its callers cannot be seen"
+// text is the arithmetic, in words.
+func (p prediction) text(r *history.Release) string {
+	id := r.Instance.ID.String()
+	switch {
+	case r.Instance.External:
+		return id + ": not predicted, as its callers cannot be seen"
+	case len(p.terms) > 0:
+		return fmt.Sprintf("%s: %s = %.1f", id, strings.Join(p.terms, " + "), p.mid)
+	case r.StoppedServing() == 0:
+		return id + ": it never stopped to serve"
 	}
-	if len(p.terms) == 0 {
-		if r.gone() == 0 {
-			return r.instance.String() + ": it never stopped to serve"
-		}
-		return r.instance.String() + ": all had dropped it before it closed"
-	}
-	return fmt.Sprintf("%s: %s = %.1f", r.instance, strings.Join(p.terms, " + "), p.mid)
+	return id + ": all had dropped it before it closed"
 }

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/reports/ledger/history"
 )
 
-// Propagation is how long one subscriber took to hear of a change, measured at
-// both ends and the same in every runtime: from the registry's acknowledgement
-// to the instance that changed, to the list of the subscriber that shows it.
+// Propagation is how long a change took to reach one subscriber, measured at
+// both ends and in the same way in every runtime: from the registry's
+// acknowledgement to the instance that changed, to the subscriber's list that
+// shows it.
 type Propagation struct {
 	Service    string
 	Instance   record.Instance // that was registered or deregistered
@@ -20,21 +22,21 @@ type Propagation struct {
 	Took       time.Duration
 }
 
-// propagations are those of changes under load, to subscribers that take the
+// propagations are those of changes under load, to subscribers that apply the
 // registry's pushes as they come, by time.
-func (b *books) propagations() []Propagation {
+func propagations(h *history.History) []Propagation {
 	var out []Propagation
-	for _, l := range b.w.order {
+	for _, i := range h.Instances {
 		for _, kind := range []record.Kind{record.KindRegistered, record.KindDeregistered} {
-			at := l.when[kind]
-			if !l.known || at == 0 || at < b.w.zero || at >= b.w.end {
+			changed, added := i.First(kind), kind == record.KindRegistered
+			if i.Declared == nil || changed == 0 || !h.UnderLoad(changed) {
 				continue
 			}
-			for _, c := range b.w.order {
-				if heard := b.heardOf(c, l, at, kind == record.KindRegistered); heard != 0 {
+			for _, subscriber := range h.Instances {
+				if at := listedAt(h, subscriber, i, changed, added); at != 0 {
 					out = append(out, Propagation{
-						Service: l.service, Instance: l.instance, Added: kind == record.KindRegistered, Subscriber: c.instance,
-						Changed: b.offset(at), Took: max(0, heard.Sub(at)),
+						Service: i.Service, Instance: i.ID, Added: added, Subscriber: subscriber.ID,
+						Changed: h.Offset(changed), Took: max(0, at.Sub(changed)),
 					})
 				}
 			}
@@ -46,33 +48,22 @@ func (b *books) propagations() []Propagation {
 	return out
 }
 
-// heardOf is when c's list first showed, or first lacked, l after the change
-// at at; 0: it had no list before, or did not live to hear of it.
-func (b *books) heardOf(c, l *life, at record.Micros, added bool) record.Micros {
-	if c == l || !b.pushed(c.instance) {
+// listedAt is when the subscriber's list first showed, or first lacked, i after
+// i changed; 0 if it had no list before, or did not live to hear of it.
+func listedAt(h *history.History, subscriber, i *history.Instance, changed record.Micros, added bool) record.Micros {
+	if subscriber == i || !subscriber.TakesPushes() {
 		return 0
 	}
 	before := false // the list was there, as it was before the change
-	for _, v := range c.lists {
-		if v.service != l.service {
+	for _, l := range subscriber.HostLists {
+		if l.Service != i.Service {
 			continue
 		}
-		shows := v.has(l, b.w.addresses(l))
-		if before && shows == added && v.at.Add(b.clocks.between(c.instance, l.instance)) >= at {
-			return v.at
+		shows := l.Shows(i)
+		if before && shows == added && l.At.Add(h.Clocks.Between(subscriber.ID, i.ID)) >= changed {
+			return l.At
 		}
 		before = shows != added
 	}
 	return 0
-}
-
-// addresses are those at which l stood.
-func (w *world) addresses(l *life) []string {
-	var out []string
-	for a, ls := range w.byAddr {
-		if slices.Contains(ls, l) {
-			out = append(out, a)
-		}
-	}
-	return out
 }

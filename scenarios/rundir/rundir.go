@@ -35,7 +35,7 @@ const (
 	// Harness, Load and RegistryServer name the events files of those that
 	// are no instance of the topology: events/harness.ndjson and so on.
 	Harness        = "harness"
-	Load           = "load"
+	Load           = record.LoadPod
 	RegistryServer = "registry"
 
 	localRuntime   = "local" // where the registry is a process of ours

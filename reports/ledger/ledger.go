@@ -188,6 +188,17 @@ type Push struct {
 // Second is one second of a stream.
 type Second struct{ Sent, OK, Lost, Masked, Unsent int }
 
+// Clock is how well instants of different clocks can be compared. All are given
+// on the load's clock. On one machine there is one clock, and all is zero.
+type Clock struct {
+	Measured        int           // clocks whose offset to the load's was measured
+	Corrected       int           // of these, whose instants were moved: the offset exceeded the error of its measurement
+	Uncertainty     time.Duration // the largest of a clock, after correction
+	WorstClock      string        // the clock that has it
+	UncertainLosses int           // losses whose explanation depends on an order of instants that lie closer together
+	PushDelay       time.Duration // what Uncertainty must be small against: how long a release goes unheard
+}
+
 // Generator tells whether the instrument was fit.
 type Generator struct {
 	Due, Sent, Unsent         int

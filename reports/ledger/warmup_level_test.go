@@ -13,6 +13,7 @@ import (
 	"zeroloss/demo-services/lossless"
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
+	"zeroloss/reports/ledger/history"
 	"zeroloss/scenarios/plan"
 )
 
@@ -30,8 +31,8 @@ const (
 	heardIn = 700 * time.Millisecond
 )
 
-// books are the run's account, all calls booked.
-func (c coming) books(t *testing.T, seed uint64) *books {
+// meter has measured all calls of the run.
+func (c coming) meter(t *testing.T, seed uint64) *warmupMeter {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 5))
 	var hosts []consumer.Host
@@ -73,17 +74,16 @@ func (c coming) books(t *testing.T, seed uint64) *books {
 		views = append(views, v)
 	}
 	in.Events = append(in.Events, record.Event{At: simZero.Add(end), Kind: record.KindLoadEnd})
-	b := &books{in: in, p: in.Plan, w: newWorld(in)}
-	b.beginWarmups()
+	m := newWarmupMeter(history.New(in.Plan, in.Zero, in.Events))
 	each := float64(time.Second) / c.rate
 	for at := float64(comesAt + heardIn); at < float64(end)-each; at += each {
 		now := time.Duration(at + r.Float64()*each)
 		v := views[r.IntN(len(views))]
 		h, _, err := v.Pick(now, "")
 		require.NoError(t, err)
-		b.decided(record.Trail{{Instance: v.who, Call: &record.Call{Service: "c", At: simZero.Add(now), Callee: h.Instance}}})
+		m.add(record.Trail{{Instance: v.who, Call: &record.Call{Service: "c", At: simZero.Add(now), Callee: h.Instance}}})
 	}
-	return b
+	return m
 }
 
 // TestLevelOfFindings: of 1,000 runs that keep to their curve, the ledger says
@@ -104,11 +104,11 @@ func TestLevelOfFindings(t *testing.T) {
 				}
 			}
 			for seed := range uint64(runs) {
-				b := c.books(t, seed)
-				require.Len(t, b.beside["c"], 1)
-				w := b.beside["c"][0]
-				one := Warmup{Model: c.warmup.Model, Curve: c.warmup.Curve, Window: w.window(), Coverage: 1.25, Buckets: b.stretches(w)}
-				f := find(one, w.changed())
+				m := c.meter(t, seed)
+				require.Len(t, m.byService["c"], 1)
+				w := m.byService["c"][0]
+				one := Warmup{Model: c.warmup.Model, Curve: c.warmup.Curve, Window: w.window(), Coverage: 1.25, Buckets: m.buckets(w)}
+				f := find(one, w.ruleChanged())
 				require.Empty(t, f.Unmeasured)
 				require.Zero(t, f.UnlistedCalls)
 				require.Len(t, one.Buckets, 2*(25-1), "all but the first, in which it was heard of")

@@ -10,6 +10,7 @@ import (
 
 	"zeroloss/loadgen/record"
 	"zeroloss/loadgen/traffic"
+	"zeroloss/reports/ledger/history"
 	"zeroloss/scenarios/plan"
 )
 
@@ -201,7 +202,7 @@ func TestNothingIsSoldThatWasNotSeen(t *testing.T) {
 	require.Nil(t, a.ReadyBeforeRegistered)
 	require.Equal(t, 1, a.Releases)
 	require.True(t, l.Releases[0].Unpredicted)
-	require.Equal(t, rollout, l.Releases[0].Reason)
+	require.Equal(t, string(history.Rollout), l.Releases[0].Reason)
 }
 
 // TestARolloutOfSomebodyElse is one too.
@@ -213,7 +214,7 @@ func TestARolloutOfSomebodyElse(t *testing.T) {
 			in.Events[i].Kind = record.KindRolloutSeen
 		}
 	}
-	require.Equal(t, rollout, Build(in).Releases[0].Reason)
+	require.Equal(t, string(history.Rollout), Build(in).Releases[0].Reason)
 }
 
 // TestWhoAnswered: by the pod's name or its address; one that nobody knows is

@@ -1,0 +1,256 @@
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/reports/ledger/history"
+)
+
+// fitness tells why an account cannot be trusted.
+type fitness struct {
+	in      Input
+	history *history.History
+	intake  *intake
+	losses  []Loss
+}
+
+// defects lists what is missing, duplicate or impossible; nothing in a sound
+// account.
+func (f fitness) defects(arms []Arm) []string {
+	out := slices.Clone(f.in.Torn)
+	out = append(out, f.brokenPlan()...)
+	out = append(out, f.brokenStreams()...)
+	for _, a := range arms {
+		out = append(out, a.imbalances()...)
+	}
+	out = append(out, f.impossibleRequests()...)
+	for _, name := range slices.Sorted(maps.Keys(f.in.Incomplete)) {
+		out = append(out, fmt.Sprintf("instance %s: %s", name, f.in.Incomplete[name]))
+	}
+	out = append(out, f.truncatedLog()...)
+	out = append(out, f.unmeasuredClocks()...)
+	out = append(out, f.harmfulWatchGaps()...)
+	out = append(out, f.neverUp()...)
+	out = append(out, f.missedSteps()...)
+	out = append(out, f.unacknowledgedRules()...)
+	return append(out, f.unfinishedReleases()...)
+}
+
+func (f fitness) brokenPlan() []string {
+	var out []string
+	if len(f.intake.streams) == 0 {
+		out = append(out, "the plan has no stream: nothing was to be sent")
+	}
+	if f.in.Zero == 0 {
+		out = append(out, "time zero never came: the topology was not up, and no load began")
+	}
+	return out
+}
+
+func (f fitness) brokenStreams() []string {
+	var out []string
+	for _, s := range f.intake.streams {
+		if s.arm == nil {
+			out = append(out, fmt.Sprintf("stream %s belongs to arm %q, which the plan does not have", s.Name, s.Arm))
+		}
+		out = append(out, s.sequence.defects(s.Name, f.wanted(s))...)
+		if s.Due != s.Sent+s.Unsent || s.Sent != s.OK+s.Lost {
+			out = append(out, fmt.Sprintf("stream %s: due %d, unsent %d, sent %d, ok %d, lost %d do not add up", s.Name, s.Due, s.Unsent, s.Sent, s.OK, s.Lost))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.intake.unknownStreams)) {
+		out = append(out, fmt.Sprintf("%s of stream %q, which the plan does not have", counted(f.intake.unknownStreams[name], "request"), name))
+	}
+	return out
+}
+
+func (f fitness) impossibleRequests() []string {
+	var out []string
+	if n := f.intake.backwards; n > 0 {
+		out = append(out, counted(n, "request")+" ended before the beginning: a clock was set back")
+	}
+	if n := f.intake.pacing.early; n > 0 {
+		out = append(out, counted(n, "request")+" sent before the time: the generator does not pace")
+	}
+	if n := f.intake.unclassified; n > 0 {
+		out = append(out, counted(n, "lost request")+" of no known class: a failure of the harness's own check")
+	}
+	return out
+}
+
+// imbalances says which breakdown of an arm's losses does not add up to them.
+func (a Arm) imbalances() []string {
+	var out []string
+	check := func(what string, n int) {
+		if n != a.Lost {
+			out = append(out, fmt.Sprintf("arm %s: losses by %s are %d, lost are %d", a.Name, what, n, a.Lost))
+		}
+	}
+	check("class", sum(a.ByClass))
+	check("client class", sum(a.ByClientClass))
+	check("hop", sum(a.ByHop))
+	check("window", sum(a.ByWindow))
+	check("instance", sum(a.ByInstance))
+	return out
+}
+
+func sum[K comparable](m map[K]int) (n int) {
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+// clockTimeout is how long an instance may take to measure its clock: eight
+// exchanges, 50 ms apart, and a busy machine.
+const clockTimeout = 5 * time.Second
+
+// unmeasuredClocks lists the instances that lived for longer than that and did
+// not measure their clock, although others did.
+func (f fitness) unmeasuredClocks() []string {
+	clocks := f.history.Clocks
+	if clocks.Measured == 0 {
+		return nil // one machine, one clock
+	}
+	var out []string
+	for _, i := range f.history.Instances {
+		until := cmp.Or(i.First(record.KindContainerExited, record.KindKillSent), f.history.LoadEnd)
+		if !clocks.Has(i.ID) && i.Declared != nil && i.Instrumented && until.Sub(i.FirstSeen) > clockTimeout {
+			out = append(out, "the clock of "+i.ID.String()+" was never measured: its instants cannot be compared with others'; run it again")
+		}
+	}
+	return out
+}
+
+// An instance may take startTimeout to be registered, beyond the delay that its
+// settings ask for, and less in a run at a higher speed; a process cannot start
+// faster than in minStartTimeout.
+const (
+	startTimeout    = 15 * time.Second
+	minStartTimeout = 2 * time.Second
+)
+
+// neverUp lists instances that were started and never registered, unless the
+// run ended, or they were taken out, while they still might have been.
+func (f fitness) neverUp() []string {
+	var out []string
+	for _, i := range f.history.Instances {
+		started, up := i.First(record.KindContainerStarted, record.KindStarting), i.First(record.KindRegistered)
+		if i.External {
+			up = i.First(record.KindPodReady)
+		}
+		if i.Declared == nil || started == 0 || up != 0 {
+			continue
+		}
+		until := f.history.LoadEnd
+		if d := i.First(record.KindPodDeleted); d != 0 {
+			until = min(until, d)
+		}
+		online := i.Declared.Settings.Online
+		allowed := f.scaled(startTimeout, minStartTimeout) + online.StartUp + online.Delay + online.HealthEvery
+		if exited := i.First(record.KindContainerExited); exited != 0 && exited < until {
+			out = append(out, fmt.Sprintf("instance %s never came up: it exited %s after its start", i.ID, ms(exited.Sub(started))))
+		} else if until.Sub(started) > allowed {
+			out = append(out, fmt.Sprintf("instance %s never came up: it was not registered %s after its start", i.ID, ms(until.Sub(started))))
+		}
+	}
+	return out
+}
+
+// scaled is a time-out for a run at a higher speed.
+func (f fitness) scaled(timeout, least time.Duration) time.Duration {
+	if speed := f.in.Plan.Speed; speed > 1 {
+		return max(least, time.Duration(float64(timeout)/speed))
+	}
+	return timeout
+}
+
+// missableJob is how long before the end of the load a CronHPA job may be due and
+// not count as missed.
+const missableJob = time.Second
+
+// missedSteps lists what the plan was to do to the instances and did not happen:
+// a release that did not happen loses nothing. An interrupted run is known to
+// prove nothing.
+func (f fitness) missedSteps() []string {
+	if f.in.Interrupted || f.in.Zero == 0 || f.aborted() {
+		return nil
+	}
+	type step struct {
+		kind           record.Kind
+		workload, name string
+	}
+	var order []step
+	want, got := map[step]int{}, map[step]int{}
+	expect := func(s step) {
+		if want[s] == 0 {
+			order = append(order, s)
+		}
+		want[s] += max(1, f.in.Plan.Cycles)
+	}
+	for _, s := range f.in.Plan.Steps {
+		expect(step{record.KindStep, s.Workload(), s.Name})
+	}
+	for _, j := range f.in.Plan.ScheduledJobs {
+		if j.At+missableJob <= f.in.Plan.Duration {
+			expect(step{record.KindCronFired, j.Workload, j.Job})
+		}
+	}
+	for _, e := range f.in.Events {
+		// A job's event has its autoscaler before its name.
+		name := e.Text
+		if e.Kind == record.KindCronFired {
+			name = name[strings.LastIndexByte(name, '/')+1:]
+		}
+		got[step{e.Kind, e.Workload, name}]++
+	}
+	var out []string
+	for _, s := range order {
+		if n := want[s] - got[s]; n > 0 {
+			what := "step"
+			if s.kind == record.KindCronFired {
+				what = "CronHPA job"
+			}
+			out = append(out, fmt.Sprintf("%s %q of %s was to come %s and came %s: what it was to show was not measured",
+				what, s.name, s.workload, times(want[s]), times(got[s])))
+		}
+	}
+	return out
+}
+
+func (f fitness) aborted() bool { return earlyEnd(f.in.Events).Kind == record.KindAborted }
+
+func times(n int) string {
+	switch n {
+	case 0:
+		return "never"
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// unfinishedReleases lists the instances that had not closed when the load
+// ended: it is when it closes that an instance loses requests.
+func (f fitness) unfinishedReleases() []string {
+	if f.in.Interrupted || f.aborted() {
+		return nil
+	}
+	var out []string
+	for _, r := range f.history.Releases {
+		if stopped := r.StoppedServing(); len(r.Arms) == 0 || stopped != 0 && stopped < f.history.LoadEnd {
+			continue
+		}
+		out = append(out, fmt.Sprintf("instance %s was taken out %s after time zero and had not closed when the load ended, at %s: its closing was not measured; give the run more time",
+			r.Instance.ID, ms(f.history.Offset(r.Began)), ms(f.history.Offset(f.history.LoadEnd))))
+	}
+	return out
+}

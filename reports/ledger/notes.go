@@ -1,0 +1,93 @@
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"zeroloss/loadgen/record"
+)
+
+// longStall is a stall that is worth a note; a dial gives up after 300 ms.
+const longStall = 250 * time.Millisecond
+
+// notes are what a reader should know beside the losses.
+func (f fitness) notes() []Note {
+	var out []Note
+	probes := probeFilter{ready: map[record.Instance]bool{}, failed: map[record.Instance]bool{}}
+	for _, e := range f.in.Events {
+		text := noteText(e)
+		if probes.skips(e) {
+			text = ""
+		}
+		if text != "" && e.At < f.history.LoadEnd {
+			out = append(out, Note{At: f.history.Offset(e.At), Instance: e.Instance, Text: text})
+		}
+	}
+	out = append(out, f.harmlessWatchGaps()...)
+	slices.SortStableFunc(out, func(x, y Note) int { return cmp.Compare(x.At, y.At) })
+	return out
+}
+
+// probeFilter leaves of an instance's failed probes the first one between its
+// readiness and its deletion: an instance that starts or leaves fails probes.
+type probeFilter struct {
+	ready  map[record.Instance]bool
+	failed map[record.Instance]bool
+}
+
+func (p probeFilter) skips(e record.Event) bool {
+	switch e.Kind {
+	case record.KindPodReady:
+		p.ready[e.Instance] = true
+	case record.KindPodDeleted:
+		delete(p.ready, e.Instance)
+	case record.KindProbeFailed:
+		if !p.ready[e.Instance] || p.failed[e.Instance] {
+			return true
+		}
+		p.failed[e.Instance] = true
+	}
+	return false
+}
+
+// noteText is the text of an event's note; "" if it is worth none.
+func noteText(e record.Event) string {
+	switch e.Kind {
+	case record.KindHookAbandoned:
+		return "its preStop hook was abandoned: " + e.Text
+	case record.KindHookFailed:
+		return "its preStop hook failed: " + e.Text
+	case record.KindKillSent:
+		return "KILL was sent: " + e.Text
+	case record.KindProbeFailed:
+		return "a probe failed: " + e.Text
+	case record.KindNotified:
+		if e.Text == "missed" {
+			return "its notice to " + e.Peer + " was missed"
+		}
+	case record.KindVerified:
+		if strings.HasPrefix(e.Text, "not") {
+			return "that the registry no longer shows it was " + e.Text
+		}
+	case record.KindTagConflict:
+		return "the carriers of a request's tag disagreed: " + e.Text
+	case record.KindRuleFailed:
+		return "changed rules did not reach it: " + e.Text
+	case record.KindStalled:
+		if d := e.At.Sub(e.Since); d >= longStall {
+			return "its machine did not let it run for " + ms(d)
+		}
+	case record.KindConcluded:
+		return "the load was ended before its time: " + e.Text
+	case record.KindFault:
+		return "fault: " + e.Text
+	case record.KindContainerStarted:
+		if e.Instance.Incarnation > 1 {
+			return fmt.Sprintf("its container was started again: start %d", e.Instance.Incarnation)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,197 @@
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/reports/ledger/history"
+)
+
+// The sentences that explain a loss, and the words they are made of. Each
+// follows [subject]: "a→b refused: ".
+
+func subject(f failure) string { return f.from + "→" + f.to + " " + string(f.class) + ": " }
+
+func unknownClass() string { return "a failure of no known class is never explained" }
+
+func noCause(f failure, callee *history.Instance, phase string) string {
+	s := "nothing that is known explains it"
+	if callee != nil {
+		s += fmt.Sprintf("; %s was %s", f.callee, cmp.Or(phase, "not known to live"))
+	}
+	return s
+}
+
+func queueFull(f failure) string { return "the queue of " + f.callee.String() + " was full" }
+
+func outOfResources(f failure) string { return name(f.caller) + " had run out of them" }
+
+func stalled(i record.Instance, d time.Duration) string {
+	return fmt.Sprintf("its machine did not let %s run for %s meanwhile", i, ms(d))
+}
+
+func withinClockUncertainty(d time.Duration) string {
+	return fmt.Sprintf(" (within the clocks' uncertainty of %s)", ms(d))
+}
+
+// Of a version that no call reached.
+
+func version(f failure) string { return cmp.Or(f.wantedTag, "base") }
+
+func unknownToCaller(f failure, registered []string) string {
+	return fmt.Sprintf("%s knew of no %s instance of %s, and %s was registered", name(f.caller), version(f), f.service, strings.Join(registered, ", "))
+}
+
+func noneRegistered(f failure, starting []string) string {
+	return fmt.Sprintf("no %s instance of %s was registered; %s was still starting", version(f), f.service, strings.Join(starting, ", "))
+}
+
+func lastTakenOut(f failure, r *history.Release) string {
+	return fmt.Sprintf("the last %s instance of %s, %s, had been taken out %s earlier", version(f), f.service, r.Instance.ID, ms(f.addressed.Sub(r.Began)))
+}
+
+// Of a callee that had only just started.
+
+func beforeListening(f failure) string {
+	return f.callee.String() + " was addressed before it listened"
+}
+
+func beforeRegistered(f failure) string {
+	return f.callee.String() + " was addressed before it was registered"
+}
+
+func cold(f failure, registered record.Micros) string {
+	return fmt.Sprintf("%s had been registered only %s before and was cold", f.callee, ms(f.addressed.Sub(registered)))
+}
+
+// Of a callee that was taken out.
+
+func died(f failure, r *history.Release) string {
+	verb := "crashed"
+	if r.Reason == history.Kill {
+		verb = "was killed"
+	}
+	if f.addressed < r.Began {
+		return fmt.Sprintf("%s %s %s after the request was sent to it", r.Instance.ID, verb, ms(r.Began.Sub(f.addressed)))
+	}
+	s := fmt.Sprintf("%s %s %s earlier", r.Instance.ID, verb, ms(f.addressed.Sub(r.Began)))
+	if heard := r.HeardAt(f.caller); heard > f.addressed {
+		s += fmt.Sprintf("; %s heard of it %s later", name(f.caller), ms(heard.Sub(f.addressed)))
+	}
+	return s + "; no instance that dies can be drained"
+}
+
+func cut(f failure, r *history.Release) string {
+	return fmt.Sprintf("%s took it %s before it closed its listener, and cut it unanswered", r.Instance.ID, ms(r.Closed.Sub(f.addressed)))
+}
+
+func cutAndRepeated(f failure, r *history.Release) string {
+	return fmt.Sprintf("%s took it %s before it closed, and cut it unanswered; it was sent again, in vain", r.Instance.ID, ms(r.Closed.Sub(f.firstAddressed)))
+}
+
+func neverDeregistered(f failure, r *history.Release) string {
+	return fmt.Sprintf("%s had closed %s earlier and never deregistered%s", r.Instance.ID, ms(f.addressed.Sub(r.StoppedServing())), callerHeard(f, r))
+}
+
+func deregisteredLate(f failure, r *history.Release) string {
+	return fmt.Sprintf("%s had closed %s earlier and deregistered only %s later%s",
+		r.Instance.ID, ms(max(0, f.addressed.Sub(r.StoppedServing()))), ms(r.Deregistered.Sub(f.addressed)), callerHeard(f, r))
+}
+
+func registryLate(f failure, r *history.Release, bound time.Duration) string {
+	return fmt.Sprintf("%s had deregistered %s earlier, and the registry promises to tell within %s%s",
+		r.Instance.ID, ms(f.addressed.Sub(r.Deregistered)), ms(bound), callerHeard(f, r))
+}
+
+func stale(f failure, r *history.Release) string {
+	return fmt.Sprintf("%s had deregistered %s earlier%s", r.Instance.ID, ms(f.addressed.Sub(r.Deregistered)), callerHeard(f, r))
+}
+
+// callerHeard is when the caller heard that the callee was taken out.
+func callerHeard(f failure, r *history.Release) string {
+	switch heard := r.HeardAt(f.caller); {
+	case heard == 0:
+		return "; " + name(f.caller) + " had not heard of it when the record ends"
+	case heard > f.addressed:
+		return fmt.Sprintf("; %s heard of it %s later", name(f.caller), ms(heard.Sub(f.addressed)))
+	default:
+		return fmt.Sprintf("; %s had heard of it %s earlier", name(f.caller), ms(f.addressed.Sub(heard)))
+	}
+}
+
+func callerLeft(f failure) string {
+	return fmt.Sprintf("its caller %s was going and gave it up", f.caller)
+}
+
+// Of an external service.
+
+func byTime(text string) string {
+	return "by time, as nobody tells which pod it was sent to: " + text
+}
+
+func endedByItself(f failure, r *history.Release) string {
+	return fmt.Sprintf("%s ended by itself, which was seen %s", r.Instance.ID, relative(r.Closed, f.done))
+}
+
+func externalCut(f failure, r *history.Release) string {
+	return fmt.Sprintf("the deletion of %s was seen %s, and its end %s: it cut what it had in hand", r.Instance.ID, relative(r.Began, f.done), relative(r.Closed, f.done))
+}
+
+func leftLists(f failure, r *history.Release, unlisted record.Micros) string {
+	list := "the Service's endpoints"
+	if endpoints, _ := r.Unlisted(); unlisted != endpoints {
+		list = "the registry's list"
+	}
+	return fmt.Sprintf("%s had left %s %s earlier, and requests were still sent to it", r.Instance.ID, list, ms(f.addressed.Sub(unlisted)))
+}
+
+func closedWhileListed(f failure, r *history.Release, unlisted record.Micros) string {
+	s := fmt.Sprintf("the deletion of %s was seen %s, and it closed while it was still among the endpoints", r.Instance.ID, relative(r.Began, f.addressed))
+	if unlisted != 0 {
+		s += fmt.Sprintf("; it left them %s later", ms(unlisted.Sub(f.addressed)))
+	}
+	return s
+}
+
+func startedNotReady(i record.Instance) string {
+	return fmt.Sprintf("%s had only just come, and was not ready yet", i)
+}
+
+func readyOnly(f failure, i record.Instance, ready record.Micros) string {
+	return fmt.Sprintf("%s had been ready only %s before", i, ms(f.addressed.Sub(ready)))
+}
+
+// relative is an instant as seen from another one: "213 ms earlier".
+func relative(t, from record.Micros) string {
+	if t > from {
+		return ms(t.Sub(from)) + " later"
+	}
+	return ms(from.Sub(t)) + " earlier"
+}
+
+// name is an instance's name; the zero instance is the client.
+func name(i record.Instance) string { return cmp.Or(i.String(), "the client") }
+
+// counted is a number with its noun: "1 request", "3 requests".
+func counted[N int | uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// ms is a duration for people: "213 ms", "1.9 s".
+func ms(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + ms(-d)
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Round(time.Millisecond)/time.Millisecond)
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}

@@ -1,0 +1,61 @@
+package ledger
+
+import (
+	"fmt"
+	"strings"
+
+	"zeroloss/reports/ledger/history"
+)
+
+// watchGapText says what was not watched, and when.
+func (f fitness) watchGapText(g history.WatchGap) string {
+	until := "the end"
+	if g.To != 0 {
+		until = ms(f.history.Offset(g.To))
+	}
+	return fmt.Sprintf("the cluster (%s) was not watched from %s to %s", strings.Join(g.Sources, ", "), ms(f.history.Offset(g.From)), until)
+}
+
+// touchedBy is what of the account a watch gap touches; "" if nothing.
+func (f fitness) touchedBy(g history.WatchGap) string {
+	var out []string
+	for _, r := range f.history.Releases {
+		stopped, unlisted := r.StoppedServing(), history.Earlier(r.Unlisted())
+		if g.Touches(r.Began.Add(-deletionLag), max(stopped, unlisted)) || stopped == 0 && g.Touches(r.Began, 0) {
+			out = append(out, r.Instance.ID.String()+" went")
+		}
+	}
+	n := 0
+	for _, l := range f.losses {
+		if g.Touches(f.history.Zero.Add(l.Sent), f.history.Zero.Add(l.Done)) {
+			n++
+		}
+	}
+	if n > 0 {
+		out = append(out, counted(n, "request")+" failed")
+	}
+	return strings.Join(out, ", ")
+}
+
+// harmfulWatchGaps lists the gaps in which an instance was taken out or a request
+// was lost: when, and why, is not known then.
+func (f fitness) harmfulWatchGaps() []string {
+	var out []string
+	for _, g := range f.history.WatchGaps {
+		if touched := f.touchedBy(g); touched != "" {
+			out = append(out, fmt.Sprintf("%s, and %s: when, and why, cannot be told; run it again", f.watchGapText(g), touched))
+		}
+	}
+	return out
+}
+
+// harmlessWatchGaps are the notes of the other gaps under load.
+func (f fitness) harmlessWatchGaps() []Note {
+	var out []Note
+	for _, g := range f.history.WatchGaps {
+		if f.touchedBy(g) == "" && g.From < f.history.LoadEnd && g.Touches(f.history.Zero, f.history.LoadEnd) {
+			out = append(out, Note{At: f.history.Offset(g.From), Text: f.watchGapText(g)})
+		}
+	}
+	return out
+}
