@@ -20,7 +20,7 @@ const began = record.Micros(1_800_000_000_250_000)
 func watched(w *world) control.RecordedRun {
 	o := control.RecordedRun{Start: began}
 	for _, in := range w.inputs {
-		switch in.Event.(type) { //nolint:gochecksumtype // what the run asks for
+		switch in.Event.(type) {
 		case control.Begin, control.EvictionFinished, control.TimeZero, control.ScaleStep, control.RestartStep, control.KillStep, control.CycleStart:
 			o.Inputs = append(o.Inputs, in)
 		}
@@ -219,7 +219,7 @@ func swapped(a, b record.Instance) func(*control.RecordedRun) {
 
 // withPod is e about the pod that f names.
 func withPod(e control.Event, f func(record.Instance) record.Instance) control.Event {
-	switch e := e.(type) { //nolint:gochecksumtype // the observations of a scene
+	switch e := e.(type) {
 	case control.PodObserved:
 		e.Pod = f(e.Pod)
 		return e

@@ -60,7 +60,7 @@ func newObservation(cfg Config, o RecordedRun) (*observation, error) {
 
 func (s *observation) addInput(in TimedEvent) {
 	rollout := func(workload string) { s.rollouts[workload] = append(s.rollouts[workload], in.At) }
-	switch e := in.Event.(type) { //nolint:gochecksumtype // the others are of no interest
+	switch e := in.Event.(type) {
 	case Acknowledged:
 		if r, ok := s.pendingRequests[e.Op]; ok {
 			s.requestSpans[r.workload] = append(s.requestSpans[r.workload], timeSpan{r.sent, in.At})
@@ -73,11 +73,12 @@ func (s *observation) addInput(in TimedEvent) {
 		rollout(e.Workload)
 	case ResumeStep:
 		rollout(e.Workload)
+	default: // the cluster's control plane handles the others
 	}
 }
 
 func (s *observation) addAction(at time.Duration, a Action) {
-	switch a := a.(type) { //nolint:gochecksumtype // the others are of no interest
+	switch a := a.(type) {
 	case SendSignal:
 		if a.Signal == SignalKill {
 			s.killedBySteps[a.Workload] = append(s.killedBySteps[a.Workload], a.Pod.Pod)
@@ -90,6 +91,7 @@ func (s *observation) addAction(at time.Duration, a Action) {
 		s.pendingRequests[a.Op] = apiRequest{a.Workload, at}
 	case RecordEvent:
 		s.addEvent(at, a.Event)
+	default: // the others are no decisions
 	}
 }
 

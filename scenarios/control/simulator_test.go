@@ -98,7 +98,7 @@ func (w *world) execute(a control.Action) {
 	if w.lose != nil && w.lose(a) {
 		return
 	}
-	switch a := a.(type) { //nolint:gochecksumtype // the plane waits for no others
+	switch a := a.(type) {
 	case control.StartContainer:
 		w.alive[a.Pod] = true
 		w.at(w.now, control.OutcomeOf(a, nil))
@@ -114,6 +114,7 @@ func (w *world) execute(a control.Action) {
 		w.at(w.now, e)
 	case control.SendSignal:
 		w.signal(a)
+	default: // the plane does not wait for the outcome
 	}
 }
 

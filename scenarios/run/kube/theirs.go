@@ -253,7 +253,7 @@ func (v *deploymentView) takes() int {
 // mark keeps what is done to the target, and writes down there, before each
 // scaling, what it had and what it is to have.
 func (n *node) mark(ctx context.Context, a control.Action) error {
-	switch a := a.(type) { //nolint:gochecksumtype // the others change nothing of a target
+	switch a := a.(type) {
 	case control.ScaleWorkload:
 		if err := n.allowed(ctx, a.Workload, plan.Scale{Workload: a.Workload, Replicas: a.Replicas}); err != nil {
 			return err
@@ -262,6 +262,7 @@ func (n *node) mark(ctx context.Context, a control.Action) error {
 		return n.stage.api.markScaled(ctx, n.where(), a.Workload, a.Replicas)
 	case control.RestartWorkload:
 		return n.allowed(ctx, a.Workload, plan.RolloutRestart{Workload: a.Workload})
+	default: // no other action changes a target
+		return nil
 	}
-	return nil
 }
