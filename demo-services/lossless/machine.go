@@ -1,100 +1,34 @@
 package lossless
 
 import (
-	"slices"
 	"time"
 
 	"zeroloss/demo-services/machine"
-	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
 )
 
-// Machine is the lifecycle of one instance. It is not for concurrent use.
+// Machine is the lifecycle of one instance. It is not safe for concurrent use.
+//
+// Its parts decide about one stretch of the lifecycle each: online (register,
+// warm up, follow rules), offline (marker, deregister, verify, notify) and
+// shutdown (TERM, drain, close, exit). They share state, and the schedule of
+// what they wait for.
 type Machine struct {
-	cfg   Config
-	phase Phase
-	ready bool
-
-	lastOp Op
-	agenda []pending // awaited outcomes and timers, each with its deadline
-	out    []Action
-
-	inFlight    int
-	lastRequest time.Duration
-
-	rules           int             // version, the highest that came
-	applied         int             // version that is in force
-	publishedWarmup settings.Warmup // what the last attempt to register or publish carried
-
-	listening     bool
-	registerTries int
-	firstRegister time.Duration
-
-	offline   bool // going; for the lossless modes from /offline on
-	offlineAt time.Duration
-	by        string
-	marked    bool
-	notices   Notices
-	verified  bool
-
-	deregisterWanted bool
-	deregisterTries  int
-	deregistered     bool // the registry has acknowledged
-	deregisterOver   bool // it has, or we have given up, or there was nothing to take back
-
-	term    bool
-	termAt  time.Duration
-	closing bool // the listener is closed or being closed
-	exited  bool
+	*shared
+	online   *online
+	offline  *offline
+	shutdown *shutdown
 }
 
-// New returns a Machine in phase Starting, its clock at 0.
+// New returns a Machine in phase Starting whose clock is at 0.
 func New(cfg Config) *Machine {
-	return &Machine{cfg: withDefaults(cfg), phase: Starting, rules: cfg.Rules, applied: cfg.Rules}
-}
-
-func withDefaults(c Config) Config {
-	c.Online = c.Online.WithDefaults()
-	c.Offline = c.Offline.WithDefaults(c.PushDelay)
-	return c
-}
-
-// Step takes one event and returns what is to be done, in order.
-func (m *Machine) Step(now time.Duration, e Event) []Action {
-	if m.exited {
-		return nil
-	}
-	m.out = nil
-	m.inFlight, m.lastRequest = e.InFlight, e.LastRequest
-	for !m.exited {
-		it, ok := m.takeDue(now)
-		if !ok {
-			break
-		}
-		m.expired(it.at, it)
-		m.reconcile(it.at)
-	}
-	if !m.exited {
-		m.handle(now, e)
-		m.reconcile(now)
-	}
-	return m.out
-}
-
-// Next is the earliest deadline the machine owns.
-func (m *Machine) Next() (time.Duration, bool) {
-	if i := m.earliest(); i >= 0 {
-		return m.agenda[i].at, true
-	}
-	return 0, false
-}
-
-// State tells where the machine is.
-func (m *Machine) State() State {
-	return State{
-		Phase: m.phase, Mode: m.cfg.Offline.Mode, Ready: m.ready, Marked: m.marked,
-		Rules: m.applied, By: m.by, OfflineAt: m.offlineAt, Deregistered: m.deregistered, Verified: m.verified,
-		Notices: m.notices,
+	cfg.Online = cfg.Online.WithDefaults()
+	cfg.Offline = cfg.Offline.WithDefaults(cfg.PushDelay)
+	s := &shared{cfg: cfg, phase: Starting}
+	off := &offline{shared: s}
+	return &Machine{
+		shared: s, offline: off, shutdown: &shutdown{shared: s, offline: off},
+		online: &online{shared: s, rules: cfg.Rules, applied: cfg.Rules},
 	}
 }
 
@@ -103,167 +37,156 @@ func Replay(lines []machine.Line) error {
 	return machine.Replay(lines, func(c Config) machine.Machine[Event, Action] { return New(c) })
 }
 
+// Step takes one event and returns what is to be done, in order. Before the
+// event it handles the deadlines that have come, each at its own time.
+func (m *Machine) Step(now time.Duration, e Event) []Action {
+	if m.exited {
+		return nil
+	}
+	m.out = nil
+	m.inFlight, m.lastRequest = e.InFlight, e.LastRequest
+	for !m.exited {
+		p, ok := m.schedule.takeDue(now)
+		if !ok {
+			break
+		}
+		m.onDeadline(p.at, p)
+		m.shutdown.reconcile(p.at)
+	}
+	if !m.exited {
+		m.handle(now, e)
+		m.shutdown.reconcile(now)
+	}
+	return m.out
+}
+
+// Next returns the earliest deadline of the machine.
+func (m *Machine) Next() (time.Duration, bool) { return m.schedule.next() }
+
+// State returns the machine's state.
+func (m *Machine) State() State {
+	return State{
+		Phase: m.phase, Mode: m.cfg.Offline.Mode, Ready: m.ready, Marked: m.offline.marked,
+		Rules: m.online.applied, By: m.offlineBy, OfflineAt: m.offlineAt,
+		Deregistered: m.offline.deregistered, Verified: m.offline.verified, Notices: m.offline.notices,
+	}
+}
+
 func (m *Machine) handle(now time.Duration, e Event) {
 	switch e.Kind {
 	case Started, Listening:
-		m.onListening(now)
+		m.online.onListening(now)
 	case RulesReceived:
-		m.onRules(now, e)
+		m.online.onRules(now, e.Rules)
+		m.answer(e)
 	case Offline:
-		m.onOffline(now, e)
+		m.offline.onOffline(now, e.Peers)
+		m.answer(e)
 	case Term:
-		m.onTerm(now, e)
+		m.shutdown.onTerm(now, e.Peers)
 	case Probed, RegisterDone, PublishDone, DeregisterDone, NotifyDone, VerifyDone, Closed, RegistryClosed:
-		if it, ok := m.takeOp(e); ok {
-			m.outcome(now, it, e.OK, e.Error)
+		if p, ok := m.schedule.takeOp(e); ok {
+			m.onOutcome(now, p, e.OK, e.Error)
 		}
 	}
 }
 
-// expired is called with an item's own deadline: a timer goes off, or an
-// outcome is given up, which is a failure.
-func (m *Machine) expired(at time.Duration, it pending) {
-	switch it.kind {
+// answer answers an event with the state.
+func (m *Machine) answer(e Event) {
+	s := m.State()
+	m.act(Action{Kind: Answer, Ref: e.Ref, State: &s})
+}
+
+// onDeadline is called at the deadline of p: a timer fires, or an outcome is no
+// longer awaited, which counts as a failure.
+func (m *Machine) onDeadline(at time.Duration, p pending) {
+	switch p.kind {
 	case probeTimer:
-		m.probe(at)
+		m.online.probe(at)
 	case registerTimer:
-		m.register(at)
+		m.online.register(at)
 	case publishTimer:
-		m.publish(at)
+		m.online.publish(at)
 	case warmupTimer:
-		m.endWarmup()
-	case deregisterTimer, drainTimer: // settle looks
+		m.online.endWarmup()
+	case deregisterTimer, drainTimer: // reconcile acts
 	case giveUpTimer:
-		m.giveUpDeregister()
+		m.offline.giveUpDeregister()
 	case notifyTimer:
-		m.notify(at, it.peer, it.try)
+		m.offline.notify(at, p.peer, p.attempt)
 	default:
-		m.outcome(at, it, false, "no answer in time")
+		m.onOutcome(at, p, false, "no answer in time")
 	}
 }
 
-func (m *Machine) outcome(now time.Duration, it pending, ok bool, why string) {
-	switch it.kind {
+// onOutcome is called with the outcome of an action.
+func (m *Machine) onOutcome(now time.Duration, p pending, ok bool, why string) {
+	switch p.kind {
 	case awaitProbe:
-		m.onProbed(now, it, ok)
+		m.online.onProbed(now, p, ok)
 	case awaitRegister:
-		m.onRegistered(now, ok, why)
+		m.online.onRegistered(now, ok, why)
 	case awaitPublish:
-		m.onPublished(now, ok, why)
+		m.online.onPublished(now, ok, why)
 	case awaitDeregister:
-		m.onDeregistered(now, ok, why)
+		m.offline.onDeregistered(now, ok, why)
 	case awaitNotify:
-		m.onNotified(now, it, ok)
+		m.offline.onNotified(now, p, ok)
 	case awaitVerify:
-		m.onVerified(ok)
+		m.offline.onVerified(ok)
 	case awaitClosed:
-		m.onListenerClosed(now, ok)
+		m.shutdown.onListenerClosed(now, ok)
 	case awaitRegistryClosed:
-		m.onRegistryClosed()
+		m.shutdown.onRegistryClosed()
 	}
 }
 
-// The agenda.
+// shared is the state that the parts of a Machine share.
+type shared struct {
+	cfg   Config
+	phase Phase
+	ready bool
 
-type pendingKind string
+	schedule schedule
+	out      []Action // of this step
+	lastOp   Op
 
-const (
-	awaitProbe          pendingKind = pendingKind(Probed)
-	awaitRegister       pendingKind = pendingKind(RegisterDone)
-	awaitPublish        pendingKind = pendingKind(PublishDone)
-	awaitDeregister     pendingKind = pendingKind(DeregisterDone)
-	awaitNotify         pendingKind = pendingKind(NotifyDone)
-	awaitVerify         pendingKind = pendingKind(VerifyDone)
-	awaitClosed         pendingKind = pendingKind(Closed)
-	awaitRegistryClosed pendingKind = pendingKind(RegistryClosed)
+	// Samples of this step:
+	inFlight    int
+	lastRequest time.Duration
 
-	probeTimer      pendingKind = "time to probe"
-	registerTimer   pendingKind = "time to register"
-	publishTimer    pendingKind = "time to publish again"
-	warmupTimer     pendingKind = "time to be warm"
-	deregisterTimer pendingKind = "time to deregister again"
-	giveUpTimer     pendingKind = "time to give up deregistering"
-	notifyTimer     pendingKind = "time to notify again"
-	drainTimer      pendingKind = "time to look whether it is quiet"
-)
+	registerAttempts int
 
-type pending struct {
-	op    Op // 0 for a timer
-	kind  pendingKind
-	at    time.Duration
-	since time.Duration
-	peer  string
-	try   int
+	goingOffline bool // from /offline or TERM on
+	offlineAt    time.Duration
+	offlineBy    string // ByHook or ByTerm
+	exited       bool
 }
+
+func (s *shared) act(a Action) { s.out = append(s.out, a) }
 
 // do asks for an action whose outcome is awaited until deadline.
-func (m *Machine) do(now, deadline time.Duration, a Action, it pending) {
-	m.lastOp++
-	a.Op, a.Deadline = m.lastOp, max(deadline, now)
-	it.op, it.at, it.since = a.Op, a.Deadline, now
-	m.agenda = append(m.agenda, it)
-	m.out = append(m.out, a)
+func (s *shared) do(now, deadline time.Duration, a Action, p pending) {
+	s.lastOp++
+	a.Op, a.Deadline = s.lastOp, max(deadline, now)
+	p.op, p.at, p.since = a.Op, a.Deadline, now
+	s.schedule.add(p)
+	s.act(a)
 }
 
-// timer sets the timer of that kind, of which there is one at most.
-func (m *Machine) timer(kind pendingKind, at time.Duration) {
-	m.drop(kind)
-	m.agenda = append(m.agenda, pending{kind: kind, at: at})
-}
-
-func (m *Machine) drop(kinds ...pendingKind) {
-	m.agenda = slices.DeleteFunc(m.agenda, func(it pending) bool { return slices.Contains(kinds, it.kind) })
-}
-
-func (m *Machine) awaits(kinds ...pendingKind) bool {
-	return slices.ContainsFunc(m.agenda, func(it pending) bool { return slices.Contains(kinds, it.kind) })
-}
-
-// earliest is the index of the item that is due first, the oldest of equals;
-// -1 is none.
-func (m *Machine) earliest() int {
-	first := -1
-	for i, it := range m.agenda {
-		if first < 0 || it.at < m.agenda[first].at {
-			first = i
-		}
-	}
-	return first
-}
-
-func (m *Machine) takeDue(now time.Duration) (pending, bool) {
-	i := m.earliest()
-	if i < 0 || m.agenda[i].at > now {
-		return pending{}, false
-	}
-	return m.take(i), true
-}
-
-// takeOp finds what e answers; an Op unknown, or known as something else, is
-// none.
-func (m *Machine) takeOp(e Event) (pending, bool) {
-	i := slices.IndexFunc(m.agenda, func(it pending) bool {
-		return e.Op != 0 && it.op == e.Op && it.kind == pendingKind(e.Kind)
-	})
-	if i < 0 {
-		return pending{}, false
-	}
-	return m.take(i), true
-}
-
-func (m *Machine) take(i int) pending {
-	it := m.agenda[i]
-	m.agenda = slices.Delete(m.agenda, i, i+1)
-	return it
-}
-
-func (m *Machine) act(a Action) { m.out = append(m.out, a) }
-
-func (m *Machine) note(kind record.Kind, text string) {
-	m.act(Action{Kind: Note, Event: kind, Text: text})
+func (s *shared) note(kind record.Kind, text string) {
+	s.act(Action{Kind: Note, Event: kind, Text: text})
 }
 
 // noteLoad notes kind with the number of requests in flight.
-func (m *Machine) noteLoad(kind record.Kind, text string) {
-	m.act(Action{Kind: Note, Event: kind, Text: text, N: int64(m.inFlight)})
+func (s *shared) noteLoad(kind record.Kind, text string) {
+	s.act(Action{Kind: Note, Event: kind, Text: text, N: int64(s.inFlight)})
 }
+
+func (s *shared) setReadiness(on bool) {
+	s.ready = on
+	s.act(Action{Kind: SetReadiness, On: on})
+}
+
+// knownToRegistry reports whether the registry may know this instance.
+func (s *shared) knownToRegistry() bool { return s.registerAttempts > 0 }

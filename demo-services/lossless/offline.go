@@ -15,137 +15,172 @@ const (
 )
 
 const (
-	deregisterTimeout      = 2 * time.Second // one attempt
+	deregisterTimeout      = 2 * time.Second // of one attempt, and the longest retry delay
 	deregisterRetryDelay   = 200 * time.Millisecond
-	deregisterTotalTimeout = 5 * time.Second // all attempts
+	deregisterTotalTimeout = 5 * time.Second // of all attempts
 
 	notifyTimeout     = time.Second
 	notifyRetryDelay  = 200 * time.Millisecond
 	maxNotifyAttempts = 3
 )
 
-// graceful tells whether the instance leaves with care, so that /offline means
-// something.
-func (m *Machine) graceful() bool {
-	return m.cfg.Offline.Mode == settings.Lossless || m.cfg.Offline.Mode == settings.Reject
+// offline takes an instance out of service: it sets the marker, deregisters and
+// verifies it, and notifies consumers. It does not close anything: shutdown does.
+type offline struct {
+	*shared
+	marked   bool
+	verified bool
+	notices  Notices
+
+	deregisterWanted   bool
+	deregisterAttempts int
+	deregistered       bool // the registry has acknowledged
+	deregisterOver     bool // it has acknowledged, we have given up, or it never knew us
 }
 
-func (m *Machine) onOffline(now time.Duration, e Event) {
-	if m.graceful() {
-		m.goOffline(now, ByHook, e.Peers)
+// graceful reports whether the mode takes the instance offline before it closes,
+// so that /offline has an effect.
+func (s *shared) graceful() bool {
+	return s.cfg.Offline.Mode == settings.Lossless || s.cfg.Offline.Mode == settings.Reject
+}
+
+// onOffline handles a call of /offline.
+func (o *offline) onOffline(now time.Duration, peers []string) {
+	if o.graceful() {
+		o.start(now, ByHook, peers)
 	}
-	s := m.State()
-	m.act(Action{Kind: Answer, Ref: e.Ref, State: &s})
 }
 
-// goOffline starts to leave: the marker, the registry, the consumers. It
-// closes nothing: that is TERM's.
-func (m *Machine) goOffline(now time.Duration, by string, peers []string) {
-	if m.offline {
+// start takes the instance offline, once.
+func (o *offline) start(now time.Duration, by string, peers []string) {
+	if o.goingOffline {
 		return
 	}
-	m.beginOffline(now, by)
-	m.note(record.KindOffline, by)
-	m.noteLoad(record.KindClosing, "")
-	m.setReadiness(false)
-	m.marked = true
-	m.act(Action{Kind: SetMarker, On: true})
-	m.deregister(now, now+deregisterTotalTimeout)
-	if m.cfg.Offline.Notify {
+	o.stopOnline(now, by)
+	o.note(record.KindOffline, by)
+	o.noteLoad(record.KindClosing, "")
+	o.setReadiness(false)
+	o.marked = true
+	o.act(Action{Kind: SetMarker, On: true})
+	o.deregister(now, now+deregisterTotalTimeout)
+	if o.cfg.Offline.Notify {
 		for _, p := range peers {
-			m.notices.Sent++
-			m.notify(now, p, 0)
+			o.notices.Sent++
+			o.notify(now, p, 0)
 		}
 	}
 }
 
-// beginOffline ends all that wanted to come online. An attempt to register that is
-// under way is awaited: it must not land after we have deregistered.
-func (m *Machine) beginOffline(now time.Duration, by string) {
-	m.offline, m.offlineAt, m.by, m.phase = true, now, by, Closing
-	m.drop(probeTimer, awaitProbe, registerTimer, publishTimer, warmupTimer)
+// stopOnline ends everything that was to bring the instance into service. An
+// attempt to register that is under way is awaited, so that it cannot take
+// effect after the deregistration.
+func (s *shared) stopOnline(now time.Duration, by string) {
+	s.goingOffline, s.offlineAt, s.offlineBy, s.phase = true, now, by, Closing
+	s.schedule.drop(probeTimer, awaitProbe, registerTimer, publishTimer, warmupTimer)
 }
 
-// deregister wants the instance out of the registry, and gives up at by.
-func (m *Machine) deregister(now, by time.Duration) {
-	m.deregisterWanted = true
-	if m.registerTries == 0 { // the registry never heard of us
-		m.deregisterOver = true
+// deregister removes the instance from the registry, and gives up at deadline.
+func (o *offline) deregister(now, deadline time.Duration) {
+	o.deregisterWanted = true
+	if !o.knownToRegistry() {
+		o.deregisterOver = true
 		return
 	}
-	m.timer(giveUpTimer, max(now, by))
-	m.deregisterNow(now)
+	o.schedule.setTimer(giveUpTimer, max(now, deadline))
+	o.tryDeregister(now)
 }
 
-// deregisterNow makes an attempt unless one is under way or to come.
-func (m *Machine) deregisterNow(now time.Duration) {
-	if !m.deregisterWanted || m.deregisterOver || m.awaits(awaitRegister, awaitPublish, awaitDeregister, deregisterTimer) {
+// tryDeregister makes an attempt to deregister, unless one is under way or
+// scheduled.
+func (o *offline) tryDeregister(now time.Duration) {
+	if !o.deregisterWanted || o.deregisterOver || o.schedule.has(awaitRegister, awaitPublish, awaitDeregister, deregisterTimer) {
 		return
 	}
-	m.deregisterTries++
+	o.deregisterAttempts++
 	text := ""
-	if m.deregisterTries > 1 {
-		text = fmt.Sprintf("attempt %d", m.deregisterTries)
+	if o.deregisterAttempts > 1 {
+		text = fmt.Sprintf("attempt %d", o.deregisterAttempts)
 	}
-	m.note(record.KindDeregistering, text)
-	m.do(now, now+deregisterTimeout, Action{Kind: Deregister}, pending{kind: awaitDeregister})
+	o.note(record.KindDeregistering, text)
+	o.do(now, now+deregisterTimeout, Action{Kind: Deregister}, pending{kind: awaitDeregister})
 }
 
-func (m *Machine) onDeregistered(now time.Duration, ok bool, why string) {
+func (o *offline) onDeregistered(now time.Duration, ok bool, why string) {
 	if !ok {
-		m.note(record.KindDeregisterFailed, why)
-		m.timer(deregisterTimer, now+backOff(deregisterRetryDelay, deregisterTimeout, m.deregisterTries))
+		o.note(record.KindDeregisterFailed, why)
+		o.schedule.setTimer(deregisterTimer, now+backOff(deregisterRetryDelay, deregisterTimeout, o.deregisterAttempts))
 		return
 	}
-	m.drop(giveUpTimer)
-	m.deregistered, m.deregisterOver = true, true
-	m.note(record.KindDeregistered, "")
-	m.rejectNewIfConfigured()
-	if m.graceful() {
-		m.do(now, now+m.cfg.Offline.VerifyFor, Action{Kind: Verify}, pending{kind: awaitVerify})
+	o.schedule.drop(giveUpTimer)
+	o.deregistered, o.deregisterOver = true, true
+	o.note(record.KindDeregistered, "")
+	o.rejectNewIfConfigured()
+	if o.graceful() {
+		o.do(now, now+o.cfg.Offline.VerifyFor, Action{Kind: Verify}, pending{kind: awaitVerify})
 	}
 }
 
-// giveUpDeregister goes on without the registry's word: its connection's end will do it.
-func (m *Machine) giveUpDeregister() {
-	m.drop(awaitRegister, awaitPublish, awaitDeregister, deregisterTimer)
-	m.deregisterOver = true
-	m.note(record.KindDeregisterFailed, "gave up")
-	m.rejectNewIfConfigured()
+// giveUpDeregister goes on without the registry's acknowledgement: the end of
+// the connection will deregister the instance.
+func (o *offline) giveUpDeregister() {
+	o.schedule.drop(awaitRegister, awaitPublish, awaitDeregister, deregisterTimer)
+	o.deregisterOver = true
+	o.note(record.KindDeregisterFailed, "gave up")
+	o.rejectNewIfConfigured()
 }
 
-func (m *Machine) rejectNewIfConfigured() {
-	if m.cfg.Offline.Mode == settings.Reject {
-		m.act(Action{Kind: RejectNew})
+// limitDeregister moves the time to give up, if it is set, to deadline at the
+// latest.
+func (o *offline) limitDeregister(deadline time.Duration) {
+	for i, p := range o.schedule {
+		if p.kind == giveUpTimer {
+			o.schedule[i].at = min(p.at, deadline)
+		}
 	}
 }
 
-func (m *Machine) onVerified(ok bool) {
-	m.verified = ok
+func (o *offline) rejectNewIfConfigured() {
+	if o.cfg.Offline.Mode == settings.Reject {
+		o.act(Action{Kind: RejectNew})
+	}
+}
+
+func (o *offline) onVerified(ok bool) {
+	o.verified = ok
 	if ok {
-		m.note(record.KindVerified, "")
+		o.note(record.KindVerified, "")
 		return
 	}
-	m.note(record.KindVerified, "not verified")
+	o.note(record.KindVerified, "not verified")
 }
 
-func (m *Machine) notify(now time.Duration, peer string, failed int) {
-	m.do(now, now+notifyTimeout, Action{Kind: Notify, Peer: peer}, pending{kind: awaitNotify, peer: peer, try: failed + 1})
+// notify notifies a consumer after failed attempts.
+func (o *offline) notify(now time.Duration, peer string, failed int) {
+	o.do(now, now+notifyTimeout, Action{Kind: Notify, Peer: peer}, pending{kind: awaitNotify, peer: peer, attempt: failed + 1})
 }
 
-func (m *Machine) onNotified(now time.Duration, it pending, ok bool) {
+func (o *offline) onNotified(now time.Duration, p pending, ok bool) {
 	switch {
 	case ok:
-		m.notices.Acked++
-		m.act(Action{Kind: Note, Event: record.KindNotified, Peer: it.peer, Text: "acked"})
-	case it.try < maxNotifyAttempts:
-		m.agenda = append(m.agenda, pending{kind: notifyTimer, at: now + notifyRetryDelay, peer: it.peer, try: it.try})
+		o.notices.Acked++
+		o.act(Action{Kind: Note, Event: record.KindNotified, Peer: p.peer, Text: "acked"})
+	case p.attempt < maxNotifyAttempts:
+		o.schedule.add(pending{kind: notifyTimer, at: now + notifyRetryDelay, peer: p.peer, attempt: p.attempt})
 	default:
-		m.noteMissed(it.peer)
+		o.noteMissed(p.peer)
 	}
 }
 
-func (m *Machine) noteMissed(peer string) {
-	m.notices.Missed++
-	m.act(Action{Kind: Note, Event: record.KindNotified, Peer: peer, Text: "missed"})
+func (o *offline) noteMissed(peer string) {
+	o.notices.Missed++
+	o.act(Action{Kind: Note, Event: record.KindNotified, Peer: peer, Text: "missed"})
+}
+
+// endNotices counts the notices that are still under way as missed.
+func (o *offline) endNotices() {
+	for _, p := range o.schedule {
+		if p.kind == awaitNotify || p.kind == notifyTimer {
+			o.noteMissed(p.peer)
+		}
+	}
 }

@@ -3,96 +3,108 @@ package lossless
 import (
 	"time"
 
+	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
 )
 
 const (
-	registerTimeout       = 3 * time.Second        // one attempt
-	registerRetryDelay    = 200 * time.Millisecond // doubling
-	maxRegisterRetryDelay = 5 * time.Second        // between attempts
+	registerTimeout       = 3 * time.Second // of one attempt
+	registerRetryDelay    = 200 * time.Millisecond
+	maxRegisterRetryDelay = 5 * time.Second // the delay doubles up to it
 )
 
-// onListening begins to come online; of an early one, before it listens.
-func (m *Machine) onListening(now time.Duration) {
-	if m.listening || m.offline || m.term {
+// online brings an instance into service: it registers it after a delay or once
+// it is healthy, reports it ready, and follows its warm-up and changed rules
+// (see rules.go).
+type online struct {
+	*shared
+	listening     bool
+	firstRegister time.Duration
+
+	rules     int             // highest version received
+	applied   int             // version in force
+	published settings.Warmup // sent with the last attempt to register or publish
+}
+
+// onListening begins to bring the instance into service. With settings.Online's
+// Early it is called before the instance listens.
+func (o *online) onListening(now time.Duration) {
+	if o.listening || o.goingOffline {
 		return
 	}
-	m.listening = true
+	o.listening = true
 	switch {
-	case m.cfg.Online.HealthPath != "":
-		// As Polaris does: the first probe after one interval.
-		m.timer(probeTimer, now+m.cfg.Online.HealthEvery)
-	case m.cfg.Online.Delay > 0:
-		m.timer(registerTimer, now+m.cfg.Online.Delay)
+	case o.cfg.Online.HealthPath != "":
+		// Like Polaris, probe first after one interval.
+		o.schedule.setTimer(probeTimer, now+o.cfg.Online.HealthEvery)
+	case o.cfg.Online.Delay > 0:
+		o.schedule.setTimer(registerTimer, now+o.cfg.Online.Delay)
 	default:
-		m.register(now)
+		o.register(now)
 	}
 }
 
-func (m *Machine) probe(now time.Duration) {
-	m.do(now, now+m.cfg.Online.HealthEvery, Action{Kind: ProbeHealth}, pending{kind: awaitProbe})
+func (o *online) probe(now time.Duration) {
+	o.do(now, now+o.cfg.Online.HealthEvery, Action{Kind: ProbeHealth}, pending{kind: awaitProbe})
 }
 
-func (m *Machine) onProbed(now time.Duration, it pending, ok bool) {
+func (o *online) onProbed(now time.Duration, p pending, ok bool) {
 	if ok {
-		m.register(now)
+		o.register(now)
 		return
 	}
-	m.timer(probeTimer, max(now, it.since+m.cfg.Online.HealthEvery)) // without end, as Polaris
+	o.schedule.setTimer(probeTimer, max(now, p.since+o.cfg.Online.HealthEvery)) // forever, like Polaris
 }
 
-func (m *Machine) register(now time.Duration) {
-	if m.registerTries == 0 {
-		m.firstRegister = now
+func (o *online) register(now time.Duration) {
+	if !o.knownToRegistry() {
+		o.firstRegister = now
 	}
-	m.registerTries++
-	m.do(now, now+registerTimeout, m.withWarmup(Register), pending{kind: awaitRegister})
+	o.registerAttempts++
+	o.do(now, now+registerTimeout, o.withWarmup(Register), pending{kind: awaitRegister})
 }
 
-func (m *Machine) onRegistered(now time.Duration, ok bool, why string) {
+func (o *online) onRegistered(now time.Duration, ok bool, why string) {
 	switch {
-	case m.offline: // settle takes it back
+	case o.goingOffline: // reconcile deregisters it
 	case !ok:
-		m.note(record.KindRegisterFailed, why)
-		m.timer(registerTimer, now+backOff(registerRetryDelay, maxRegisterRetryDelay, m.registerTries))
+		o.note(record.KindRegisterFailed, why)
+		o.schedule.setTimer(registerTimer, now+backOff(registerRetryDelay, maxRegisterRetryDelay, o.registerAttempts))
 	default:
-		m.phase = Registered
-		m.note(record.KindRegistered, "")
-		m.note(record.KindReady, "")
-		m.setReadiness(true)
-		m.startWarmup(now)
-		if m.publishedWarmup != m.cfg.Online.Warmup { // rules came meanwhile
-			m.publish(now)
+		o.phase = Registered
+		o.note(record.KindRegistered, "")
+		o.note(record.KindReady, "")
+		o.setReadiness(true)
+		o.startWarmup(now)
+		if o.published != o.cfg.Online.Warmup { // rules came meanwhile
+			o.publish(now)
 		} else {
-			m.noteRulesApplied()
+			o.noteRulesApplied()
 		}
 	}
 }
 
-// startWarmup starts what consumers compute from the metadata's start time, which
-// is that of the first attempt to register.
-func (m *Machine) startWarmup(now time.Duration) {
-	window := m.cfg.Online.Warmup.Window
+// startWarmup begins the phase in which consumers give the instance a reduced
+// weight. They compute it from the start time in the metadata, which is the time
+// of the first attempt to register.
+func (o *online) startWarmup(now time.Duration) {
+	window := o.cfg.Online.Warmup.Window
 	if window <= 0 {
-		m.phase = Serving
+		o.phase = Serving
 		return
 	}
-	m.phase = Warming
-	m.note(record.KindWarmupStart, "")
-	m.timer(warmupTimer, max(now, m.firstRegister+window))
+	o.phase = Warming
+	o.note(record.KindWarmupStart, "")
+	o.schedule.setTimer(warmupTimer, max(now, o.firstRegister+window))
 }
 
-func (m *Machine) endWarmup() {
-	m.phase = Serving
-	m.note(record.KindWarmupEnd, "")
+func (o *online) endWarmup() {
+	o.phase = Serving
+	o.note(record.KindWarmupEnd, "")
 }
 
-func (m *Machine) setReadiness(on bool) {
-	m.ready = on
-	m.act(Action{Kind: SetReadiness, On: on})
-}
-
-// backOff is the pause after the n-th failure, from 1.
+// backOff returns the pause after the n-th failure, from 1: first, doubled with
+// each failure, most at the longest.
 func backOff(first, most time.Duration, n int) time.Duration {
 	d := first
 	for ; n > 1 && d < most; n-- {

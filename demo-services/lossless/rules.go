@@ -3,89 +3,91 @@ package lossless
 import (
 	"time"
 
+	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
 )
 
-// onRules takes newer rules in, and answers with the version in force: older
-// ones, and those that are known, change nothing.
-func (m *Machine) onRules(now time.Duration, e Event) {
-	if e.Rules != nil && e.Rules.Version > m.rules {
-		m.rules = e.Rules.Version
-		if !m.cfg.Online.Prewarmed { // its warm-up is past
-			m.cfg.Online.Warmup = e.Rules.Warmup
-		}
-		m.applyRules(now)
-	}
-	s := m.State()
-	m.act(Action{Kind: Answer, Ref: e.Ref, State: &s})
-}
-
-// applyRules puts the rules into force: at once where the registry has nothing to be
-// told, else when it has agreed.
-func (m *Machine) applyRules(now time.Duration) {
-	switch {
-	case m.offline || m.registerTries == 0:
-		m.noteRulesApplied()
-	case m.phase == Starting || m.awaits(awaitPublish):
-		// The attempt that is under way, or the one after it, ends with it.
-	case m.publishedWarmup != m.cfg.Online.Warmup:
-		m.publish(now)
-	case m.awaits(publishTimer): // told already, and refused: it will be told again
-	default:
-		m.noteRulesApplied()
-	}
-}
-
-func (m *Machine) noteRulesApplied() {
-	if m.applied != m.rules {
-		m.applied = m.rules
-		m.act(Action{Kind: Note, Event: record.KindSettingsApplied, N: int64(m.rules)})
-	}
-}
-
-// withWarmup is an action that carries the warm-up, if rules have changed it.
-func (m *Machine) withWarmup(kind ActionKind) Action {
-	m.publishedWarmup = m.cfg.Online.Warmup
-	if m.rules == m.cfg.Rules {
-		return Action{Kind: kind}
-	}
-	told := m.publishedWarmup
-	return Action{Kind: kind, Warmup: &told}
-}
-
-func (m *Machine) publish(now time.Duration) {
-	if m.awaits(awaitPublish) { // which looks, when it is done, whether it was the last
+// onRules takes new rules. A version that is not newer than the last one changes
+// nothing.
+func (o *online) onRules(now time.Duration, r *settings.Rules) {
+	if r == nil || r.Version <= o.rules {
 		return
 	}
-	m.drop(publishTimer)
-	m.do(now, now+registerTimeout, m.withWarmup(Publish), pending{kind: awaitPublish})
+	o.rules = r.Version
+	if !o.cfg.Online.Prewarmed { // otherwise its warm-up is over
+		o.cfg.Online.Warmup = r.Warmup
+	}
+	o.applyRules(now)
 }
 
-func (m *Machine) onPublished(now time.Duration, ok bool, why string) {
+// applyRules puts the rules in force: at once if the registry need not be told,
+// otherwise when it has acknowledged them.
+func (o *online) applyRules(now time.Duration) {
 	switch {
-	case m.offline: // settle takes it back
-	case !ok:
-		m.note(record.KindRegisterFailed, why)
-		m.timer(publishTimer, now+registerRetryDelay)
-	case m.publishedWarmup != m.cfg.Online.Warmup:
-		m.publish(now)
+	case o.goingOffline || !o.knownToRegistry():
+		o.noteRulesApplied()
+	case o.phase == Starting || o.schedule.has(awaitPublish):
+		// The attempt that is under way applies them when it ends, or makes
+		// another one.
+	case o.published != o.cfg.Online.Warmup:
+		o.publish(now)
+	case o.schedule.has(publishTimer): // the registry refused them: the retry applies them
 	default:
-		m.noteRulesApplied()
-		m.rescheduleWarmup(now)
+		o.noteRulesApplied()
 	}
 }
 
-// rescheduleWarmup moves the end of the warm-up, whose start stays: it may lie in the
-// past, or ahead of what was warm already.
-func (m *Machine) rescheduleWarmup(now time.Duration) {
-	end := m.firstRegister + m.cfg.Online.Warmup.Window
+func (o *online) noteRulesApplied() {
+	if o.applied != o.rules {
+		o.applied = o.rules
+		o.act(Action{Kind: Note, Event: record.KindSettingsApplied, N: int64(o.rules)})
+	}
+}
+
+// withWarmup returns an action that carries the warm-up if rules have changed it.
+func (o *online) withWarmup(kind ActionKind) Action {
+	o.published = o.cfg.Online.Warmup
+	if o.rules == o.cfg.Rules {
+		return Action{Kind: kind}
+	}
+	w := o.published
+	return Action{Kind: kind, Warmup: &w}
+}
+
+// publish sends the warm-up to the registry.
+func (o *online) publish(now time.Duration) {
+	if o.schedule.has(awaitPublish) { // when that ends, it publishes again if necessary
+		return
+	}
+	o.schedule.drop(publishTimer)
+	o.do(now, now+registerTimeout, o.withWarmup(Publish), pending{kind: awaitPublish})
+}
+
+func (o *online) onPublished(now time.Duration, ok bool, why string) {
 	switch {
-	case end > now && m.phase == Warming:
-		m.timer(warmupTimer, end)
+	case o.goingOffline: // reconcile deregisters it
+	case !ok:
+		o.note(record.KindRegisterFailed, why)
+		o.schedule.setTimer(publishTimer, now+registerRetryDelay)
+	case o.published != o.cfg.Online.Warmup:
+		o.publish(now)
+	default:
+		o.noteRulesApplied()
+		o.rescheduleWarmup(now)
+	}
+}
+
+// rescheduleWarmup moves the end of the warm-up. The start stays, so the end may
+// be in the past, or in the future of an instance that was warm already.
+func (o *online) rescheduleWarmup(now time.Duration) {
+	end := o.firstRegister + o.cfg.Online.Warmup.Window
+	switch {
+	case end > now && o.phase == Warming:
+		o.schedule.setTimer(warmupTimer, end)
 	case end > now:
-		m.startWarmup(now)
-	case m.phase == Warming:
-		m.drop(warmupTimer)
-		m.endWarmup()
+		o.startWarmup(now)
+	case o.phase == Warming:
+		o.schedule.drop(warmupTimer)
+		o.endWarmup()
 	}
 }
