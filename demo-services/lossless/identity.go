@@ -8,34 +8,35 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// Names of the project's own: the vendors' are unpublished.
+// Names of our own: those of the vendors are not published.
 const (
-	// MarkerHeader is on every response of an instance that is closing; its
-	// value is the instance's Identity.
+	// MarkerHeader is on every answer of an instance that is closing. Its value is
+	// the instance's Identity.
 	MarkerHeader = "Zeroloss-Offline"
-	// ConsumerHeader is on every call: host:port of the caller's admin port,
-	// where a provider notifies it (POST NotifyPath).
+	// ConsumerHeader is on every call. Its value is host:port of the caller's admin
+	// port, where a provider notifies it (POST NotifyPath).
 	ConsumerHeader = "Zeroloss-Consumer"
-	// NotifyPath takes a notice; its body is the provider's Identity.
+	// NotifyPath takes notices that a provider is closing. The body is the
+	// provider's Identity.
 	NotifyPath = "/notify"
 )
 
-// Identity is one incarnation of an instance, so that a pod restarted at the
-// same address is somebody else.
+// Identity identifies one incarnation of an instance. A pod that restarts at the
+// same address has another one.
 type Identity struct {
 	Instance record.Instance `json:"instance"`
 	Start    int64           `json:"start"` // milliseconds since the Unix epoch, as in the registry's metadata
 }
 
-// String is "pod/incarnation/start".
+// String returns "pod/incarnation/start".
 func (i Identity) String() string {
 	return i.Instance.String() + "/" + strconv.FormatInt(i.Start, 10)
 }
 
-// ParseIdentity reads what [Identity.String] wrote.
+// ParseIdentity parses the result of [Identity.String].
 func ParseIdentity(s string) (Identity, error) {
 	bad := func() (Identity, error) {
-		return Identity{}, fmt.Errorf("parsing identity %q: want pod/incarnation/start", s)
+		return Identity{}, fmt.Errorf("parsing identity %q: must be pod/incarnation/start", s)
 	}
 	cut := strings.LastIndexByte(s, '/')
 	if cut < 0 || len(s) > maxIdentity {
@@ -52,6 +53,6 @@ func ParseIdentity(s string) (Identity, error) {
 	return Identity{Instance: instance, Start: start}, nil
 }
 
-// maxIdentity bounds what a header may make us keep: a pod's name has 253
-// characters at most.
+// maxIdentity bounds the length of an identity in a header. The name of a pod has
+// at most 253 characters.
 const maxIdentity = 320

@@ -187,7 +187,7 @@ func TestReplayNoticesAnotherMachine(t *testing.T) {
 func TestDefaultsAreStable(t *testing.T) {
 	// A journal holds the config as given; making a machine from the one that
 	// has its defaults must be the same machine.
-	cfg := withDefaults(Config{PushDelay: 500 * ms})
+	cfg := New(Config{PushDelay: 500 * ms}).cfg
 	require.Equal(t, cfg, New(cfg).cfg)
 }
 

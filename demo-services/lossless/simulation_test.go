@@ -12,29 +12,28 @@ import (
 
 const ms = time.Millisecond
 
-// timed is an event and when it comes.
+// timed is an event and the time at which it comes.
 type timed struct {
 	at time.Duration
 	e  Event
 }
 
-// answer is what becomes of an action: nothing ever, or ok or not after a time.
+// answer is the outcome of an action: success or failure after a time, or none.
 type answer struct {
 	after time.Duration
 	ok    bool
 	never bool
 }
 
-// simulation executes a Machine's actions in virtual time and writes down what it
-// was asked for.
+// simulation executes a Machine's actions in virtual time and logs them.
 type simulation struct {
 	m       *Machine
-	answers map[ActionKind]answer // absent is ok after 10 ms
+	answers map[ActionKind]answer // absent: success after 10 ms
 	load    func(now time.Duration) (inFlight int, last time.Duration)
 
 	queue  []timed
 	log    []string
-	inputs []timed // all that the machine was stepped with
+	inputs []timed // of all steps
 	out    []Action
 	exit   time.Duration
 	code   int
@@ -45,7 +44,7 @@ func newSimulation(cfg Config, script ...timed) *simulation {
 	return &simulation{m: New(cfg), queue: script, answers: map[ActionKind]answer{}}
 }
 
-// run goes on until the machine has exited, or nothing more can happen, or
+// run runs until the machine has exited, nothing more can happen, or the time
 // until has come.
 func (w *simulation) run(until time.Duration) *simulation {
 	for !w.ended {
@@ -134,7 +133,7 @@ func show(a Action) string {
 	return string(a.Kind)
 }
 
-// at is when the log has a line that ends so; -1 is never.
+// at returns the time of a line of the log; -1 if there is none.
 func (w *simulation) at(line string) time.Duration {
 	for _, l := range w.log {
 		when, what, _ := strings.Cut(l, " ")
