@@ -72,7 +72,7 @@ func abortsAfterLosses(t *testing.T, w *testCluster, url string) {
 	}
 	require.Equal(t, 1, code, r.stderr.String())
 	require.Contains(t, s.Reasons[len(s.Reasons)-1], "aborted: ")
-	require.Contains(t, s.Reasons[len(s.Reasons)-1], "the budget (--abort-after) is 2")
+	require.Contains(t, s.Reasons[len(s.Reasons)-1], "the limit (--abort-after) is 2")
 	require.Less(t, s.Generator.Due, 45*25, "it has not gone on to its end")
 	require.Equal(t, s.Generator.Due, s.Generator.Sent)
 }
@@ -131,10 +131,10 @@ func killWhileChanged(t *testing.T, w *testCluster, url string) {
 	<-r.gone
 	again := w.attach(t, url, "--restart", "--allow-changes", "--change", patch)
 	require.Equal(t, 4, again.code(time.Minute))
-	require.Contains(t, again.stderr.String(), "is changed by a run already")
+	require.Contains(t, again.stderr.String(), "has changed Deployment "+strangerNS+"/orders")
 	said, err := exec.Command(zeroloss, "clean", "--cluster", w.name, "--namespace", strangerNS).CombinedOutput()
 	require.NoError(t, err, string(said))
-	require.Contains(t, string(said), "deployment "+strangerNS+"/orders: its change is taken back")
+	require.Contains(t, string(said), "deployment "+strangerNS+"/orders: its change is reverted")
 	require.Equal(t, had, w.ordersSpec(t))
 	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 }

@@ -65,7 +65,7 @@ func brokenEnvironments() []brokenEnvironment {
 			return []string{"--cluster", w.name, "--registry-image", w.loadPauseImage(t)}
 		}, "does not come up: it runs, and is not ready after", "Readiness probe failed"},
 		{"nodes without room", true, func(t *testing.T, w *testCluster) []string { w.cordon(t); return here()(t, w) },
-			"no node takes it", "unschedulable"},
+			"it cannot be scheduled", "unschedulable"},
 	}
 }
 

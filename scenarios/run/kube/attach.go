@@ -1,289 +1,322 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"slices"
 	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
 
 	"zeroloss/loadgen"
 	"zeroloss/loadgen/record"
-	"zeroloss/loadgen/traffic"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/loadpods"
+	"zeroloss/scenarios/run/kube/observe"
 	"zeroloss/scenarios/run/kube/owner"
 	"zeroloss/scenarios/run/kube/render"
+	"zeroloss/scenarios/run/kube/target"
 	"zeroloss/scenarios/rundir"
 	"zeroloss/scenarios/spec"
 )
 
-// AttachOptions is what an [Attached] needs. Of Options, Cluster names one of
-// kind's that is there: none is made. Dir may be set after [Attached.Check].
+// AttachOptions is what an [Attached] needs. Of Options, Cluster names a kind
+// cluster that exists: none is created. Dir may be set after [Attached.Check], with
+// [Attached.SetDir].
 type AttachOptions struct {
 	Options
-	// InCluster has the load sent by a pod of ours, in a namespace of its own;
-	// otherwise a process of this machine sends it.
+	// InCluster has a load pod send the load, in a namespace of its own; otherwise
+	// a process of this machine sends it.
 	InCluster bool
-	// AbortAfter ends the run once so many requests are lost; 0 is never.
+	// AbortAfter ends the run once so many requests are lost; 0 means never.
 	AbortAfter int
 }
 
-// Attached is the runtime of a plan with a target: a Deployment that is there
-// already, with nothing of ours in it. It writes to the target nothing but what
-// the plan's steps say, and leaves it with as many replicas as it had.
+// Attached is the runtime of a plan with a target: a Deployment that exists, in
+// which nothing is this program's. It writes to the target only what the plan's
+// steps and change say, and restores it.
 type Attached struct {
-	o     AttachOptions
-	where *reach
-	api   *api
-	view  *deploymentView
+	o          AttachOptions
+	where      *reach
+	c          *client.Client
+	deployment *appsv1.Deployment // as Check found it
 }
 
-// NewAttached is one. Its Run may be called once, after Check.
+// NewAttached returns the runtime. Its Run may be called once, after Check.
 func NewAttached(o AttachOptions) *Attached { return &Attached{o: o} }
 
-// Into names the run's directory, once there is one.
-func (r *Attached) Into(dir *rundir.Dir) { r.o.Dir = dir }
+// SetDir sets the run's directory, once there is one.
+func (r *Attached) SetDir(dir *rundir.Dir) { r.o.Dir = dir }
 
-// upToAttach is how long the target has to be ready and seen: it is there.
-const upToAttach = 30 * time.Second
+// attachStartupTimeout is how long the target may take to be seen: it is ready.
+const attachStartupTimeout = 30 * time.Second
 
-// Check finds the target, and whatever is against the run, before anything is
-// started or written. Its error is one cause, with a hint.
+// Check finds the target, and what is against the run, before anything is started
+// or written.
 func (r *Attached) Check(ctx context.Context, p *plan.Plan) error {
-	c := &cluster{o: r.o.Options}
-	var err error
-	if r.where, err = c.reachExisting(); err != nil {
-		return err
-	}
-	if r.api, err = newAPI(r.where.config); err != nil {
-		return err
-	}
-	if err := r.find(ctx, p); err != nil {
-		return c.interrupted(ctx, err)
-	}
-	if p.Target.Change != nil { // the run before may have left a rollout behind
-		if err := changeOf(r.api, p).settled(ctx); err != nil {
-			return c.interrupted(ctx, err)
-		}
-	}
-	outer := ctx // whose end is an interruption, where a cluster that is silent is none
-	ctx, stop := context.WithTimeout(ctx, tidyFor)
-	defer stop()
-	if r.view, err = r.api.deployment(ctx, p.Target.Namespace, p.Target.Deployment); err != nil {
-		return c.interrupted(outer, err)
-	}
-	if err := r.view.fit(p); err != nil {
-		return fmt.Errorf("%w: %w", run.ErrEnvironment, err)
-	}
-	if err := r.api.respectBudgets(ctx, r.view.complete(p), r.view); err != nil {
-		return c.interrupted(outer, err)
-	}
-	if err := r.api.unmarked(ctx, p); err != nil {
-		return c.interrupted(outer, err)
-	}
-	if p.Target.Change != nil {
-		if err := changeOf(r.api, p).check(ctx); err != nil {
-			return c.interrupted(outer, err)
-		}
-	}
-	list, err := openList(ctx, p.Target.Nacos, 0)
-	if err = errors.Join(err, list.close()); err != nil {
-		return c.interrupted(outer, err)
-	}
-	if r.o.InCluster {
-		return nil // where the load pod will be, it is asked
-	}
-	return c.interrupted(outer, askAll(ctx, p.Streams, loadgen.Probe))
+	return interrupted(ctx, r.check(ctx, p))
 }
 
-// find makes sure that the run has its rights, and the target is there.
-func (r *Attached) find(ctx context.Context, p *plan.Plan) error {
-	ctx, stop := context.WithTimeout(ctx, tidyFor)
-	defer stop()
-	if err := r.api.CheckAccess(ctx, attachRights(p, r.o.InCluster), "zeroloss attach --rbac prints all that is needed"); err != nil {
+func (r *Attached) check(ctx context.Context, p *plan.Plan) error {
+	var err error
+	if r.where, err = existingCluster(r.o.Options); err != nil {
 		return err
 	}
-	_, err := r.api.deployment(ctx, p.Target.Namespace, p.Target.Deployment)
+	if r.c, err = client.New(r.where.config); err != nil {
+		return err
+	}
+	if err := r.checkExists(ctx, p); err != nil {
+		return err
+	}
+	if p.Target.Change != nil { // the run before may have left a rollout behind
+		if err := target.New(r.c, p.Target).WaitRolledOut(ctx); err != nil {
+			return err
+		}
+	}
+	ctx, stop := context.WithTimeout(ctx, cleanupTimeout)
+	defer stop()
+	if r.deployment, err = target.Preflight(ctx, r.c, p); err != nil {
+		return err
+	}
+	list, err := observe.OpenRegistryWatch(ctx, p.Target.Nacos, 0)
+	if err = errors.Join(err, list.Close()); err != nil {
+		return err
+	}
+	if r.o.InCluster {
+		return nil // the load pod sends the first requests, once it is there
+	}
+	return target.CheckResponses(ctx, p.Streams, loadgen.Probe)
+}
+
+// checkExists makes sure that the run has its permissions, and that the target
+// exists.
+func (r *Attached) checkExists(ctx context.Context, p *plan.Plan) error {
+	ctx, stop := context.WithTimeout(ctx, cleanupTimeout)
+	defer stop()
+	if err := target.CheckPermissions(ctx, r.c, p, r.o.InCluster); err != nil {
+		return err
+	}
+	_, err := target.New(r.c, p.Target).Get(ctx)
 	return err
 }
 
-// reachExisting is a context's cluster, or one of kind's that is there.
-func (r *cluster) reachExisting() (*reach, error) {
-	if r.o.Context != "" {
-		return ofContext(r.o.Kubeconfig, r.o.Context)
-	}
-	return existing(r.o.Cluster)
-}
-
-// existing is kind's cluster of a name.
-func existing(name string) (*reach, error) {
-	where, err := find(CleanOptions{Cluster: name}, marks{})
+// existingCluster returns the cluster of the context that o names, or the kind
+// cluster of that name, which has to exist.
+func existingCluster(o Options) (*reach, error) {
+	where, err := findCluster(CleanOptions{Context: o.Context, Kubeconfig: o.Kubeconfig, Cluster: o.Cluster}, marks{})
 	if err == nil && where == nil {
-		err = fmt.Errorf("%w: there is no kind cluster %q\n  --context names one of the kubeconfig's, --cluster another of kind's", run.ErrEnvironment, name)
+		err = fmt.Errorf("%w: kind has no cluster %q\n  --context names a context of the kubeconfig, --cluster another kind cluster", run.ErrEnvironment, cmp.Or(o.Cluster, DefaultCluster))
 	}
 	return where, err
 }
 
-// askAll asks each place that the load goes to once: what does not answer now
-// cannot be said to be lost later.
-func askAll(ctx context.Context, streams []traffic.Stream, ask func(context.Context, traffic.Stream) error) error {
-	streams, err := run.ResolveHeaders(streams)
-	if err != nil {
-		return err
-	}
-	for _, s := range streams {
-		if s.Method != "GET" {
-			continue // what it does is not ours to do before the time
-		}
-		if err := ask(ctx, s); err != nil {
-			var u *url.Error
-			hint := "what is ok is said by ok: (--ok-status, --ok-json, --ok-match)"
-			if errors.As(err, &u) {
-				hint = "the URL has to be reachable from where the load is sent: this machine, or, with --in-cluster, a pod"
-			}
-			return fmt.Errorf("%w: stream %q does not get a good answer even before the run: %w\n  %s", run.ErrEnvironment, s.Name, err, hint)
-		}
-	}
-	return nil
-}
-
 // Run implements run.Runtime.
 func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err error) {
-	if r.view == nil {
+	if r.deployment == nil {
 		if err := r.Check(ctx, p); err != nil {
 			return err
 		}
 	}
-	tell := func(format string, args ...any) {
-		out.Progress(run.Progress{Phase: "starting", Note: fmt.Sprintf(format, args...)})
-	}
-	if p.Target.Change != nil {
-		back, terr := r.turn(ctx, p, tell)
-		defer func() { err = errors.Join(err, back()) }()
-		if terr != nil {
-			return terr
-		}
-	}
-	p = r.view.complete(p)
-	if err := r.o.Dir.WritePlan(p); err != nil {
-		return fmt.Errorf("writing down the target: %w", err)
-	}
-	s := &stage{o: r.o.Options, p: p, api: r.api, out: out, tell: tell, namespace: owner.NamespacePrefix + r.o.Run}
-	if r.o.InCluster {
-		c := &cluster{o: r.o.Options}
-		if s.image, err = c.images(ctx, r.where, c.build(), false, tell); err != nil {
-			return c.interrupted(ctx, err)
-		}
-		defer func() { err = errors.Join(err, s.leave()) }()
-		if err := s.prepare(ctx); err != nil {
-			return c.interrupted(ctx, err)
-		}
-		if err := askAll(ctx, p.Streams, r.api.loadClient(s.namespace, render.LoadPod).Probe); err != nil {
-			return c.interrupted(ctx, err)
-		}
-	}
-	t, err := newTheirs(r.api, r.view, r.o.Dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.restore(t, tell), t.close()) }()
-	return r.play(ctx, s, t)
-}
-
-// turn makes the target what the plan's arm is of: as it is, or changed. back
-// undoes that, whatever has become of the run, and is never nil.
-func (r *Attached) turn(ctx context.Context, p *plan.Plan, tell func(string, ...any)) (back func() error, err error) {
-	c := changeOf(r.api, p)
-	none := func() error { return nil }
-	if err := c.settled(ctx); err != nil {
-		return none, err
-	}
-	if p.Target.Arm != spec.ArmAfter {
-		return none, nil
-	}
-	tell("changing Deployment %s/%s", c.namespace, c.name)
-	if err := c.make(ctx); err != nil {
-		return none, err
-	}
-	back = func() error {
-		fresh, stop := context.WithTimeout(context.WithoutCancel(ctx), tidyFor)
-		defer stop()
-		tell("taking the change of Deployment %s/%s back", c.namespace, c.name)
-		if err := c.takeBack(fresh); err != nil || ctx.Err() != nil {
+	tell := teller(out)
+	if change := target.NewChange(r.c, p.Target); change != nil {
+		if err := change.WaitRolledOut(ctx); err != nil {
 			return err
 		}
-		return c.settled(ctx) // whoever comes next finds it as it was
+		if p.Target.Arm == spec.ArmAfter {
+			tell("changing Deployment %s", change)
+			if err := change.Apply(ctx); err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, revert(ctx, change, tell)) }()
+			if err := change.WaitRolledOut(ctx); err != nil {
+				return err
+			}
+			if r.deployment, err = change.Get(ctx); err != nil {
+				return err
+			}
+		}
 	}
-	if err := c.settled(ctx); err != nil {
-		return back, err
+	p = target.Complete(p, r.deployment)
+	if err := r.o.Dir.WritePlan(p); err != nil {
+		return fmt.Errorf("recording the target in the plan: %w", err)
 	}
-	r.view, err = r.api.deployment(ctx, c.namespace, c.name)
-	return back, err
+	var pods loadpods.Pods
+	if r.o.InCluster {
+		ns := &runNamespace{name: owner.NamespacePrefix + r.o.Run, keep: r.o.Keep, tell: tell, c: r.c}
+		defer func() { err = errors.Join(err, ns.release()) }()
+		if pods, err = r.deployLoad(ctx, ns, p); err != nil {
+			return interrupted(ctx, err)
+		}
+	}
+	return r.run(ctx, p, pods, out, tell)
 }
 
-// play carries the plan out.
-func (r *Attached) play(ctx context.Context, s *stage, t *theirs) error {
-	plane, err := control.NewObservedCluster(s.p.Control)
-	if err != nil {
-		return fmt.Errorf("directing %q: %w", s.p.Scenario, err)
+// revert reverts a change, whatever has become of the run.
+func revert(ctx context.Context, change *target.Change, tell func(string, ...any)) error {
+	fresh, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer stop()
+	tell("reverting the change of Deployment %s", change)
+	if err := change.Revert(fresh); err != nil || ctx.Err() != nil {
+		return err
 	}
-	over, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	failed := make(chan error, 1)
-	n := newNode(over, s, t, failed)
-	g, err := r.generator(ctx, s, n)
+	return change.WaitRolledOut(ctx) // the next run finds the target as it was
+}
+
+// deployLoad creates the load pods, and makes sure that they reach the target.
+func (r *Attached) deployLoad(ctx context.Context, ns *runNamespace, p *plan.Plan) (loadpods.Pods, error) {
+	c := &cluster{o: r.o.Options}
+	image, err := c.images(ctx, r.where, c.build(), false, ns.tell)
+	if err != nil {
+		return nil, err
+	}
+	d, err := deploy(ctx, r.c, ns, p, r.o.Options, image)
+	if err != nil {
+		return nil, err
+	}
+	if err := target.CheckResponses(ctx, p.Streams, loadpods.Client(r.c, ns.name, render.LoadPod).Probe); err != nil {
+		return nil, err
+	}
+	return loadpods.Find(ctx, r.c, ns.name, render.LoadPod, d.loadPods())
+}
+
+// run carries the plan out. Pods send the load; if there are none, this machine
+// does.
+func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, out run.Sink, tell func(string, ...any)) (err error) {
+	plane, err := control.NewObservedCluster(p.Control)
+	if err != nil {
+		return fmt.Errorf("directing %q: %w", p.Scenario, err)
+	}
+	ownership, err := observe.NewPodOwnership(r.c, r.deployment.Namespace, r.deployment)
 	if err != nil {
 		return err
 	}
-	list, err := openList(ctx, s.p.Target.Nacos, 0)
+	log, err := observe.CreateTargetLog(r.o.Dir)
 	if err != nil {
-		return (&cluster{o: r.o.Options}).interrupted(ctx, err)
+		return err
 	}
-	t.ahead = g.clock
-	err = run.DirectOn(ctx, s.p, run.Options{ControlPlane: plane, StartupTimeout: upToAttach, LoadLead: lead}, func(in run.Inbox) (run.Components, error) {
-		n.inbox = in
-		sink, err := g.begin(over, in, n.fail)
+	began := time.Now()
+	a := newActivity(ctx)
+	d := target.New(r.c, p.Target)
+	deployments := observe.NewDeploymentWatch(r.deployment, log.Write)
+	e := &targetExecutor{activity: a, target: d, watch: deployments}
+	defer func() { err = errors.Join(err, r.restore(d, e, tell), log.Close()) }()
+	list, err := observe.OpenRegistryWatch(ctx, p.Target.Nacos, 0)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	g := r.generator(p, pods)
+	log.SetClock(g.ahead)
+	err = run.DirectOn(ctx, p, run.Options{ControlPlane: plane, StartupTimeout: attachStartupTimeout, LoadLead: loadLead}, func(in run.Inbox) (run.Components, error) {
+		sink, err := g.begin(a, in, out)
 		if err != nil {
 			return run.Components{}, err
 		}
-		n.watch()
-		n.follow(deployments, t.see, t.gone)
-		n.busy.Go(func() { budget{r.o.AbortAfter}.watch(over, g.latest, in.EndLoad) })
-		if after := s.p.Target.Settle; after > 0 {
-			n.busy.Go(func() { r.settle(over, changeOf(r.api, s.p), after, in) })
+		reporter := observe.NewReporter(p.Target.Namespace, p.Streams, in.Control)
+		t := &targetPods{ctx: a.ctx, ownership: ownership, workload: r.deployment.Name, reporter: reporter, since: began}
+		w := &watcher{activity: a, c: r.c, namespace: p.Target.Namespace, send: in.Control}
+		w.start(reporter, t.onPod, t.onEvent)
+		watch(w, "deployments", r.c.Deployments(p.Target.Namespace), client.Handler[*appsv1.Deployment]{
+			OnObject: func(d *appsv1.Deployment) error { deployments.Deployment(d); return nil },
+		})
+		a.wg.Go(func() { lossLimit{r.o.AbortAfter}.watch(a.ctx, g.progress, in.EndLoad) })
+		if quiet := p.Target.Settle; quiet > 0 {
+			a.wg.Go(func() { endAfterRelease(a.ctx, d, quiet, in.EndLoad) })
 		}
-		n.followList(list)
-		return run.Components{Executor: n, Load: g, Sink: sink, Failed: failed, LoadProgress: g.latest}, nil
+		if list != nil {
+			a.wg.Go(func() {
+				if err := list.Run(a.ctx, reporter.InstanceAt, log.Write); err != nil {
+					a.fail(err)
+				}
+			})
+		}
+		return run.Components{Executor: e, Load: g, Sink: sink, Failed: a.failed, LoadProgress: g.progress}, nil
 	})
-	end()
-	n.busy.Wait()
-	return errors.Join(err, list.close(), g.finish(context.WithoutCancel(ctx)))
+	a.stop()
+	return errors.Join(err, list.Close(), g.finish(context.WithoutCancel(ctx)))
 }
 
-// restore gives the target back the replicas it had, if the run has scaled it.
-// It has a deadline of its own, and follows an interruption too.
-func (r *Attached) restore(t *theirs, tell func(string, ...any)) error {
-	if !t.scaled() {
+// restore gives the target the replicas that it had, if the run has scaled it. It
+// has a deadline of its own: it follows an interruption, too.
+func (r *Attached) restore(d *target.Deployment, e *targetExecutor, tell func(string, ...any)) error {
+	if !e.scaled.Load() {
 		return nil
 	}
-	ctx, stop := context.WithTimeout(context.Background(), tidyFor)
+	ctx, stop := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer stop()
-	done, err := r.api.giveBack(ctx, t.view.Metadata.Namespace, t.view.Metadata.Name)
+	done, err := d.RestoreReplicas(ctx)
 	if done != "" {
-		tell("Deployment %s/%s: %s", t.view.Metadata.Namespace, t.view.Metadata.Name, done)
+		tell("Deployment %s: %s", d, done)
 	}
 	return err
 }
 
-// budget is how many requests a run may lose before it stops to try.
-type budget struct{ most int }
+// generator is what sends an attached run's load: load pods, or a process of this
+// machine.
+type generator struct {
+	run.Load
+	ahead    record.Micros // of the record's clock, to this process's
+	progress func() []run.StreamCount
+	begin    func(a *activity, in run.Inbox, out run.Sink) (run.Sink, error) // returns the sink of the harness
+	finish   func(context.Context) error
+}
 
-// spent says how much is lost, and whether that is all that may be.
-func (b budget) spent(counts []run.StreamCount) (lost uint64, over bool) {
+func (r *Attached) generator(p *plan.Plan, pods loadpods.Pods) *generator {
+	if len(pods) == 0 {
+		l := &localLoad{plan: p, dir: r.o.Dir, executable: r.o.Binary}
+		return &generator{
+			Load: l, progress: l.progress.Latest,
+			begin:  func(_ *activity, _ run.Inbox, out run.Sink) (run.Sink, error) { return out, nil },
+			finish: func(context.Context) error { return nil },
+		}
+	}
+	logs := loadpods.NewMirrors(r.o.Dir, pods)
+	l := loadpods.NewLoad(p, pods, func() (string, error) { return "", nil }, nil) // each stream has a target of its own
+	return &generator{
+		Load: l, ahead: pods.Ahead(), progress: l.Progress, finish: logs.Finish,
+		begin: func(a *activity, in run.Inbox, out run.Sink) (run.Sink, error) {
+			if err := pods.RecordClocks(out); err != nil {
+				return nil, err
+			}
+			logs.Start(a.ctx, in.Observed, a.fail)
+			return pods.Sink(out), nil
+		},
+	}
+}
+
+// releasePollInterval is how often a target that is only observed is looked at.
+const releasePollInterval = time.Second
+
+// endAfterRelease ends the load once a release of the target, whoever started it,
+// has been over for quiet.
+func endAfterRelease(ctx context.Context, d *target.Deployment, quiet time.Duration, end func(run.EndLoad)) {
+	e := observe.ReleaseEnd{QuietFor: quiet}
+	for {
+		s, err := d.State(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			e.Unknown() // the duration ends the load at the latest
+		case e.Over(time.Now(), s):
+			end(run.EndLoad{Kind: record.KindConcluded, Why: fmt.Sprintf("the release of %s was over for %v", d, quiet)})
+			return
+		}
+		if client.Sleep(ctx, releasePollInterval) != nil {
+			return
+		}
+	}
+}
+
+// lossLimit is how many requests a run may lose before it is aborted; 0 means any
+// number.
+type lossLimit struct{ requests int }
+
+// reached returns how many requests are lost, and whether that is the limit.
+func (l lossLimit) reached(counts []run.StreamCount) (lost uint64, reached bool) {
 	for _, c := range counts {
 		for class, n := range c.Failed {
 			if class != "" {
@@ -291,56 +324,17 @@ func (b budget) spent(counts []run.StreamCount) (lost uint64, over bool) {
 			}
 		}
 	}
-	return lost, b.most > 0 && lost >= uint64(b.most)
+	return lost, l.requests > 0 && lost >= uint64(l.requests)
 }
 
-func (b budget) watch(ctx context.Context, counts func() []run.StreamCount, end func(run.EndLoad)) {
+// watch ends the load once the limit is reached.
+func (l lossLimit) watch(ctx context.Context, progress func() []run.StreamCount, end func(run.EndLoad)) {
 	for client.Sleep(ctx, 100*time.Millisecond) == nil {
-		if lost, over := b.spent(counts()); over {
-			end(run.EndLoad{Kind: record.KindAborted, Why: fmt.Sprintf("%d requests are lost, and the budget (--abort-after) is %d", lost, b.most)})
+		if lost, reached := l.reached(progress()); reached {
+			end(run.EndLoad{Kind: record.KindAborted, Why: fmt.Sprintf("%d requests are lost; the limit (--abort-after) is %d", lost, l.requests)})
 			return
 		}
 	}
-}
-
-// complete is p with what the target's Deployment says of its pods.
-func (v *deploymentView) complete(p *plan.Plan) *plan.Plan {
-	q := *p
-	q.Steps = slices.Clone(p.Steps)
-	for i, s := range q.Steps {
-		if a, ok := s.Action.(plan.RestoreReplicas); ok {
-			q.Steps[i].Action = plan.Scale{Workload: a.Workload, Replicas: v.replicas()}
-		}
-	}
-	q.Workloads, q.Control.Workloads = slices.Clone(p.Workloads), slices.Clone(p.Control.Workloads)
-	for i := range q.Workloads {
-		if q.Workloads[i].Name == v.Metadata.Name {
-			q.Workloads[i].Replicas = v.replicas()
-			q.Workloads[i].Labels = v.Spec.Template.Metadata.Labels
-			q.Control.Workloads[i].Replicas = v.replicas()
-		}
-	}
-	return &q
-}
-
-// CheckRate refuses a load above the cap.
-func CheckRate(p *plan.Plan, most float64) error {
-	if r := p.TotalRate(); r > most {
-		return fmt.Errorf("the load is %g/s in all, and the cap is %g/s\n  --max-rate %g allows it", r, most, r)
-	}
-	return nil
-}
-
-// CheckAllowed refuses what would be written to a cluster without having been
-// allowed: changes allows all, load the load pod alone.
-func CheckAllowed(p *plan.Plan, inCluster, changes, load bool) error {
-	if w := p.TargetChanges(); len(w) > 0 && !changes {
-		return fmt.Errorf("this would change Deployment %s/%s (%s), which needs --allow-changes\n  --observe only watches", p.Target.Namespace, p.Target.Deployment, join(w))
-	}
-	if inCluster && !changes && !load {
-		return errors.New("a load pod would be made in the cluster, in a namespace of its own, which needs --allow-load (or --allow-changes)\n  without --in-cluster the load is sent from this machine")
-	}
-	return nil
 }
 
 var _ run.Runtime = (*Attached)(nil)

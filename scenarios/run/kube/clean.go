@@ -1,72 +1,19 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/drain"
 	"zeroloss/scenarios/run/kube/owner"
+	"zeroloss/scenarios/run/kube/target"
 )
-
-// silentFor is how long a cluster that answers may take to: the end of a wait
-// may cut off one answer.
-const silentFor = 3 * time.Second
-
-// removeNamespace removes a run's namespace with all in it, at once: what is
-// in it may have half a minute of hooks and grace before it.
-func (a *api) removeNamespace(ctx context.Context, name string) error {
-	zero := int64(0)
-	background := metav1.DeletePropagationBackground
-	// Deployments and Jobs first, so that nothing makes pods anew. Who may not do
-	// that has the namespace's own deletion do it, in its time.
-	var err error
-	for _, makers := range []schema.GroupVersionResource{deployments, jobs} {
-		err = errors.Join(err, client.IgnoreNotFound(client.IgnoreForbidden(a.In(makers, name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{}))))
-	}
-	if err = errors.Join(err, client.IgnoreNotFound(client.IgnoreForbidden(a.In(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{})))); err != nil {
-		return a.Explain("emptying namespace "+name, err)
-	}
-	if err := client.IgnoreNotFound(a.Resource(namespaces).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &background})); err != nil {
-		return a.Explain("deleting namespace "+name, err)
-	}
-	return a.awaitGone(ctx, name)
-}
-
-// awaitGone returns when a namespace that is being deleted is not there.
-func (a *api) awaitGone(ctx context.Context, name string) error {
-	zero := int64(0)
-	waiting := "waiting for the end of namespace " + name + ", which is being deleted"
-	var silent error // why it has not answered since seen
-	for seen := time.Now(); ; {
-		_, err := a.Resource(namespaces).Get(ctx, name, metav1.GetOptions{})
-		switch {
-		case apierrors.IsNotFound(err):
-			return nil
-		case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
-			return a.Explain(waiting, err)
-		case err == nil:
-			seen, silent = time.Now(), nil
-		case silent == nil || ctx.Err() == nil:
-			silent = err
-		}
-		// What came up meanwhile goes too.
-		_ = a.In(pods, name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{})
-		if client.Sleep(ctx, 300*time.Millisecond) == nil {
-			continue
-		}
-		if silent != nil && time.Since(seen) > silentFor {
-			return a.Explain(waiting, silent)
-		}
-		return fmt.Errorf("%w: namespace %q is being deleted, and is still there\n  look: kubectl get namespace %s -o yaml", run.ErrEnvironment, name, name)
-	}
-}
 
 // CleanOptions say where to look.
 type CleanOptions struct {
@@ -82,12 +29,16 @@ type CleanOptions struct {
 	Say func(string)
 }
 
-// Clean removes the clusters that runs of this user have made, and the
-// namespaces that runs have left in a cluster, and uncordons the nodes that they
-// have drained, where their harness is gone. It touches nothing else.
+// Clean deletes the kind clusters that runs of this user have created and the
+// namespaces that runs have left in a cluster, and restores the nodes and targets
+// that they have changed, where their process is gone. It touches nothing else.
 func Clean(ctx context.Context, o CleanOptions) error {
-	if o.Namespace != "" {
-		return cleanNamespaced(ctx, o)
+	if o.Namespace != "" { // which needs no more permissions than attach itself
+		c, err := o.client(marks{})
+		if err != nil || c == nil {
+			return err
+		}
+		return o.cleanTargets(ctx, c)
 	}
 	m, err := userMarks()
 	if err != nil {
@@ -95,48 +46,40 @@ func Clean(ctx context.Context, o CleanOptions) error {
 	}
 	e, none := newEngine()
 	err = cleanClusters(ctx, m, e, none, o)
-	where, none := find(o, m)
-	if none != nil || where == nil {
-		return errors.Join(err, none)
+	c, cerr := o.client(m)
+	if cerr != nil || c == nil {
+		return errors.Join(err, cerr)
 	}
-	a, aerr := newAPI(where.config)
-	if aerr != nil {
-		return errors.Join(err, aerr)
-	}
-	here := owner.Self()
-	return errors.Join(err, a.cleanNodes(ctx, o, here), a.cleanNamespaces(ctx, o, here), a.cleanTargets(ctx, here, o), a.cleanChanged(ctx, here, o))
+	return errors.Join(err,
+		drain.Clean(ctx, c, drain.CleanOptions{Self: owner.Self(), All: o.All, Say: o.Say, Timeout: cleanupTimeout}),
+		cleanNamespaces(ctx, c, o, owner.Self()),
+		o.cleanTargets(ctx, c))
 }
 
-// cleanNamespaced gives back the targets of one namespace, which needs no more
-// rights than attach itself.
-func cleanNamespaced(ctx context.Context, o CleanOptions) error {
-	where, err := find(o, marks{})
+func (o CleanOptions) cleanTargets(ctx context.Context, c *client.Client) error {
+	return target.Clean(ctx, c, target.CleanOptions{Namespace: o.Namespace, Self: owner.Self(), All: o.All, Say: o.Say, Timeout: cleanupTimeout})
+}
+
+// client returns a client of the cluster to look into; nil if there is none.
+func (o CleanOptions) client(m marks) (*client.Client, error) {
+	where, err := findCluster(o, m)
 	if err != nil || where == nil {
-		return err
+		return nil, err
 	}
-	a, err := newAPI(where.config)
-	if err != nil {
-		return err
-	}
-	here := owner.Self()
-	return errors.Join(a.cleanTargets(ctx, here, o), a.cleanChanged(ctx, here, o))
+	return client.New(where.config)
 }
 
-// find is the cluster to look into; nil if there is none.
-func find(o CleanOptions, m marks) (*reach, error) {
+// findCluster returns the cluster to look into; nil if there is none.
+func findCluster(o CleanOptions, m marks) (*reach, error) {
 	if o.Context != "" {
 		return ofContext(o.Kubeconfig, o.Context)
 	}
-	name := o.Cluster
-	if name == "" {
-		name = DefaultCluster
-	}
-	k, err := newKind(name, m)
+	k, err := newKind(cmp.Or(o.Cluster, DefaultCluster), m)
 	if err != nil {
-		return nil, nil // no engine: no cluster of kind's
+		return nil, nil // without a container engine there is no kind cluster
 	}
-	there, err := k.exists()
-	if err != nil || !there || k.unfinished() {
+	exists, err := k.exists()
+	if err != nil || !exists || k.unfinished() {
 		return nil, err
 	}
 	return k.connect()
@@ -173,25 +116,25 @@ func cleanClusters(ctx context.Context, m marks, e engine, none error, o CleanOp
 	return err
 }
 
-func (a *api) cleanNamespaces(ctx context.Context, o CleanOptions, here string) error {
-	all, err := a.Resource(namespaces).List(ctx, metav1.ListOptions{LabelSelector: owner.Selector})
+func cleanNamespaces(ctx context.Context, c *client.Client, o CleanOptions, self string) error {
+	all, err := c.Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.Selector})
 	if err != nil {
-		return a.Explain("listing namespaces", err)
+		return c.Explain("listing namespaces", err)
 	}
 	for i := range all.Items {
 		l, ours := owner.Namespace(&all.Items[i])
 		if !ours {
 			continue
 		}
-		if why := l.ReasonToKeep(here, o.All); why != "" {
-			o.Say(fmt.Sprintf("namespace %s: left alone, %s", l.Name, why))
+		if reason := l.ReasonToKeep(self, o.All); reason != "" {
+			o.Say(fmt.Sprintf("namespace %s: left alone, %s", l.Name, reason))
 			continue
 		}
-		within, stop := context.WithTimeout(ctx, tidyFor)
-		rerr := a.removeNamespace(within, l.Name)
+		within, stop := context.WithTimeout(ctx, cleanupTimeout)
+		derr := deleteNamespace(within, c, l.Name)
 		stop()
-		if rerr != nil {
-			err = errors.Join(err, rerr)
+		if derr != nil {
+			err = errors.Join(err, derr)
 			continue
 		}
 		o.Say("namespace " + l.Name + ": deleted")

@@ -32,12 +32,12 @@ type reach struct {
 func (r *reach) marked() bool { return r.kind != nil && r.kind.badge != "" }
 
 // awaitNodes waits for those of a cluster that may have been made just now.
-func (r *reach) awaitNodes(ctx context.Context, a *api) error {
+func (r *reach) awaitNodes(ctx context.Context, c *client.Client) error {
 	all, err := r.kind.nodes()
 	if err != nil {
 		return err
 	}
-	return a.awaitNodes(ctx, len(all))
+	return awaitNodes(ctx, c, len(all))
 }
 
 // ofContext is the cluster of a kubeconfig's context.

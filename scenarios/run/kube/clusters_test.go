@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
 	"zeroloss/scenarios/run/kube/owner"
 )
 
@@ -33,6 +34,9 @@ func by(p *enginePark, dir, self, name string) *kindCluster {
 }
 
 func silent(string, ...any) {}
+
+// nothing is to be released.
+func nothing() error { return nil }
 
 // cleaned is what clean says, and what there is then.
 func cleaned(t *testing.T, p *enginePark, dir string, all bool) (said, clusters, marked []string) {
@@ -184,7 +188,7 @@ func TestAUsersClusterStays(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, where.marked())
 	r := &cluster{}
-	require.NoError(t, r.leave(where, &stage{}, silent))
+	require.NoError(t, r.leave(where, nil, "", nothing, silent))
 	said, clusters, marked := cleaned(t, p, dir, true)
 	require.Empty(t, said)
 	require.Equal(t, []string{"zeroloss"}, clusters)
@@ -220,12 +224,12 @@ func TestTwoRunsAtOnce(t *testing.T) {
 				first, second = second, first
 			}
 			told = nil
-			require.NoError(t, (&cluster{}).leave(first, &stage{}, func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }))
+			require.NoError(t, (&cluster{}).leave(first, nil, "", nothing, func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }))
 			require.Len(t, told, 1)
 			require.Contains(t, told[0], "left cluster zeroloss: process ")
 			said, clusters, _ := cleaned(t, p, dir, true)
 			require.Equal(t, []string{"zeroloss"}, clusters, said)
-			require.NoError(t, (&cluster{}).leave(second, &stage{}, silent))
+			require.NoError(t, (&cluster{}).leave(second, nil, "", nothing, silent))
 			_, clusters, marked := cleaned(t, p, dir, false)
 			require.Empty(t, clusters)
 			require.Empty(t, marked)
@@ -264,7 +268,7 @@ func TestWhatAKilledRunLeft(t *testing.T) {
 		said, clusters, _ := cleaned(t, p, dir, false)
 		require.Equal(t, []string{fmt.Sprintf("cluster zeroloss: left alone, process %d works with it", os.Getppid())}, said)
 		require.Equal(t, []string{"zeroloss"}, clusters)
-		require.NoError(t, (&cluster{}).leave(where, &stage{}, silent))
+		require.NoError(t, (&cluster{}).leave(where, nil, "", nothing, silent))
 		_, clusters, marked := cleaned(t, p, dir, false)
 		require.Empty(t, clusters)
 		require.Empty(t, marked)
@@ -318,8 +322,8 @@ func TestKeptClusterIsTheUsers(t *testing.T) {
 	require.NoError(t, err)
 	second, err := by(p, dir, beside, "zeroloss").open(t.Context(), "", "", silent)
 	require.NoError(t, err)
-	require.NoError(t, (&cluster{o: Options{Keep: true}}).leave(second, &stage{}, silent))
-	require.NoError(t, (&cluster{}).leave(first, &stage{}, silent))
+	require.NoError(t, (&cluster{o: Options{Keep: true}}).leave(second, nil, "", nothing, silent))
+	require.NoError(t, (&cluster{}).leave(first, nil, "", nothing, silent))
 	said, clusters, marked := cleaned(t, p, dir, true)
 	require.Empty(t, said)
 	require.Equal(t, []string{"zeroloss"}, clusters)
@@ -342,7 +346,7 @@ func TestNobodysClusterIsDeletedUnderHim(t *testing.T) {
 		"gone":      {harness: gone, free: true, all: true},
 	} {
 		ns := namespaceOf("zeroloss-1", map[string]string{owner.ManagedByLabel: owner.Name, owner.RunLabel: "1"}, map[string]string{owner.Annotation: x.harness, owner.KeptAnnotation: fmt.Sprint(x.kept)})
-		server := townOf(t, ns.Object)
+		server := townOf(t, ns)
 		dir := t.TempDir()
 		p := &enginePark{url: server}
 		p.add("zeroloss", "b0")
@@ -354,9 +358,9 @@ func TestNobodysClusterIsDeletedUnderHim(t *testing.T) {
 		// A run that ends there goes by the same.
 		where, err := by(p, dir, here, "zeroloss").open(t.Context(), "", "", silent)
 		require.NoError(t, err)
-		a, err := newAPI(where.config)
+		c, err := client.New(where.config)
 		require.NoError(t, err)
-		require.NoError(t, (&cluster{}).leave(where, &stage{api: a, namespace: "zeroloss-own"}, silent))
+		require.NoError(t, (&cluster{}).leave(where, c, "zeroloss-own", nothing, silent))
 		said, clusters, _ = cleaned(t, p, dir, false)
 		require.Equal(t, x.free, len(clusters) == 0, "%s: %s", name, said)
 

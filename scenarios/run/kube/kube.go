@@ -12,9 +12,13 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/image"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/loadpods"
+	"zeroloss/scenarios/run/kube/observe"
 	"zeroloss/scenarios/run/kube/owner"
 	"zeroloss/scenarios/run/kube/render"
 	"zeroloss/scenarios/rundir"
@@ -65,20 +69,21 @@ type cluster struct {
 }
 
 const (
-	// upFor is how long the demo services have to come up: images are there,
-	// but all start at once, on few processors.
-	upFor = 90 * time.Second
-	// lead is what the load has to start before time zero.
-	lead = time.Second
-	// baseFor is how long the images of registry and load pod may take to
-	// come, readyFor how long these may run before they are ready.
-	baseFor  = 5 * time.Minute
-	readyFor = 90 * time.Second
-	// tidyFor bounds the clean-up.
-	tidyFor = 30 * time.Second
-	// lastLogs bounds the wait for what the load pod still has.
-	lastLogs = 10 * time.Second
+	// startupTimeout is how long the demo services may take to come up: the images
+	// are there, but all start at once, on few processors.
+	startupTimeout = 90 * time.Second
+	// loadLead is how long before time zero the load is started.
+	loadLead = time.Second
+	// cleanupTimeout bounds each part of the clean-up.
+	cleanupTimeout = 30 * time.Second
 )
+
+// teller returns a function that tells the user what a run does before it begins.
+func teller(out run.Sink) func(format string, args ...any) {
+	return func(format string, args ...any) {
+		out.Progress(run.Progress{Phase: "starting", Note: fmt.Sprintf(format, args...)})
+	}
+}
 
 // Run implements run.Runtime.
 func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err error) {
@@ -86,37 +91,90 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 	if _, err := render.Render(p, r.o.Manifests, render.Options{Run: r.o.Run}); err != nil {
 		return err
 	}
-	tell := func(format string, args ...any) {
-		out.Progress(run.Progress{Phase: "starting", Note: fmt.Sprintf(format, args...)})
-	}
+	tell := teller(out)
 	built := r.build()
 	where, err := r.reach(ctx, p, tell)
 	if err != nil {
-		return r.interrupted(ctx, err)
+		return interrupted(ctx, err)
 	}
-	s := &stage{o: r.o, p: p, out: out, tell: tell, namespace: owner.NamespacePrefix + r.o.Run}
-	defer func() { err = errors.Join(err, r.leave(where, s, tell)) }()
-	if s.image, err = r.images(ctx, where, built, p.UsesRegistry(), tell); err != nil {
-		return r.interrupted(ctx, err)
+	ns := &runNamespace{name: owner.NamespacePrefix + r.o.Run, keep: r.o.Keep, tell: tell}
+	var d *deployment
+	release := func() error { return errors.Join(d.uncordon(), ns.release()) }
+	defer func() { err = errors.Join(err, r.leave(where, ns.c, ns.name, release, tell)) }()
+	image, err := r.images(ctx, where, built, p.UsesRegistry(), tell)
+	if err != nil {
+		return interrupted(ctx, err)
 	}
-	if s.api, err = newAPI(where.config); err != nil {
+	if ns.c, err = client.New(where.config); err != nil {
 		return err
 	}
 	if where.marked() {
-		if err := where.awaitNodes(ctx, s.api); err != nil {
-			return r.interrupted(ctx, err)
+		if err := where.awaitNodes(ctx, ns.c); err != nil {
+			return interrupted(ctx, err)
 		}
 	}
-	if err := s.prepare(ctx); err != nil {
-		return r.interrupted(ctx, err)
+	if d, err = deploy(ctx, ns.c, ns, p, r.o, image); err != nil {
+		return interrupted(ctx, err)
 	}
-	return s.play(ctx)
+	return d.run(ctx, r.o.Dir, out)
 }
 
-// interrupted tells a failure from the end of ctx that caused it.
-func (r *cluster) interrupted(ctx context.Context, err error) error {
+// run carries the plan out on a deployment.
+func (d *deployment) run(ctx context.Context, dir *rundir.Dir, out run.Sink) error {
+	plane, err := control.NewObservedCluster(d.plan.Control)
+	if err != nil {
+		return fmt.Errorf("directing %q: %w", d.plan.Scenario, err)
+	}
+	pods, err := loadpods.Find(ctx, d.c, d.namespace.name, render.LoadPod, d.loadPods())
+	if err != nil {
+		return err
+	}
+	a := newActivity(ctx)
+	entry := &entry{plan: d.plan, serviceURL: entryServiceURL(d.plan, d.addresses)}
+	load := loadpods.NewLoad(d.plan, pods, entry.url, serviceURLs(d.plan, d.addresses))
+	logs := loadpods.NewMirrors(dir, pods)
+	err = run.DirectOn(ctx, d.plan, run.Options{ControlPlane: plane, StartupTimeout: startupTimeout, LoadLead: loadLead}, func(in run.Inbox) (run.Components, error) {
+		if err := pods.RecordClocks(out); err != nil {
+			return run.Components{}, err
+		}
+		logs.Start(a.ctx, in.Observed, a.fail)
+		reporter := observe.NewReporter(d.namespace.name, d.plan.Streams, in.Control)
+		own := &ownPods{activity: a, diagnosis: diagnosis{d.c, d.namespace.name}, plan: d.plan, reporter: reporter, entry: entry}
+		w := &watcher{activity: a, c: d.c, namespace: d.namespace.name, send: in.Control}
+		w.start(reporter, own.onPod, own.onEvent)
+		e := &executor{
+			activity: a, c: d.c, namespace: d.namespace.name, plan: d.plan, objects: d.objects, drained: d.drained,
+			collector: pods.Collector(), reporter: reporter, entry: entry,
+		}
+		return run.Components{Executor: e, Load: load, Sink: pods.Sink(out), Failed: a.failed, LoadProgress: load.Progress}, nil
+	})
+	a.stop()
+	return joinFetchError(err, logs.Finish(context.WithoutCancel(ctx)))
+}
+
+// joinFetchError adds the error of fetching the logs to that of a run. Where the
+// environment has failed that follows from it, and is left out.
+func joinFetchError(err, fetching error) error {
+	if errors.Is(err, run.ErrEnvironment) {
+		return err
+	}
+	return errors.Join(err, fetching)
+}
+
+// uncordon uncordons the node that the run has drained, if any.
+func (d *deployment) uncordon() error {
+	if d == nil {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(context.Background(), cleanupTimeout)
+	defer stop()
+	return d.drained.Uncordon(ctx)
+}
+
+// interrupted makes an error that the end of ctx has caused an interruption: it is
+// no failure of the environment.
+func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil && !errors.Is(err, run.ErrInterrupted) {
-		// It is no failure of the environment: that was its consequence.
 		return fmt.Errorf("%w: %s", run.ErrInterrupted, err)
 	}
 	return err

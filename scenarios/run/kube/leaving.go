@@ -8,13 +8,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"zeroloss/scenarios/run"
+	"zeroloss/scenarios/run/kube/client"
 	"zeroloss/scenarios/run/kube/owner"
 )
 
 // holding does f while no other process reads or writes the marks, if this one
 // is still the cluster's: of who keeps it, or deletes it by hand, it is no more.
 func (k *kindCluster) holding(f func(x mark) error) error {
-	ctx, stop := context.WithTimeout(context.Background(), tidyFor)
+	ctx, stop := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer stop()
 	release, err := k.marks.hold(ctx)
 	if err != nil {
@@ -94,12 +95,12 @@ func (k *kindCluster) leave(occupied func() string) (why string, err error) {
 
 // occupied is why a cluster that runs make is not to be deleted though no run
 // that has marked it goes on: what runs of others, or of attach, have in it.
-func (a *api) occupied(ctx context.Context, own, here string, all bool) (string, error) {
-	ctx, stop := context.WithTimeout(ctx, roomFor)
+func occupied(ctx context.Context, c *client.Client, own, here string, all bool) (string, error) {
+	ctx, stop := context.WithTimeout(ctx, nodesTimeout)
 	defer stop()
-	found, err := a.Resource(namespaces).List(ctx, metav1.ListOptions{LabelSelector: owner.Selector})
+	found, err := c.Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.Selector})
 	if err != nil {
-		return "", a.Explain("listing namespaces", err)
+		return "", c.Explain("listing namespaces", err)
 	}
 	for i := range found.Items {
 		l, ours := owner.Namespace(&found.Items[i])
@@ -113,33 +114,34 @@ func (a *api) occupied(ctx context.Context, own, here string, all bool) (string,
 	return "", nil
 }
 
-// leave gives back what a run has taken: its namespace and, where runs have
-// made it and no other works with it, the cluster.
-func (r *cluster) leave(where *reach, s *stage, tell func(string, ...any)) error {
+// leave releases what a run has taken: its namespace with release and, where runs
+// have made it and no other works with it, the cluster. c is nil where the cluster
+// was not reached.
+func (r *cluster) leave(where *reach, c *client.Client, namespace string, release func() error, tell func(string, ...any)) error {
 	k := where.kind
 	switch {
 	case !where.marked():
-		return s.leave()
+		return release()
 	case r.o.Keep:
 		tell("kept cluster %s: kind delete cluster --name %s", k.name, k.name)
-		return errors.Join(s.leave(), k.forget()) // it is the user's now
+		return errors.Join(release(), k.forget()) // it is the user's now
 	}
 	shared, err := k.shared()
 	if shared {
-		err = errors.Join(err, s.leave())
+		err = errors.Join(err, release())
 	}
 	why, lerr := k.leave(func() string {
-		if s.api == nil {
+		if c == nil {
 			return ""
 		}
 		// What does not answer has nobody who works in it.
-		why, _ := s.api.occupied(context.Background(), s.namespace, k.marks.self, false)
+		why, _ := occupied(context.Background(), c, namespace, k.marks.self, false)
 		return why
 	})
 	if why != "" {
 		tell("left cluster %s: %s", k.name, why)
 		if !shared {
-			err = errors.Join(err, s.leave())
+			err = errors.Join(err, release())
 		}
 	}
 	return errors.Join(err, lerr)
@@ -174,9 +176,9 @@ func (k *kindCluster) livesIn(ctx context.Context, all bool) string {
 	where, err := k.connect()
 	var why string
 	if err == nil {
-		var a *api
-		if a, err = newAPI(where.config); err == nil {
-			why, err = a.occupied(ctx, "", k.marks.self, all)
+		var c *client.Client
+		if c, err = client.New(where.config); err == nil {
+			why, err = occupied(ctx, c, "", k.marks.self, all)
 		}
 	}
 	if err != nil && !all {

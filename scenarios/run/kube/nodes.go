@@ -13,6 +13,8 @@ import (
 
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/drain"
+	"zeroloss/scenarios/run/kube/observe"
 	"zeroloss/scenarios/run/kube/render"
 )
 
@@ -25,15 +27,15 @@ var startTaints = []string{"node.kubernetes.io/not-ready", "node.kubernetes.io/u
 
 // unready is why a node takes no pods yet; "" if it does, or if it is not for
 // want of time.
-func (v *nodeView) unready() string {
-	i := slices.IndexFunc(v.Status.Conditions, func(c condition) bool { return c.Type == "Ready" })
+func nodeNotReady(n *corev1.Node) string {
+	i := slices.IndexFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == corev1.NodeReady })
 	if i < 0 {
 		return "has not reported yet"
 	}
-	if c := v.Status.Conditions[i]; c.Status != "True" {
+	if c := n.Status.Conditions[i]; c.Status != corev1.ConditionTrue {
 		return "is not ready: " + cmp.Or(strings.TrimSpace(c.Message), c.Reason, "no reason is given")
 	}
-	for _, t := range v.Spec.Taints {
+	for _, t := range n.Spec.Taints {
 		if slices.Contains(startTaints, t.Key) {
 			return "is tainted " + t.Key + " still"
 		}
@@ -42,23 +44,25 @@ func (v *nodeView) unready() string {
 }
 
 // awaitNodes returns when so many nodes are there, and all are ready.
-func (a *api) awaitNodes(ctx context.Context, many int) error {
+func awaitNodes(ctx context.Context, c *client.Client, many int) error {
 	within, stop := context.WithTimeout(ctx, nodesFor)
 	defer stop()
 	why := "they have not been asked yet"
 	for {
-		all, err := a.nodes(within)
+		all, err := c.Nodes().List(within, metav1.ListOptions{})
 		if within.Err() == nil || err == nil {
 			why = ""
 			switch {
 			case err != nil:
 				why = err.Error() // an API server that has only just started may be gone for a moment
-			case len(all) < many:
-				why = fmt.Sprintf("%d of %d have joined", len(all), many)
+			case len(all.Items) < many:
+				why = fmt.Sprintf("%d of %d have joined", len(all.Items), many)
 			}
-			for _, v := range all {
-				if w := v.unready(); w != "" {
-					why = fmt.Sprintf("%s %s", v.Metadata.Name, w)
+			if err == nil {
+				for i := range all.Items {
+					if w := nodeNotReady(&all.Items[i]); w != "" {
+						why = fmt.Sprintf("%s %s", all.Items[i].Name, w)
+					}
 				}
 			}
 		}
@@ -74,36 +78,37 @@ func (a *api) awaitNodes(ctx context.Context, many int) error {
 	}
 }
 
-// roomFor bounds the look at the nodes: where nobody answers, what comes next
+// nodesTimeout bounds the look at the nodes: where nobody answers, what comes next
 // says so.
-const roomFor = 5 * time.Second
+const nodesTimeout = 5 * time.Second
 
-// freeResources sums what the nodes that take pods have left; zero where that
-// cannot be told.
-func (a *api) freeResources(ctx context.Context) render.Resources {
-	ctx, stop := context.WithTimeout(ctx, roomFor)
+// freeResources returns what the cluster has left on the nodes that take pods; zero
+// where that cannot be told.
+func freeResources(ctx context.Context, c *client.Client) render.Resources {
+	ctx, stop := context.WithTimeout(ctx, nodesTimeout)
 	defer stop()
-	all, err := a.nodes(ctx)
+	all, err := c.Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return render.Resources{} // not everybody may look at nodes
 	}
-	running, err := a.Pods("").List(ctx, metav1.ListOptions{})
+	pods, err := c.Pods("").List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return render.Resources{}
 	}
 	var free render.Resources
 	open := map[string]bool{"": true} // a pod without a node will be on one of them
-	for _, v := range all {
-		if v.closed() == "" {
-			open[v.Metadata.Name] = true
-			free = free.Plus(render.ResourcesOf(v.Status.Allocatable), 1)
+	for i := range all.Items {
+		n := &all.Items[i]
+		if drain.Unschedulable(n) == "" {
+			open[n.Name] = true
+			free = free.Plus(render.ResourcesOf(n.Status.Allocatable), 1)
 		}
 	}
 	if len(open) == 1 {
 		return render.Resources{} // none takes pods now: which of them will is not known
 	}
-	for _, p := range running.Items {
-		if !open[p.Spec.NodeName] || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+	for _, p := range pods.Items {
+		if !open[p.Spec.NodeName] || observe.Finished(&p) {
 			continue
 		}
 		for i := range p.Spec.Containers {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kindnodes "sigs.k8s.io/kind/pkg/cluster/nodes"
 )
@@ -112,7 +113,7 @@ func (p *enginePark) kubeconfig(cluster string) (string, error) {
 }
 
 // townOf is an API server with namespaces.
-func townOf(t *testing.T, namespaces ...map[string]any) string {
+func townOf(t *testing.T, namespaces ...*corev1.Namespace) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

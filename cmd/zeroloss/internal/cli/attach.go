@@ -15,6 +15,7 @@ import (
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube"
+	"zeroloss/scenarios/run/kube/target"
 )
 
 // attachFlags are the flags of attach: the target, what happens to it, and what
@@ -117,7 +118,7 @@ func (f *attachFlags) run(ctx context.Context, env Env, args []string) error {
 	case f.printScenario:
 		return printText(env.Stdout, text)
 	case f.printRBAC:
-		text, err := kube.AttachRBAC(c.Plan, f.inCluster)
+		text, err := target.RBAC(c.Plan, f.inCluster)
 		if err != nil {
 			return environmentError(err)
 		}
@@ -152,7 +153,7 @@ func (f *attachFlags) checkAllowed(p *plan.Plan) error {
 	if _, err := run.ResolveHeaders(p.Streams); err != nil {
 		return err
 	}
-	if err := errors.Join(kube.CheckRate(p, f.maxRate), kube.CheckAllowed(p, f.inCluster, f.allowChanges, f.allowLoad)); err != nil {
+	if err := errors.Join(target.CheckRate(p, f.maxRate), target.CheckAllowed(p, f.inCluster, f.allowChanges, f.allowLoad)); err != nil {
 		return err
 	}
 	if f.inCluster && f.context != "" && f.image == "" {
@@ -183,7 +184,7 @@ func (f *attachFlags) once(ctx context.Context, env Env, c *scenarios.Prepared, 
 	if err != nil {
 		return nil, environmentError(err)
 	}
-	rt.Into(dir)
+	rt.SetDir(dir)
 	r, path, err := closeAndAssemble(dir, runPlan(ctx, env, c, dir, rt))
 	return writeAndPrint(ctx, env, r, path, format, err)
 }

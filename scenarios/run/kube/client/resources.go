@@ -13,11 +13,6 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-var (
-	pods        = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
-)
-
 // In returns the dynamic client of a resource in a namespace; "" is the whole
 // cluster.
 func (c *Client) In(gvr schema.GroupVersionResource, namespace string) dynamic.ResourceInterface {
@@ -30,7 +25,7 @@ func (c *Client) In(gvr schema.GroupVersionResource, namespace string) dynamic.R
 // Scale sets a Deployment's replicas through its scale subresource.
 func (c *Client) Scale(ctx context.Context, namespace, name string, replicas int) error {
 	patch := fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)
-	_, err := c.In(deployments, namespace).Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: FieldManager}, "scale")
+	_, err := c.Deployments(namespace).Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: FieldManager}, "scale")
 	return c.Explain(fmt.Sprintf("scaling %s to %d", name, replicas), err)
 }
 
@@ -65,14 +60,14 @@ func (c *Client) patchSpec(ctx context.Context, namespace, name, doing string, s
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	_, err = c.In(deployments, namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+	_, err = c.Deployments(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
 	return c.Explain(doing, err)
 }
 
 // DeletePod removes a pod from the API at once, without a grace period.
 func (c *Client) DeletePod(ctx context.Context, namespace, name string) error {
 	zero := int64(0)
-	err := c.In(pods, namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &zero})
+	err := c.Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &zero})
 	return c.Explain("deleting pod "+name, IgnoreNotFound(err))
 }
 

@@ -1,0 +1,55 @@
+package observe
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/rundir"
+)
+
+// TargetLog is the run directory's event log of a target: what is seen of it
+// besides its pods. It is safe for concurrent use.
+type TargetLog struct {
+	mu     sync.Mutex
+	file   *os.File
+	events *record.EventWriter
+	ahead  record.Micros // of the record's clock, to this process's
+	err    error         // the first one
+}
+
+// CreateTargetLog creates the log in dir.
+func CreateTargetLog(dir *rundir.Dir) (*TargetLog, error) {
+	f, err := dir.CreateEvents("target")
+	if err != nil {
+		return nil, err
+	}
+	return &TargetLog{file: f, events: record.NewEventWriter(f)}, nil
+}
+
+// SetClock says how far the record's clock is ahead of this process's.
+func (l *TargetLog) SetClock(ahead record.Micros) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ahead = ahead
+}
+
+// Write writes e with the present time. Close returns an error of it.
+func (l *TargetLog) Write(e record.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.At = record.At(time.Now()) + l.ahead
+	if err := l.events.Write(e); err != nil && l.err == nil {
+		l.err = err
+	}
+}
+
+// Close ends the log.
+func (l *TargetLog) Close() error {
+	l.Write(record.Event{Kind: record.KindEnd})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.err, l.file.Close())
+}
