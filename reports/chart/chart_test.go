@@ -208,3 +208,28 @@ func TestPushBesideAnotherRun(t *testing.T) {
 	require.Greater(t, area(both, armColour(0)), 2000)
 	require.Greater(t, area(both, armColour(1)), 2000)
 }
+
+// TestPicturesTakeTheirWordsFromTheDocument: one that is changed there changes in
+// the picture.
+func TestPicturesTakeTheirWordsFromTheDocument(t *testing.T) {
+	d := document(t, reporttest.Report(reporttest.Options{Warmups: 2}))
+	d.Title, d.Headline, d.Verdict.Name = "another title", "another headline", "another verdict"
+	d.Arms[0].Shutdown, d.Arms[1].Meaning = "another shutdown", []string{"another meaning"}
+	for i := range d.Warmups {
+		d.Warmups[i].Name, d.Warmups[i].Declared = "another instance", "another curve"
+	}
+	d.Propagation.Received.Runs[0].Name = "another registry"
+	for name, want := range map[string][]string{
+		"timeline": {d.Headline, "another shutdown; latency from due, ms"},
+		"loss":     {"another shutdown", "another meaning"},
+		"qps":      {"While 2 instances were released, another headline"},
+		"warmup":   {"another instance: exponent 2.13 (1.96–2.30), declared 2", "declared weight, relative to a warm instance: another curve"},
+		"push":     {"another registry"},
+	} {
+		s := newSurface()
+		map[string]func(*surface, *present.Document){"timeline": timeline, "loss": loss, "qps": qps, "warmup": warmup, "push": push}[name](s, d)
+		for _, w := range append(want, "ANOTHER VERDICT", "another title  ·  local  ·  v0.1.0") {
+			require.Contains(t, s.words, w, name)
+		}
+	}
+}

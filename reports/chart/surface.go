@@ -23,6 +23,7 @@ type surface struct {
 	img   *vgimg.Canvas
 	c     vgdraw.Canvas
 	fonts text.Plain
+	words []string // all that was written, for tests
 }
 
 // box is a rectangle in pixels.
@@ -66,7 +67,9 @@ func (s *surface) style(f typeface) text.Style {
 }
 
 func (s *surface) text(x, y float64, f typeface, format string, args ...any) {
-	s.c.FillText(s.style(f), s.point(x, y-f.size*0.1), fmt.Sprintf(format, args...)) // a line's middle is above its box's
+	words := fmt.Sprintf(format, args...)
+	s.words = append(s.words, words)
+	s.c.FillText(s.style(f), s.point(x, y-f.size*0.1), words) // the middle of a line is above that of its box
 }
 
 func (s *surface) width(f typeface, t string) float64 { return float64(s.style(f).Width(t)) }

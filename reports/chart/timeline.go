@@ -194,7 +194,7 @@ func (p panels) scatter(v span, b box, arm int, scaled bool) {
 		py := y(math.Pow(10, d))
 		s.rect(box{b.x, math.Floor(py), b.w, 1}, lineColour())
 		if scaled && (b.h/(hi-lo) > 17 || int(d-lo)%2 == 0) {
-			s.text(b.x-8, py, plain(13).to(right), "%g", math.Pow(10, d))
+			s.text(b.x-8, py, plain(13).to(right), "%s", format.Ms(time.Duration(math.Pow(10, d)*float64(time.Millisecond))))
 		}
 	}
 	p.ok(v, arm, y)

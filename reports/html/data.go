@@ -27,6 +27,12 @@ type data struct {
 	Losses    []loss      `json:"losses"`
 	Groups    []lossGroup `json:"groups"`
 	Text      []string    `json:"text"`
+	Labels    dataLabels  `json:"labels"`
+}
+
+// dataLabels are wordings of package present that the scripts use.
+type dataLabels struct {
+	Masked string `json:"masked"`
 }
 
 type arm struct {
@@ -97,6 +103,7 @@ func newData(doc *present.Document) data {
 	d := data{
 		To: format.Millis(present.RunEnd(l)), Arms: []arm{}, Classes: []class{}, Phases: []string{}, MarkKinds: []markKind{}, Instances: []instance{},
 		Releases: []release{}, Points: points(doc.Run, pointCap), Losses: []loss{}, Groups: []lossGroup{},
+		Labels: dataLabels{present.MaskedLabel},
 	}
 	for _, a := range l.Arms {
 		d.Arms = append(d.Arms, arm{a.Name, seconds(l, a.Name)})

@@ -119,7 +119,7 @@ func sampling(all []series) string {
 func labels() map[string]string {
 	return map[string]string{
 		"figures": present.FiguresHeading, "timeline": present.TimelineHeading, "releases": present.ReleasesHeading,
-		"warmups": present.WarmupsHeading, "losses": present.LossesHeading, "expectations": present.ExpectationsHeading,
+		"warmups": present.WarmupsHeading, "losses": present.LossesHeading, "bounds": present.BoundsHeading, "arithmetic": present.ArithmeticLabel, "expectations": present.ExpectationsHeading,
 		"quality": present.QualityHeading, "defects": present.DefectsHeading, "propagation": present.PropagationHeading,
 		"notes": present.NotesHeading, "findings": present.FindingsHeading, "run": present.RunHeading,
 		"warmupOwn": present.WarmupOwnTraffic, "warmupExpected": present.WarmupExpected, "warmupBand": present.WarmupBand, "warmupOther": present.WarmupOtherTraffic,

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/internal/format"
 	"zeroloss/reports/internal/reporttest"
 )
 
@@ -65,6 +66,17 @@ func TestPageInBrowser(t *testing.T) {
 		require.Equal(t, 0, eval[int](b, rows))
 		typing(b, "")
 		require.Equal(t, 27, eval[int](b, rows))
+	})
+
+	t.Run("its script writes numbers and durations as Go does", func(t *testing.T) {
+		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900)
+		for _, d := range []time.Duration{0, 90 * time.Microsecond, 3100 * time.Microsecond, 548 * time.Millisecond, 4200 * time.Millisecond, 30 * time.Second} {
+			require.Equal(t, format.Duration(d), eval[string](b, fmt.Sprintf(`zl.took(%g)`, format.Millis(d))))
+			require.Equal(t, format.Offset(-d-time.Second), eval[string](b, fmt.Sprintf(`zl.at(%g)`, format.Millis(-d-time.Second))))
+		}
+		for _, n := range []int{0, 999, 7000, 1234567} {
+			require.Equal(t, format.Int(n), eval[string](b, fmt.Sprintf(`zl.int(%d)`, n)))
+		}
 	})
 
 	t.Run("fits a phone", func(t *testing.T) {

@@ -52,7 +52,7 @@ func figures(r *reports.Report) Table {
 		return t
 	}
 	rows := rowMaker(r.Ledger.Arms)
-	t.Groups = append([]Group{requestFigures(rows), releaseFigures(rows, r.Ledger)}, latencyFigures(rows)...)
+	t.Groups = append([]Group{requestFigures(rows), releaseFigures(rows, r.Ledger), boundFigures(rows)}, latencyFigures(rows)...)
 	t.Groups = append(t.Groups, breakdowns(r.Ledger.Arms)...)
 	return t
 }
@@ -107,10 +107,15 @@ func masked(a ledger.Arm) string {
 func releaseFigures(rows rowMaker, l *ledger.Ledger) Group {
 	return Group{Title: "Releases", Rows: []Row{
 		rows.count("releases", func(a ledger.Arm) int { return a.Releases }),
-		rows.text("releases that lose, at most", "95 % confidence", func(a ledger.Arm) string { return format.UpperBound(a.ReleaseLossUpper95) }),
-		rows.text("requests lost, at most", "95 % confidence", func(a ledger.Arm) string { return format.UpperBound(a.LossUpper95) }),
 		rows.text("longest stale route", "", func(a ledger.Arm) string { return staleRoute(l, a) }),
 		rows.duration("longest outage", func(a ledger.Arm) time.Duration { return a.LongestOutage }),
+	}}
+}
+
+func boundFigures(rows rowMaker) Group {
+	return Group{Title: "At most, at 95 % confidence", Rows: []Row{
+		rows.text("releases that lose requests", "", func(a ledger.Arm) string { return format.UpperBound(a.ReleaseLossUpper95) }),
+		rows.text("requests lost", "", func(a ledger.Arm) string { return format.UpperBound(a.LossUpper95) }),
 	}}
 }
 

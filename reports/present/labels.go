@@ -25,6 +25,7 @@ const (
 	ByRootCause       = "by root cause"
 	ByWindow          = "by window"
 
+	ArithmeticLabel    = "prediction"
 	MaskedLabel        = "masked"
 	ReleaseShading     = "release; darker: deregistered but still addressed"
 	PushDelayLine      = "push delay of the registry"

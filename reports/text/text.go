@@ -81,7 +81,7 @@ func (p *printer) losses(d *present.Document) {
 	p.more("  ", len(d.Losses)-shownGroups, "group")
 	for _, a := range d.Arms {
 		if a.Arithmetic != "" {
-			p.line("  %s, prediction: %s", a.Name, a.Arithmetic)
+			p.line("  %s, %s: %s", a.Name, present.ArithmeticLabel, a.Arithmetic)
 		}
 	}
 }

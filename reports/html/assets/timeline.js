@@ -111,7 +111,7 @@
       const d = Math.hypot(panels.x(view, a.scatter, arm.due[k]) - px, panels.y(a.scatter, arm.latency[k]) - py);
       if (d < far) { far = d; i = k; }
     }
-    if (i >= 0) return { title: 'ok' + (arm.masked.has(i) ? ', masked: resent without the client noticing' : ''), lines: ['due ' + zl.at(arm.due[i]) + ', ' + zl.took(arm.latency[i])] };
+    if (i >= 0) return { title: 'ok' + (arm.masked.has(i) ? ', ' + data.labels.masked : ''), lines: ['due ' + zl.at(arm.due[i]) + ', ' + zl.took(arm.latency[i])] };
   }
   function second(arm, time) {
     const bin = panels.bins(view, arm), i = Math.floor(time / bin.every), s = bin.list[i];
@@ -224,7 +224,7 @@
     if (panels.arms.some(function (a) { return a.masked.size; })) {
       const hollow = zl.icon('dot', 'var(--masked)');
       hollow.firstChild.style.fill = 'none';
-      toggle('masked', 'masked', hollow);
+      toggle('masked', data.labels.masked, hollow);
     }
   })();
 

@@ -18,7 +18,7 @@ func Marks() []Mark {
 		{record.KindOffline, "offline", "down", false},
 		{record.KindDeregistered, "deregistered", "diamond", false},
 		{record.KindTermSent, "TERM sent", "dot", true},
-		{record.KindTermReceived, "TERM", "dot", false},
+		{record.KindTermReceived, "TERM received", "dot", false},
 		{record.KindListenerClosed, "listener closed", "square", false},
 		{record.KindRequestsCut, "requests cut", "cross", true},
 		{record.KindHookAbandoned, "hook abandoned", "cross", false},
