@@ -7,9 +7,10 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// nextRoundRobin is smooth weighted round robin (nginx's): each gains its weight, the one
-// that has most is taken and gives back what all gained. It returns the index
-// of the host taken, -1 where none that weighs anything is left.
+// nextRoundRobin is nginx's smooth weighted round robin: the turn of each host
+// grows by its weight, and the host with the largest turn is picked and loses the
+// sum of all weights. It returns the host's index, or -1 if no host with a weight
+// is left.
 func (s *candidateSet) nextRoundRobin(tried []record.Instance) int {
 	best, most := -1, int64(0)
 	turns := s.turns[:len(s.weights)]
@@ -30,21 +31,21 @@ func (s *candidateSet) nextRoundRobin(tried []record.Instance) int {
 	return best
 }
 
-// undoPicks undoes the latest turns, which order tells, as if those picks had
-// not been made.
-func (s *candidateSet) undoPicks(order []int32) {
-	if len(order) == 0 {
+// undoPicks restores the turns as if the latest picks had not been made.
+func (s *candidateSet) undoPicks(picks []int32) {
+	if len(picks) == 0 {
 		return
 	}
 	for i, w := range s.weights {
-		s.turns[i] -= int64(len(order)) * w
+		s.turns[i] -= int64(len(picks)) * w
 	}
-	for _, i := range order {
+	for _, i := range picks {
 		s.turns[i] += s.total
 	}
 }
 
-// nextRandom takes each by its share of the weight of those not tried.
+// nextRandom picks each host with its share of the weight of the hosts that were
+// not tried.
 func (s *candidateSet) nextRandom(r *rand.Rand, tried []record.Instance) int {
 	total := s.total
 	if len(tried) > 0 {

@@ -7,63 +7,63 @@ import (
 	"zeroloss/demo-services/settings"
 )
 
-// batchSize is how many picks are made in advance: enough that the lock is
-// rarely taken, and little work lost when the list changes.
+// batchSize is how many picks are computed in advance: enough that the lock is
+// rarely taken, and few enough that little work is lost when the list changes.
 const batchSize = 64
 
-// batch is a stretch of picks made in advance, for requests to take one each,
-// without a lock. It is part of a set's turns: those that nobody took are taken
-// back before the set is used otherwise.
+// batch holds picks that were computed in advance. Each request takes one,
+// without a lock. The picks that nobody took are undone before the candidate set
+// is used for anything else.
 type batch struct {
 	candidates *candidateSet
 	hosts      []Host
 	reason     Reason
 	picks      []int32       // indices of hosts
-	validUntil time.Duration // a pick at this time or later is not in it: weights or list may be others
+	validUntil time.Duration // from this time on weights or list may differ
 
-	_     [64]byte // what all write, apart from what all read
+	_     [64]byte // keeps what all requests write on another cache line than what they read
 	taken atomic.Int64
 	_     [56]byte
 }
 
-// takenByAll is more picks than anyone takes.
-const takenByAll = 1 << 62
+// exhausted is a count of taken picks that ends a batch.
+const exhausted = 1 << 62
 
-// take is one request's pick, if the run has one for it.
-func (r *batch) take(now time.Duration) (Host, bool) {
-	if r == nil || now >= r.validUntil {
+// take returns the next pick, if there is one that is valid now.
+func (b *batch) take(now time.Duration) (Host, bool) {
+	if b == nil || now >= b.validUntil {
 		return Host{}, false
 	}
-	i := r.taken.Add(1) - 1
-	if i >= int64(len(r.picks)) {
+	i := b.taken.Add(1) - 1
+	if i >= int64(len(b.picks)) {
 		return Host{}, false
 	}
-	return r.hosts[r.picks[i]], true
+	return b.hosts[b.picks[i]], true
 }
 
-// newBatch makes the picks for a tag in advance. It is nil where there is nobody to
-// pick, or no set is kept for the tag.
+// newBatch computes picks for a tag. It returns nil if there is no host, or the
+// tag has no set of its own.
 func (v *View) newBatch(now time.Duration, wanted string) *batch {
 	s := v.balancer.candidatesFor(wanted)
 	if len(s.hosts) == 0 || !v.balancer.hasOwnSet(wanted) {
 		return nil
 	}
 	s.refresh(now)
-	r := &batch{candidates: s, hosts: s.hosts, reason: s.reason, validUntil: s.validUntil, picks: make([]int32, batchSize)}
+	b := &batch{candidates: s, hosts: s.hosts, reason: s.reason, validUntil: s.validUntil, picks: make([]int32, batchSize)}
 	if v.cfg.Consumer.Cache == settings.CacheTTL35 {
-		r.validUntil = min(r.validUntil, v.filledAt+v.cfg.Consumer.CachePeriod)
+		b.validUntil = min(b.validUntil, v.filledAt+v.cfg.Consumer.CachePeriod)
 	}
-	for i := range r.picks {
-		r.picks[i] = int32(v.balancer.pickIndex(s, nil))
+	for i := range b.picks {
+		b.picks[i] = int32(v.balancer.pickIndex(s, nil))
 	}
-	return r
+	return b
 }
 
-// endBatch closes a run, and takes back what nobody took. What a random balancer
-// drew is left: the next draw is as good.
-func (v *View) endBatch(r *batch) {
-	n := min(r.taken.Swap(takenByAll), int64(len(r.picks)))
+// endBatch ends a batch and undoes the picks that nobody took. Those of a random
+// balancer need not be undone: the next draw is as good.
+func (v *View) endBatch(b *batch) {
+	n := min(b.taken.Swap(exhausted), int64(len(b.picks)))
 	if !v.balancer.isRandom() {
-		r.candidates.undoPicks(r.picks[n:])
+		b.candidates.undoPicks(b.picks[n:])
 	}
 }

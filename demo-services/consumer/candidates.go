@@ -12,22 +12,24 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// maxSets bounds the tags for which a set of their own is kept. Tags come from
-// requests: what is beyond has a set made for each pick, and shares its turns.
+// maxSets bounds how many tags have a candidate set of their own. Tags come from
+// requests. For any further tag the set is built for each pick, and those tags
+// share their turns.
 const maxSets = 64
 
-// balancer is the balancer's state: one set for each wanted tag, each with a turn
-// of its own, so that streams of different tags do not take each other's.
+// balancer is the state of the load balancer: one candidate set for each wanted
+// tag. Each set has its own turns, so that requests with different tags do not
+// affect each other's distribution.
 type balancer struct {
 	cfg           Config
 	hosts         []Host
 	marks         map[lossless.Identity]mark
 	sets          map[string]*candidateSet
-	overflowTurns map[turnKey]int64 // turns, for tags beyond maxSets
+	overflowTurns map[turnKey]int64 // turns for the tags beyond maxSets
 	rand          *rand.Rand
 }
 
-// turnKey is whose turn it is.
+// turnKey identifies the host that a turn belongs to.
 type turnKey struct {
 	lossless.Identity
 	addr string
@@ -39,30 +41,30 @@ func newBalancer(cfg Config) balancer {
 	return balancer{cfg: cfg, sets: map[string]*candidateSet{}, overflowTurns: map[turnKey]int64{}, rand: rand.New(rand.NewPCG(cfg.Seed, 0x6c6f7373))}
 }
 
-// candidateSet is whom requests that want one tag may go to, with what they weigh and
-// whose turn it is: slices that belong together, by index.
+// candidateSet holds the hosts to which requests with one tag may go, with their
+// weights and turns. The slices have the same indices.
 type candidateSet struct {
-	current bool // built from the list and marks as they are
+	current bool // built from the current list and marks
 	reason  Reason
-	hosts   []Host // never changed in place: runs share it
+	hosts   []Host // never changed in place: batches share it
 	hostWeights
-	turns []int64
+	turns []int64 // current weights of smooth weighted round robin
 }
 
-// update takes a new list, or new marks, which it only reads.
-func (p *balancer) update(hosts []Host, marks map[lossless.Identity]mark) {
-	p.hosts, p.marks = hosts, marks
-	for _, s := range p.sets {
+// update takes a new list or new marks. It only reads them.
+func (b *balancer) update(hosts []Host, marks map[lossless.Identity]mark) {
+	b.hosts, b.marks = hosts, marks
+	for _, s := range b.sets {
 		s.current = false
 	}
-	maps.DeleteFunc(p.overflowTurns, func(of turnKey, _ int64) bool {
+	maps.DeleteFunc(b.overflowTurns, func(of turnKey, _ int64) bool {
 		return !slices.ContainsFunc(hosts, func(h Host) bool { return h.turnKey() == of })
 	})
 }
 
-// Pick chooses whom to call for a request that wants a tag, leaving out those
-// that were tried already. It moves the balancer's turn and nothing else: what
-// steps do does not depend on the picks between them.
+// Pick chooses the host for a request that wants a tag, other than those that
+// were tried already. It moves the balancer's turns and nothing else: the result
+// of a step does not depend on the picks before it.
 func (v *View) Pick(now time.Duration, wanted string, tried ...record.Instance) (Host, Reason, error) {
 	s := v.balancer.candidatesFor(wanted)
 	s.refresh(now)
@@ -78,56 +80,57 @@ func (v *View) Pick(now time.Duration, wanted string, tried ...record.Instance) 
 	return s.hosts[i], s.reason, nil
 }
 
-// Candidates are those among whom a pick for a tag chooses, by lanes and marks,
-// whatever they weigh: who weighs nothing yet can be picked where the others
-// were tried, and a moment later weighs something. It moves nothing.
+// Candidates returns the hosts among which a pick for a tag chooses, by lane and
+// marks, whatever their weights: a host with weight 0 can be picked if the others
+// were tried, and has a weight a moment later. It moves no turns.
 func (v *View) Candidates(wanted string) []Host {
 	return slices.Clone(v.balancer.candidatesFor(wanted).hosts)
 }
 
-// setKey is the tag whose set a request belongs to.
-func (p *balancer) setKey(wanted string) string {
-	if p.cfg.Consumer.Ungoverned {
+// setKey returns the tag of the set that a request belongs to.
+func (b *balancer) setKey(wanted string) string {
+	if b.cfg.Consumer.Ungoverned {
 		return ""
 	}
 	return wanted
 }
 
-// candidatesFor is the set for a tag, built anew where the list or a mark has changed.
-func (p *balancer) candidatesFor(wanted string) *candidateSet {
-	wanted = p.setKey(wanted)
-	s := p.sets[wanted]
+// candidatesFor returns the set for a tag, rebuilt if the list or a mark has
+// changed.
+func (b *balancer) candidatesFor(wanted string) *candidateSet {
+	wanted = b.setKey(wanted)
+	s := b.sets[wanted]
 	if s == nil {
-		if len(p.sets) >= maxSets {
-			s = p.build(&candidateSet{}, wanted)
+		if len(b.sets) >= maxSets {
+			s = b.build(&candidateSet{}, wanted)
 			for i, h := range s.hosts {
-				s.turns[i] = p.overflowTurns[h.turnKey()]
+				s.turns[i] = b.overflowTurns[h.turnKey()]
 			}
 			return s
 		}
 		s = &candidateSet{}
-		p.sets[wanted] = s
+		b.sets[wanted] = s
 	}
 	if !s.current {
-		p.build(s, wanted)
+		b.build(s, wanted)
 	}
 	return s
 }
 
-// hasOwnSet tells whether a set of its own is kept for a tag.
-func (p *balancer) hasOwnSet(wanted string) bool { return p.sets[p.setKey(wanted)] != nil }
+// hasOwnSet reports whether a tag has a set of its own.
+func (b *balancer) hasOwnSet(wanted string) bool { return b.sets[b.setKey(wanted)] != nil }
 
-// build chooses the candidates, in this order: lanes, then marks, then weights.
-// Marks never leave nothing: where all of the version are marked, one of them
-// is called all the same, before any other version is. Those that were
-// candidates before keep their turn.
-func (p *balancer) build(s *candidateSet, wanted string) *candidateSet {
+// build chooses the candidates: first by lane, then by marks, then come weights.
+// Marks never exclude all hosts: if all hosts of the version are marked, one of
+// them is called, rather than another version. Hosts that were candidates before
+// keep their turns.
+func (b *balancer) build(s *candidateSet, wanted string) *candidateSet {
 	before, turns := s.hosts, s.turns
 	*s = candidateSet{current: true}
-	eligible := p.hosts
-	if !p.cfg.Consumer.Ungoverned {
-		eligible, s.reason.Lane = lane.Eligible(p.hosts, func(h Host) string { return h.Tag }, wanted, p.cfg.Lane.Strict)
-		unmarked := p.unmarked(eligible)
+	eligible := b.hosts
+	if !b.cfg.Consumer.Ungoverned {
+		eligible, s.reason.Lane = lane.Eligible(b.hosts, func(h Host) string { return h.Tag }, wanted, b.cfg.Lane.Strict)
+		unmarked := b.unmarked(eligible)
 		s.reason.Marked = len(unmarked) == 0 && len(eligible) > 0
 		if !s.reason.Marked {
 			eligible = unmarked
@@ -136,30 +139,30 @@ func (p *balancer) build(s *candidateSet, wanted string) *candidateSet {
 	s.hosts = eligible
 	s.turns = make([]int64, len(eligible))
 	for i, h := range eligible {
-		if j := slices.IndexFunc(before, func(b Host) bool { return b.turnKey() == h.turnKey() }); j >= 0 {
+		if j := slices.IndexFunc(before, func(o Host) bool { return o.turnKey() == h.turnKey() }); j >= 0 {
 			s.turns[i] = turns[j]
 		}
 	}
-	s.hostWeights = newHostWeights(p.cfg, eligible)
+	s.hostWeights = newHostWeights(b.cfg, eligible)
 	return s
 }
 
-func (p *balancer) unmarked(hosts []Host) []Host {
+func (b *balancer) unmarked(hosts []Host) []Host {
 	var out []Host
 	for _, h := range hosts {
-		if _, marked := p.marks[h.Identity]; !marked {
+		if _, marked := b.marks[h.Identity]; !marked {
 			out = append(out, h)
 		}
 	}
 	return out
 }
 
-// pickIndex is the index of the host whose turn it is, -1 where all were tried. A
-// host that weighs nothing yet is taken where nobody else is left.
-func (p *balancer) pickIndex(s *candidateSet, tried []record.Instance) int {
+// pickIndex returns the index of the next host, or -1 if all were tried. It picks
+// a host with weight 0 only if no other is left.
+func (b *balancer) pickIndex(s *candidateSet, tried []record.Instance) int {
 	var i int
-	if p.isRandom() {
-		i = s.nextRandom(p.rand, tried)
+	if b.isRandom() {
+		i = s.nextRandom(b.rand, tried)
 	} else {
 		i = s.nextRoundRobin(tried)
 	}
@@ -169,4 +172,4 @@ func (p *balancer) pickIndex(s *candidateSet, tried []record.Instance) int {
 	return i
 }
 
-func (p *balancer) isRandom() bool { return p.cfg.Consumer.Balancer == settings.Random }
+func (b *balancer) isRandom() bool { return b.cfg.Consumer.Balancer == settings.Random }

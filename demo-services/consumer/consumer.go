@@ -1,11 +1,14 @@
-// Package consumer decides whom a service calls: a consumer's view of one
-// service (list, cache, marks) and its pick (lane, then marks, then weight).
+// Package consumer decides which instance a service calls: it keeps a consumer's
+// view of one service (list, cache, marks) and picks a host by lane, then marks,
+// then weight.
 //
 // [View] is pure: [View.Step] takes the time and an [Event] and returns
-// [Action]s, [View.Pick] chooses. [SharedView] makes one safe for concurrent use.
+// [Action]s; [View.Pick] chooses a host. [SharedView] makes a View safe for
+// concurrent use. The steps of a pick are in candidates.go (lane and marks),
+// weights.go (warm-up) and balancer.go (round robin or random).
 //
-// It may not know HTTP, the registry's client or clocks: a shell pulls, writes
-// events and answers.
+// This package may not know HTTP, the registry's client or clocks: package
+// service pulls lists, writes events and reports outcomes.
 package consumer
 
 import (
@@ -17,17 +20,17 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// Config is what a View is made from. It is plain data: a journal holds it.
+// Config configures a View. It is plain data, which journals contain.
 type Config struct {
-	Service  string            `json:"service"` // registry name of the service called
+	Service  string            `json:"service"` // registry name of the service to call
 	Consumer settings.Consumer `json:"consumer"`
 	Lane     settings.Lane     `json:"lane"`
 	Seed     uint64            `json:"seed"`  // of the random balancer
-	Epoch    int64             `json:"epoch"` // the clock's zero, milliseconds since the Unix epoch: hosts tell their start so
+	Epoch    int64             `json:"epoch"` // the clock's zero in milliseconds since the Unix epoch, the unit of the hosts' start times
 }
 
-// ConfigOf takes the Config for calls of d.Next out of a service's settings;
-// zero is the instant of the view's clock's zero, by a clock that is right.
+// ConfigOf returns the Config for calls of d.Next. zero is the true time at the
+// zero of the view's clock.
 func ConfigOf(d settings.Document, zero time.Time) Config {
 	return Config{Service: d.Next, Consumer: d.Consumer, Lane: d.Lane, Seed: d.Seed, Epoch: zero.Add(d.Consumer.ClockSkew).UnixMilli()}
 }
@@ -37,48 +40,48 @@ type Host struct {
 	lossless.Identity
 	Addr   string          `json:"addr"` // host:port of its business port
 	Tag    string          `json:"tag,omitempty"`
-	Weight float64         `json:"weight"` // the registry's; 0 is never picked
+	Weight float64         `json:"weight"` // in the registry; 0 is never picked
 	Warmup settings.Warmup `json:"warmup,omitzero"`
 }
 
-// Op names one Pull, and the Event that tells its outcome.
+// Op identifies a Pull and the Event that reports its outcome; 0 is none.
 type Op uint64
 
-// EventKind says what happened. The zero kind is a deadline that has come.
+// EventKind is what happened. The zero kind is a deadline that has come.
 type EventKind string
 
-// What the shell tells.
+// The kinds of events.
 const (
 	Deadline  EventKind = ""
 	Pushed    EventKind = "pushed" // the registry's client called back: Hosts
 	Pulled    EventKind = "pulled" // outcome of a Pull: Hosts, or Error
-	Marked    EventKind = "marked" // a response carried the marker, or a notice came: Of, By
-	CacheMiss EventKind = "used"   // a call is about to be made and the ttl35 cache wants filling; Live sends it
+	Marked    EventKind = "marked" // an answer had the marker, or a notice came: Of, By
+	CacheMiss EventKind = "used"   // a call finds the ttl35 cache stale; SharedView steps it
 )
 
-// How a mark came.
+// How we learned that an instance is closing.
 const (
 	ByMarker = "marker"
 	ByNotice = "notice"
 )
 
-// Event is what a View is stepped with.
+// Event is the input of [View.Step].
 type Event struct {
 	Kind  EventKind         `json:"kind,omitempty"`
-	Op    Op                `json:"op,omitempty"`    // Pulled: the Pull's
+	Op    Op                `json:"op,omitempty"`    // Pulled: of the Pull
 	Hosts []Host            `json:"hosts,omitempty"` // Pushed, Pulled
-	Error string            `json:"error,omitempty"` // Pulled: why there are none
-	Of    lossless.Identity `json:"of,omitzero"`     // Marked: who is closing
+	Error string            `json:"error,omitempty"` // Pulled: why it failed; "" is success
+	Of    lossless.Identity `json:"of,omitzero"`     // Marked: the incarnation that is closing
 	By    string            `json:"by,omitempty"`    // Marked: ByMarker or ByNotice
 }
 
-// ActionKind says what is to be done.
+// ActionKind is what is to be done.
 type ActionKind string
 
-// What the shell is to do.
+// The kinds of actions.
 const (
-	Note ActionKind = "note" // write an event: Event, Peer, Text, N, Hosts (as its data)
-	Pull ActionKind = "pull" // ask the server for its list over HTTP; answers Pulled by Deadline
+	Note ActionKind = "note" // write an event: Event, Peer, Text, N, Hosts
+	Pull ActionKind = "pull" // pull the server's list over HTTP; outcome: Pulled, by Deadline
 )
 
 // Action is one thing to do.
@@ -94,8 +97,8 @@ type Action struct {
 	Hosts []Host      `json:"hosts,omitempty"` // Note
 }
 
-// Reason says why a host was picked.
+// Reason is why a host was picked.
 type Reason struct {
-	Lane   lane.Reason // "" where the consumer is ungoverned
-	Marked bool        // it is marked: all of its set were
+	Lane   lane.Reason // "" if the consumer is ungoverned
+	Marked bool        // it is marked: all hosts of its set are
 }

@@ -6,9 +6,9 @@ import (
 	"zeroloss/demo-services/settings"
 )
 
-// FromRegistry turns a registry's list into hosts: those that a client would
-// select (healthy, enabled). Metadata that cannot be read is taken as not
-// said, and told in errs: the host itself is good, and others publish too.
+// FromRegistry returns the healthy and enabled hosts of a registry's list. Errors
+// name metadata that cannot be parsed; it counts as absent, and its host is
+// returned: other publishers may write metadata of their own.
 func FromRegistry(list []registry.Host) (hosts []Host, errs []error) {
 	for _, r := range list {
 		if !r.Healthy || !r.Enabled {

@@ -9,17 +9,16 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// mark says that an incarnation is closing and is to be avoided. It is the
-// incarnation that is marked, not its address: a pod restarted there is
-// welcome.
+// mark records that an incarnation is closing and is to be avoided. It marks the
+// incarnation, not its address: a pod that restarts there is not avoided.
 type mark struct {
 	until time.Duration
 }
 
-// maxMarks bounds what others can make us keep.
+// maxMarks bounds how many marks are kept: they come from other processes.
 const maxMarks = 2000
 
-// mark avoids an incarnation from here on, and asks for the list.
+// mark avoids an incarnation from here on, and pulls the list.
 func (v *View) mark(e Event) {
 	if v.cfg.Consumer.Ungoverned || len(v.marks) >= maxMarks {
 		return
@@ -33,8 +32,8 @@ func (v *View) mark(e Event) {
 	v.pull()
 }
 
-// clearMarksOfGone ends the marks of those that a list, just seen, is without. Both
-// lists count: while an old cache still has the host, the mark is needed.
+// clearMarksOfGone clears the marks of incarnations that are in neither list.
+// While an old cache still contains the host, the mark is needed.
 func (v *View) clearMarksOfGone() {
 	v.clearMarks("registry", func(id lossless.Identity, _ mark) bool {
 		return !containsIdentity(v.source, id) && !containsIdentity(v.list, id)

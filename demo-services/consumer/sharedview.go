@@ -12,59 +12,60 @@ import (
 // SharedView is a View for concurrent use: requests pick from it while a
 // machine.Loop steps it. It is a machine.Machine itself.
 //
-// Requests take their picks without a lock from a run of picks that was made in
-// advance; who finds it used up or too old makes the next one. One after the
-// other, they are the picks that the View would make.
+// Pick is lock-free on its fast path: it takes a pick from a batch that was
+// computed in advance. A caller that finds the batch empty or stale computes the
+// next one. The sequence of picks equals that of [View.Pick].
 type SharedView struct {
-	// Filled, if not nil, takes the step that a pick has made: a ttl35 cache
-	// is filled by the call that finds it stale, within Pick. The actions are
-	// notes. It is called under the view's lock and must not call back.
+	// OnFill, if not nil, gets the step that a pick made: a ttl35 cache is filled
+	// by the call that finds it stale, within Pick. All actions are notes. OnFill
+	// is called with the view's lock held and must not call the view.
 	OnFill func(now time.Duration, e Event, out []Action)
 
 	mu      sync.Mutex
 	view    *View
-	batches atomic.Pointer[map[string]*batchSlot] // by tag wanted; replaced under mu, never written
+	batches atomic.Pointer[map[string]*batchSlot] // by wanted tag; the map is replaced under mu and never written
 }
 
-// batchSlot is where the current run of one tag is; nil is none.
+// batchSlot holds the current batch of one tag; nil: none.
 type batchSlot struct{ batch atomic.Pointer[batch] }
 
-// NewSharedView wraps a new View.
+// NewSharedView returns a SharedView of a new View.
 func NewSharedView(cfg Config) *SharedView {
-	l := &SharedView{view: New(cfg)}
-	l.batches.Store(&map[string]*batchSlot{})
-	return l
+	v := &SharedView{view: New(cfg)}
+	v.batches.Store(&map[string]*batchSlot{})
+	return v
 }
 
-// Step is [View.Step].
-func (l *SharedView) Step(now time.Duration, e Event) []Action {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.endBatches()
-	return l.view.Step(now, e)
+// Step calls [View.Step].
+func (v *SharedView) Step(now time.Duration, e Event) []Action {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.endBatches()
+	return v.view.Step(now, e)
 }
 
-// Next is [View.Next].
-func (l *SharedView) Next() (time.Duration, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.view.Next()
+// Next calls [View.Next].
+func (v *SharedView) Next() (time.Duration, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.view.Next()
 }
 
-// Pick is [View.Pick].
-func (l *SharedView) Pick(now time.Duration, wanted string, tried ...record.Instance) (Host, Reason, error) {
+// Pick returns what [View.Pick] would return.
+func (v *SharedView) Pick(now time.Duration, wanted string, tried ...record.Instance) (Host, Reason, error) {
 	if len(tried) == 0 {
-		if h, reason, ok := l.TryPick(now, wanted); ok {
+		if h, reason, ok := v.TryPick(now, wanted); ok {
 			return h, reason, nil
 		}
 	}
-	return l.pick(now, wanted, tried)
+	return v.pickLocked(now, wanted, tried)
 }
 
-// TryPick is the pick of a request that tried nobody yet, where one was made in
-// advance. It takes no lock, and steps nothing.
-func (l *SharedView) TryPick(now time.Duration, wanted string) (Host, Reason, bool) {
-	s := (*l.batches.Load())[l.view.balancer.setKey(wanted)]
+// TryPick returns a pick that was computed in advance, if there is one. It is for
+// requests that have not tried an instance yet. It takes no lock and steps
+// nothing.
+func (v *SharedView) TryPick(now time.Duration, wanted string) (Host, Reason, bool) {
+	s := (*v.batches.Load())[v.view.balancer.setKey(wanted)]
 	if s == nil {
 		return Host{}, Reason{}, false
 	}
@@ -76,37 +77,37 @@ func (l *SharedView) TryPick(now time.Duration, wanted string) (Host, Reason, bo
 	return h, r.reason, true
 }
 
-// pick is a pick for which there is no run.
-func (l *SharedView) pick(now time.Duration, wanted string, tried []record.Instance) (Host, Reason, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.view.Stale(now) {
-		l.endBatches()
-		l.fill(now)
+// pickLocked picks if there is no batch to take from.
+func (v *SharedView) pickLocked(now time.Duration, wanted string, tried []record.Instance) (Host, Reason, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.view.Stale(now) {
+		v.endBatches()
+		v.fill(now)
 	}
-	s := l.slot(wanted)
+	s := v.slot(wanted)
 	r := s.batch.Load()
 	if len(tried) == 0 {
-		if h, ok := r.take(now); ok { // another made it meanwhile
+		if h, ok := r.take(now); ok { // another caller has computed a batch meanwhile
 			return h, r.reason, nil
 		}
 	}
-	l.endBatch(s)
+	v.endBatch(s)
 	if len(tried) == 0 {
-		r = l.view.newBatch(now, wanted)
+		r = v.view.newBatch(now, wanted)
 		s.batch.Store(r)
 		if h, ok := r.take(now); ok {
 			return h, r.reason, nil
 		}
-		l.endBatch(s)
+		v.endBatch(s)
 	}
-	return l.view.Pick(now, wanted, tried...)
+	return v.view.Pick(now, wanted, tried...)
 }
 
-// slot is the tag's slot; there are as many as the view keeps sets.
-func (l *SharedView) slot(wanted string) *batchSlot {
-	tag := l.view.balancer.setKey(wanted)
-	slots := *l.batches.Load()
+// slot returns the slot of a tag. At most maxSets of them are kept.
+func (v *SharedView) slot(wanted string) *batchSlot {
+	tag := v.view.balancer.setKey(wanted)
+	slots := *v.batches.Load()
 	if s := slots[tag]; s != nil {
 		return s
 	}
@@ -114,36 +115,36 @@ func (l *SharedView) slot(wanted string) *batchSlot {
 	if len(slots) < maxSets {
 		slots = maps.Clone(slots)
 		slots[tag] = s
-		l.batches.Store(&slots)
+		v.batches.Store(&slots)
 	}
 	return s
 }
 
-// endBatches ends all runs, so that the view is as if its picks had been made one
-// by one.
-func (l *SharedView) endBatches() {
-	for _, s := range *l.batches.Load() {
-		l.endBatch(s)
+// endBatches ends all batches, so that the view is in the state that picks one by
+// one would have left.
+func (v *SharedView) endBatches() {
+	for _, s := range *v.batches.Load() {
+		v.endBatch(s)
 	}
 }
 
-func (l *SharedView) endBatch(s *batchSlot) {
+func (v *SharedView) endBatch(s *batchSlot) {
 	if r := s.batch.Swap(nil); r != nil {
-		l.view.endBatch(r)
+		v.view.endBatch(r)
 	}
 }
 
-func (l *SharedView) fill(now time.Duration) {
+func (v *SharedView) fill(now time.Duration) {
 	e := Event{Kind: CacheMiss}
-	out := l.view.Step(now, e)
-	if l.OnFill != nil {
-		l.OnFill(now, e, out)
+	out := v.view.Step(now, e)
+	if v.OnFill != nil {
+		v.OnFill(now, e, out)
 	}
 }
 
-// Hosts is [View.Hosts].
-func (l *SharedView) Hosts() []Host {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.view.Hosts()
+// Hosts calls [View.Hosts].
+func (v *SharedView) Hosts() []Host {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.view.Hosts()
 }

@@ -14,9 +14,9 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// Picks taken from runs are, one after the other, those of the view: through
+// Picks taken from batches are, one after the other, those of the view: through
 // steps, retries, changing weights and any tags.
-func TestLivePicksAsTheViewDoes(t *testing.T) {
+func TestSharedViewPicksAsTheViewDoes(t *testing.T) {
 	for seed := range uint64(seeds / 4) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		cfg := someConfig(r)
@@ -48,8 +48,8 @@ func TestLivePicksAsTheViewDoes(t *testing.T) {
 	}
 }
 
-// A random balancer's runs are cut like any; that must not change the odds.
-func TestLiveRandomKeepsTheOdds(t *testing.T) {
+// A random balancer's batches are ended early, too; that must not change the odds.
+func TestSharedViewRandomKeepsTheOdds(t *testing.T) {
 	l := NewSharedView(Config{Consumer: settings.Consumer{Balancer: settings.Random}, Seed: 1})
 	list := hosts("a b")
 	list[0].Weight = 3
@@ -70,7 +70,7 @@ func TestLiveRandomKeepsTheOdds(t *testing.T) {
 
 // Nobody is picked twice and nobody is passed over, whatever the requests that
 // take picks at once do to each other.
-func TestLiveIsExactUnderConcurrency(t *testing.T) {
+func TestSharedViewIsExactUnderConcurrency(t *testing.T) {
 	l := NewSharedView(Config{Consumer: settings.Consumer{Cache: settings.CacheTTL35}})
 	l.Step(0, pushed("a b c"))
 	var wg sync.WaitGroup

@@ -12,39 +12,39 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// ErrNoInstance is returned by Pick where there is nobody to call; the Reason
-// beside it tells why.
+// ErrNoInstance is returned by Pick if there is no instance to call. The Reason
+// returned with it says why.
 var ErrNoInstance = errors.New("no instance to call")
 
 // pullTimeout bounds a Pull.
 const pullTimeout = 2 * time.Second
 
-// View is what one consumer knows of one service. It is not for concurrent
-// use: see [SharedView].
+// View is what one consumer knows about one service. It is not safe for
+// concurrent use: see [SharedView].
 //
 //	registry ──Pushed, Pulled──> source ──cache kind──> list ──lane, marks, weight──> Pick
 type View struct {
 	cfg Config
-	now time.Duration // of the latest step: it never goes back, though a loop's may come after a pick's that was later
+	now time.Duration // of the latest step; never goes back, although a pick may step it ahead of the loop
 	out []Action
 
-	source   []Host // what the registry's client knows
-	known    bool   // it knows: there was a list
-	list     []Host // what picks are made from; with a push cache the same
+	source   []Host // the latest list of the registry's client
+	known    bool   // there was a list
+	list     []Host // what picks are made from; the same as source if the cache is push
 	filledAt time.Duration
-	fillAt   time.Duration // poll30: the next fill
+	fillAt   time.Duration // poll30: when the next fill is due
 
 	marks map[lossless.Identity]mark
 
 	lastOp       Op
-	pullOp       Op // under way; 0 is none
+	pullOp       Op // the pull under way; 0: none
 	pullDeadline time.Duration
-	pullAgain    bool // another mark came meanwhile
+	pullAgain    bool // another mark came during the pull
 
 	balancer balancer
 }
 
-// New returns a View that knows nobody, its clock at 0.
+// New returns a View without hosts whose clock is at 0.
 func New(cfg Config) *View {
 	cfg.Consumer = cfg.Consumer.WithDefaults()
 	return &View{
@@ -62,8 +62,8 @@ func (v *View) Step(now time.Duration, e Event) []Action {
 	case Pushed:
 		v.receiveList(e.Hosts)
 		if v.pullOp != 0 {
-			// The server answers a pull from what it last pushed, so an
-			// answer that is under way may be older than this.
+			// The server answers a pull with what it pushed last, so an answer
+			// that is under way may be older than this list.
 			v.refreshed()
 		}
 	case Pulled:
@@ -78,7 +78,7 @@ func (v *View) Step(now time.Duration, e Event) []Action {
 	return v.out
 }
 
-// Next is the earliest deadline the view owns.
+// Next returns the earliest deadline of the view.
 func (v *View) Next() (at time.Duration, ok bool) {
 	earliest := func(t time.Duration) {
 		if !ok || t < at {
@@ -97,7 +97,7 @@ func (v *View) Next() (at time.Duration, ok bool) {
 	return at, ok
 }
 
-// Hosts is the list that picks are made from.
+// Hosts returns the list that picks are made from.
 func (v *View) Hosts() []Host { return slices.Clone(v.list) }
 
 // Replay feeds a journal to a fresh view: see [machine.Replay].
@@ -105,7 +105,8 @@ func Replay(lines []machine.Line) error {
 	return machine.Replay(lines, func(c Config) machine.Machine[Event, Action] { return New(c) })
 }
 
-// handleDeadlines does what has come due: a poll, marks that end, a pull that is lost.
+// handleDeadlines handles what has come due: a poll, the end of marks, the timeout
+// of a pull.
 func (v *View) handleDeadlines() {
 	if v.cfg.Consumer.Cache == settings.CachePoll30 && v.now >= v.fillAt {
 		missed := (v.now - v.fillAt) / v.cfg.Consumer.CachePeriod
@@ -120,8 +121,8 @@ func (v *View) handleDeadlines() {
 	v.clearExpiredMarks()
 }
 
-// receiveList takes a list from the registry, and into the picks' list what the kind
-// of cache lets through.
+// receiveList takes a list from the registry, and fills the cache if its kind asks
+// for that.
 func (v *View) receiveList(hosts []Host) {
 	if len(hosts) == 0 && len(v.source) > 0 && v.cfg.Consumer.KeepWhenEmpty {
 		return
@@ -131,15 +132,15 @@ func (v *View) receiveList(hosts []Host) {
 	case v.cfg.Consumer.Cache == settings.CachePush:
 		v.fillCache()
 	case v.cfg.Consumer.Cache == settings.CacheTTL35 && len(v.list) == 0:
-		// Only a call fills it; who waits until there can be one, waits for this.
+		// Only a call fills this cache. The event tells that a call can be made.
 		v.out = append(v.out, Action{Kind: Note, Event: record.KindListReceived, N: int64(len(v.source))})
 	}
 	v.clearMarksOfGone()
 }
 
-// fillCache copies what the registry's client knows into the picks' list. A push
-// cache tells of changes, the others of each fill: a release can be placed
-// after one.
+// fillCache copies the registry's list into the list that picks are made from. A
+// push cache notes changes only. The others note each fill, so that a scenario
+// can place a release after one.
 func (v *View) fillCache() {
 	v.filledAt = v.now
 	changed := !slices.Equal(v.list, v.source)
@@ -156,9 +157,9 @@ func (v *View) fillCache() {
 	v.clearMarksOfGone()
 }
 
-// Stale tells whether a call at now finds a ttl35 cache without content or too
-// old: then the view wants a Used before the pick. An empty list is not kept,
-// as Spring's is not.
+// Stale reports whether a ttl35 cache is empty or too old at now: then the view
+// must be stepped with CacheMiss before the pick. Like Spring's cache, it does
+// not keep an empty list.
 func (v *View) Stale(now time.Duration) bool {
 	if v.cfg.Consumer.Cache != settings.CacheTTL35 || !v.known {
 		return false
@@ -190,8 +191,9 @@ func (v *View) pulled(e Event) {
 	}
 }
 
-// refreshed ends a pull with a fresh source: it was asked for because of a
-// mark, which refreshes the other caches of the originals too.
+// refreshed ends a pull after a new list. It fills the cache whatever its kind: a
+// pull is made because of a mark, which refreshes the caches of the products that
+// we imitate, too.
 func (v *View) refreshed() {
 	if v.cfg.Consumer.Cache != settings.CachePush {
 		v.fillCache()
@@ -199,7 +201,7 @@ func (v *View) refreshed() {
 	v.endPull()
 }
 
-// pullFailed goes on: it is the mark that protects.
+// pullFailed ends a pull without a list: the mark alone protects.
 func (v *View) pullFailed(why string) {
 	v.out = append(v.out, Action{Kind: Note, Event: record.KindPullFailed, Text: why})
 	v.endPull()
@@ -213,8 +215,7 @@ func (v *View) endPull() {
 	}
 }
 
-// normalize is a list in an order of its own, whatever order it came in, without
-// hosts that want no requests.
+// normalize returns the list sorted, and without hosts of weight 0.
 func normalize(hosts []Host) []Host {
 	out := slices.DeleteFunc(slices.Clone(hosts), func(h Host) bool { return h.Weight <= 0 })
 	slices.SortFunc(out, func(a, b Host) int {

@@ -7,41 +7,41 @@ import (
 	"zeroloss/demo-services/warmup"
 )
 
-// baseWeight is what an instance of the registry's weight 1 weighs: the
-// originals' 100, which is as fine as warm-up gets.
+// baseWeight is the weight of an instance whose weight in the registry is 1. It
+// is 100 as in the products that we imitate, and so the resolution of a warm-up.
 const baseWeight = 100
 
-// weightSteps is the share of its window for which the weight of a warming host
-// is kept: a tenth of the finest step that a weight of 100 can make.
+// weightSteps is how often the weight of a host is computed during its warm-up:
+// ten times for each step of 1 that a weight of 100 can make.
 const weightSteps = 1000
 
-// never is a time that does not come.
+// never is a time that never comes.
 const never = time.Duration(math.MaxInt64)
 
-// hostWeights is what the hosts of a set weigh.
+// hostWeights holds the weights of the hosts of a candidate set.
 type hostWeights struct {
-	warmups      []hostWarmup // by host
-	group        warmup.Group
+	warmups      []hostWarmup    // of each host
+	group        warmup.Group    // nil: each host is weighted by itself
 	members      []warmup.Member // for group
-	groupWeights []int           // of group
+	groupWeights []int           // result of group
 
-	weights    []int64 // by host, as of the latest weigh
+	weights    []int64 // of each host, as of the latest refresh
 	total      int64
-	validUntil time.Duration // they hold until then
+	validUntil time.Duration // when the weights must be refreshed
 }
 
-// hostWarmup is how one host gets its weight.
+// hostWarmup determines the weight of one host.
 type hostWarmup struct {
-	model      *warmup.Model // nil: it does not warm up
+	model      *warmup.Model // nil: no warm-up
 	curve      float64
 	start      time.Duration // on the view's clock
 	window     time.Duration
 	fullWeight int // weight when warm
 }
 
-// newHostWeights weighs the hosts as if they were warm; weigh sees to those that
-// are not. A model that we do not know is no warm-up: the metadata is
-// another's.
+// newHostWeights returns the weights of warm hosts; the first refresh computes
+// those of hosts that are not warm. A host with an unknown model is warm: others
+// may publish metadata of their own.
 func newHostWeights(cfg Config, hosts []Host) hostWeights {
 	w := hostWeights{warmups: make([]hostWarmup, len(hosts)), weights: make([]int64, len(hosts)), validUntil: never}
 	for i, h := range hosts {
@@ -76,9 +76,9 @@ func hostWarmupOf(epoch int64, h Host) hostWarmup {
 	return one
 }
 
-// refresh gives the hosts that warm up the weight of their age, if what they
-// weigh now is too old. Where nobody weighs anything, all are as if warm: there
-// is nobody to protect them.
+// refresh computes the weights of warming hosts from their ages, if the current
+// weights are no longer valid. If all weights are 0, all hosts get their full
+// weights: there is no other host to protect them.
 func (w *hostWeights) refresh(now time.Duration) {
 	if now < w.validUntil {
 		return
@@ -106,20 +106,21 @@ func (w *hostWeights) refresh(now time.Duration) {
 	}
 }
 
-// limitValidity bounds how long the weights hold, by one host's.
+// limitValidity limits how long the weights are valid because one host warms up.
 func (w *hostWeights) limitValidity(now, age time.Duration, one *hostWarmup) {
 	if age >= one.window {
 		return
 	}
 	keep := one.model.CacheFor
 	if keep == 0 {
-		// Not beyond the end, so that a warm host has its weight at once.
+		// Not beyond the window, so that a warm host gets its full weight at once.
 		keep = min(max(one.window/weightSteps, time.Millisecond), one.window-age)
 	}
 	w.validUntil = min(w.validUntil, now+keep)
 }
 
-// refreshGroup weighs all together, where a model wants that.
+// refreshGroup computes the weights of all hosts together, if a model asks for
+// that.
 func (w *hostWeights) refreshGroup(now time.Duration) {
 	if w.group == nil {
 		return
