@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/loadgen"
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
@@ -305,7 +306,7 @@ func endAfterRelease(ctx context.Context, d *target.Deployment, quiet time.Durat
 			end(run.EndLoad{Kind: record.KindConcluded, Why: fmt.Sprintf("the release of %s was over for %v", d, quiet)})
 			return
 		}
-		if client.Sleep(ctx, releasePollInterval) != nil {
+		if ctxtime.Sleep(ctx, releasePollInterval) != nil {
 			return
 		}
 	}
@@ -329,7 +330,7 @@ func (l lossLimit) reached(counts []run.StreamCount) (lost uint64, reached bool)
 
 // watch ends the load once the limit is reached.
 func (l lossLimit) watch(ctx context.Context, progress func() []run.StreamCount, end func(run.EndLoad)) {
-	for client.Sleep(ctx, 100*time.Millisecond) == nil {
+	for ctxtime.Sleep(ctx, 100*time.Millisecond) == nil {
 		if lost, reached := l.reached(progress()); reached {
 			end(run.EndLoad{Kind: record.KindAborted, Why: fmt.Sprintf("%d requests are lost; the limit (--abort-after) is %d", lost, l.requests)})
 			return

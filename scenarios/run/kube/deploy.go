@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run/kube/client"
 	"zeroloss/scenarios/run/kube/drain"
@@ -106,7 +107,7 @@ func applyToNewNamespace(ctx context.Context, c *client.Client, o render.Object)
 		if err == nil || !strings.Contains(err.Error(), "serviceaccount") {
 			return err
 		}
-		if client.Sleep(ctx, 200*time.Millisecond) != nil {
+		if ctxtime.Sleep(ctx, 200*time.Millisecond) != nil {
 			return err
 		}
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
-	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/collect"
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
@@ -89,31 +87,15 @@ func (e *executor) apply(ctx context.Context, workload string) error {
 	return err
 }
 
-const (
-	rulesRetryInterval = 200 * time.Millisecond // a container that has just started does not listen yet
-	rulesTimeout       = 9 * time.Second
-)
-
-// sendRules sends changed rules to a pod, until it acknowledges them or is gone.
+// sendRules sends changed rules to a pod, through the API server's proxy.
 func (e *executor) sendRules(ctx context.Context, a control.SendRules) error {
-	i := slices.IndexFunc(e.plan.Workloads, func(w plan.Workload) bool { return w.Name == a.Workload })
-	o, ok := e.plan.OnlineUnder(a.Workload, a.Version)
-	if i < 0 || !ok {
-		return fmt.Errorf("rules of version %d are not in the plan", a.Version)
+	post := func(ctx context.Context, port int, path string, body []byte) error {
+		return e.c.Post(ctx, e.namespace, a.Pod.Pod, port, path, body)
 	}
-	rules := settings.Rules{Schema: settings.RulesSchema, Version: a.Version, Warmup: o.Warmup}
-	ctx, stop := context.WithTimeout(ctx, rulesTimeout)
-	defer stop()
-	for {
-		err := e.c.Post(ctx, e.namespace, a.Pod.Pod, e.plan.Workloads[i].Settings.AdminPort, settings.RulesPath, rules.JSON())
-		if err == nil {
-			return nil
-		}
-		now, _ := e.reporter.Instance(a.Pod.Pod)
-		if client.Sleep(ctx, rulesRetryInterval) != nil || now != a.Pod {
-			return fmt.Errorf("sending the rules of version %d to %s: %w", a.Version, a.Pod, err)
-		}
-	}
+	return run.SendRules(ctx, e.plan, a, post, func() bool {
+		i, _ := e.reporter.Instance(a.Pod.Pod)
+		return i == a.Pod
+	})
 }
 
 // signal has the service itself exit: a container's first process cannot be killed

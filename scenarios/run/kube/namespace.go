@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
 	"zeroloss/scenarios/run/kube/owner"
@@ -121,7 +122,7 @@ func waitDeleted(ctx context.Context, c *client.Client, name string) error {
 		}
 		// Pods that were created in the meantime go, too.
 		_ = c.Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{})
-		if client.Sleep(ctx, 300*time.Millisecond) == nil {
+		if ctxtime.Sleep(ctx, 300*time.Millisecond) == nil {
 			continue
 		}
 		if failure != nil && time.Since(answered) > silenceTimeout {

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
 	"zeroloss/scenarios/run/kube/observe"
@@ -94,7 +95,7 @@ func (d diagnosis) waitReady(ctx context.Context, count int) error {
 		case len(all.Items) < count && time.Since(r.began) > schedulingTimeout:
 			return fmt.Errorf("%w: registry and load have %d of %d pods after %v: %s", run.ErrEnvironment, len(all.Items), count, schedulingTimeout, d.creationFailure(ctx))
 		}
-		if err := client.Sleep(ctx, 200*time.Millisecond); err != nil {
+		if err := ctxtime.Sleep(ctx, 200*time.Millisecond); err != nil {
 			return fmt.Errorf("%w: while registry and load pod came up", run.ErrInterrupted)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
@@ -122,7 +123,7 @@ func (o *ownPods) onPod(p *corev1.Pod) error {
 
 // lookAgain looks at a pod when its time to be scheduled is up.
 func (o *ownPods) lookAgain(pod string) {
-	if client.Sleep(o.ctx, schedulingTimeout+time.Second) != nil {
+	if ctxtime.Sleep(o.ctx, schedulingTimeout+time.Second) != nil {
 		return
 	}
 	if p, err := o.c.Pods(o.namespace).Get(o.ctx, pod, metav1.GetOptions{}); err == nil {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/hook"
 )
@@ -23,18 +24,7 @@ func (n *node) runHook(ctx context.Context, a control.RunHook) error {
 	case h.HTTPGet != nil:
 		return n.httpGet(ctx, a.PodAction, h.HTTPGet)
 	default:
-		return sleep(ctx, h.Sleep)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+		return ctxtime.Sleep(ctx, h.Sleep)
 	}
 }
 

@@ -8,39 +8,18 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"time"
 
-	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
+	"zeroloss/scenarios/run"
 )
 
-const (
-	rulesRetryInterval = 100 * time.Millisecond // between attempts: a container that has just started does not listen yet
-	rulesTimeout       = 9 * time.Second        // all attempts: less than the control plane waits
-)
-
-// sendRules tells a container changed rules, again and again until it has
-// acknowledged them.
+// sendRules sends changed rules to a container.
 func (n *node) sendRules(ctx context.Context, a control.SendRules) error {
-	w := n.workload(a.Workload)
-	o, ok := n.plan.OnlineUnder(a.Workload, a.Version)
-	if w == nil || !ok {
-		return fmt.Errorf("rules of version %d are not in the plan", a.Version)
+	post := func(ctx context.Context, port int, path string, body []byte) error {
+		return n.post(ctx, "http://"+n.podAddr(a.Pod.Pod).addr(port)+path, body)
 	}
-	rules := settings.Rules{Schema: settings.RulesSchema, Version: a.Version, Warmup: o.Warmup}
-	url := "http://" + n.podAddr(a.Pod.Pod).addr(w.Settings.AdminPort) + settings.RulesPath
-	ctx, stop := context.WithTimeout(ctx, rulesTimeout)
-	defer stop()
-	for {
-		err := n.post(ctx, url, rules.JSON())
-		if err == nil {
-			return nil
-		}
-		if sleep(ctx, rulesRetryInterval) != nil || !n.isRunning(a.Pod) {
-			return fmt.Errorf("telling %s the rules of version %d: %w", a.Pod, a.Version, err)
-		}
-	}
+	return run.SendRules(ctx, n.plan, a, post, func() bool { return n.isRunning(a.Pod) })
 }
 
 // isRunning reports whether an instance has a process.

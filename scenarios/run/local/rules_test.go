@@ -43,7 +43,7 @@ func TestRuleIsToldUntilItIsAcknowledged(t *testing.T) {
 
 	answers = []int{http.StatusBadRequest}
 	delete(n.children, self)
-	require.ErrorContains(t, n.sendRules(t.Context(), a), "telling b-1/1 the rules of version 2: ")
+	require.ErrorContains(t, n.sendRules(t.Context(), a), "sending the rules of version 2 to b-1/1: ")
 	a.Version = 3
 	require.ErrorContains(t, n.sendRules(t.Context(), a), "rules of version 3 are not in the plan")
 }

@@ -13,11 +13,11 @@ import (
 
 	"zeroloss/demo-services/registry"
 	"zeroloss/demo-services/registry/nacos"
+	"zeroloss/internal/ctxtime"
 	"zeroloss/internal/input"
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
-	"zeroloss/scenarios/run/kube/client"
 )
 
 // registryTimeout is how long a registry has to answer before a run begins.
@@ -79,7 +79,7 @@ func (w *RegistryWatch) checkListed(ctx context.Context) error {
 		case err == nil:
 			return fmt.Errorf("%w: the registry at %s lists no instance of %q (group %q, namespace %q)\n  is this the right service name?%s",
 				run.ErrEnvironment, o.Address, o.Service, o.Group, cmp.Or(o.Namespace, "public"), w.didYouMean())
-		case client.Sleep(ctx, 200*time.Millisecond) != nil:
+		case ctxtime.Sleep(ctx, 200*time.Millisecond) != nil:
 			return fmt.Errorf("%w: reading the target's list: %w", run.ErrEnvironment, err)
 		}
 	}

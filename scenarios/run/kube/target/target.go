@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
@@ -160,7 +161,7 @@ func (d *Deployment) WaitRolledOut(ctx context.Context) error {
 		case time.Since(began) > bound:
 			return fmt.Errorf("%w: the rollout of Deployment %s is not over after %v%s", run.ErrEnvironment, d, bound, hint)
 		}
-		if client.Sleep(ctx, 300*time.Millisecond) != nil {
+		if ctxtime.Sleep(ctx, 300*time.Millisecond) != nil {
 			return fmt.Errorf("%w: while Deployment %s rolled out", run.ErrInterrupted, d)
 		}
 	}
