@@ -102,14 +102,14 @@ func TestEachShardCounts(t *testing.T) {
 			require.NoError(t, f.Close())
 		}, "requests-1.log: has no end"},
 		"missing": {func(t *testing.T, s *reporttest.RunDir) { require.NoError(t, os.Remove(shardLog(s, 1))) },
-			"stream base: 166 requests of the first 499 not accounted for"},
+			"stream base: 166 requests missing among the first 499"},
 		"the last is missing": {func(t *testing.T, s *reporttest.RunDir) { require.NoError(t, os.Remove(shardLog(s, 2))) },
-			"stream base: 166 requests of the first 500 not accounted for"},
+			"stream base: 166 requests missing among the first 500"},
 		"there twice": {func(t *testing.T, s *reporttest.RunDir) {
 			b, err := os.ReadFile(shardLog(s, 1))
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(s.Dir.Join("requests-9.log"), b, 0o644))
-		}, "two loads wrote it"},
+		}, "two generators wrote it"},
 	}
 	for name, c := range spoiled {
 		t.Run(name, func(t *testing.T) {

@@ -88,11 +88,11 @@ func (s Scope) checkForeign(e Expectation) *Error {
 		return nil
 	}
 	if e.Is.Predicted {
-		return &Error{Field: "is", Text: "the loss of a service that is none of ours is not predicted: who calls it, and when they hear of a release, cannot be seen", Hint: "say a number"}
+		return &Error{Field: "is", Text: "losses of an external service are not predicted: its callers, and when they hear of a release, are unknown", Hint: "compare with a number"}
 	}
 	switch e.Metric {
 	case Masked, StaleRoute, EarlyRequests, ReadyBeforeRegistered, WarmupExponent, WarmupFit, WarmShareSpread, Governed:
-		return &Error{Field: "metric", Text: fmt.Sprintf("%s of a service that is none of ours is not measured", e.Metric), Hint: "lost, releases, p99 and longestOutage are"}
+		return &Error{Field: "metric", Text: fmt.Sprintf("%s is not measured for an external service", e.Metric), Hint: "lost, releases, p99 and longestOutage are"}
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (s Scope) checkClasses(e Expectation) *Error {
 	if len(cannot) < len(e.Filter.Classes) {
 		return nil
 	}
-	why := "nothing in this plan fails so"
+	why := "nothing in this plan fails that way"
 	if slices.Contains(cannot, string(record.Rejected)) {
 		why = "no workload of the arm has offline: reject"
 	}
@@ -135,7 +135,7 @@ func (s Scope) checkSatisfiable(e Expectation) *Error {
 		return never("%s %s is below zero", e.Metric, e.Is.Text)
 	}
 	if low > high {
-		return never("%s %s leaves nothing", e.Metric, e.Is.Text)
+		return never("%s %s is empty", e.Metric, e.Is.Text)
 	}
 	due := s.Due[e.Arm]
 	if st, ok := s.Streams[e.Filter.Stream]; ok {

@@ -36,10 +36,10 @@ func TestParseCompare(t *testing.T) {
 		{"0", true, interval{0, 0, false, false}, ""},
 
 		{"", false, interval{}, `is: is missing (write 0, ">= 10", "<= 5ms", 23..31 or predicted)`},
-		{"0.1%", false, interval{}, `is: "0.1%" is a percentage (rounded percentages hide losses: say a count, such as 0 or "<= 7")`},
-		{"31..23", false, interval{}, "is: 31..23 holds nothing: its low end is above its high end (did you mean 23..31?)"},
+		{"0.1%", false, interval{}, `is: "0.1%" is a percentage (rounded percentages hide losses: use a count, such as 0 or "<= 7")`},
+		{"31..23", false, interval{}, "is: 31..23 is empty: its low end is above its high end (did you mean 23..31?)"},
 		{"<= 5", true, interval{}, `is: "5" has no unit (a time needs one: write 5ms or 5s)`},
-		{"<= 5ms", false, interval{}, `is: "5ms" is a time, but this metric is a count of requests (write the number alone)`},
+		{"<= 5ms", false, interval{}, `is: "5ms" is a time, but this metric is a count of requests (write a number without a unit)`},
 		{"2.5", false, interval{}, `is: "2.5" is not a whole number: requests are counted, not averaged (write 0, ">= 10", "<= 5ms", 23..31 or predicted)`},
 		{"none", false, interval{}, `is: "none" cannot be read (write 0, ">= 10", "<= 5ms", 23..31 or predicted)`},
 		{">= ", false, interval{}, `is: "" cannot be read (write 0, ">= 10", "<= 5ms", 23..31 or predicted)`},
@@ -130,14 +130,14 @@ func TestParseSaysAllThatIsWrong(t *testing.T) {
 
 	for text, l := range map[string]Line{
 		"is: only lost can be predicted, not ok (compare with a number)":                               {Arm: "a", Metric: "ok", Is: "predicted", Role: "info"},
-		"metric: releases is of a whole arm: it takes no stream, hop, class or window":                 {Arm: "a", Metric: "releases", Is: "1", Role: "info", Hop: "a->b"},
-		"metric: p99 is of a whole arm: it takes no stream, hop, class or window (but window: warmup)": {Arm: "a", Metric: "p99", Is: "<= 1s", Role: "info", Window: "crash"},
+		"metric: releases is measured for a whole arm: it takes no stream, hop, class or window":                 {Arm: "a", Metric: "releases", Is: "1", Role: "info", Hop: "a->b"},
+		"metric: p99 is measured for a whole arm: it takes no stream, hop, class or window (only window: warmup)": {Arm: "a", Metric: "p99", Is: "<= 1s", Role: "info", Window: "crash"},
 		"role: is missing (one of gate, contrast, info)":                                               {Arm: "a", Metric: "ok", Is: "1"},
-		"class: timeouts is of the time-outs' classes (take metric: lost)":                             {Arm: "a", Metric: "timeouts", Is: "0", Role: "info", Classes: []string{"eof"}},
-		"metric: max is of a whole arm: it takes no stream, hop, class or window (but window: warmup)": {Arm: "a", Metric: "max", Is: "<= 1s", Role: "info", Window: "warmup", Stream: "x"},
-		`is: "1s" is a time, but this metric is a number (write the number alone)`:                     {Arm: "a", Metric: "warmupFit", Is: "1s", Role: "info"},
+		"class: timeouts already selects the classes of time-outs (use metric: lost)":                             {Arm: "a", Metric: "timeouts", Is: "0", Role: "info", Classes: []string{"eof"}},
+		"metric: max is measured for a whole arm: it takes no stream, hop, class or window (only window: warmup)": {Arm: "a", Metric: "max", Is: "<= 1s", Role: "info", Window: "warmup", Stream: "x"},
+		`is: "1s" is a time, but this metric is a number (write a number without a unit)`:                     {Arm: "a", Metric: "warmupFit", Is: "1s", Role: "info"},
 		`is: "1" has no unit (a time needs one: write 1ms or 1s)`:                                      {Arm: "a", Metric: "longestOutage", Is: "1", Role: "info"},
-		`is: "1ms" is a time, but this metric is a count of requests (write the number alone)`:         {Arm: "a", Metric: "lost", Is: "1ms", Role: "info"},
+		`is: "1ms" is a time, but this metric is a count of requests (write a number without a unit)`:         {Arm: "a", Metric: "lost", Is: "1ms", Role: "info"},
 	} {
 		_, errs := Parse(l)
 		require.Len(t, errs, 1)
@@ -170,7 +170,7 @@ func TestScopeRefusesWhatCannotBe(t *testing.T) {
 		{"another arm's stream", Line{Arm: "base", Metric: "lost", Is: "0", Stream: "gray"}, `stream: stream "gray" belongs to arm "gray", not to "base"`},
 		{"class that cannot occur", Line{Arm: "base", Metric: "lost", Is: ">= 1", Classes: []string{"rejected"}}, "class: rejected cannot occur: no workload of the arm has offline: reject"},
 		{"which can, elsewhere", Line{Arm: "gray", Metric: "lost", Is: ">= 1", Classes: []string{"rejected"}}, ""},
-		{"plain HTTP to addresses", Line{Arm: "base", Metric: "lost", Is: "0", Classes: []string{"dns", "tls"}}, "class: dns, tls cannot occur: nothing in this plan fails so"},
+		{"plain HTTP to addresses", Line{Arm: "base", Metric: "lost", Is: "0", Classes: []string{"dns", "tls"}}, "class: dns, tls cannot occur: nothing in this plan fails that way"},
 		{"below zero", Line{Arm: "base", Metric: "lost", Is: "< 0"}, "is: can never hold: lost < 0 is below zero"},
 		{"negative", Line{Arm: "base", Metric: "lost", Is: "-1"}, "is: can never hold: lost -1 is below zero"},
 		{"time below zero", Line{Arm: "base", Metric: "p99", Is: "< 0"}, "is: can never hold: p99 < 0 is below zero"},

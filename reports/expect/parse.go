@@ -81,7 +81,7 @@ func Parse(l Line) (Expectation, []Error) {
 	}
 	var errs []Error
 	if l.Arm == "" {
-		errs = append(errs, Error{Field: "arm", Text: "is missing", Hint: "say whose requests count"})
+		errs = append(errs, Error{Field: "arm", Text: "is missing", Hint: "name the arm whose requests count"})
 	}
 	errs = append(errs, oneOf("metric", l.Metric, toStrings(Metrics()))...)
 	errs = append(errs, oneOf("role", l.Role, toStrings([]Role{Gate, Contrast, Info}))...)
@@ -111,11 +111,11 @@ func (e Expectation) checkFilter() *Error {
 	case f.narrows() && !e.Metric.Filterable():
 		hint := ""
 		if e.Metric.IsLatency() {
-			hint = "but window: " + WarmupWindow
+			hint = "only window: " + WarmupWindow
 		}
-		return &Error{Field: "metric", Text: fmt.Sprintf("%s is of a whole arm: it takes no stream, hop, class or window", e.Metric), Hint: hint}
+		return &Error{Field: "metric", Text: fmt.Sprintf("%s is measured for a whole arm: it takes no stream, hop, class or window", e.Metric), Hint: hint}
 	case e.Metric == Timeouts && len(f.Classes) > 0:
-		return &Error{Field: "class", Text: "timeouts is of the time-outs' classes", Hint: "take metric: lost"}
+		return &Error{Field: "class", Text: "timeouts already selects the classes of time-outs", Hint: "use metric: lost"}
 	}
 	return nil
 }
@@ -186,7 +186,7 @@ func ParseComparison(text string, unit Unit) (Comparison, *Error) {
 		c.Predicted = true
 		return c, nil
 	case strings.Contains(c.Text, "%"):
-		return c, &Error{Field: "is", Text: fmt.Sprintf("%q is a percentage", text), Hint: "rounded percentages hide losses: say a count, such as 0 or \"<= 7\""}
+		return c, &Error{Field: "is", Text: fmt.Sprintf("%q is a percentage", text), Hint: "rounded percentages hide losses: use a count, such as 0 or \"<= 7\""}
 	}
 	for _, op := range []string{">=", "<=", ">", "<", "==", "="} {
 		if rest, ok := strings.CutPrefix(c.Text, op); ok {
@@ -206,7 +206,7 @@ func ParseComparison(text string, unit Unit) (Comparison, *Error) {
 		return c, err
 	}
 	if lo > hi {
-		return c, &Error{Field: "is", Text: fmt.Sprintf("%s holds nothing: its low end is above its high end", c.Text), Hint: fmt.Sprintf("did you mean %s..%s?", strings.TrimSpace(high), strings.TrimSpace(low))}
+		return c, &Error{Field: "is", Text: fmt.Sprintf("%s is empty: its low end is above its high end", c.Text), Hint: fmt.Sprintf("did you mean %s..%s?", strings.TrimSpace(high), strings.TrimSpace(low))}
 	}
 	c.Low, c.High = &lo, &hi
 	return c, nil
@@ -245,7 +245,7 @@ func parseNumber(text string, unit Unit) (float64, *Error) {
 	case err == nil && unit == Millis:
 		return float64(d) / float64(time.Millisecond), nil
 	case err == nil:
-		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q is a time, but this metric is a %s", text, unit), Hint: "write the number alone"}
+		return 0, &Error{Field: "is", Text: fmt.Sprintf("%q is a time, but this metric is a %s", text, unit), Hint: "write a number without a unit"}
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) || unit == Millis {

@@ -48,7 +48,7 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 		}
 	}
 	if !judged {
-		unproven = append(unproven, "no expectation is a gate or a contrast: the run can prove nothing; give the scenario one")
+		unproven = append(unproven, "no expectation is a gate or a contrast, so the run proves nothing; add one to the scenario")
 	}
 	unfit := instrumentProblems(c, l)
 	switch {
@@ -69,7 +69,7 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 
 // aborted says why a run knows less than it was to.
 func aborted(l *ledger.Ledger) string {
-	return "aborted: " + l.Aborted + "; what would have come after is not known"
+	return "aborted: " + l.Aborted + "; later losses are unknown"
 }
 
 // instrumentProblems lists why the instrument's word cannot be taken.
@@ -77,42 +77,42 @@ func instrumentProblems(c Criteria, l *ledger.Ledger) []string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if l.Interrupted {
-		add("interrupted: the run did not end by itself; what was measured up to then is shown, run it again")
+		add("interrupted: the run did not finish; the report shows what was measured until then; run again")
 	}
 	out = append(out, l.Defects...)
 	g := l.Generator
 	if g.Sent == 0 {
-		add("no data: not one request was sent")
+		add("no data: no request was sent")
 	}
 	for _, a := range l.Arms {
 		if g.Sent > 0 && a.Sent == 0 {
-			add("no data for arm %s: not one request of it was sent", a.Name)
+			add("no data for arm %s: none of its requests was sent", a.Name)
 		}
 	}
 	if g.Due > 0 {
 		if share := float64(g.Unsent) / float64(g.Due); share > c.MaxUnsentShare {
-			add("generator starved: %d of %d requests were not sent (limit %g %%); lower the rate or free the machine", g.Unsent, g.Due, 100*c.MaxUnsentShare)
+			add("generator starved: %d of %d requests were not sent (limit %g %%); lower the rate or use an idle machine", g.Unsent, g.Due, 100*c.MaxUnsentShare)
 		}
 	}
 	if g.UnsentNearRelease > 0 {
-		add("generator starved: %d requests were not sent within 2 s of a release, where losses would be; lower the rate or free the machine", g.UnsentNearRelease)
+		add("generator starved: %d requests were not sent within 2 s of a release, when losses occur; lower the rate or use an idle machine", g.UnsentNearRelease)
 	}
 	if g.LateNearRelease > 0 {
-		add("generator stalled: requests due within 2 s of a release, where losses would be, and sent more than 250 ms late: %d; lower the rate or free the machine", g.LateNearRelease)
+		add("generator stalled: %d requests due within 2 s of a release, when losses occur, were sent more than 250 ms late; lower the rate or use an idle machine", g.LateNearRelease)
 	}
 	if g.RateErrorPercent > c.MaxRateErrorPct {
-		add("generator off: its rate was wrong by %.2f %% (limit %g %%); lower the rate or free the machine", g.RateErrorPercent, c.MaxRateErrorPct)
+		add("generator off: its rate deviated by %.2f %% (limit %g %%); lower the rate or use an idle machine", g.RateErrorPercent, c.MaxRateErrorPct)
 	}
 	if p99 := millis(g.SlipP99); p99 > c.MaxSlipP99Ms {
-		add("generator late: 1 %% of the requests were sent %.1f ms late or more (limit %g ms); lower the rate or free the machine", p99, c.MaxSlipP99Ms)
+		add("generator late: 1 %% of the requests were sent %.1f ms late or more (limit %g ms); lower the rate or use an idle machine", p99, c.MaxSlipP99Ms)
 	}
 	for _, a := range l.Arms {
 		if n := a.ByWindow[ledger.Stalled]; n > 0 {
-			add("machine too busy: %d of the requests that %s lost timed out while it did not let an instance run, which says nothing of releases; free the machine, or raise the limits of the pods", n, a.Name)
+			add("machine too busy: %d lost requests of %s timed out while an instance got no CPU time, which says nothing about releases; use an idle machine or raise the CPU limits of the pods", n, a.Name)
 		}
 	}
 	if k, limit := l.Clock, c.MaxClock(l.Clock); k.Uncertainty > limit {
-		add("clocks apart: %s's may be wrong by %.1f ms (limit %g %% of the push delay, %.0f ms), so that it cannot be told what came first; free the nodes, or the network between them",
+		add("clocks apart: the clock of %s may be off by %.1f ms (limit %g %% of the push delay, %.0f ms), so the order of events is uncertain; reduce the load on the nodes or on the network between them",
 			k.WorstClock, millis(k.Uncertainty), 100*c.MaxClockShare, millis(limit))
 	}
 	return out
@@ -135,7 +135,7 @@ func judgeExpectation(l *ledger.Ledger, e expect.Expectation) Outcome {
 	}
 	got, why := measure(l, arm, e)
 	if e.Is.Unbounded() {
-		why = fmt.Sprintf("%q is no comparison: anything would hold", e.Is.Text)
+		why = fmt.Sprintf("%q is not a comparison: every value satisfies it", e.Is.Text)
 	}
 	o.Evidence = evidence(l, arm, e)
 	if why != "" {

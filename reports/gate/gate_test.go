@@ -88,7 +88,7 @@ func TestVerdicts(t *testing.T) {
 		}, Fail, "gate gray lost is 0: want 0, got 3"},
 		"aborted, and says so": {27, 3, func(l *ledger.Ledger) {
 			l.Aborted = "100 requests are lost"
-		}, Fail, "aborted: 100 requests are lost; what would have come after is not known"},
+		}, Fail, "aborted: 100 requests are lost; later losses are unknown"},
 		"aborted before the gate failed": {27, 0, func(l *ledger.Ledger) {
 			l.Aborted = "100 requests are lost"
 		}, Invalid, "aborted: 100 requests are lost"},
@@ -100,7 +100,7 @@ func TestVerdicts(t *testing.T) {
 		}, Invalid, "3 numbers occur twice"},
 		"no data": {27, 0, func(l *ledger.Ledger) {
 			l.Generator.Sent = 0
-		}, Invalid, "no data: not one request was sent"},
+		}, Invalid, "no data: no request was sent"},
 		"no data of an arm": {27, 0, func(l *ledger.Ledger) {
 			l.Arms[1].Sent = 0
 		}, Invalid, "no data for arm gray"},
@@ -118,19 +118,19 @@ func TestVerdicts(t *testing.T) {
 		}, Invalid, "generator stalled: "},
 		"rate off": {27, 0, func(l *ledger.Ledger) {
 			l.Generator.RateErrorPercent = 1.01
-		}, Invalid, "its rate was wrong by 1.01 %"},
+		}, Invalid, "its rate deviated by 1.01 %"},
 		"slip": {27, 0, func(l *ledger.Ledger) {
 			l.Generator.SlipP99 = 51 * time.Millisecond
 		}, Invalid, "generator late: 1 % of the requests were sent 51.0 ms late"},
 		"a machine that stood still": {27, 1, func(l *ledger.Ledger) {
 			l.Arms[1].ByWindow = map[ledger.Window]int{ledger.Stalled: 1}
-		}, Invalid, "machine too busy: 1 of the requests that gray lost timed out"},
+		}, Invalid, "machine too busy: 1 lost requests of gray timed out"},
 		"clocks apart": {27, 0, func(l *ledger.Ledger) {
 			l.Clock = ledger.Clock{Measured: 3, Uncertainty: 126 * time.Millisecond, WorstClock: "b-1/1", PushDelay: 500 * time.Millisecond}
-		}, Invalid, "clocks apart: b-1/1's may be wrong by 126.0 ms (limit 25 % of the push delay, 125 ms)"},
+		}, Invalid, "clocks apart: the clock of b-1/1 may be off by 126.0 ms (limit 25 % of the push delay, 125 ms)"},
 		"clocks apart, of a registry that is not known": {27, 0, func(l *ledger.Ledger) {
 			l.Clock = ledger.Clock{Measured: 1, Uncertainty: 126 * time.Millisecond, WorstClock: "the harness"}
-		}, Invalid, "clocks apart: the harness's"},
+		}, Invalid, "clocks apart: the clock of the harness"},
 		"clocks near enough": {27, 0, func(l *ledger.Ledger) {
 			l.Clock = ledger.Clock{Measured: 3, Uncertainty: 124 * time.Millisecond, PushDelay: 500 * time.Millisecond}
 		}, Pass, ""},
@@ -240,7 +240,7 @@ func TestAnExpectationThatSaysNothingIsInvalid(t *testing.T) {
 		e := expect.Expectation{Name: "gray lost", Arm: "gray", Metric: expect.Lost, Is: expect.Comparison{Text: "0"}, Role: role}
 		r := Judge(Criteria{}, account(27, 3), []expect.Expectation{e})
 		require.Equal(t, Invalid, r.Verdict)
-		require.Contains(t, r.Reasons[0], `"0" is no comparison`)
+		require.Contains(t, r.Reasons[0], `"0" is not a comparison`)
 	}
 }
 
@@ -252,5 +252,5 @@ func TestAGateThatWasNotMeasuredIsInvalid(t *testing.T) {
 	require.Equal(t, Invalid, r.Verdict)
 	require.False(t, r.InstrumentUnfit)
 	require.Contains(t, r.Reasons[0], "got not measured")
-	require.Contains(t, r.Reasons[0], "could not be seen")
+	require.Contains(t, r.Reasons[0], "are unknown")
 }

@@ -26,7 +26,7 @@ func measure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (f figure, w
 // countedFigure is a figure that is counted.
 func countedFigure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v float64, why string) {
 	if a.Sent == 0 && e.Metric != expect.Unsent {
-		return 0, "not one request of arm " + a.Name + " was sent"
+		return 0, "no request of arm " + a.Name + " was sent"
 	}
 	switch e.Metric {
 	case expect.Lost, expect.Unexplained, expect.Timeouts:
@@ -41,7 +41,7 @@ func countedFigure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v flo
 		return staleRoute(l, a)
 	}
 	if a.OK == 0 {
-		return 0, "not one request of arm " + a.Name + " was ok"
+		return 0, "no request of arm " + a.Name + " was ok"
 	}
 	response := &a.ResponseTime
 	if e.Filter.Window == expect.WarmupWindow {
@@ -60,7 +60,7 @@ func countedFigure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v flo
 	case expect.Max:
 		return millis(response.Max), ""
 	}
-	return 0, fmt.Sprintf("metric %q is unknown here", e.Metric)
+	return 0, fmt.Sprintf("unknown metric %q", e.Metric)
 }
 
 // countLosses counts the lost requests that e's filter leaves.
@@ -91,7 +91,7 @@ func sent(l *ledger.Ledger, e expect.Expectation) string {
 	}
 	s := findStream(l, e)
 	if s == nil || s.Sent == 0 {
-		return "not one request of stream " + e.Filter.Stream + " was sent"
+		return "no request of stream " + e.Filter.Stream + " was sent"
 	}
 	return ""
 }
@@ -110,13 +110,13 @@ func findStream(l *ledger.Ledger, e expect.Expectation) *ledger.Stream {
 func requestCount(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, string) {
 	f := e.Filter
 	if f.Hop != "" || f.Window != "" || len(f.Classes) > 0 {
-		return 0, string(e.Metric) + " is not told by hop, window or class: only losses are"
+		return 0, string(e.Metric) + " cannot be filtered by hop, window or class; only losses can"
 	}
 	ok, sent, unsent := a.OK, a.Sent, a.Unsent
 	if f.Stream != "" {
 		s := findStream(l, e)
 		if s == nil || s.Due == 0 {
-			return 0, "stream " + f.Stream + " has no request"
+			return 0, "stream " + f.Stream + " has no requests"
 		}
 		ok, sent, unsent = s.OK, s.Sent, s.Unsent
 	}
@@ -133,16 +133,16 @@ func maskedCount(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64
 	f := e.Filter
 	switch {
 	case a.Masked == nil:
-		return 0, "masked losses of arm " + a.Name + " could not be seen: a service of its chain tells no trail"
+		return 0, "masked losses of arm " + a.Name + " are unknown: a service in its chain reports no trail"
 	case f.Window != "" || len(f.Classes) > 0 || f.Stream != "" && f.Hop != "":
-		return 0, "masked losses are told by stream or by hop only"
+		return 0, "masked losses can be filtered only by stream or by hop"
 	case f.Hop != "":
 		return float64(a.MaskedByHop[f.Hop]), ""
 	case f.Stream != "":
 		if s := findStream(l, e); s != nil && s.Sent > 0 {
 			return float64(s.Masked), ""
 		}
-		return 0, "not one request of stream " + f.Stream + " was sent"
+		return 0, "no request of stream " + f.Stream + " was sent"
 	}
 	return float64(*a.Masked), ""
 }

@@ -18,10 +18,10 @@ func timeout(c record.Class) bool {
 
 // onlineFigure counts what came before its time.
 func onlineFigure(a *ledger.Arm, m expect.Metric) (figure, string) {
-	n, why := a.ReadyBeforeRegistered, "an instance of arm "+a.Name+" tells nothing of when it was registered"
+	n, why := a.ReadyBeforeRegistered, "an instance of arm "+a.Name+" does not report when it was registered"
 	if m == expect.EarlyRequests {
 		n = a.EarlyRequests
-		why += ", or no answer tells its trail"
+		why += ", or no answer has a trail"
 	}
 	if n == nil {
 		return figure{}, why
@@ -55,11 +55,11 @@ func warmupFigure(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, str
 	case first == nil && why != "":
 		return figure{}, why
 	case first == nil:
-		return figure{}, "no instance of arm " + a.Name + " was seen to warm up under load"
+		return figure{}, "no instance of arm " + a.Name + " warmed up under load"
 	case m == expect.WarmupExponent && requests < needed:
-		return figure{}, fmt.Sprintf("%d requests came while it warmed up; to tell its exponent from those beside it takes %d", requests, needed)
+		return figure{}, fmt.Sprintf("%d requests arrived during the warm-up; distinguishing its exponent from neighbouring ones takes %d", requests, needed)
 	case m == expect.WarmupExponent && first.DeclaredExponent == 0:
-		return figure{}, fmt.Sprintf("the model of %s, %s, has no exponent that counts could show", first.Instance, curveName(*first))
+		return figure{}, fmt.Sprintf("the model of %s, %s, has no measurable exponent", first.Instance, curveName(*first))
 	}
 	switch m {
 	case expect.WarmupExponent:
@@ -69,13 +69,13 @@ func warmupFigure(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, str
 	case expect.WarmupFit:
 		f := curve.GoodnessOfFit(all, first.Shape())
 		if f.DF == 0 {
-			return figure{}, "too few requests were sent while it warmed up to tell its curve"
+			return figure{}, "too few requests were sent during the warm-up to test its curve"
 		}
 		return figure{value: f.Upper}, ""
 	}
 	f := curve.TestFairness(peers)
 	if f.DF == 0 {
-		return figure{}, "there were never two that were warm, or too few requests"
+		return figure{}, "there were never two warm instances, or too few requests"
 	}
 	return figure{value: f.Spread}, ""
 }
@@ -84,14 +84,14 @@ func warmupFigure(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, str
 // all curves beside the declared one proves none.
 func exponentFigure(e curve.Estimate, declared float64) (figure, string) {
 	if !ledger.Informative(e, declared) {
-		return figure{}, fmt.Sprintf("its exponent is between %.2f and %.2f (95 %%): that excludes neither %g nor one beside it", e.Low, e.High, declared)
+		return figure{}, fmt.Sprintf("the exponent is between %.2f and %.2f (95 %%), which excludes neither %g nor a neighbouring exponent", e.Low, e.High, declared)
 	}
 	return intervalFigure(e)
 }
 
 func intervalFigure(e curve.Estimate) (figure, string) {
 	if e.Requests == 0 {
-		return figure{}, "no request was sent that could tell"
+		return figure{}, "no request was sent that could show it"
 	}
 	return figure{value: e.Value, estimated: true, low: e.Low, high: e.High}, ""
 }

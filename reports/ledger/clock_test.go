@@ -68,7 +68,7 @@ func TestClocksThatCannotTell(t *testing.T) {
 				s.offset("b-1", record.Offset{Ahead: -200, Within: 300})
 			}
 			x := one(t, s, 2.01, rejected(s, c.after))
-			const words = "(within the clocks' uncertainty of 0.8 ms)"
+			const words = "(within the clock uncertainty of 0.8 ms)"
 			if c.unsure {
 				require.Contains(t, x.Explanation, words)
 			} else {
@@ -104,7 +104,7 @@ func TestClocksWidenWindows(t *testing.T) {
 		})
 		require.Equal(t, window, x.Window, x.Explanation)
 		if within > 0 {
-			require.Contains(t, x.Explanation, "within the clocks' uncertainty of 1.0 ms")
+			require.Contains(t, x.Explanation, "within the clock uncertainty of 1.0 ms")
 		}
 	}
 }

@@ -19,16 +19,16 @@ func TestDefects(t *testing.T) {
 	}{
 		"a number twice": {func(s *sim) {
 			s.in.Requests = append(s.in.Requests, s.in.Requests[5])
-		}, "1 number there twice"},
+		}, "1 duplicate sequence number"},
 		"a number is missing": {func(s *sim) {
 			s.in.Requests = append(s.in.Requests[:5], s.in.Requests[6:]...)
-		}, "stream base: 1 request of the first 100 not accounted for"},
+		}, "stream base: 1 request missing among the first 100"},
 		"the end is missing": {func(s *sim) {
 			s.in.Requests = s.in.Requests[:190]
-		}, "stream gray: the account ends with request 90, the plan has 100"},
+		}, "stream gray: the log ends with request 90 of 100"},
 		"no request at all": {func(s *sim) {
 			s.in.Requests = nil
-		}, "the account ends with request 0, the plan has 100"},
+		}, "the log ends with request 0 of 100"},
 		"a number out of range": {func(s *sim) {
 			s.in.Requests[5].Seq = 1 << 60
 		}, "out of range"},
@@ -36,7 +36,7 @@ func TestDefects(t *testing.T) {
 			r := s.in.Requests[99]
 			r.Seq = 100
 			s.in.Requests = append(s.in.Requests, r)
-		}, "the account ends with request 101, the plan has 100"},
+		}, "the log ends with request 101 of 100"},
 		"a stream nobody planned": {func(s *sim) {
 			s.in.Requests[0].Stream = "other"
 		}, `1 request of stream "other"`},
@@ -47,36 +47,36 @@ func TestDefects(t *testing.T) {
 		"an incomplete instance": {func(s *sim) { s.in.Incomplete["b-1/1"] = "its events have no end" }, "instance b-1/1: its events have no end"},
 		"a clock set back": {func(s *sim) {
 			s.in.Requests[9].Done = s.in.Requests[9].Sent - 1
-		}, "1 request ended before the beginning"},
+		}, "1 request with an end before its start"},
 		"sent too early": {func(s *sim) {
 			s.in.Requests[9].Sent = s.in.Requests[9].Due.Add(-time.Second)
-		}, "1 request sent before the time"},
+		}, "1 request sent before the due time"},
 		"a class of its own": {func(s *sim) {
 			s.in.Requests[9].Class = record.Other
-		}, "1 lost request of no known class"},
+		}, "1 lost request of unknown class"},
 		"no answer and no error": {func(s *sim) {
 			s.in.Requests[9].Status = 0
-		}, "1 lost request of no known class"},
-		"zero never came":   {func(s *sim) { s.in.Zero = 0 }, "time zero never came"},
+		}, "1 lost request of unknown class"},
+		"zero never came":   {func(s *sim) { s.in.Zero = 0 }, "time zero was never reached"},
 		"nothing was to be": {func(s *sim) { s.in.Plan.Streams = nil }, "the plan has no stream"},
 		"an instance that never came up": {func(s *sim) {
 			s.event(record.Event{At: sec(-14), Kind: record.KindContainerStarted, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
-		}, "instance b-9/1 never came up: it was not registered"},
+		}, "instance b-9/1 never came up: it was still not registered"},
 		"an instance that never came up, at speed": {func(s *sim) {
 			s.in.Plan.Speed = 10
 			s.event(record.Event{At: sec(-0.5), Kind: record.KindContainerStarted, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
-		}, "instance b-9/1 never came up: it was not registered 2.5 s after its start"},
+		}, "instance b-9/1 never came up: it was still not registered 2.5 s after its start"},
 		"a step that did not come": {func(s *sim) {
 			s.in.Plan.Steps = []plan.Step{{Name: "kill b", Action: plan.KillPods{Workload: "b"}, After: &plan.After{Source: "gray", Event: "deregistered"}}}
-		}, `step "kill b" of b was to come once and came never`},
+		}, `step "kill b" of b ran 0 of 1 times`},
 		"a release whose end nobody saw": {func(s *sim) {
 			s.lossless("b-gray-1", sec(0.5), push)
-		}, "instance b-gray-1/1 was taken out 500 ms after time zero and had not closed when the load ended, at 2.0 s"},
+		}, "instance b-gray-1/1 was taken out at 500 ms and had not closed when the load ended at 2.0 s"},
 		"a job that did not fire": {func(s *sim) {
 			s.in.Plan.Cycles, s.in.Plan.Duration = 2, 3*time.Second
 			s.in.Plan.ScheduledJobs = []plan.ScheduledJob{{At: time.Second, Workload: "b", Job: "down", Target: 1}, {At: 3 * time.Second, Workload: "b", Job: "late", Target: 1}}
 			s.event(record.Event{At: sec(1), Kind: record.KindCronFired, Workload: "b", Text: "b/down", N: 1})
-		}, `CronHPA job "down" of b was to come twice and came once`},
+		}, `CronHPA job "down" of b ran 1 of 2 times`},
 		"an instance that died at its start": {func(s *sim) {
 			i := record.Instance{Pod: "b-9", Incarnation: 1}
 			s.event(record.Event{At: sec(0.1), Kind: record.KindContainerStarted, Workload: "b", Instance: i})
@@ -227,6 +227,6 @@ func TestALoadThatWasEndedOnPurpose(t *testing.T) {
 		last := s.in.Requests[len(s.in.Requests)-1]
 		s.in.Requests = s.in.Requests[:len(s.in.Requests)-1]
 		require.NotZero(t, last.Seq)
-		require.Contains(t, strings.Join(s.build().Defects, "\n"), "the load was ended before its time: the generator says that it sent")
+		require.Contains(t, strings.Join(s.build().Defects, "\n"), "the load ended early: the generator reports that it sent")
 	}
 }

@@ -45,5 +45,5 @@ func (f fitness) truncatedLog() []string {
 	if reported == logged {
 		return nil
 	}
-	return []string{fmt.Sprintf("the load was ended before its time: the generator says that it sent %s, and its log has %d", counted(reported, "request"), logged)}
+	return []string{fmt.Sprintf("the load ended early: the generator reports that it sent %s, but its log has %d", counted(reported, "request"), logged)}
 }

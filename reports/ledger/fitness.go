@@ -45,10 +45,10 @@ func (f fitness) defects(arms []Arm) []string {
 func (f fitness) brokenPlan() []string {
 	var out []string
 	if len(f.intake.streams) == 0 {
-		out = append(out, "the plan has no stream: nothing was to be sent")
+		out = append(out, "the plan has no streams, so there was nothing to send")
 	}
 	if f.in.Zero == 0 {
-		out = append(out, "time zero never came: the topology was not up, and no load began")
+		out = append(out, "time zero was never reached: the topology did not come up, and no load was sent")
 	}
 	return out
 }
@@ -57,7 +57,7 @@ func (f fitness) brokenStreams() []string {
 	var out []string
 	for _, s := range f.intake.streams {
 		if s.arm == nil {
-			out = append(out, fmt.Sprintf("stream %s belongs to arm %q, which the plan does not have", s.Name, s.Arm))
+			out = append(out, fmt.Sprintf("stream %s belongs to arm %q, which is not in the plan", s.Name, s.Arm))
 		}
 		out = append(out, s.sequence.defects(s.Name, f.wanted(s))...)
 		if s.Due != s.Sent+s.Unsent || s.Sent != s.OK+s.Lost {
@@ -65,7 +65,7 @@ func (f fitness) brokenStreams() []string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.intake.unknownStreams)) {
-		out = append(out, fmt.Sprintf("%s of stream %q, which the plan does not have", counted(f.intake.unknownStreams[name], "request"), name))
+		out = append(out, fmt.Sprintf("%s of stream %q, which is not in the plan", counted(f.intake.unknownStreams[name], "request"), name))
 	}
 	return out
 }
@@ -73,13 +73,13 @@ func (f fitness) brokenStreams() []string {
 func (f fitness) impossibleRequests() []string {
 	var out []string
 	if n := f.intake.backwards; n > 0 {
-		out = append(out, counted(n, "request")+" ended before the beginning: a clock was set back")
+		out = append(out, counted(n, "request")+" with an end before its start: a clock was set back")
 	}
 	if n := f.intake.pacing.early; n > 0 {
-		out = append(out, counted(n, "request")+" sent before the time: the generator does not pace")
+		out = append(out, counted(n, "request")+" sent before the due time: the generator does not pace")
 	}
 	if n := f.intake.unclassified; n > 0 {
-		out = append(out, counted(n, "lost request")+" of no known class: a failure of the harness's own check")
+		out = append(out, counted(n, "lost request")+" of unknown class: the harness could not classify a failure")
 	}
 	return out
 }
@@ -89,7 +89,7 @@ func (a Arm) imbalances() []string {
 	var out []string
 	check := func(what string, n int) {
 		if n != a.Lost {
-			out = append(out, fmt.Sprintf("arm %s: losses by %s are %d, lost are %d", a.Name, what, n, a.Lost))
+			out = append(out, fmt.Sprintf("arm %s: losses by %s add up to %d, not to %d", a.Name, what, n, a.Lost))
 		}
 	}
 	check("class", sum(a.ByClass))
@@ -122,7 +122,7 @@ func (f fitness) unmeasuredClocks() []string {
 	for _, i := range f.history.Instances {
 		until := cmp.Or(i.First(record.KindContainerExited, record.KindKillSent), f.history.LoadEnd)
 		if !clocks.Has(i.ID) && i.Declared != nil && i.Instrumented && until.Sub(i.FirstSeen) > clockTimeout {
-			out = append(out, "the clock of "+i.ID.String()+" was never measured: its instants cannot be compared with others'; run it again")
+			out = append(out, "the clock of "+i.ID.String()+" was never measured, so its timestamps cannot be compared with those of others; run again")
 		}
 	}
 	return out
@@ -157,7 +157,7 @@ func (f fitness) neverUp() []string {
 		if exited := i.First(record.KindContainerExited); exited != 0 && exited < until {
 			out = append(out, fmt.Sprintf("instance %s never came up: it exited %s after its start", i.ID, ms(exited.Sub(started))))
 		} else if until.Sub(started) > allowed {
-			out = append(out, fmt.Sprintf("instance %s never came up: it was not registered %s after its start", i.ID, ms(until.Sub(started))))
+			out = append(out, fmt.Sprintf("instance %s never came up: it was still not registered %s after its start", i.ID, ms(until.Sub(started))))
 		}
 	}
 	return out
@@ -182,24 +182,20 @@ func (f fitness) missedSteps() []string {
 	if f.in.Interrupted || f.in.Zero == 0 || f.aborted() {
 		return nil
 	}
-	type step struct {
-		kind           record.Kind
-		workload, name string
-	}
-	var order []step
-	want, got := map[step]int{}, map[step]int{}
-	expect := func(s step) {
+	var order []plannedStep
+	want, got := map[plannedStep]int{}, map[plannedStep]int{}
+	expect := func(s plannedStep) {
 		if want[s] == 0 {
 			order = append(order, s)
 		}
 		want[s] += max(1, f.in.Plan.Cycles)
 	}
 	for _, s := range f.in.Plan.Steps {
-		expect(step{record.KindStep, s.Workload(), s.Name})
+		expect(plannedStep{record.KindStep, s.Workload(), s.Name})
 	}
 	for _, j := range f.in.Plan.ScheduledJobs {
 		if j.At+missableJob <= f.in.Plan.Duration {
-			expect(step{record.KindCronFired, j.Workload, j.Job})
+			expect(plannedStep{record.KindCronFired, j.Workload, j.Job})
 		}
 	}
 	for _, e := range f.in.Events {
@@ -208,35 +204,35 @@ func (f fitness) missedSteps() []string {
 		if e.Kind == record.KindCronFired {
 			name = name[strings.LastIndexByte(name, '/')+1:]
 		}
-		got[step{e.Kind, e.Workload, name}]++
+		got[plannedStep{e.Kind, e.Workload, name}]++
 	}
 	var out []string
 	for _, s := range order {
-		if n := want[s] - got[s]; n > 0 {
-			what := "step"
-			if s.kind == record.KindCronFired {
-				what = "CronHPA job"
-			}
-			out = append(out, fmt.Sprintf("%s %q of %s was to come %s and came %s: what it was to show was not measured",
-				what, s.name, s.workload, times(want[s]), times(got[s])))
+		if got[s] < want[s] {
+			out = append(out, fmt.Sprintf("%s ran %d of %d times, so its effect was not measured", s, got[s], want[s]))
 		}
 	}
 	return out
 }
 
-func (f fitness) aborted() bool { return earlyEnd(f.in.Events).Kind == record.KindAborted }
-
-func times(n int) string {
-	switch n {
-	case 0:
-		return "never"
-	case 1:
-		return "once"
-	case 2:
-		return "twice"
-	}
-	return fmt.Sprintf("%d times", n)
+// plannedStep is a step or a CronHPA job of the plan.
+type plannedStep struct {
+	kind           record.Kind
+	workload, name string
 }
+
+func (s plannedStep) String() string {
+	out := fmt.Sprintf("step %q", s.name)
+	if s.kind == record.KindCronFired {
+		out = fmt.Sprintf("CronHPA job %q", s.name)
+	}
+	if s.workload != "" {
+		out += " of " + s.workload
+	}
+	return out
+}
+
+func (f fitness) aborted() bool { return earlyEnd(f.in.Events).Kind == record.KindAborted }
 
 // unfinishedReleases lists the instances that had not closed when the load
 // ended: it is when it closes that an instance loses requests.
@@ -249,7 +245,7 @@ func (f fitness) unfinishedReleases() []string {
 		if stopped := r.StoppedServing(); len(r.Arms) == 0 || stopped != 0 && stopped < f.history.LoadEnd {
 			continue
 		}
-		out = append(out, fmt.Sprintf("instance %s was taken out %s after time zero and had not closed when the load ended, at %s: its closing was not measured; give the run more time",
+		out = append(out, fmt.Sprintf("instance %s was taken out at %s and had not closed when the load ended at %s, so its closing was not measured; give the run more time",
 			r.Instance.ID, ms(f.history.Offset(r.Began)), ms(f.history.Offset(f.history.LoadEnd))))
 	}
 	return out

@@ -57,36 +57,36 @@ func (p probeFilter) skips(e record.Event) bool {
 func noteText(e record.Event) string {
 	switch e.Kind {
 	case record.KindHookAbandoned:
-		return "its preStop hook was abandoned: " + e.Text
+		return "preStop hook abandoned: " + e.Text
 	case record.KindHookFailed:
-		return "its preStop hook failed: " + e.Text
+		return "preStop hook failed: " + e.Text
 	case record.KindKillSent:
-		return "KILL was sent: " + e.Text
+		return "SIGKILL sent: " + e.Text
 	case record.KindProbeFailed:
-		return "a probe failed: " + e.Text
+		return "probe failed: " + e.Text
 	case record.KindNotified:
 		if e.Text == "missed" {
-			return "its notice to " + e.Peer + " was missed"
+			return "notification of " + e.Peer + " missed"
 		}
 	case record.KindVerified:
 		if strings.HasPrefix(e.Text, "not") {
-			return "that the registry no longer shows it was " + e.Text
+			return "removal from the registry's list was " + e.Text
 		}
 	case record.KindTagConflict:
-		return "the carriers of a request's tag disagreed: " + e.Text
+		return "conflicting tags in one request: " + e.Text
 	case record.KindRuleFailed:
-		return "changed rules did not reach it: " + e.Text
+		return "changed rules were not delivered: " + e.Text
 	case record.KindStalled:
 		if d := e.At.Sub(e.Since); d >= longStall {
-			return "its machine did not let it run for " + ms(d)
+			return "it got no CPU time for " + ms(d) + " (host overloaded or throttled)"
 		}
 	case record.KindConcluded:
-		return "the load was ended before its time: " + e.Text
+		return "the load ended early: " + e.Text
 	case record.KindFault:
 		return "fault: " + e.Text
 	case record.KindContainerStarted:
 		if e.Instance.Incarnation > 1 {
-			return fmt.Sprintf("its container was started again: start %d", e.Instance.Incarnation)
+			return fmt.Sprintf("container restarted: start %d", e.Instance.Incarnation)
 		}
 	}
 	return ""

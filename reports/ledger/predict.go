@@ -209,11 +209,11 @@ func (p prediction) text(r *history.Release) string {
 	id := r.Instance.ID.String()
 	switch {
 	case r.Instance.External:
-		return id + ": not predicted, as its callers cannot be seen"
+		return id + ": not predicted, as its callers are unknown"
 	case len(p.terms) > 0:
 		return fmt.Sprintf("%s: %s = %.1f", id, strings.Join(p.terms, " + "), p.mid)
 	case r.StoppedServing() == 0:
-		return id + ": it never stopped to serve"
+		return id + ": it never stopped serving"
 	}
-	return id + ": all had dropped it before it closed"
+	return id + ": all consumers had dropped it before it closed"
 }

@@ -38,7 +38,7 @@ func (f fitness) unacknowledgedRules() []string {
 			if !failed && until.Sub(from) <= timeout {
 				continue
 			}
-			out = append(out, fmt.Sprintf("instance %s: the rules of version %d, of step %q, were never in force there: %s", i.ID, e.N, e.Text, why))
+			out = append(out, fmt.Sprintf("instance %s never applied the rules of version %d (step %q): %s", i.ID, e.N, e.Text, why))
 		}
 	}
 	return out

@@ -20,7 +20,7 @@ func rule(window time.Duration) func(map[string]any) {
 	}
 }
 
-const changedMeanwhile = "its rule was changed while it warmed up"
+const changedMeanwhile = "its rule changed during the warm-up"
 
 // TestWhenARuleChanges: what came of a warm-up, and whether there was one, by
 // when its consumers heard that its rule is another. It warms up from 10 s to
@@ -115,9 +115,9 @@ func TestRulesMustBeInForce(t *testing.T) {
 			say(s, "b-2", 3, record.KindRuleFailed, 2, "refused")
 			say(s, "b-2", 4, record.KindSettingsApplied, 2, "")
 		}, nil},
-		"silence":        {func(*sim) {}, []string{`instance b-2/1: the rules of version 2, of step "rule b", were never in force there: it did not acknowledge them`}},
+		"silence":        {func(*sim) {}, []string{`instance b-2/1 never applied the rules of version 2 (step "rule b"): it did not acknowledge them`}},
 		"an older one":   {func(s *sim) { say(s, "b-2", 3, record.KindSettingsApplied, 1, "") }, []string{"b-2/1"}},
-		"failure":        {func(s *sim) { say(s, "b-2", 12, record.KindRuleFailed, 0, "b-2 answered 500") }, []string{"b-2/1: the rules of version 2, of step \"rule b\", were never in force there: b-2 answered 500"}},
+		"failure":        {func(s *sim) { say(s, "b-2", 12, record.KindRuleFailed, 0, "b-2 answered 500") }, []string{"b-2/1 never applied the rules of version 2 (step \"rule b\"): b-2 answered 500"}},
 		"it went":        {func(s *sim) { s.deregisterFirst("b-2", sec(4), push) }, nil},
 		"it went before": {func(s *sim) { s.deregisterFirst("b-2", sec(1), push) }, nil},
 		"it went, and failed when it had begun to": {func(s *sim) {

@@ -15,26 +15,32 @@ import (
 
 func subject(f failure) string { return f.from + "→" + f.to + " " + string(f.class) + ": " }
 
-func unknownClass() string { return "a failure of no known class is never explained" }
+func unknownClass() string { return "failures of an unknown class are not explained" }
 
 func noCause(f failure, callee *history.Instance, phase string) string {
-	s := "nothing that is known explains it"
+	s := "unexplained: no release event matches"
 	if callee != nil {
-		s += fmt.Sprintf("; %s was %s", f.callee, cmp.Or(phase, "not known to live"))
+		s += fmt.Sprintf("; %s was %s", f.callee, cmp.Or(phase, "not known to be running"))
 	}
 	return s
 }
 
 func queueFull(f failure) string { return "the queue of " + f.callee.String() + " was full" }
 
-func outOfResources(f failure) string { return name(f.caller) + " had run out of them" }
+func outOfResources(f failure) string {
+	what := "local ports"
+	if f.class == record.NoDescriptor {
+		what = "file descriptors"
+	}
+	return name(f.caller) + " had run out of " + what
+}
 
 func stalled(i record.Instance, d time.Duration) string {
-	return fmt.Sprintf("its machine did not let %s run for %s meanwhile", i, ms(d))
+	return fmt.Sprintf("%s got no CPU time for %s (host overloaded or throttled)", i, ms(d))
 }
 
 func withinClockUncertainty(d time.Duration) string {
-	return fmt.Sprintf(" (within the clocks' uncertainty of %s)", ms(d))
+	return fmt.Sprintf(" (within the clock uncertainty of %s)", ms(d))
 }
 
 // Of a version that no call reached.
@@ -42,7 +48,7 @@ func withinClockUncertainty(d time.Duration) string {
 func version(f failure) string { return cmp.Or(f.wantedTag, "base") }
 
 func unknownToCaller(f failure, registered []string) string {
-	return fmt.Sprintf("%s knew of no %s instance of %s, and %s was registered", name(f.caller), version(f), f.service, strings.Join(registered, ", "))
+	return fmt.Sprintf("%s knew of no %s instance of %s although %s was registered", name(f.caller), version(f), f.service, strings.Join(registered, ", "))
 }
 
 func noneRegistered(f failure, starting []string) string {
@@ -56,15 +62,15 @@ func lastTakenOut(f failure, r *history.Release) string {
 // Of a callee that had only just started.
 
 func beforeListening(f failure) string {
-	return f.callee.String() + " was addressed before it listened"
+	return f.callee.String() + " was called before it listened"
 }
 
 func beforeRegistered(f failure) string {
-	return f.callee.String() + " was addressed before it was registered"
+	return f.callee.String() + " was called before it was registered"
 }
 
 func cold(f failure, registered record.Micros) string {
-	return fmt.Sprintf("%s had been registered only %s before and was cold", f.callee, ms(f.addressed.Sub(registered)))
+	return fmt.Sprintf("%s had been registered for only %s and was still cold", f.callee, ms(f.addressed.Sub(registered)))
 }
 
 // Of a callee that was taken out.
@@ -81,28 +87,28 @@ func died(f failure, r *history.Release) string {
 	if heard := r.HeardAt(f.caller); heard > f.addressed {
 		s += fmt.Sprintf("; %s heard of it %s later", name(f.caller), ms(heard.Sub(f.addressed)))
 	}
-	return s + "; no instance that dies can be drained"
+	return s + "; an instance that dies cannot drain"
 }
 
 func cut(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s took it %s before it closed its listener, and cut it unanswered", r.Instance.ID, ms(r.Closed.Sub(f.addressed)))
+	return fmt.Sprintf("%s accepted it %s before closing its listener and cut it without an answer", r.Instance.ID, ms(r.Closed.Sub(f.addressed)))
 }
 
 func cutAndRepeated(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s took it %s before it closed, and cut it unanswered; it was sent again, in vain", r.Instance.ID, ms(r.Closed.Sub(f.firstAddressed)))
+	return fmt.Sprintf("%s accepted it %s before closing its listener and cut it without an answer; the retry failed too", r.Instance.ID, ms(r.Closed.Sub(f.firstAddressed)))
 }
 
 func neverDeregistered(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s had closed %s earlier and never deregistered%s", r.Instance.ID, ms(f.addressed.Sub(r.StoppedServing())), callerHeard(f, r))
+	return fmt.Sprintf("%s had stopped serving %s earlier and never deregistered%s", r.Instance.ID, ms(f.addressed.Sub(r.StoppedServing())), callerHeard(f, r))
 }
 
 func deregisteredLate(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s had closed %s earlier and deregistered only %s later%s",
+	return fmt.Sprintf("%s had stopped serving %s earlier and deregistered only %s later%s",
 		r.Instance.ID, ms(max(0, f.addressed.Sub(r.StoppedServing()))), ms(r.Deregistered.Sub(f.addressed)), callerHeard(f, r))
 }
 
 func registryLate(f failure, r *history.Release, bound time.Duration) string {
-	return fmt.Sprintf("%s had deregistered %s earlier, and the registry promises to tell within %s%s",
+	return fmt.Sprintf("%s had deregistered %s earlier, but the registry must notify its subscribers within %s%s",
 		r.Instance.ID, ms(f.addressed.Sub(r.Deregistered)), ms(bound), callerHeard(f, r))
 }
 
@@ -114,7 +120,7 @@ func stale(f failure, r *history.Release) string {
 func callerHeard(f failure, r *history.Release) string {
 	switch heard := r.HeardAt(f.caller); {
 	case heard == 0:
-		return "; " + name(f.caller) + " had not heard of it when the record ends"
+		return "; " + name(f.caller) + " had not heard of it by the end of the recording"
 	case heard > f.addressed:
 		return fmt.Sprintf("; %s heard of it %s later", name(f.caller), ms(heard.Sub(f.addressed)))
 	default:
@@ -123,21 +129,21 @@ func callerHeard(f failure, r *history.Release) string {
 }
 
 func callerLeft(f failure) string {
-	return fmt.Sprintf("its caller %s was going and gave it up", f.caller)
+	return fmt.Sprintf("its caller %s was terminating and cancelled it", f.caller)
 }
 
 // Of an external service.
 
 func byTime(text string) string {
-	return "by time, as nobody tells which pod it was sent to: " + text
+	return "matched by time, as Kubernetes does not say which pod it was sent to: " + text
 }
 
 func endedByItself(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s ended by itself, which was seen %s", r.Instance.ID, relative(r.Closed, f.done))
+	return fmt.Sprintf("%s exited unexpectedly, which was observed %s", r.Instance.ID, relative(r.Closed, f.done))
 }
 
 func externalCut(f failure, r *history.Release) string {
-	return fmt.Sprintf("the deletion of %s was seen %s, and its end %s: it cut what it had in hand", r.Instance.ID, relative(r.Began, f.done), relative(r.Closed, f.done))
+	return fmt.Sprintf("the deletion of %s was observed %s, and its exit %s: it cut requests in flight", r.Instance.ID, relative(r.Began, f.done), relative(r.Closed, f.done))
 }
 
 func leftLists(f failure, r *history.Release, unlisted record.Micros) string {
@@ -145,11 +151,11 @@ func leftLists(f failure, r *history.Release, unlisted record.Micros) string {
 	if endpoints, _ := r.Unlisted(); unlisted != endpoints {
 		list = "the registry's list"
 	}
-	return fmt.Sprintf("%s had left %s %s earlier, and requests were still sent to it", r.Instance.ID, list, ms(f.addressed.Sub(unlisted)))
+	return fmt.Sprintf("%s had left %s %s earlier, but requests were still sent to it", r.Instance.ID, list, ms(f.addressed.Sub(unlisted)))
 }
 
 func closedWhileListed(f failure, r *history.Release, unlisted record.Micros) string {
-	s := fmt.Sprintf("the deletion of %s was seen %s, and it closed while it was still among the endpoints", r.Instance.ID, relative(r.Began, f.addressed))
+	s := fmt.Sprintf("the deletion of %s was observed %s, and it closed while it was still in the endpoints", r.Instance.ID, relative(r.Began, f.addressed))
 	if unlisted != 0 {
 		s += fmt.Sprintf("; it left them %s later", ms(unlisted.Sub(f.addressed)))
 	}
@@ -157,11 +163,11 @@ func closedWhileListed(f failure, r *history.Release, unlisted record.Micros) st
 }
 
 func startedNotReady(i record.Instance) string {
-	return fmt.Sprintf("%s had only just come, and was not ready yet", i)
+	return fmt.Sprintf("%s had only just started and was not ready yet", i)
 }
 
 func readyOnly(f failure, i record.Instance, ready record.Micros) string {
-	return fmt.Sprintf("%s had been ready only %s before", i, ms(f.addressed.Sub(ready)))
+	return fmt.Sprintf("%s had been ready for only %s", i, ms(f.addressed.Sub(ready)))
 }
 
 // relative is an instant as seen from another one: "213 ms earlier".

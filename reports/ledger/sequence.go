@@ -38,16 +38,16 @@ func (s *sequence) add(n uint64) {
 func (s *sequence) defects(stream string, want uint64) []string {
 	var out []string
 	if s.duplicates > 0 {
-		out = append(out, fmt.Sprintf("stream %s: %s there twice; its log is corrupt, or two loads wrote it", stream, counted(s.duplicates, "number")))
+		out = append(out, fmt.Sprintf("stream %s: %s; its log is corrupt, or two generators wrote it", stream, counted(s.duplicates, "duplicate sequence number")))
 	}
 	if s.outside > 0 {
-		out = append(out, fmt.Sprintf("stream %s: %s out of range; its log is corrupt", stream, counted(s.outside, "number")))
+		out = append(out, fmt.Sprintf("stream %s: %s out of range; its log is corrupt", stream, counted(s.outside, "sequence number")))
 	}
 	if top := s.top(); s.n < top {
-		out = append(out, fmt.Sprintf("stream %s: %s of the first %d not accounted for", stream, counted(top-s.n, "request"), top))
+		out = append(out, fmt.Sprintf("stream %s: %s missing among the first %d", stream, counted(top-s.n, "request"), top))
 	}
 	if s.n+s.outside != want && s.top() != want {
-		out = append(out, fmt.Sprintf("stream %s: the account ends with request %d, the plan has %d", stream, s.top(), want))
+		out = append(out, fmt.Sprintf("stream %s: the log ends with request %d of %d", stream, s.top(), want))
 	}
 	return out
 }

@@ -156,7 +156,7 @@ func TestRulesInForceAreMarked(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"c-2/1: rules of version 2"}, marks)
-	require.Contains(t, l.Notes, Note{At: 30 * time.Second, Instance: fresh.inst, Text: "changed rules did not reach it: refused"})
+	require.Contains(t, l.Notes, Note{At: 30 * time.Second, Instance: fresh.inst, Text: "changed rules were not delivered: refused"})
 }
 
 // TestTheBeginningCanBeCold: what times out at an instance that was there at

@@ -93,13 +93,13 @@ func find(w Warmup, changed bool) Finding {
 	}
 	switch {
 	case changed:
-		f.Truncated, f.Unmeasured = true, "its rule was changed while it warmed up"
+		f.Truncated, f.Unmeasured = true, "its rule changed during the warm-up"
 	case f.Requests == 0:
-		f.Unmeasured = "nobody who tells its list called it while it warmed up"
+		f.Unmeasured = "no consumer that reports its list called it during the warm-up"
 	case alone:
-		f.NoEffect, f.Unmeasured = true, "it was alone: beside no other instance, a warm-up does nothing"
+		f.NoEffect, f.Unmeasured = true, "it was the only instance: without others, a warm-up has no effect"
 	case w.Coverage < 1:
-		f.Truncated, f.Unmeasured = true, fmt.Sprintf("only %.0f %% of its window was seen: the load ended, or the instance went", math.Floor(100*w.Coverage))
+		f.Truncated, f.Unmeasured = true, fmt.Sprintf("only %.0f %% of its window was observed: the load ended or the instance left", math.Floor(100*w.Coverage))
 	}
 	if f.Unmeasured == "" {
 		f.measure(w, within)
@@ -124,11 +124,11 @@ func (f *Finding) measure(w Warmup, within []curve.Bucket) {
 	e := curve.Exponent(within, family)
 	switch {
 	case f.Requests < f.RequestsNeeded:
-		f.Unmeasured = fmt.Sprintf("%d requests came within the window; to tell an exponent of %g from its neighbours takes %d", f.Requests, f.DeclaredExponent, f.RequestsNeeded)
+		f.Unmeasured = fmt.Sprintf("%d requests arrived within the window; distinguishing an exponent of %g from its neighbours takes %d", f.Requests, f.DeclaredExponent, f.RequestsNeeded)
 	case f.Fit == nil:
-		f.Unmeasured = fmt.Sprintf("%d requests came within the window: too few to tell its curve", f.Requests)
+		f.Unmeasured = fmt.Sprintf("%d requests arrived within the window: too few to test its curve", f.Requests)
 	case e.Open():
-		f.NoEffect, f.Unmeasured = true, "no exponent makes a difference: all instances warmed up at once"
+		f.NoEffect, f.Unmeasured = true, "the exponent has no effect: all instances warmed up at the same time"
 		f.Fit, f.Step, f.Governed = nil, nil, nil
 	case f.DeclaredExponent > 0:
 		f.Exponent = &e

@@ -74,24 +74,24 @@ func TestPictureHoldsEveryCall(t *testing.T) {
 
 func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 	for why, stage := range map[string]func(s *sim, fresh *simLife){
-		"only 50 % of its window was seen: the load ended, or the instance went": func(s *sim, fresh *simLife) {
+		"only 50 % of its window was observed: the load ended or the instance left": func(s *sim, fresh *simLife) {
 			s.tell(fresh, sec(30), record.KindPodDeleted)
 		},
-		"only 75 % of its window was seen: the load ended, or the instance went": func(s *sim, _ *simLife) {
+		"only 75 % of its window was observed: the load ended or the instance left": func(s *sim, _ *simLife) {
 			for i, e := range s.in.Events {
 				if e.Kind == record.KindLoadEnd {
 					s.in.Events[i].At = sec(40)
 				}
 			}
 		},
-		"its rule was changed while it warmed up": func(s *sim, _ *simLife) {
+		"its rule changed during the warm-up": func(s *sim, _ *simLife) {
 			s.retold(30, func(h map[string]any) { h["warmup"].(map[string]any)["window"] = 20e9 })
 		},
-		"no exponent makes a difference: all instances warmed up at once": func(s *sim, fresh *simLife) {
+		"the exponent has no effect: all instances warmed up at the same time": func(s *sim, fresh *simLife) {
 			s.listed(func(hosts []map[string]any) { hosts[0]["start"] = hosts[1]["start"] })
 			s.spoil = nil // they take turns
 		},
-		"20 requests came within the window: too few to tell its curve": func(s *sim, _ *simLife) {
+		"20 requests arrived within the window: too few to test its curve": func(s *sim, _ *simLife) {
 			s.listed(func(hosts []map[string]any) {
 				for _, h := range hosts {
 					h["warmup"] = map[string]any{"model": "envoy", "window": 40e9}
@@ -101,9 +101,9 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 				s.in.Plan.Streams[i].Rate = 0.25
 			}
 		},
-		"nobody who tells its list called it while it warmed up":         func(s *sim, _ *simLife) { s.spoil = func(r *record.Request) { r.Trail = nil } },
-		"it was alone: beside no other instance, a warm-up does nothing": func(s *sim, _ *simLife) { s.shown(1, 2) },
-		"380 requests came within the window; to tell an exponent of 2 from its neighbours takes 509": func(s *sim, _ *simLife) {
+		"no consumer that reports its list called it during the warm-up":         func(s *sim, _ *simLife) { s.spoil = func(r *record.Request) { r.Trail = nil } },
+		"it was the only instance: without others, a warm-up has no effect": func(s *sim, _ *simLife) { s.shown(1, 2) },
+		"380 requests arrived within the window; distinguishing an exponent of 2 from its neighbours takes 509": func(s *sim, _ *simLife) {
 			for i := range s.in.Plan.Streams {
 				s.in.Plan.Streams[i].Rate = 5
 			}
@@ -117,7 +117,7 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 			require.Equal(t, why, w.Unmeasured)
 			_, known := w.Holds()
 			require.False(t, known)
-			require.Equal(t, strings.Contains(why, "alone") || strings.Contains(why, "at once"), w.NoEffect)
+			require.Equal(t, strings.Contains(why, "the only instance") || strings.Contains(why, "at the same time"), w.NoEffect)
 		})
 	}
 }

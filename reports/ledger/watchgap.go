@@ -22,7 +22,7 @@ func (f fitness) touchedBy(g history.WatchGap) string {
 	for _, r := range f.history.Releases {
 		stopped, unlisted := r.StoppedServing(), history.Earlier(r.Unlisted())
 		if g.Touches(r.Began.Add(-deletionLag), max(stopped, unlisted)) || stopped == 0 && g.Touches(r.Began, 0) {
-			out = append(out, r.Instance.ID.String()+" went")
+			out = append(out, r.Instance.ID.String()+" was taken out")
 		}
 	}
 	n := 0
@@ -43,7 +43,7 @@ func (f fitness) harmfulWatchGaps() []string {
 	var out []string
 	for _, g := range f.history.WatchGaps {
 		if touched := f.touchedBy(g); touched != "" {
-			out = append(out, fmt.Sprintf("%s, and %s: when, and why, cannot be told; run it again", f.watchGapText(g), touched))
+			out = append(out, fmt.Sprintf("%s (watch gap), and %s: the time and the cause are unknown; run again", f.watchGapText(g), touched))
 		}
 	}
 	return out

@@ -25,9 +25,9 @@ func TestWhatWasNotWatched(t *testing.T) {
 		lost     float64 // when a request fails
 		says     string  // "" is a note, and no defect
 	}{
-		"over the release":            {4, 24, 0, "the cluster (pods) was not watched from 4.0 s to 24.0 s, and orders-a/1 went: when, and why, cannot be told; run it again"},
-		"it began meanwhile":          {5.2, 7, 0, "orders-a/1 went"},
-		"all was told after it":       {3, 4.9, 0, "orders-a/1 went"},
+		"over the release":            {4, 24, 0, "the cluster (pods) was not watched from 4.0 s to 24.0 s (watch gap), and orders-a/1 was taken out: the time and the cause are unknown; run again"},
+		"it began meanwhile":          {5.2, 7, 0, "orders-a/1 was taken out"},
+		"all was told after it":       {3, 4.9, 0, "orders-a/1 was taken out"},
 		"long before":                 {1, 3, 0, ""},
 		"long after":                  {6.5, 9, 0, ""},
 		"over a loss":                 {6.5, 9, 8, "and 1 request failed"},
@@ -35,7 +35,7 @@ func TestWhatWasNotWatched(t *testing.T) {
 		"a loss long after it":        {6, 6.5, 8, ""},
 		"a loss before it":            {8.5, 9, 8, ""},
 		"to the end, after the loss":  {6.5, 0, 6, ""},
-		"to the end, before the loss": {6.5, 0, 8, "not watched from 6.5 s to the end, and 1 request failed"},
+		"to the end, before the loss": {6.5, 0, 8, "not watched from 6.5 s to the end (watch gap), and 1 request failed"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

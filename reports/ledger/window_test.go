@@ -51,7 +51,7 @@ func TestWindows(t *testing.T) {
 	}{
 		"accepted and cut": {
 			func(s *sim) { s.deregisterFirst("b-1", sec(2.05), push) }, 2,
-			lateCut(record.EOF, 100*time.Millisecond), DrainCut, "before it closed its listener",
+			lateCut(record.EOF, 100*time.Millisecond), DrainCut, "before closing its listener",
 		},
 		"accepted, cut, and sent again in vain": {
 			func(s *sim) { s.deregisterFirst("b-1", sec(2.05), push) }, 2, func(r *record.Request) {
@@ -62,7 +62,7 @@ func TestWindows(t *testing.T) {
 				c.Attempts = 2
 				r.Done = c.At.Add(time.Millisecond)
 				r.FirstByte = r.Done
-			}, DrainCut, "it was sent again, in vain",
+			}, DrainCut, "the retry failed too",
 		},
 		"rejected while the caller had not heard": {
 			func(s *sim) { s.lossless("b-1", sec(1.99), push) }, 2.01,
@@ -70,7 +70,7 @@ func TestWindows(t *testing.T) {
 		},
 		"stale for longer than the registry promises": {
 			func(s *sim) { s.deregisterFirst("b-1", sec(2), 3*time.Second) }, 4.5,
-			func(*record.Request) {}, RegistryLag, "promises to tell within 600 ms",
+			func(*record.Request) {}, RegistryLag, "must notify its subscribers within 600 ms",
 		},
 		"stale by its own cache": {
 			func(s *sim) {
@@ -92,37 +92,37 @@ func TestWindows(t *testing.T) {
 			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.Overload) }, Overloaded, "the queue of b-1/1 was full",
 		},
 		"out of ports": {
-			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.NoLocalPort) }, Overloaded, "a-1/1 had run out",
+			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.NoLocalPort) }, Overloaded, "a-1/1 had run out of local ports",
 		},
 		"its callee was not let run": {
 			func(s *sim) { s.stall("b-1", sec(1.9), 400*time.Millisecond) }, 2,
-			lateCut(record.TimeoutFirstByte, 800*time.Millisecond), Stalled, "its machine did not let b-1/1 run for 400 ms meanwhile",
+			lateCut(record.TimeoutFirstByte, 800*time.Millisecond), Stalled, "b-1/1 got no CPU time for 400 ms",
 		},
 		"its caller was not let run": {
 			func(s *sim) { s.stall("a-1", sec(2.01), 310*time.Millisecond) }, 2,
-			lateCut(record.TimeoutConnect, 300*time.Millisecond), Stalled, "did not let a-1/1 run for 310 ms",
+			lateCut(record.TimeoutConnect, 300*time.Millisecond), Stalled, "a-1/1 got no CPU time for 310 ms",
 		},
 		"a stall at another time": {
 			func(s *sim) { s.stall("b-1", sec(1.5), 400*time.Millisecond) }, 2,
-			lateCut(record.TimeoutFirstByte, 800*time.Millisecond), Unexplained, "nothing that is known",
+			lateCut(record.TimeoutFirstByte, 800*time.Millisecond), Unexplained, "no release event matches",
 		},
 		"a stall explains no refusal": {
 			func(s *sim) { s.stall("b-1", sec(1.9), 400*time.Millisecond) }, 2,
-			func(r *record.Request) { breakAt(r, 1, record.Refused) }, Unexplained, "nothing that is known",
+			func(r *record.Request) { breakAt(r, 1, record.Refused) }, Unexplained, "no release event matches",
 		},
 		"a release is one, however busy the machine": {
 			func(s *sim) {
 				s.deregisterFirst("b-1", sec(2.05), push)
 				s.stall("b-1", sec(1.9), 400*time.Millisecond)
 			}, 2,
-			lateCut(record.TimeoutFirstByte, 100*time.Millisecond), DrainCut, "before it closed its listener",
+			lateCut(record.TimeoutFirstByte, 100*time.Millisecond), DrainCut, "before closing its listener",
 		},
 		"no reason is known": {
 			func(*sim) {}, 2, func(r *record.Request) { breakAt(r, 1, record.ResetMidBody) }, Unexplained, "b-1/1 was serving",
 		},
 		"refused long before it was released": {
 			func(s *sim) { s.deregisterFirst("b-1", sec(3.5), push) }, 2,
-			func(r *record.Request) { breakAt(r, 1, record.Refused) }, Unexplained, "nothing that is known",
+			func(r *record.Request) { breakAt(r, 1, record.Refused) }, Unexplained, "no release event matches",
 		},
 		"its caller was killed and gave it up": {
 			func(s *sim) {
@@ -159,7 +159,7 @@ func TestColdStart(t *testing.T) {
 	sound(t, l)
 	require.NotEmpty(t, l.Losses)
 	require.Equal(t, len(l.Losses), l.arm("base").ByWindow[ColdStart])
-	require.Contains(t, l.Losses[0].Explanation, "was cold")
+	require.Contains(t, l.Losses[0].Explanation, "was still cold")
 
 	// Addressed before it listens: a list that came too early.
 	s = newSim(6 * time.Second)
@@ -273,7 +273,7 @@ func TestNeverHeardIsTold(t *testing.T) {
 	s.deregisterFirst("b-1", sec(2), never)
 	l := s.run()
 	require.Contains(t, l.arm("base").PredictionBasis, "never heard")
-	require.Contains(t, l.Losses[0].Explanation, "had not heard of it when the record ends")
+	require.Contains(t, l.Losses[0].Explanation, "had not heard of it by the end of the recording")
 }
 
 func TestRejectStopsServingWhenItDeregisters(t *testing.T) {

@@ -97,8 +97,8 @@ func TestWhatCannotBeHadOfATarget(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
 		{"kill", "scale: orders, to: 1", "kill: orders", "s.yaml:11: step kill wants something of ours in the pods of orders (restart and scale do not)"},
 		{"another workload", "scale: orders, to: 1", "restart: order", `s.yaml:11: step restart names workload "order", which is in no manifest (did you mean orders?)`},
-		{"a prediction", "is: 0}", "is: predicted}", "s.yaml:14: is: the loss of a service that is none of ours is not predicted: who calls it, and when they hear of a release, cannot be seen (say a number)"},
-		{"masked", "metric: lost", "metric: masked", "s.yaml:14: metric: masked of a service that is none of ours is not measured (lost, releases, p99 and longestOutage are)"},
+		{"a prediction", "is: 0}", "is: predicted}", "s.yaml:14: is: losses of an external service are not predicted: its callers, and when they hear of a release, are unknown (compare with a number)"},
+		{"masked", "metric: lost", "metric: masked", "s.yaml:14: metric: masked is not measured for an external service (lost, releases, p99 and longestOutage are)"},
 		{"speed", "duration: 20s", "duration: 20s, speed: 2", "s.yaml:6: a cluster's own clocks cannot be sped up: the speed has to be 1 (leave it out)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -154,7 +154,7 @@ func TestDecodeBadInput(t *testing.T) {
 		{"interleaved without a change", "  set:", "  arms: interleaved\n  set:", "s.yaml:13: arms: interleaved requires a target with a change (arms that share a topology run concurrently: omit arms)"},
 		{"metric", "metric: lost, is: 0", "metric: lots, is: 0", `s.yaml:25: metric: unknown value "lots" (did you mean lost?)`},
 		{"role", "role: contrast", "role: contrats", `s.yaml:26: role: unknown value "contrats" (did you mean contrast?)`},
-		{"percentage", "is: 0", "is: 0.1%", `s.yaml:25: is: "0.1%" is a percentage (rounded percentages hide losses: say a count, such as 0 or "<= 7")`},
+		{"percentage", "is: 0", "is: 0.1%", `s.yaml:25: is: "0.1%" is a percentage (rounded percentages hide losses: use a count, such as 0 or "<= 7")`},
 		{"predicted p99", "metric: lost, is: 0", "metric: p99, is: predicted", "s.yaml:25: is: only lost can be predicted, not p99 (compare with a number)"},
 		{"speed", "  set:", "  time2: {}\n  set:", `s.yaml:13: unknown field "time2" in spec (did you mean time?)`},
 		{"speed of nothing", "    duration: 70s", "    duration: 70s\n    speed: 0", "s.yaml:13: speed must be between 0.01 and 100, got 0 (1 is real time, 10 is ten times as fast)"},

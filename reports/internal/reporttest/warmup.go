@@ -116,12 +116,12 @@ func finding(w ledger.Warmup) ledger.Finding {
 		f.Requests += b.Sent
 	}
 	if len(w.Peers) == 0 {
-		f.RequestsNeeded, f.NoEffect, f.Unmeasured = 0, true, "it was alone: beside no other instance, a warm-up does nothing"
+		f.RequestsNeeded, f.NoEffect, f.Unmeasured = 0, true, "it was the only instance: without others, a warm-up has no effect"
 		return f
 	}
 	if w.Coverage < 1 {
 		f.Truncated = true
-		f.Unmeasured = "only 42 % of its window was seen: the load ended, or the instance went"
+		f.Unmeasured = "only 42 % of its window was observed: the load ended or the instance left"
 		return f
 	}
 	shape := declared(w)
