@@ -129,15 +129,15 @@ func TestParseSaysAllThatIsWrong(t *testing.T) {
 	require.Contains(t, errs[1].Choices, "lost")
 
 	for text, l := range map[string]Line{
-		"is: only lost can be predicted, not ok (compare with a number)":                               {Arm: "a", Metric: "ok", Is: "predicted", Role: "info"},
-		"metric: releases is measured for a whole arm: it takes no stream, hop, class or window":                 {Arm: "a", Metric: "releases", Is: "1", Role: "info", Hop: "a->b"},
+		"is: only lost can be predicted, not ok (compare with a number)":                                          {Arm: "a", Metric: "ok", Is: "predicted", Role: "info"},
+		"metric: releases is measured for a whole arm: it takes no stream, hop, class or window":                  {Arm: "a", Metric: "releases", Is: "1", Role: "info", Hop: "a->b"},
 		"metric: p99 is measured for a whole arm: it takes no stream, hop, class or window (only window: warmup)": {Arm: "a", Metric: "p99", Is: "<= 1s", Role: "info", Window: "crash"},
-		"role: is missing (one of gate, contrast, info)":                                               {Arm: "a", Metric: "ok", Is: "1"},
+		"role: is missing (one of gate, contrast, info)":                                                          {Arm: "a", Metric: "ok", Is: "1"},
 		"class: timeouts already selects the classes of time-outs (use metric: lost)":                             {Arm: "a", Metric: "timeouts", Is: "0", Role: "info", Classes: []string{"eof"}},
 		"metric: max is measured for a whole arm: it takes no stream, hop, class or window (only window: warmup)": {Arm: "a", Metric: "max", Is: "<= 1s", Role: "info", Window: "warmup", Stream: "x"},
-		`is: "1s" is a time, but this metric is a number (write a number without a unit)`:                     {Arm: "a", Metric: "warmupFit", Is: "1s", Role: "info"},
-		`is: "1" has no unit (a time needs one: write 1ms or 1s)`:                                      {Arm: "a", Metric: "longestOutage", Is: "1", Role: "info"},
-		`is: "1ms" is a time, but this metric is a count of requests (write a number without a unit)`:         {Arm: "a", Metric: "lost", Is: "1ms", Role: "info"},
+		`is: "1s" is a time, but this metric is a number (write a number without a unit)`:                         {Arm: "a", Metric: "warmupFit", Is: "1s", Role: "info"},
+		`is: "1" has no unit (a time needs one: write 1ms or 1s)`:                                                 {Arm: "a", Metric: "longestOutage", Is: "1", Role: "info"},
+		`is: "1ms" is a time, but this metric is a count of requests (write a number without a unit)`:             {Arm: "a", Metric: "lost", Is: "1ms", Role: "info"},
 	} {
 		_, errs := Parse(l)
 		require.Len(t, errs, 1)

@@ -101,7 +101,7 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 				s.in.Plan.Streams[i].Rate = 0.25
 			}
 		},
-		"no consumer that reports its list called it during the warm-up":         func(s *sim, _ *simLife) { s.spoil = func(r *record.Request) { r.Trail = nil } },
+		"no consumer that reports its list called it during the warm-up":    func(s *sim, _ *simLife) { s.spoil = func(r *record.Request) { r.Trail = nil } },
 		"it was the only instance: without others, a warm-up has no effect": func(s *sim, _ *simLife) { s.shown(1, 2) },
 		"380 requests arrived within the window; distinguishing an exponent of 2 from its neighbours takes 509": func(s *sim, _ *simLife) {
 			for i := range s.in.Plan.Streams {
