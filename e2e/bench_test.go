@@ -202,11 +202,11 @@ func TestBenchChildren(t *testing.T) {
 	for _, file := range files {
 		for _, e := range readEvents(t, file) {
 			began := slices.IndexFunc(harness, func(h record.Event) bool {
-				return h.Kind == record.KindContainerStarted && h.Instance == e.Instance
+				return h.Kind() == record.KindContainerStarted && h.Instance == e.Instance
 			})
 			require.GreaterOrEqual(t, began, 0, "%s was never started", e.Instance)
 			took := float64(e.At.Sub(harness[began].At).Microseconds()) / 1000
-			switch e.Kind {
+			switch e.Kind() {
 			case record.KindListening:
 				listening = append(listening, took)
 			case record.KindRegistered:

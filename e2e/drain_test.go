@@ -70,8 +70,8 @@ func drainsNode(t *testing.T, w *testCluster) {
 	require.GreaterOrEqual(t, s.Arms["base"].Lost, 300)
 	count := map[record.Kind]int{}
 	for _, e := range readStreams(t, a.dir)[rundir.Harness] {
-		count[e.Kind]++
-		if e.Kind == record.KindEvictionRefused {
+		count[e.Kind()]++
+		if e.Kind() == record.KindEvictionRefused {
 			require.Equal(t, "spring-cloud-b-gray", e.Workload, "base has no budget")
 			require.Contains(t, e.Text, "disruption budget")
 		}

@@ -70,8 +70,10 @@ func requireKubernetesDifferences(t *testing.T, dir string) {
 func alterEvents(s replay.EventLogs, name, old, new string) bool {
 	for _, events := range s {
 		for i, e := range events {
-			if e.Kind == record.KindMachineInput && e.Text == name && bytes.Contains(e.Data, []byte(old)) {
-				events[i].Data = bytes.Replace(e.Data, []byte(old), []byte(new), 1)
+			step, ok := e.Payload.(record.MachineInput)
+			if ok && step.Machine == name && bytes.Contains(step.Data, []byte(old)) {
+				step.Data = bytes.Replace(step.Data, []byte(old), []byte(new), 1)
+				events[i].Payload = step
 				return true
 			}
 		}

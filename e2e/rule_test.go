@@ -21,7 +21,7 @@ func TestARuleIsChangedWhileTheRunIsOn(t *testing.T) {
 	dir := filepath.Join(w.home, "work", "runs", "latest")
 
 	first := func(events []record.Event, kind record.Kind) (record.Event, bool) {
-		i := slices.IndexFunc(events, func(e record.Event) bool { return e.Kind == kind })
+		i := slices.IndexFunc(events, func(e record.Event) bool { return e.Kind() == kind })
 		if i < 0 {
 			return record.Event{}, false
 		}
@@ -35,7 +35,7 @@ func TestARuleIsChangedWhileTheRunIsOn(t *testing.T) {
 		}
 		applied, ok := first(events, record.KindSettingsApplied)
 		require.True(t, ok, "%s has not acknowledged", begin.Instance)
-		require.EqualValues(t, 2, applied.N)
+		require.Equal(t, record.SettingsApplied{Version: 2}, applied.Payload)
 		told++
 		start, ok := first(events, record.KindWarmupStart)
 		if !ok {

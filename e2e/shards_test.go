@@ -70,7 +70,7 @@ func eachRequestOnce(t *testing.T, dir string) {
 	}
 	var clocks []string
 	for _, e := range events[rundir.Harness] {
-		if e.Kind == record.KindClockOffset && e.Instance.Pod != "" {
+		if e.Kind() == record.KindClockOffset && e.Instance.Pod != "" {
 			clocks = append(clocks, e.Instance.Pod)
 		}
 	}

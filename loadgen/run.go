@@ -29,7 +29,7 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 		return Stats{}, err
 	}
 	tell := teller{c: c}
-	if err := tell.event(record.Event{Kind: record.KindStarting, N: int64(len(c.Streams))}); err != nil {
+	if err := tell.event(record.Event{Payload: record.Starting{Streams: len(c.Streams)}}); err != nil {
 		return Stats{}, err
 	}
 	before := read()
@@ -125,12 +125,12 @@ func (t teller) end(s Stats) error {
 		sent += one.Sent
 	}
 	events := []record.Event{
-		{Kind: record.KindLoadEnd, N: int64(sent)},
-		{Kind: record.KindHostStats, Text: "generator", Data: noise},
-		{Kind: record.KindEnd},
+		{Payload: record.LoadEnd{Sent: int(sent)}},
+		{Payload: record.HostStats{Phase: record.StatsLoad, Stats: noise}},
+		{Payload: record.End{}},
 	}
 	if s.Interrupted {
-		events = append([]record.Event{{Kind: record.KindInterrupted, N: int64(sent)}}, events...)
+		events = append([]record.Event{{Payload: record.Interrupted{Sent: int(sent)}}}, events...)
 	}
 	for _, e := range events {
 		if err := t.event(e); err != nil {

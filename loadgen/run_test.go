@@ -147,7 +147,7 @@ func TestEndOfContextCancelsWhatIsInFlight(t *testing.T) {
 	require.True(t, etail.Complete)
 	var kinds []record.Kind
 	for _, e := range events {
-		kinds = append(kinds, e.Kind)
+		kinds = append(kinds, e.Kind())
 		require.Equal(t, "load/1", e.Instance.String())
 	}
 	require.Equal(t, []record.Kind{record.KindStarting, record.KindInterrupted, record.KindLoadEnd, record.KindHostStats, record.KindEnd}, kinds)

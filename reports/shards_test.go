@@ -134,7 +134,7 @@ func TestTheLoadEndsWithItsLastShard(t *testing.T) {
 	_, before := judged(t, dir)
 	require.Len(t, before.Ledger.Releases, 1)
 	early := record.Instance{Pod: "load-1", Incarnation: 1}
-	s.WriteEvents(t, "load-1", []record.Event{{At: reporttest.Taken - 1, Kind: record.KindLoadEnd, Instance: early}, {At: reporttest.Taken, Kind: record.KindEnd, Instance: early}})
+	s.WriteEvents(t, "load-1", []record.Event{{At: reporttest.Taken - 1, Instance: early, Payload: record.LoadEnd{}}, {At: reporttest.Taken, Payload: record.End{}, Instance: early}})
 	_, after := judged(t, dir)
 	require.Len(t, after.Ledger.Releases, 1)
 	require.Equal(t, before.Ledger.Arms, after.Ledger.Arms)

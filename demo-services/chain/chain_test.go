@@ -2,7 +2,6 @@ package chain_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -111,12 +110,12 @@ func (p *pod) await(t testing.TB, what string, is func(record.Event) bool) {
 
 func (p *pod) ready(t testing.TB) {
 	t.Helper()
-	p.await(t, "ready", func(e record.Event) bool { return e.Kind == record.KindReady })
+	p.await(t, "ready", func(e record.Event) bool { return e.Kind() == record.KindReady })
 }
 
-func (p *pod) sees(t testing.TB, n int64) {
+func (p *pod) sees(t testing.TB, n int) {
 	t.Helper()
-	p.await(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return e.Kind == record.KindListChanged && e.N == n })
+	p.await(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return listOf(e) == n })
 }
 
 // chainOf starts a chain from its end: whoever subscribes finds the full list,
@@ -131,7 +130,7 @@ func (c *cluster) chainOf(change func(*settings.Document), layers ...[]string) [
 		for _, p := range out[i] {
 			p.ready(c.t)
 			if i+1 < len(layers) {
-				p.sees(c.t, int64(len(layers[i+1])))
+				p.sees(c.t, len(layers[i+1]))
 			}
 		}
 	}
@@ -246,14 +245,22 @@ func TestReleaseUnderTraffic(t *testing.T) {
 func shrank(events []record.Event) bool {
 	two := false
 	for _, e := range events {
-		if e.Kind == record.KindListChanged {
-			if two && e.N == 1 {
+		if n := listOf(e); n >= 0 {
+			if two && n == 1 {
 				return true
 			}
-			two = two || e.N == 2
+			two = two || n == 2
 		}
 	}
 	return false
+}
+
+// listOf is how many hosts a changed list has; -1 for any other event.
+func listOf(e record.Event) int {
+	if list, ok := e.Payload.(record.ListChanged); ok {
+		return len(list.Hosts)
+	}
+	return -1
 }
 
 // traffic asks until stop, and counts what was lost by its root cause.
@@ -278,11 +285,14 @@ func replay(t *testing.T, p *pod) {
 	lines := map[string][]machine.Line{}
 	events := p.log(t)
 	for _, e := range events {
-		if e.Kind == record.KindMachineInput || e.Kind == record.KindMachineOutput {
-			lines[e.Text] = append(lines[e.Text], machine.Line{Kind: string(e.Kind), Data: json.RawMessage(e.Data)})
+		switch p := e.Payload.(type) {
+		case record.MachineInput:
+			lines[p.Machine] = append(lines[p.Machine], machine.Line{Data: p.Data})
+		case record.MachineOutput:
+			lines[p.Machine] = append(lines[p.Machine], machine.Line{Output: true, Data: p.Data})
 		}
 	}
-	require.Equal(t, record.KindEnd, events[len(events)-1].Kind)
+	require.Equal(t, record.KindEnd, events[len(events)-1].Kind())
 	require.NotEmpty(t, lines["lossless"])
 	for name, l := range lines {
 		require.NoError(t, machines[name](l), "%s of %s", name, p.doc.Pod)

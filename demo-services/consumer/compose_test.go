@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
 )
 
 // TestLaneThenMarksThenWeights: the four compose in one order, whatever the kind
@@ -107,7 +108,7 @@ func composed(cfg Config, marks string, gone bool) *View {
 	}
 	for _, h := range list {
 		if strings.Contains(marks, h.Instance.Pod) {
-			v.Step(30*time.Second, Event{Kind: Marked, Of: h.Identity, By: ByMarker})
+			v.Step(30*time.Second, Event{Kind: Marked, Of: h.Identity, By: record.SourceMarker})
 		}
 	}
 	return v

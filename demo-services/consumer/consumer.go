@@ -59,12 +59,6 @@ const (
 	CacheMiss EventKind = "used"   // a call finds the ttl35 cache stale; SharedView steps it
 )
 
-// How we learned that an instance is closing.
-const (
-	ByMarker = "marker"
-	ByNotice = "notice"
-)
-
 // Event is the input of [View.Step].
 type Event struct {
 	Kind  EventKind         `json:"kind,omitempty"`
@@ -72,7 +66,7 @@ type Event struct {
 	Hosts []Host            `json:"hosts,omitempty"` // Pushed, Pulled
 	Error string            `json:"error,omitempty"` // Pulled: why it failed; "" is success
 	Of    lossless.Identity `json:"of,omitzero"`     // Marked: the incarnation that is closing
-	By    string            `json:"by,omitempty"`    // Marked: ByMarker or ByNotice
+	By    record.MarkSource `json:"by,omitempty"`    // Marked: how we learned of it
 }
 
 // ActionKind is what is to be done.
@@ -80,7 +74,7 @@ type ActionKind string
 
 // The kinds of actions.
 const (
-	Note ActionKind = "note" // write an event: Event, Peer, Text, N, Hosts
+	Note ActionKind = "note" // write Event
 	Pull ActionKind = "pull" // pull the server's list over HTTP; outcome: Pulled, by Deadline
 )
 
@@ -90,11 +84,7 @@ type Action struct {
 	Op       Op            `json:"op,omitempty"`
 	Deadline time.Duration `json:"deadline,omitempty"` // on the view's clock
 
-	Event record.Kind `json:"event,omitempty"` // Note
-	Peer  string      `json:"peer,omitempty"`  // Note: the instance
-	Text  string      `json:"text,omitempty"`  // Note
-	N     int64       `json:"n,omitempty"`     // Note: how many hosts
-	Hosts []Host      `json:"hosts,omitempty"` // Note
+	Event *record.Event `json:"event,omitempty"` // Note: its payload and text; the shell fills in the rest
 }
 
 // Reason is why a host was picked.

@@ -36,7 +36,9 @@ func hosts(s string) (out []Host) {
 
 func pushed(s string) Event { return Event{Kind: Pushed, Hosts: hosts(s)} }
 
-func marked(s string) Event { return Event{Kind: Marked, Of: host(s).Identity, By: ByMarker} }
+func marked(s string) Event {
+	return Event{Kind: Marked, Of: host(s).Identity, By: record.SourceMarker}
+}
 
 // view is a View with a list, 1 s old.
 func view(c settings.Consumer, list string) *View {
@@ -62,15 +64,19 @@ func show(as []Action) string {
 	for _, a := range as {
 		s := string(a.Kind)
 		if a.Kind == Note {
-			s = string(a.Event)
-		}
-		for _, part := range []string{a.Peer, a.Text} {
-			if part != "" {
-				s += " " + part
+			s = string(a.Event.Kind())
+			switch p := a.Event.Payload.(type) {
+			case record.MarkSet:
+				s += fmt.Sprint(" ", p.Marked, " ", p.Source)
+			case record.MarkCleared:
+				s += fmt.Sprint(" ", p.Marked, " ", p.Reason)
+			case record.ListChanged:
+				s += fmt.Sprint(" ", p.Cache, " ", len(p.Hosts))
+			case record.ListReceived:
+				s += fmt.Sprint(" ", p.Hosts)
+			default:
+				s += " " + a.Event.Text
 			}
-		}
-		if a.N != 0 {
-			s += fmt.Sprint(" ", a.N)
 		}
 		out = append(out, s)
 	}
@@ -190,19 +196,19 @@ func TestMarkEnds(t *testing.T) {
 	}{
 		{"not by a list that still has it", func(v *View) []Action { return v.Step(3*time.Second, pushed("a b")) }, "", false},
 		{"when the registry is seen without it", func(v *View) []Action { return v.Step(3*time.Second, pushed("a")) },
-			"list push 1, unmark b/1 registry", false},
+			"list-changed push 1, mark-cleared b/1 registry", false},
 		{"by the pull too", func(v *View) []Action {
 			return v.Step(3*time.Second, Event{Kind: Pulled, Op: 1, Hosts: hosts("a")})
-		}, "list push 1, unmark b/1 registry", false},
+		}, "list-changed push 1, mark-cleared b/1 registry", false},
 		{"after 120 s", func(v *View) []Action {
 			v.Step(4*time.Second, Event{}) // the pull is given up
 			require.Empty(t, v.Step(122*time.Second-1, Event{}))
 			return v.Step(122*time.Second, Event{})
-		}, "unmark b/1 expired", true},
+		}, "mark-cleared b/1 expired", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := view(settings.Consumer{}, "a b")
-			require.Equal(t, "mark b/1 marker, pull", show(v.Step(2*time.Second, marked("b"))))
+			require.Equal(t, "mark-set b/1 marker, pull", show(v.Step(2*time.Second, marked("b"))))
 			require.Equal(t, "a a", pickN(t, v, 0, "", 2))
 			require.Empty(t, show(v.Step(2*time.Second, marked("b"))), "once")
 			require.Equal(t, c.want, show(c.then(v)))
@@ -216,7 +222,7 @@ func TestARestartedPodAtTheSameAddressIsWelcome(t *testing.T) {
 	v.Step(2*time.Second, marked("b"))
 	again := hosts("a b")
 	again[1].Instance.Incarnation, again[1].Start = 2, epoch+5000
-	require.Equal(t, "list push 2, unmark b/1 registry", show(v.Step(3*time.Second, Event{Kind: Pushed, Hosts: again})))
+	require.Equal(t, "list-changed push 2, mark-cleared b/1 registry", show(v.Step(3*time.Second, Event{Kind: Pushed, Hosts: again})))
 	require.Contains(t, pickN(t, v, 0, "", 2), "b")
 
 	// The same container's next start is another start, too.
@@ -233,7 +239,7 @@ func TestPull(t *testing.T) {
 		v := view(settings.Consumer{}, "a b")
 		out := v.Step(2*time.Second, marked("b"))
 		require.Equal(t, 4*time.Second, out[1].Deadline)
-		require.Equal(t, "list push 2, unmark b/1 registry", show(v.Step(3*time.Second, Event{Kind: Pulled, Op: out[1].Op, Hosts: hosts("a c")})))
+		require.Equal(t, "list-changed push 2, mark-cleared b/1 registry", show(v.Step(3*time.Second, Event{Kind: Pulled, Op: out[1].Op, Hosts: hosts("a c")})))
 	})
 	t.Run("an answer older than a push is dropped", func(t *testing.T) {
 		v := view(settings.Consumer{}, "a b")
@@ -264,7 +270,7 @@ func TestPull(t *testing.T) {
 	t.Run("one at a time, and again for a mark that came meanwhile", func(t *testing.T) {
 		v := view(settings.Consumer{}, "a b c")
 		v.Step(2*time.Second, marked("b"))
-		require.Equal(t, "mark c/1 marker", show(v.Step(2*time.Second, marked("c"))))
+		require.Equal(t, "mark-set c/1 marker", show(v.Step(2*time.Second, marked("c"))))
 		require.Equal(t, "pull", show(v.Step(3*time.Second, Event{Kind: Pulled, Op: 1, Hosts: hosts("a b c")})))
 	})
 }
@@ -278,12 +284,12 @@ func TestCachePoll30(t *testing.T) {
 		next, ok := v.Next()
 		require.True(t, ok)
 		at = append(at, next)
-		require.Equal(t, "list poll30 2", show(v.Step(next, Event{})), "told at each fill")
+		require.Equal(t, "list-changed poll30 2", show(v.Step(next, Event{})), "told at each fill")
 	}
 	require.Equal(t, []time.Duration{time.Second, 31 * time.Second, 61 * time.Second}, at)
 	require.Empty(t, v.Step(62*time.Second, pushed("a")), "a push changes nothing before the next poll")
 	require.Equal(t, "a b", pickN(t, v, 62*time.Second, "", 2))
-	require.Equal(t, "list poll30 1", show(v.Step(91*time.Second, Event{})))
+	require.Equal(t, "list-changed poll30 1", show(v.Step(91*time.Second, Event{})))
 	require.Equal(t, "a a", pickN(t, v, 91*time.Second, "", 2))
 }
 
@@ -302,7 +308,7 @@ func TestCacheTTL35(t *testing.T) {
 		return h.Instance.Pod
 	}
 	require.Equal(t, ErrNoInstance.Error(), pick(0), "nothing is known yet")
-	require.Equal(t, "list-heard 1", show(l.Step(time.Second, pushed("a"))), "a call may come")
+	require.Equal(t, "list-received 1", show(l.Step(time.Second, pushed("a"))), "a call may come")
 	require.Empty(t, l.Hosts())
 	require.Equal(t, "a", pick(10*time.Second))
 	require.Empty(t, l.Step(11*time.Second, pushed("b")))
@@ -312,7 +318,7 @@ func TestCacheTTL35(t *testing.T) {
 	require.Equal(t, ErrNoInstance.Error(), pick(80*time.Second), "an empty list is not kept")
 	l.Step(81*time.Second, pushed("c"))
 	require.Equal(t, "c", pick(81*time.Second))
-	require.Equal(t, []string{"10s list ttl35 1", "45s list ttl35 1", "1m20s list ttl35", "1m21s list ttl35 1"}, fills)
+	require.Equal(t, []string{"10s list-changed ttl35 1", "45s list-changed ttl35 1", "1m20s list-changed ttl35 0", "1m21s list-changed ttl35 1"}, fills)
 	_, ok := l.Next()
 	require.False(t, ok, "it fills when it is used, and owns no time")
 }
@@ -326,7 +332,7 @@ func TestAMarkOutlivesAnOldCache(t *testing.T) {
 		v.Step(time.Second, Event{Kind: CacheMiss})
 		require.Len(t, v.Hosts(), 2)
 		out := v.Step(2*time.Second, marked("b"))
-		require.Equal(t, "mark b/1 marker, pull", show(out))
+		require.Equal(t, "mark-set b/1 marker, pull", show(out))
 		v.Step(3*time.Second, Event{Kind: Pulled, Op: out[1].Op, Error: "down"})
 		require.Empty(t, v.Step(4*time.Second, pushed("a")))
 		require.Equal(t, "a a", pickN(t, v, 4*time.Second, "", 2))
@@ -339,7 +345,7 @@ func TestAMarkRefreshesTheOtherCaches(t *testing.T) {
 		v.Step(0, pushed("a b"))
 		v.Step(time.Second, Event{Kind: CacheMiss})
 		v.Step(2*time.Second, marked("b"))
-		require.Equal(t, "list "+cache+" 1, unmark b/1 registry", show(v.Step(3*time.Second, Event{Kind: Pulled, Op: 1, Hosts: hosts("a")})))
+		require.Equal(t, "list-changed "+cache+" 1, mark-cleared b/1 registry", show(v.Step(3*time.Second, Event{Kind: Pulled, Op: 1, Hosts: hosts("a")})))
 	}
 }
 
@@ -348,7 +354,7 @@ func TestKeepWhenEmpty(t *testing.T) {
 	require.Empty(t, v.Step(2*time.Second, pushed("")))
 	require.Equal(t, "a", pickN(t, v, 0, "", 1))
 	v = view(settings.Consumer{}, "a")
-	require.Equal(t, "list push", show(v.Step(2*time.Second, pushed(""))))
+	require.Equal(t, "list-changed push 0", show(v.Step(2*time.Second, pushed(""))))
 	_, _, err := v.Pick(0, "")
 	require.ErrorIs(t, err, ErrNoInstance)
 }
@@ -410,7 +416,7 @@ func TestFromRegistry(t *testing.T) {
 }
 
 func TestEventsSurviveJSON(t *testing.T) {
-	e := Event{Kind: Marked, Op: 3, Hosts: hosts("a g@gray"), Error: "e", Of: host("a").Identity, By: ByNotice}
+	e := Event{Kind: Marked, Op: 3, Hosts: hosts("a g@gray"), Error: "e", Of: host("a").Identity, By: record.SourceNotice}
 	e.Hosts[0].Warmup = settings.Warmup{Model: "power", Curve: 2.5, Window: time.Minute}
 	b, err := json.Marshal(e)
 	require.NoError(t, err)

@@ -27,7 +27,7 @@ func (v *View) mark(e Event) {
 		return
 	}
 	v.marks[e.Of] = mark{until: v.now + v.cfg.Consumer.MarkTTL}
-	v.out = append(v.out, Action{Kind: Note, Event: record.KindMarkSet, Peer: e.Of.Instance.String(), Text: e.By})
+	v.note(record.MarkSet{Marked: e.Of.Instance, Source: e.By}, "")
 	v.balancer.update(v.list, v.marks)
 	v.pull()
 }
@@ -35,16 +35,16 @@ func (v *View) mark(e Event) {
 // clearMarksOfGone clears the marks of incarnations that are in neither list.
 // While an old cache still contains the host, the mark is needed.
 func (v *View) clearMarksOfGone() {
-	v.clearMarks("registry", func(id lossless.Identity, _ mark) bool {
+	v.clearMarks(record.ClearedByRegistry, func(id lossless.Identity, _ mark) bool {
 		return !containsIdentity(v.source, id) && !containsIdentity(v.list, id)
 	})
 }
 
 func (v *View) clearExpiredMarks() {
-	v.clearMarks("expired", func(_ lossless.Identity, m mark) bool { return v.now >= m.until })
+	v.clearMarks(record.ClearedByExpiry, func(_ lossless.Identity, m mark) bool { return v.now >= m.until })
 }
 
-func (v *View) clearMarks(why string, over func(lossless.Identity, mark) bool) {
+func (v *View) clearMarks(why record.ClearReason, over func(lossless.Identity, mark) bool) {
 	var ended []lossless.Identity
 	for id, m := range v.marks {
 		if over(id, m) {
@@ -57,7 +57,7 @@ func (v *View) clearMarks(why string, over func(lossless.Identity, mark) bool) {
 	slices.SortFunc(ended, func(a, b lossless.Identity) int { return strings.Compare(a.String(), b.String()) })
 	for _, id := range ended {
 		delete(v.marks, id)
-		v.out = append(v.out, Action{Kind: Note, Event: record.KindMarkCleared, Peer: id.Instance.String(), Text: why})
+		v.note(record.MarkCleared{Marked: id.Instance, Reason: why}, "")
 	}
 	v.balancer.update(v.list, v.marks)
 }

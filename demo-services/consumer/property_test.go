@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"zeroloss/demo-services/lossless"
 	"zeroloss/demo-services/machine"
 	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
 )
 
 const seeds = 1000
@@ -53,7 +53,7 @@ func someEvent(r *rand.Rand) Event {
 	case 2:
 		return Event{Kind: CacheMiss}
 	}
-	e := Event{Kind: Marked, By: ByMarker}
+	e := Event{Kind: Marked, By: record.SourceMarker}
 	if all := someHosts(r); len(all) > 0 {
 		e.Of = all[0].Identity
 	}
@@ -165,9 +165,7 @@ func TestRoundRobinIsExactOverACycle(t *testing.T) {
 // journal writes a view's steps down, with picks in between, which must not
 // matter.
 func journal(seed uint64) (lines []machine.Line, picked []string) {
-	j := machine.Journal{Write: func(kind string, data json.RawMessage) {
-		lines = append(lines, machine.Line{Kind: kind, Data: data})
-	}}
+	j := machine.Journal{Write: func(l machine.Line) { lines = append(lines, l) }}
 	r := rand.New(rand.NewPCG(seed, 2))
 	j.Begin(someConfig(r))
 	trace := machine.Trace[Event, Action](j)

@@ -133,7 +133,7 @@ func (v *View) receiveList(hosts []Host) {
 		v.fillCache()
 	case v.cfg.Consumer.Cache == settings.CacheTTL35 && len(v.list) == 0:
 		// Only a call fills this cache. The event tells that a call can be made.
-		v.out = append(v.out, Action{Kind: Note, Event: record.KindListReceived, N: int64(len(v.source))})
+		v.note(record.ListReceived{Hosts: len(v.source)}, "")
 	}
 	v.clearMarksOfGone()
 }
@@ -149,12 +149,24 @@ func (v *View) fillCache() {
 		v.balancer.update(v.list, v.marks)
 	}
 	if changed || v.cfg.Consumer.Cache != settings.CachePush {
-		v.out = append(v.out, Action{
-			Kind: Note, Event: record.KindListChanged, Text: v.cfg.Consumer.Cache,
-			N: int64(len(v.list)), Hosts: v.list,
-		})
+		v.note(record.ListChanged{Cache: v.cfg.Consumer.Cache, Hosts: listed(v.list)}, "")
 	}
 	v.clearMarksOfGone()
+}
+
+func (v *View) note(p record.Payload, text string) {
+	v.out = append(v.out, Action{Kind: Note, Event: &record.Event{Payload: p, Text: text}})
+}
+
+// listed returns hosts as the record has them.
+func listed(hosts []Host) []record.ListedHost {
+	out := make([]record.ListedHost, len(hosts))
+	for i, h := range hosts {
+		out[i] = record.ListedHost{
+			Instance: h.Instance, Start: h.Start, Addr: h.Addr, Tag: h.Tag, Weight: h.Weight, Warmup: record.ListedWarmup(h.Warmup),
+		}
+	}
+	return out
 }
 
 // Stale reports whether a ttl35 cache is empty or too old at now: then the view
@@ -203,7 +215,7 @@ func (v *View) refreshed() {
 
 // pullFailed ends a pull without a list: the mark alone protects.
 func (v *View) pullFailed(why string) {
-	v.out = append(v.out, Action{Kind: Note, Event: record.KindPullFailed, Text: why})
+	v.note(record.PullFailed{}, why)
 	v.endPull()
 }
 

@@ -88,7 +88,7 @@ type ActionKind string
 // The kinds of actions. An action with "outcome" runs in the background and ends
 // with that event, once. At its Deadline the machine no longer waits for it.
 const (
-	Note             ActionKind = "note"            // write an event: Event, Text, Peer, N
+	Note             ActionKind = "note"            // write Event
 	ProbeHealth      ActionKind = "probe-health"    // GET our own Online.HealthPath; outcome: Probed
 	Register         ActionKind = "register"        // publish the instance (start time: that of the first Register); outcome: RegisterDone
 	Publish          ActionKind = "publish"         // publish the changed Warmup; outcome: PublishDone
@@ -112,15 +112,13 @@ type Action struct {
 	Op       Op               `json:"op,omitempty"`
 	Deadline time.Duration    `json:"deadline,omitempty"` // on the machine's clock
 	On       bool             `json:"on,omitempty"`       // SetReadiness
-	Peer     string           `json:"peer,omitempty"`     // Notify, Note
+	Peer     string           `json:"peer,omitempty"`     // Notify
 	Code     int              `json:"code,omitempty"`     // Exit
 	Ref      uint64           `json:"ref,omitempty"`      // Answer
 	State    *State           `json:"state,omitempty"`    // Answer
 	Warmup   *settings.Warmup `json:"warmup,omitempty"`   // Register, Publish: for the metadata, if rules have changed it
 
-	Event record.Kind `json:"event,omitempty"` // Note
-	Text  string      `json:"text,omitempty"`  // Note
-	N     int64       `json:"n,omitempty"`     // Note
+	Event *record.Event `json:"event,omitempty"` // Note: its payload and text; the shell fills in the rest
 }
 
 // Phase is the phase of an instance's lifecycle.
@@ -138,16 +136,16 @@ const (
 
 // State is the answer of /offline, /settings and /state.
 type State struct {
-	Rules        int           `json:"rules,omitempty"` // version in force
-	Phase        Phase         `json:"phase"`
-	Mode         string        `json:"mode"` // of settings.Offline
-	Ready        bool          `json:"ready"`
-	Marked       bool          `json:"marked"`              // answers carry the marker
-	By           string        `json:"by,omitempty"`        // what took it offline: hook or term
-	OfflineAt    time.Duration `json:"offlineAt,omitempty"` // on the machine's clock, nanoseconds
-	Deregistered bool          `json:"deregistered"`        // the registry has acknowledged
-	Verified     bool          `json:"verified"`            // the server's list did not contain it
-	Notices      Notices       `json:"notices,omitzero"`    // outcomes of the notices
+	Rules        int                   `json:"rules,omitempty"` // version in force
+	Phase        Phase                 `json:"phase"`
+	Mode         string                `json:"mode"` // of settings.Offline
+	Ready        bool                  `json:"ready"`
+	Marked       bool                  `json:"marked"`              // answers carry the marker
+	By           record.OfflineTrigger `json:"by,omitempty"`        // what took it offline
+	OfflineAt    time.Duration         `json:"offlineAt,omitempty"` // on the machine's clock, nanoseconds
+	Deregistered bool                  `json:"deregistered"`        // the registry has acknowledged
+	Verified     bool                  `json:"verified"`            // the server's list did not contain it
+	Notices      Notices               `json:"notices,omitzero"`    // outcomes of the notices
 }
 
 // Notices counts the consumers to notify.

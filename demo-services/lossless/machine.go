@@ -159,7 +159,7 @@ type shared struct {
 
 	goingOffline bool // from /offline or TERM on
 	offlineAt    time.Duration
-	offlineBy    string // ByHook or ByTerm
+	offlineBy    record.OfflineTrigger
 	exited       bool
 }
 
@@ -174,13 +174,8 @@ func (s *shared) do(now, deadline time.Duration, a Action, p pending) {
 	s.act(a)
 }
 
-func (s *shared) note(kind record.Kind, text string) {
-	s.act(Action{Kind: Note, Event: kind, Text: text})
-}
-
-// noteLoad notes kind with the number of requests in flight.
-func (s *shared) noteLoad(kind record.Kind, text string) {
-	s.act(Action{Kind: Note, Event: kind, Text: text, N: int64(s.inFlight)})
+func (s *shared) note(p record.Payload, text string) {
+	s.act(Action{Kind: Note, Event: &record.Event{Payload: p, Text: text}})
 }
 
 func (s *shared) setReadiness(on bool) {

@@ -35,17 +35,17 @@ func TestLife(t *testing.T) {
 10ms note registered
 10ms note ready
 10ms set-readiness true
-10s note offline (hook)
+10s note offline hook
 10s note closing 1
 10s set-readiness false
 10s set-marker
-10s note deregistering
+10s note deregistering 1
 10s deregister
 10s answer 7 closing
 10.01s note deregistered
 10.01s verify
-10.02s note verified
-40s note term
+10.02s note verified true
+40s note term-received
 40s note drain-wait
 40s no-keep-alive
 40s note listener-closed (quiet)
@@ -60,17 +60,17 @@ func TestLife(t *testing.T) {
 10ms note registered
 10ms note ready
 10ms set-readiness true
-10s note term 1
-10s note offline (term)
+10s note term-received 1
+10s note offline term
 10s note closing 1
 10s set-readiness false
 10s set-marker
-10s note deregistering
+10s note deregistering 1
 10s deregister
 10s note drain-wait 1
 10.01s note deregistered
 10.01s verify
-10.02s note verified
+10.02s note verified true
 11.56s no-keep-alive
 11.56s note listener-closed (quiet)
 11.56s close-listener
@@ -84,9 +84,9 @@ func TestLife(t *testing.T) {
 10ms note registered
 10ms note ready
 10ms set-readiness true
-10s note term 1
+10s note term-received 1
 10s set-readiness false
-10s note deregistering
+10s note deregistering 1
 10s deregister
 10.01s note deregistered
 10.01s no-keep-alive
@@ -103,12 +103,12 @@ func TestLife(t *testing.T) {
 10ms note registered
 10ms note ready
 10ms set-readiness true
-10s note term 1
+10s note term-received 1
 10s set-readiness false
 10s no-keep-alive
 10s note listener-closed (close-first) 1
 10s close-listener
-10.01s note deregistering
+10.01s note deregistering 1
 10.01s deregister
 10.02s note deregistered
 10.02s close-registry
@@ -121,9 +121,9 @@ func TestLife(t *testing.T) {
 10ms note registered
 10ms note ready
 10ms set-readiness true
-10s note term 1
+10s note term-received 1
 10s note listener-closed (kill) 1
-10s note cut 1
+10s note requests-cut 1
 10s exit 143`,
 	}, {
 		"reject", settings.Reject,
@@ -132,18 +132,18 @@ func TestLife(t *testing.T) {
 10ms note registered
 10ms note ready
 10ms set-readiness true
-10s note term 1
-10s note offline (term)
+10s note term-received 1
+10s note offline term
 10s note closing 1
 10s set-readiness false
 10s set-marker
-10s note deregistering
+10s note deregistering 1
 10s deregister
 10s note drain-wait 1
 10.01s note deregistered
 10.01s reject-new
 10.01s verify
-10.02s note verified
+10.02s note verified true
 11.56s no-keep-alive
 11.56s note listener-closed (quiet)
 11.56s close-listener
@@ -286,7 +286,7 @@ func TestRequestsInFlightHoldTheCloseAndAreCutInTheEnd(t *testing.T) {
 	w.answers[CloseListener] = answer{never: true}
 	w.run(time.Hour)
 	require.Equal(t, 79*time.Second, w.at("note listener-closed (grace) 3"))
-	require.Equal(t, 79*time.Second+700*ms, w.at("note cut 3"))
+	require.Equal(t, 79*time.Second+700*ms, w.at("note requests-cut 3"))
 	require.Equal(t, 79*time.Second+700*ms, w.at("cut-connections"))
 	require.Equal(t, 79*time.Second+710*ms, w.exit)
 }

@@ -1,17 +1,10 @@
 package lossless
 
 import (
-	"fmt"
 	"time"
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
-)
-
-// What took an instance offline.
-const (
-	ByHook = "hook" // /offline was called
-	ByTerm = "term" // TERM came first
 )
 
 const (
@@ -47,18 +40,18 @@ func (s *shared) graceful() bool {
 // onOffline handles a call of /offline.
 func (o *offline) onOffline(now time.Duration, peers []string) {
 	if o.graceful() {
-		o.start(now, ByHook, peers)
+		o.start(now, record.TriggerHook, peers)
 	}
 }
 
 // start takes the instance offline, once.
-func (o *offline) start(now time.Duration, by string, peers []string) {
+func (o *offline) start(now time.Duration, by record.OfflineTrigger, peers []string) {
 	if o.goingOffline {
 		return
 	}
 	o.stopOnline(now, by)
-	o.note(record.KindOffline, by)
-	o.noteLoad(record.KindClosing, "")
+	o.note(record.Offline{Trigger: by}, "")
+	o.note(record.Closing{InFlight: o.inFlight}, "")
 	o.setReadiness(false)
 	o.marked = true
 	o.act(Action{Kind: SetMarker, On: true})
@@ -74,7 +67,7 @@ func (o *offline) start(now time.Duration, by string, peers []string) {
 // stopOnline ends everything that was to bring the instance into service. An
 // attempt to register that is under way is awaited, so that it cannot take
 // effect after the deregistration.
-func (s *shared) stopOnline(now time.Duration, by string) {
+func (s *shared) stopOnline(now time.Duration, by record.OfflineTrigger) {
 	s.goingOffline, s.offlineAt, s.offlineBy, s.phase = true, now, by, Closing
 	s.schedule.drop(probeTimer, awaitProbe, registerTimer, publishTimer, warmupTimer)
 }
@@ -97,23 +90,19 @@ func (o *offline) tryDeregister(now time.Duration) {
 		return
 	}
 	o.deregisterAttempts++
-	text := ""
-	if o.deregisterAttempts > 1 {
-		text = fmt.Sprintf("attempt %d", o.deregisterAttempts)
-	}
-	o.note(record.KindDeregistering, text)
+	o.note(record.Deregistering{Attempt: o.deregisterAttempts}, "")
 	o.do(now, now+deregisterTimeout, Action{Kind: Deregister}, pending{kind: awaitDeregister})
 }
 
 func (o *offline) onDeregistered(now time.Duration, ok bool, why string) {
 	if !ok {
-		o.note(record.KindDeregisterFailed, why)
+		o.note(record.DeregisterFailed{}, why)
 		o.schedule.setTimer(deregisterTimer, now+backOff(deregisterRetryDelay, deregisterTimeout, o.deregisterAttempts))
 		return
 	}
 	o.schedule.drop(giveUpTimer)
 	o.deregistered, o.deregisterOver = true, true
-	o.note(record.KindDeregistered, "")
+	o.note(record.Deregistered{}, "")
 	o.rejectNewIfConfigured()
 	if o.graceful() {
 		o.do(now, now+o.cfg.Offline.VerifyFor, Action{Kind: Verify}, pending{kind: awaitVerify})
@@ -125,7 +114,7 @@ func (o *offline) onDeregistered(now time.Duration, ok bool, why string) {
 func (o *offline) giveUpDeregister() {
 	o.schedule.drop(awaitRegister, awaitPublish, awaitDeregister, deregisterTimer)
 	o.deregisterOver = true
-	o.note(record.KindDeregisterFailed, "gave up")
+	o.note(record.DeregisterFailed{GaveUp: true}, "gave up")
 	o.rejectNewIfConfigured()
 }
 
@@ -147,11 +136,7 @@ func (o *offline) rejectNewIfConfigured() {
 
 func (o *offline) onVerified(ok bool) {
 	o.verified = ok
-	if ok {
-		o.note(record.KindVerified, "")
-		return
-	}
-	o.note(record.KindVerified, "not verified")
+	o.note(record.Verified{Gone: ok}, "")
 }
 
 // notify notifies a consumer after failed attempts.
@@ -163,7 +148,7 @@ func (o *offline) onNotified(now time.Duration, p pending, ok bool) {
 	switch {
 	case ok:
 		o.notices.Acked++
-		o.act(Action{Kind: Note, Event: record.KindNotified, Peer: p.peer, Text: "acked"})
+		o.note(record.Notified{Consumer: p.peer, Acknowledged: true}, "")
 	case p.attempt < maxNotifyAttempts:
 		o.schedule.add(pending{kind: notifyTimer, at: now + notifyRetryDelay, peer: p.peer, attempt: p.attempt})
 	default:
@@ -173,7 +158,7 @@ func (o *offline) onNotified(now time.Duration, p pending, ok bool) {
 
 func (o *offline) noteMissed(peer string) {
 	o.notices.Missed++
-	o.act(Action{Kind: Note, Event: record.KindNotified, Peer: peer, Text: "missed"})
+	o.note(record.Notified{Consumer: peer}, "")
 }
 
 // endNotices counts the notices that are still under way as missed.

@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zeroloss/demo-services/settings"
+	"zeroloss/loadgen/record"
 )
 
 func TestOfflineTwiceIsANoOp(t *testing.T) {
 	w := newSimulation(config(settings.Lossless), listening(0), hook(time.Second, 1, "c:1"), hook(2*time.Second, 2, "c:1", "c:2"), hook(3*time.Second, 3)).run(time.Minute)
 	require.Equal(t, 1, w.count("deregister"))
-	require.Equal(t, 1, w.count("note offline (hook)"))
+	require.Equal(t, 1, w.count("note offline hook"))
 	require.Equal(t, 1, w.count("set-marker"))
 	var states []State
 	for _, a := range w.out {
@@ -24,7 +25,7 @@ func TestOfflineTwiceIsANoOp(t *testing.T) {
 	require.Len(t, states, 3)
 	require.Equal(t, states[1], states[2], "the same state")
 	require.Equal(t, State{
-		Phase: Closing, Mode: settings.Lossless, Marked: true, By: ByHook, OfflineAt: time.Second,
+		Phase: Closing, Mode: settings.Lossless, Marked: true, By: record.TriggerHook, OfflineAt: time.Second,
 		Deregistered: true, Verified: true,
 	}, states[2])
 	require.False(t, w.ended, "closing and exiting happen on TERM only")
@@ -46,7 +47,7 @@ func TestDeregistering(t *testing.T) {
 		w.run(time.Minute)
 		// 10, 10.21, 10.62, 11.43, 13.04 (back-off 0.2 .. 1.6 s), and 15 s is the end
 		require.Equal(t, 5, w.count("deregister"), strings.Join(w.log, "\n"))
-		require.Equal(t, 15*time.Second, w.at("note deregister-failed (gave up)"))
+		require.Equal(t, 15*time.Second, w.at("note deregister-failed (gave up) true"))
 		require.Equal(t, 15*time.Second, w.at("reject-new"))
 		require.Zero(t, w.count("verify"))
 		require.False(t, w.m.State().Deregistered)
@@ -72,7 +73,7 @@ func TestDeregistering(t *testing.T) {
 		w := newSimulation(cfg, listening(0), hook(10*time.Second, 1), term(11*time.Second))
 		w.answers[Deregister] = answer{never: true}
 		w.run(time.Hour)
-		require.Equal(t, 12*time.Second, w.at("note deregister-failed (gave up)"))
+		require.Equal(t, 12*time.Second, w.at("note deregister-failed (gave up) true"))
 		require.Less(t, w.exit, 13*time.Second)
 	})
 }
@@ -87,12 +88,12 @@ func TestNotifying(t *testing.T) {
 		require.Equal(t, time.Second, w.at("notify a:1"))
 		require.Equal(t, time.Second, w.at("notify b:1"))
 		require.Equal(t, 3, w.count("notify a:1"))
-		require.Equal(t, 1, w.count("note notified (missed) a:1"))
+		require.Equal(t, 1, w.count("note notified a:1 false"))
 		require.Equal(t, Notices{Sent: 2, Missed: 2}, w.m.State().Notices)
 	})
 	t.Run("acknowledged", func(t *testing.T) {
 		w := newSimulation(cfg, listening(0), hook(time.Second, 1, "a:1")).run(time.Minute)
-		require.Equal(t, 1, w.count("note notified (acked) a:1"))
+		require.Equal(t, 1, w.count("note notified a:1 true"))
 		require.Equal(t, Notices{Sent: 1, Acked: 1}, w.m.State().Notices)
 	})
 	t.Run("an answer that comes too late changes nothing", func(t *testing.T) {
@@ -107,7 +108,7 @@ func TestNotifying(t *testing.T) {
 		w := newSimulation(cfg, listening(0), term(time.Second, "a:1"))
 		w.answers[Notify] = answer{never: true}
 		w.run(time.Minute)
-		require.Equal(t, 1, w.count("note notified (missed) a:1"))
+		require.Equal(t, 1, w.count("note notified a:1 false"))
 	})
 	t.Run("off by default", func(t *testing.T) {
 		w := newSimulation(config(settings.Lossless), listening(0), hook(time.Second, 1, "a:1")).run(time.Minute)
@@ -124,7 +125,7 @@ func TestNotVerifiedHoldsUpNothing(t *testing.T) {
 	w = newSimulation(config(settings.Lossless), listening(0), hook(10*time.Second, 1))
 	w.answers[Verify] = answer{never: true}
 	w.run(time.Hour)
-	require.Equal(t, 15010*ms, w.at("note verified (not verified)"))
+	require.Equal(t, 15010*ms, w.at("note verified false"))
 }
 
 func TestAnswersToNobodyChangeNothing(t *testing.T) {
@@ -149,7 +150,7 @@ func TestAnswersToNobodyChangeNothing(t *testing.T) {
 	require.Equal(t, before, w.m.State())
 
 	w.run(7 * time.Second)
-	require.Equal(t, 6*time.Second, w.at("note deregister-failed (gave up)"))
+	require.Equal(t, 6*time.Second, w.at("note deregister-failed (gave up) true"))
 	require.Empty(t, w.m.Step(7*time.Second, Event{Kind: DeregisterDone, OK: true, Op: deregister}), "an Op given up")
 	require.False(t, w.m.State().Deregistered)
 }
@@ -158,7 +159,7 @@ func TestGivingUpForgetsTheAttemptUnderWay(t *testing.T) {
 	w := newSimulation(config(settings.Lossless), listening(0), hook(time.Second, 1))
 	w.answers[Deregister] = answer{after: 1900 * ms, ok: false}
 	w.run(6 * time.Second)
-	require.Equal(t, 6*time.Second, w.at("note deregister-failed (gave up)"))
+	require.Equal(t, 6*time.Second, w.at("note deregister-failed (gave up) true"))
 	last := w.out[len(w.out)-1]
 	for _, a := range w.out {
 		if a.Kind == Deregister {

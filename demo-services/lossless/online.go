@@ -68,12 +68,12 @@ func (o *online) onRegistered(now time.Duration, ok bool, why string) {
 	switch {
 	case o.goingOffline: // reconcile deregisters it
 	case !ok:
-		o.note(record.KindRegisterFailed, why)
+		o.note(record.RegisterFailed{}, why)
 		o.schedule.setTimer(registerTimer, now+backOff(registerRetryDelay, maxRegisterRetryDelay, o.registerAttempts))
 	default:
 		o.phase = Registered
-		o.note(record.KindRegistered, "")
-		o.note(record.KindReady, "")
+		o.note(record.Registered{}, "")
+		o.note(record.Ready{}, "")
 		o.setReadiness(true)
 		o.startWarmup(now)
 		if o.published != o.cfg.Online.Warmup { // rules came meanwhile
@@ -94,13 +94,13 @@ func (o *online) startWarmup(now time.Duration) {
 		return
 	}
 	o.phase = Warming
-	o.note(record.KindWarmupStart, "")
+	o.note(record.WarmupStart{}, "")
 	o.schedule.setTimer(warmupTimer, max(now, o.firstRegister+window))
 }
 
 func (o *online) endWarmup() {
 	o.phase = Serving
-	o.note(record.KindWarmupEnd, "")
+	o.note(record.WarmupEnd{}, "")
 }
 
 // backOff returns the pause after the n-th failure, from 1: first, doubled with

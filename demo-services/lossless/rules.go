@@ -40,7 +40,7 @@ func (o *online) applyRules(now time.Duration) {
 func (o *online) noteRulesApplied() {
 	if o.applied != o.rules {
 		o.applied = o.rules
-		o.act(Action{Kind: Note, Event: record.KindSettingsApplied, N: int64(o.rules)})
+		o.note(record.SettingsApplied{Version: o.rules}, "")
 	}
 }
 
@@ -67,7 +67,7 @@ func (o *online) onPublished(now time.Duration, ok bool, why string) {
 	switch {
 	case o.goingOffline: // reconcile deregisters it
 	case !ok:
-		o.note(record.KindRegisterFailed, why)
+		o.note(record.RegisterFailed{}, why)
 		o.schedule.setTimer(publishTimer, now+registerRetryDelay)
 	case o.published != o.cfg.Online.Warmup:
 		o.publish(now)

@@ -53,22 +53,22 @@ func (s *shutdown) onTerm(now time.Duration, peers []string) {
 		return
 	}
 	s.term, s.termAt = true, now
-	s.noteLoad(record.KindTermReceived, "")
+	s.note(record.TermReceived{InFlight: s.inFlight}, "")
 	switch s.cfg.Offline.Mode {
 	case settings.Kill:
-		s.noteLoad(record.KindListenerClosed, settings.Kill)
+		s.note(record.ListenerClosed{InFlight: s.inFlight}, settings.Kill)
 		s.noteRequestsCut()
 		s.exit(exitCodeSIGTERM)
 	case settings.CloseFirst:
-		s.stopOnline(now, ByTerm)
+		s.stopOnline(now, record.TriggerTerm)
 		s.setReadiness(false)
 		s.closeListener(now, settings.CloseFirst, s.killAt()-waitEndsBeforeKill)
 	case settings.Lossless, settings.Reject:
-		s.offline.start(now, ByTerm, peers)
+		s.offline.start(now, record.TriggerTerm, peers)
 		s.offline.limitDeregister(max(now, s.killAt()-waitEndsBeforeKill))
-		s.noteLoad(record.KindDrainWait, "")
+		s.note(record.DrainWait{InFlight: s.inFlight}, "")
 	default: // deregister-first
-		s.stopOnline(now, ByTerm)
+		s.stopOnline(now, record.TriggerTerm)
 		s.setReadiness(false)
 		s.offline.deregister(now, min(now+deregisterTotalTimeout, s.killAt()-waitEndsBeforeKill))
 	}
@@ -143,7 +143,7 @@ func (s *shutdown) drainEnd(now time.Duration) (why string, next time.Duration) 
 func (s *shutdown) closeListener(now time.Duration, why string, deadline time.Duration) {
 	s.closing = true
 	s.act(Action{Kind: DisableKeepAlive})
-	s.noteLoad(record.KindListenerClosed, why)
+	s.note(record.ListenerClosed{InFlight: s.inFlight}, why)
 	s.do(now, min(now+maxCloseWait, deadline), Action{Kind: CloseListener}, pending{kind: awaitClosed})
 }
 
@@ -166,7 +166,7 @@ func (s *shutdown) cutConnections() {
 
 func (s *shutdown) noteRequestsCut() {
 	if s.inFlight > 0 {
-		s.noteLoad(record.KindRequestsCut, "")
+		s.note(record.RequestsCut{Requests: s.inFlight}, "")
 	}
 }
 
@@ -177,7 +177,7 @@ func (s *shutdown) closeRegistry(now time.Duration) {
 
 func (s *shutdown) onRegistryClosed() {
 	s.offline.endNotices()
-	s.noteLoad(record.KindDrained, "")
+	s.note(record.Drained{InFlight: s.inFlight}, "")
 	s.phase = Drained
 	s.exit(0)
 }

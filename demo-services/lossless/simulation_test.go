@@ -106,15 +106,12 @@ func (w *simulation) do(now time.Duration, a Action) {
 func show(a Action) string {
 	switch a.Kind {
 	case Note:
-		s := "note " + string(a.Event)
-		if a.Text != "" {
-			s += " (" + a.Text + ")"
+		s := "note " + string(a.Event.Kind())
+		if a.Event.Text != "" {
+			s += " (" + a.Event.Text + ")"
 		}
-		if a.Peer != "" {
-			s += " " + a.Peer
-		}
-		if a.N != 0 {
-			s += fmt.Sprint(" ", a.N)
+		if facts := strings.Trim(fmt.Sprint(a.Event.Payload), "{}"); facts != "" && facts != "0" {
+			s += " " + facts
 		}
 		return s
 	case SetReadiness:

@@ -7,12 +7,6 @@ import (
 	"time"
 )
 
-// The kinds of a journal's lines.
-const (
-	KindInput  = "input"  // data is an Input
-	KindOutput = "output" // data is an Output
-)
-
 // Input is what a machine was stepped with. The first line of a journal has a
 // Config instead of an Event: what the machine was made from.
 type Input struct {
@@ -30,20 +24,20 @@ type Output struct {
 // Journal writes a machine's steps down. Write gets one line at a time; its
 // owner turns it into an event.
 type Journal struct {
-	Write func(kind string, data json.RawMessage)
+	Write func(Line)
 }
 
 // Begin writes what the machine was made from.
 func (j Journal) Begin(config any) {
-	j.Write(KindInput, encode(Input{Config: encode(config)}))
+	j.Write(Line{Data: encode(Input{Config: encode(config)})})
 }
 
 // Trace returns a function for [Loop.Trace].
 func Trace[E, A any](j Journal) func(now time.Duration, e E, out []A) {
 	return func(now time.Duration, e E, out []A) {
-		j.Write(KindInput, encode(Input{Now: now, Event: encode(e)}))
+		j.Write(Line{Data: encode(Input{Now: now, Event: encode(e)})})
 		if len(out) > 0 {
-			j.Write(KindOutput, encode(Output{Now: now, Actions: encode(out)}))
+			j.Write(Line{Output: true, Data: encode(Output{Now: now, Actions: encode(out)})})
 		}
 	}
 }
@@ -57,10 +51,10 @@ func encode(v any) json.RawMessage {
 	return b
 }
 
-// Line is one line of a journal, as read back.
+// Line is one line of a journal.
 type Line struct {
-	Kind string
-	Data json.RawMessage
+	Output bool // Data is an Output; otherwise an Input
+	Data   json.RawMessage
 }
 
 // Replay feeds a journal's inputs to a fresh machine, which fresh makes from
@@ -71,8 +65,8 @@ func Replay[C, E, A any](lines []Line, fresh func(C) Machine[E, A]) error {
 	var m Machine[E, A]
 	for i := 0; i < len(lines); i++ {
 		var in Input
-		if lines[i].Kind != KindInput {
-			return fmt.Errorf("replaying line %d: %q without an input before it", i, lines[i].Kind)
+		if lines[i].Output {
+			return fmt.Errorf("replaying line %d: an output without an input before it", i)
 		}
 		if err := json.Unmarshal(lines[i].Data, &in); err != nil {
 			return fmt.Errorf("replaying line %d: %w", i, err)
@@ -97,7 +91,7 @@ func Replay[C, E, A any](lines []Line, fresh func(C) Machine[E, A]) error {
 			return nil
 		}
 		want := Output{}
-		if lines[i+1].Kind == KindOutput {
+		if lines[i+1].Output {
 			i++
 			if err := json.Unmarshal(lines[i].Data, &want); err != nil {
 				return fmt.Errorf("replaying line %d: %w", i, err)

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -130,7 +129,7 @@ func newBell(c bellConfig) Machine[string, string] { return &bell{due: c.Due} }
 // book is a journal of three steps, the second without actions.
 func book() []Line {
 	var lines []Line
-	j := Journal{Write: func(kind string, data json.RawMessage) { lines = append(lines, Line{kind, data}) }}
+	j := Journal{Write: func(l Line) { lines = append(lines, l) }}
 	c := bellConfig{Due: []time.Duration{time.Second}}
 	m := newBell(c)
 	j.Begin(c)

@@ -5,14 +5,13 @@ import (
 	"fmt"
 
 	"zeroloss/demo-services/lossless"
-	"zeroloss/loadgen/record"
 )
 
 // execute executes one action of the lossless.Machine.
 func (l *lifecycle) execute(ctx context.Context, a lossless.Action) {
 	switch a.Kind {
 	case lossless.Note:
-		l.events.note(record.Event{Kind: a.Event, Text: a.Text, Peer: a.Peer, N: a.N})
+		l.events.note(*a.Event)
 	case lossless.SetReadiness:
 		l.ready.Store(a.On)
 	case lossless.SetMarker:

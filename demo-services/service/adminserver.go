@@ -165,7 +165,7 @@ func (s *adminServer) handleNotice(w http.ResponseWriter, r *http.Request) {
 		err = errors.New("this service calls no other service")
 	}
 	if err == nil {
-		err = s.discovery.mark(string(b), consumer.ByNotice)
+		err = s.discovery.mark(string(b), record.SourceNotice)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)

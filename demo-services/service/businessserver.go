@@ -103,7 +103,7 @@ func (b *businessServer) listen(fail context.CancelCauseFunc) error {
 	addr, _ := ln.Addr().(*net.TCPAddr) // always, for a tcp listener
 	b.addr.Store(addr)
 	b.events.setAddr(addr.String())
-	b.events.note(record.Event{Kind: record.KindListening})
+	b.events.note(record.Event{Payload: record.Listening{}})
 	go serve(b.http, ln, fail)
 	return nil
 }

@@ -88,10 +88,8 @@ func (d *discovery) Next() (time.Duration, bool) { return d.view.Next() }
 func (d *discovery) execute(ctx context.Context, a consumer.Action) {
 	switch a.Kind {
 	case consumer.Note:
-		e := record.Event{Kind: a.Event, Service: d.cfg.Service, Peer: a.Peer, Text: a.Text, N: a.N}
-		if a.Hosts != nil {
-			e.Data = encode(a.Hosts)
-		}
+		e := *a.Event
+		e.Service = d.cfg.Service
 		d.events.note(e)
 	case consumer.Pull:
 		go d.executePull(ctx, a)
@@ -126,7 +124,7 @@ func (d *discovery) hosts(list []registry.Host) []consumer.Host {
 }
 
 func (d *discovery) noteUnreadable(err error) {
-	d.events.note(record.Event{Kind: record.KindUnreadable, Service: d.cfg.Service, Text: err.Error()})
+	d.events.note(record.Event{Payload: record.Unreadable{}, Service: d.cfg.Service, Text: err.Error()})
 }
 
 // repeatedMarkInterval is how long the same marker is not passed on again: a
@@ -144,13 +142,13 @@ func (d *discovery) marked(value string) {
 		return
 	}
 	d.lastMark.Store(&receivedMark{value: value, at: now})
-	if err := d.mark(value, consumer.ByMarker); err != nil {
+	if err := d.mark(value, record.SourceMarker); err != nil {
 		d.noteUnreadable(err)
 	}
 }
 
 // mark tells the view that an incarnation is closing.
-func (d *discovery) mark(value, by string) error {
+func (d *discovery) mark(value string, by record.MarkSource) error {
 	id, err := lossless.ParseIdentity(value)
 	if err != nil {
 		return err

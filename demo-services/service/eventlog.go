@@ -83,7 +83,7 @@ func (l *eventLog) end(text string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
-		l.write(record.Event{Kind: record.KindEnd, Text: text})
+		l.write(record.Event{Payload: record.End{}, Text: text})
 	}
 	l.ended = true
 	return l.err
@@ -92,16 +92,20 @@ func (l *eventLog) end(text string) error {
 // noteClockOffset writes how far the collector's clock is ahead.
 func (l *eventLog) noteClockOffset(o record.Offset) {
 	l.note(record.Event{
-		Kind: record.KindClockOffset, N: int64(o.Ahead), Data: encode(o),
-		Text: "within " + strconv.FormatInt(int64(o.Within), 10) + " µs of the collector's",
+		Payload: record.ClockOffset(o),
+		Text:    "within " + strconv.FormatInt(int64(o.Within), 10) + " µs of the collector's",
 	})
 }
 
 // machineJournal returns a journal that writes the steps of a state machine as
 // events, for replay.
 func (l *eventLog) machineJournal(name string) machine.Journal {
-	return machine.Journal{Write: func(kind string, data json.RawMessage) {
-		l.note(record.Event{Kind: record.Kind(kind), Text: name, Data: data})
+	return machine.Journal{Write: func(step machine.Line) {
+		if step.Output {
+			l.note(record.Event{Payload: record.MachineOutput{Machine: name, Data: step.Data}})
+			return
+		}
+		l.note(record.Event{Payload: record.MachineInput{Machine: name, Data: step.Data}})
 	}}
 }
 

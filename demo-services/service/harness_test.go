@@ -17,7 +17,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/demo-services/consumer"
 	"zeroloss/demo-services/registry"
 	"zeroloss/demo-services/registry/embedded"
 	"zeroloss/demo-services/registry/nacos"
@@ -192,8 +191,8 @@ func (l *eventLog) all() []record.Event {
 func (l *eventLog) kinds() []record.Kind {
 	var out []record.Kind
 	for _, e := range l.all() {
-		if e.Kind != record.KindMachineInput && e.Kind != record.KindMachineOutput {
-			out = append(out, e.Kind)
+		if e.Kind() != record.KindMachineInput && e.Kind() != record.KindMachineOutput {
+			out = append(out, e.Kind())
 		}
 	}
 	return out
@@ -201,7 +200,7 @@ func (l *eventLog) kinds() []record.Kind {
 
 func (l *eventLog) await(t *testing.T, kind record.Kind) record.Event {
 	t.Helper()
-	return l.awaitWhere(t, string(kind), func(e record.Event) bool { return e.Kind == kind })
+	return l.awaitWhere(t, string(kind), func(e record.Event) bool { return e.Kind() == kind })
 }
 
 func (l *eventLog) awaitWhere(t *testing.T, what string, is func(record.Event) bool) record.Event {
@@ -225,16 +224,22 @@ func (l *eventLog) awaitWhere(t *testing.T, what string, is func(record.Event) b
 }
 
 // awaitHosts waits until a consumer has seen a list of n.
-func (l *eventLog) awaitHosts(t *testing.T, n int64) {
+func (l *eventLog) awaitHosts(t *testing.T, n int) {
 	t.Helper()
-	l.awaitWhere(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return e.Kind == record.KindListChanged && e.N == n })
+	l.awaitWhere(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return listOf(e) == n })
+}
+
+// listOf is how many hosts a changed list has; -1 for any other event.
+func listOf(e record.Event) int {
+	if list, ok := e.Payload.(record.ListChanged); ok {
+		return len(list.Hosts)
+	}
+	return -1
 }
 
 // startOf reads an instance's start out of a list that a consumer saw.
 func startOf(t *testing.T, e record.Event, instance string) int64 {
-	var hosts []consumer.Host
-	require.NoError(t, json.Unmarshal(e.Data, &hosts))
-	for _, h := range hosts {
+	for _, h := range e.Payload.(record.ListChanged).Hosts {
 		if h.Instance.String() == instance {
 			return h.Start
 		}

@@ -176,9 +176,9 @@ func (b *broken) Write(p []byte) (int, error) {
 
 func TestJournalThatCannotBeWritten(t *testing.T) {
 	j := newEventLog(settings.Document{Pod: "b-1", Incarnation: 1}, &broken{n: 1})
-	j.note(record.Event{Kind: record.KindStarting})
+	j.note(record.Event{Payload: record.Starting{}})
 	require.NoError(t, j.err)
-	j.note(record.Event{Kind: record.KindListening})
+	j.note(record.Event{Payload: record.Listening{}})
 	require.ErrorIs(t, j.end(""), errDisk, "an incomplete stream is not ended")
 }
 
@@ -188,9 +188,9 @@ func TestOpenEvents(t *testing.T) {
 		f, err := openEvents(path)
 		require.NoError(t, err)
 		j := newEventLog(settings.Document{Pod: "b-1", Incarnation: 1}, f)
-		j.note(record.Event{Kind: record.KindStarting})
+		j.note(record.Event{Payload: record.Starting{}})
 		require.NoError(t, j.end("why"))
-		j.note(record.Event{Kind: record.KindListening})
+		j.note(record.Event{Payload: record.Listening{}})
 		require.NoError(t, f.Close())
 	}
 	f, err := os.Open(path)

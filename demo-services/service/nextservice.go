@@ -63,7 +63,7 @@ func localAddr(ip string) net.Addr {
 func (n *nextService) wantedTag(h http.Header) string {
 	c := lane.ReadTag(h)
 	if c.Conflict != "" && n.tagConflicts.first(c.Conflict) {
-		n.events.note(record.Event{Kind: record.KindTagConflict, Text: c.Conflict})
+		n.events.note(record.Event{Payload: record.TagConflict{}, Text: c.Conflict})
 	}
 	return lane.Outgoing(c.Tag, n.doc.Tag, n.doc.Lane.TraceTag)
 }

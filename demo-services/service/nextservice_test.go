@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/demo-services/consumer"
 	"zeroloss/demo-services/lossless"
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
@@ -78,7 +77,7 @@ func (w *world) consumerOf(change func(*settings.Document), addrs ...string) *ru
 	r := w.start(d, forward)
 	r.log.await(w.t, record.KindReady)
 	if len(addrs) > 0 {
-		r.log.awaitHosts(w.t, int64(len(addrs)))
+		r.log.awaitHosts(w.t, len(addrs))
 	}
 	return r
 }
@@ -279,12 +278,11 @@ func TestMarkerTurnsTheConsumerAway(t *testing.T) {
 	r := w.consumerOf(nil, going)
 	w.publishAs("next", "next-y", staying)
 	r.log.awaitHosts(t, 2)
-	list := r.log.awaitWhere(t, "list", func(e record.Event) bool { return e.Kind == record.KindListChanged && e.N == 2 })
+	list := r.log.awaitWhere(t, "list", func(e record.Event) bool { return listOf(e) == 2 })
 	start.Store(startOf(t, list, "next-x/1"))
 	eventually(t, func() bool { return text(t, get(t, "http://"+r.addr()+"/")) == "going" })
 	mark := r.log.await(t, record.KindMarkSet)
-	require.Equal(t, "next-x/1", mark.Peer)
-	require.Equal(t, consumer.ByMarker, mark.Text)
+	require.Equal(t, record.MarkSet{Marked: record.Instance{Pod: "next-x", Incarnation: 1}, Source: record.SourceMarker}, mark.Payload)
 	eventually(t, func() bool { return text(t, get(t, "http://"+r.addr()+"/")) == "staying" })
 	for range 6 {
 		require.Equal(t, "staying", text(t, get(t, "http://"+r.addr()+"/")))
@@ -303,11 +301,9 @@ func TestNotice(t *testing.T) {
 	require.Equal(t, 200, get(t, "http://"+r.addr()+"/").StatusCode) // so that the provider knows its consumer
 	require.Equal(t, 200, offline(t, provider, "GET", ":54199").StatusCode)
 	notified := p.log.await(t, record.KindNotified)
-	require.Equal(t, "acked", notified.Text)
-	require.Equal(t, net.JoinHostPort(r.doc.IP, "20900"), notified.Peer)
+	require.Equal(t, record.Notified{Consumer: net.JoinHostPort(r.doc.IP, "20900"), Acknowledged: true}, notified.Payload)
 	mark := r.log.await(t, record.KindMarkSet)
-	require.Equal(t, "next-1/1", mark.Peer)
-	require.Equal(t, consumer.ByNotice, mark.Text)
+	require.Equal(t, record.MarkSet{Marked: record.Instance{Pod: "next-1", Incarnation: 1}, Source: record.SourceNotice}, mark.Payload)
 
 	resp, err := request(t, http.MethodPost, "http://"+r.doc.IP+":20900/notify", strings.NewReader("nonsense"))
 	require.NoError(t, err)
@@ -323,5 +319,5 @@ func TestConsumerThatIsGoneIsMissed(t *testing.T) {
 	require.Equal(t, 200, get(t, "http://"+p.addr()+"/", lossless.ConsumerHeader, "127.0.0.1:1").StatusCode)
 	p.term <- syscall.SIGTERM
 	require.Equal(t, 0, p.wait())
-	require.Equal(t, "missed", p.log.await(t, record.KindNotified).Text)
+	require.Equal(t, record.Notified{Consumer: "127.0.0.1:1"}, p.log.await(t, record.KindNotified).Payload)
 }

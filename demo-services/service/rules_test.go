@@ -1,7 +1,6 @@
 package service_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/demo-services/consumer"
 	"zeroloss/demo-services/service"
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
@@ -26,8 +24,8 @@ func TestRulesChangeAWarmUp(t *testing.T) {
 	cd := w.settings("b")
 	cd.Next = "c"
 	b := w.start(cd, func(x *service.Request) { x.Reply("B") })
-	before := host(t, b.log.awaitWhere(t, "its host", func(e record.Event) bool { return e.Kind == record.KindListChanged && e.N == 1 }))
-	require.Equal(t, d.Online.Warmup, before.Warmup)
+	before := host(t, b.log.awaitWhere(t, "its host", func(e record.Event) bool { return listOf(e) == 1 }))
+	require.Equal(t, record.ListedWarmup(d.Online.Warmup), before.Warmup)
 
 	post := func(body string) int {
 		resp, err := request(t, http.MethodPost, "http://"+d.IP+":20900"+settings.RulesPath, strings.NewReader(body))
@@ -37,21 +35,21 @@ func TestRulesChangeAWarmUp(t *testing.T) {
 	}
 	rules := settings.Rules{Schema: settings.RulesSchema, Version: 2, Warmup: settings.Warmup{Model: "linear", Window: 2 * time.Hour}}
 	require.Equal(t, http.StatusOK, post(string(rules.JSON())))
-	require.EqualValues(t, 2, c.log.await(t, record.KindSettingsApplied).N)
+	require.Equal(t, record.SettingsApplied{Version: 2}, c.log.await(t, record.KindSettingsApplied).Payload)
 	after := host(t, b.log.awaitWhere(t, "the change", func(e record.Event) bool {
-		return e.Kind == record.KindListChanged && e.N == 1 && host(t, e).Warmup.Window == 2*time.Hour
+		return listOf(e) == 1 && host(t, e).Warmup.Window == 2*time.Hour
 	}))
-	require.Equal(t, rules.Warmup, after.Warmup)
-	require.Equal(t, before.Identity, after.Identity, "the start stays")
+	require.Equal(t, record.ListedWarmup(rules.Warmup), after.Warmup)
+	require.Equal(t, before.Instance, after.Instance)
+	require.Equal(t, before.Start, after.Start, "the start stays")
 
 	for _, bad := range []string{"", "{}", `{"schema": "zeroloss.rules/v1", "version": 0}`, `{"schema": "zeroloss.rules/v1", "version": 3, "speed": 1}`, strings.Repeat("x", 1<<17)} {
 		require.Equal(t, http.StatusBadRequest, post(bad))
 	}
 }
 
-func host(t *testing.T, e record.Event) consumer.Host {
-	var hosts []consumer.Host
-	require.NoError(t, json.Unmarshal(e.Data, &hosts))
+func host(t *testing.T, e record.Event) record.ListedHost {
+	hosts := e.Payload.(record.ListChanged).Hosts
 	require.Len(t, hosts, 1)
 	return hosts[0]
 }

@@ -164,9 +164,9 @@ func newInstance(o Options, quit context.CancelCauseFunc) *instance {
 
 // run starts everything and drives the lifecycle to its end.
 func (s *instance) run(ctx context.Context, o Options) error {
-	s.events.note(record.Event{Kind: record.KindStarting})
+	s.events.note(record.Event{Payload: record.Starting{}})
 	if v := s.doc.Version; v > 1 { // rules that changed before this instance started
-		s.events.note(record.Event{Kind: record.KindSettingsApplied, N: int64(v)})
+		s.events.note(record.Event{Payload: record.SettingsApplied{Version: v}})
 	}
 	if err := exitWithParent(s.doc.ParentFD, s.quit); err != nil {
 		s.quit(err)
@@ -234,7 +234,7 @@ func (s *instance) pullNext(ctx context.Context) ([]registry.Host, error) {
 // lifecycle has ended in order.
 func (s *instance) stop(reason string) error {
 	if n := s.business.counters.inFlight.Load(); n > 0 && reason != "" {
-		s.events.note(record.Event{Kind: record.KindRequestsCut, N: n, Text: reason})
+		s.events.note(record.Event{Payload: record.RequestsCut{Requests: int(n)}, Text: reason})
 	}
 	close(s.stopped)
 	s.quit(nil)

@@ -174,7 +174,7 @@ func TestOfflineIsThePodsAlone(t *testing.T) {
 	require.NotContains(t, r.log.kinds(), record.KindOffline)
 	require.Equal(t, 405, offline(t, d, "DELETE", ":54199").StatusCode)
 	require.Equal(t, 200, offline(t, d, "DELETE", ":28080").StatusCode, "Polaris never looks at the method")
-	require.Equal(t, lossless.ByHook, r.log.await(t, record.KindOffline).Text)
+	require.Equal(t, record.Offline{Trigger: record.TriggerHook}, r.log.await(t, record.KindOffline).Payload)
 }
 
 func TestReadiness(t *testing.T) {
@@ -311,7 +311,7 @@ func TestToldToGoAtOnce(t *testing.T) {
 	require.NoError(t, r.err)
 	require.Error(t, <-failed)
 	close(open)
-	require.EqualValues(t, 1, r.log.await(t, record.KindRequestsCut).N)
+	require.Equal(t, record.RequestsCut{Requests: 1}, r.log.await(t, record.KindRequestsCut).Payload)
 	require.Equal(t, record.KindEnd, r.log.kinds()[len(r.log.kinds())-1])
 }
 

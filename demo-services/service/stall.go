@@ -42,5 +42,5 @@ func stallEvent(due, now time.Time) (record.Event, bool) {
 	if late < minStall {
 		return record.Event{}, false
 	}
-	return record.Event{Kind: record.KindStalled, Since: record.At(due), N: late.Microseconds()}, true
+	return record.Event{Payload: record.Stalled{Since: record.At(due), Duration: late}}, true
 }

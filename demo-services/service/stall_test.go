@@ -15,5 +15,5 @@ func TestStall(t *testing.T) {
 	require.False(t, ok, "so late is everybody now and then")
 	e, ok := stallEvent(due, due.Add(310*time.Millisecond))
 	require.True(t, ok)
-	require.Equal(t, record.Event{Kind: record.KindStalled, Since: record.At(due), N: 310_000}, e)
+	require.Equal(t, record.Event{Payload: record.Stalled{Since: record.At(due), Duration: 310 * time.Millisecond}}, e)
 }

@@ -76,8 +76,8 @@ func TestLinesSurviveABrokenConnection(t *testing.T) {
 	b := record.Instance{Pod: "b-1", Incarnation: 2}
 	p, a := dial(t, addr, b)
 	require.Zero(t, a.Have)
-	p.say(record.Event{Kind: record.KindStarting, Instance: b})
-	p.say(record.Event{Kind: record.KindListening, Instance: b})
+	p.say(record.Event{Instance: b, Payload: record.Starting{}})
+	p.say(record.Event{Payload: record.Listening{}, Instance: b})
 	p.await(2)
 	_, err := p.Write([]byte(`{"kind":"torn`))
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestLinesSurviveABrokenConnection(t *testing.T) {
 
 	p, a = dial(t, addr, b)
 	require.Equal(t, 2, a.Have, "the torn line is not there")
-	p.say(record.Event{Kind: record.KindEnd, Instance: b})
+	p.say(record.Event{Payload: record.End{}, Instance: b})
 	p.await(3)
 
 	require.NoError(t, c.Close(t.Context()))
@@ -93,7 +93,7 @@ func TestLinesSurviveABrokenConnection(t *testing.T) {
 	s := &collect.Sorter{Line: func(name string, line []byte) error {
 		var e record.Event
 		require.NoError(t, json.Unmarshal(line, &e))
-		got[name] = append(got[name], e.Kind)
+		got[name] = append(got[name], e.Kind())
 		return nil
 	}}
 	require.NoError(t, c.Follow(t.Context(), "events", s))
@@ -143,7 +143,7 @@ func TestNobodyComesInThePlaceOfOneThatLeft(t *testing.T) {
 	require.NoError(t, <-said)
 
 	p, _ = dial(t, addr, b)
-	p.say(record.Event{Kind: record.KindEnd, Instance: b})
+	p.say(record.Event{Payload: record.End{}, Instance: b})
 	p.await(1)
 
 	again, err := net.Dial("tcp", addr)

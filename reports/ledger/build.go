@@ -42,7 +42,7 @@ func (b *builder) ledger() *Ledger {
 	l := &Ledger{
 		Zero: b.in.Zero, Interrupted: b.in.Interrupted, Losses: n.losses, Seconds: map[string][]Second{},
 	}
-	if end := earlyEnd(b.in.Events); end.Kind == record.KindAborted {
+	if end := earlyEnd(b.in.Events); end.Kind() == record.KindAborted {
 		l.Aborted = end.Text
 	}
 	if n.lastDone != 0 {
@@ -77,7 +77,7 @@ func (b *builder) ledger() *Ledger {
 	f := fitness{in: b.in, history: h, intake: n, losses: l.Losses}
 	l.Notes = f.notes()
 	for _, e := range b.in.Events {
-		if e.Kind == record.KindHostStats {
+		if e.Kind() == record.KindHostStats {
 			l.HostStats = append(l.HostStats, e)
 		}
 	}
@@ -181,12 +181,12 @@ func (b *builder) instances() []Instance {
 func (b *builder) pushes() []Push {
 	var out []Push
 	for _, p := range b.history.Pushes {
-		if p.Since == 0 || !b.history.UnderLoad(p.Since) || p.At < p.Since {
+		if p.FirstChange == 0 || !b.history.UnderLoad(p.FirstChange) || p.At < p.FirstChange {
 			continue
 		}
 		out = append(out, Push{
-			Service: p.Service, Subscriber: p.Peer,
-			Changed: b.history.Offset(p.Since), Acked: b.history.Offset(p.At), Took: p.At.Sub(p.Since),
+			Service: p.Service, Subscriber: p.Subscriber,
+			Changed: b.history.Offset(p.FirstChange), Acked: b.history.Offset(p.At), Took: p.At.Sub(p.FirstChange),
 		})
 	}
 	return out

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -14,8 +13,7 @@ import (
 
 // offset has the clock of pod measured; "" is the harness's.
 func (s *sim) offset(pod string, o record.Offset) {
-	data, _ := json.Marshal(o)
-	e := record.Event{At: sec(-1), Kind: record.KindClockOffset, N: int64(o.Ahead), Data: data}
+	e := record.Event{At: sec(-1), Payload: record.ClockOffset(o)}
 	if pod != "" {
 		e.Instance = s.lives[pod].inst
 	}
@@ -35,7 +33,7 @@ func TestClockThatWasNotMeasured(t *testing.T) {
 	s := newSim(6 * time.Second)
 	s.offsets()
 	sound(t, s.run())
-	i := slices.IndexFunc(s.in.Events, func(e record.Event) bool { return e.Kind == record.KindClockOffset && e.Instance.Pod == "b-2" })
+	i := slices.IndexFunc(s.in.Events, func(e record.Event) bool { return e.Kind() == record.KindClockOffset && e.Instance.Pod == "b-2" })
 	s.in.Events = slices.Delete(s.in.Events, i, i+1)
 	require.Contains(t, strings.Join(Build(s.in).Defects, "\n"), "the clock of b-2/1 was never measured")
 }
@@ -44,7 +42,7 @@ func TestClockThatWasNotMeasured(t *testing.T) {
 // both are wrong is no certainty, and says so.
 func TestClocksThatCannotTell(t *testing.T) {
 	rejected := func(s *sim, after time.Duration) func(r *record.Request) {
-		i := slices.IndexFunc(s.in.Events, func(e record.Event) bool { return e.Kind == record.KindDeregistered })
+		i := slices.IndexFunc(s.in.Events, func(e record.Event) bool { return e.Kind() == record.KindDeregistered })
 		return func(r *record.Request) {
 			breakAt(r, 1, record.Rejected)
 			r.Trail[1].Call.At = s.in.Events[i].At.Add(after)

@@ -60,11 +60,11 @@ func TestDefects(t *testing.T) {
 		"zero never came":   {func(s *sim) { s.in.Zero = 0 }, "time zero was never reached"},
 		"nothing was to be": {func(s *sim) { s.in.Plan.Streams = nil }, "the plan has no stream"},
 		"an instance that never came up": {func(s *sim) {
-			s.event(record.Event{At: sec(-14), Kind: record.KindContainerStarted, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
+			s.event(record.Event{At: sec(-14), Payload: record.ContainerStarted{}, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
 		}, "instance b-9/1 never came up: it was still not registered"},
 		"an instance that never came up, at speed": {func(s *sim) {
 			s.in.Plan.Speed = 10
-			s.event(record.Event{At: sec(-0.5), Kind: record.KindContainerStarted, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
+			s.event(record.Event{At: sec(-0.5), Payload: record.ContainerStarted{}, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
 		}, "instance b-9/1 never came up: it was still not registered 2.5 s after its start"},
 		"a step that did not come": {func(s *sim) {
 			s.in.Plan.Steps = []plan.Step{{Name: "kill b", Action: plan.KillPods{Workload: "b"}, After: &plan.After{Source: "gray", Event: "deregistered"}}}
@@ -75,12 +75,12 @@ func TestDefects(t *testing.T) {
 		"a job that did not fire": {func(s *sim) {
 			s.in.Plan.Cycles, s.in.Plan.Duration = 2, 3*time.Second
 			s.in.Plan.ScheduledJobs = []plan.ScheduledJob{{At: time.Second, Workload: "b", Job: "down", Target: 1}, {At: 3 * time.Second, Workload: "b", Job: "late", Target: 1}}
-			s.event(record.Event{At: sec(1), Kind: record.KindCronFired, Workload: "b", Text: "b/down", N: 1})
+			s.event(record.Event{At: sec(1), Workload: "b", Payload: record.CronFired{Autoscaler: "b", Job: "down", Replicas: 1}})
 		}, `CronHPA job "down" of b ran 1 of 2 times`},
 		"an instance that died at its start": {func(s *sim) {
 			i := record.Instance{Pod: "b-9", Incarnation: 1}
-			s.event(record.Event{At: sec(0.1), Kind: record.KindContainerStarted, Workload: "b", Instance: i})
-			s.event(record.Event{At: sec(0.3), Kind: record.KindContainerExited, Workload: "b", Instance: i, N: 1})
+			s.event(record.Event{At: sec(0.1), Payload: record.ContainerStarted{}, Workload: "b", Instance: i})
+			s.event(record.Event{At: sec(0.3), Workload: "b", Instance: i, Payload: record.ContainerExited{ExitCode: 1}})
 		}, "instance b-9/1 never came up: it exited"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestAnInstanceMayBeToldToWait(t *testing.T) {
 	for i := range s.in.Plan.Workloads {
 		s.in.Plan.Workloads[i].Settings.Online.Delay = 5 * time.Second
 	}
-	s.event(record.Event{At: sec(-14), Kind: record.KindContainerStarted, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
+	s.event(record.Event{At: sec(-14), Payload: record.ContainerStarted{}, Workload: "b", Instance: record.Instance{Pod: "b-9", Incarnation: 1}})
 	require.Empty(t, s.run().Defects)
 }
 
@@ -129,9 +129,9 @@ func TestWhatWasDoneIsNoDefect(t *testing.T) {
 	s.in.Plan.Steps = []plan.Step{{Name: "restart b", Action: plan.RolloutRestart{Workload: "b"}}, {Name: "restart b", Action: plan.RolloutRestart{Workload: "b"}}}
 	s.in.Plan.ScheduledJobs = []plan.ScheduledJob{{At: time.Second, Workload: "b", Job: "up", Target: 3}}
 	for range 2 {
-		s.event(record.Event{At: sec(0.2), Kind: record.KindStep, Workload: "b", Text: "restart b"})
+		s.event(record.Event{At: sec(0.2), Workload: "b", Payload: record.Step{Name: "restart b"}})
 	}
-	s.event(record.Event{At: sec(1), Kind: record.KindCronFired, Workload: "b", Text: "b/up", N: 3})
+	s.event(record.Event{At: sec(1), Workload: "b", Payload: record.CronFired{Autoscaler: "b", Job: "up", Replicas: 3}})
 	require.Empty(t, s.run().Defects)
 	s.in.Plan.Steps[1].Name = "kill b"
 	s.in.Interrupted = true
@@ -155,11 +155,11 @@ func TestNotes(t *testing.T) {
 	s := newSim(time.Second)
 	b := record.Instance{Pod: "b-1", Incarnation: 1}
 	for _, e := range []record.Event{
-		{Kind: record.KindHookAbandoned, Text: "grace ended first"}, {Kind: record.KindHookFailed, Text: "exit 1"},
-		{Kind: record.KindProbeFailed, Text: "before it was ready"}, {Kind: record.KindPodReady},
-		{Kind: record.KindProbeFailed, Text: "readiness"}, {Kind: record.KindProbeFailed, Text: "readiness"},
-		{Kind: record.KindNotified, Text: "missed", Peer: "127.0.0.1:1"}, {Kind: record.KindNotified, Text: "acked"},
-		{Kind: record.KindVerified, Text: "not verified"}, {Kind: record.KindVerified},
+		{Payload: record.HookAbandoned{}, Text: "grace ended first"}, {Payload: record.HookFailed{}, Text: "exit 1"},
+		{Text: "before it was ready", Payload: record.ProbeFailed{}}, {Payload: record.PodReady{}},
+		{Text: "readiness", Payload: record.ProbeFailed{}}, {Text: "readiness", Payload: record.ProbeFailed{}},
+		{Payload: record.Notified{Consumer: "127.0.0.1:1"}}, {Payload: record.Notified{Acknowledged: true}},
+		{Payload: record.Verified{}}, {Payload: record.Verified{Gone: true}},
 	} {
 		e.At, e.Instance, e.Workload = sec(0.5), b, "b"
 		s.event(e)
@@ -218,8 +218,8 @@ func TestALoadThatWasEndedOnPurpose(t *testing.T) {
 			s.in.Plan.Streams[i].Duration *= 5
 		}
 		require.NotEmpty(t, s.build().Defects, "the plan has more")
-		s.event(record.Event{At: sec(2), Kind: kind, Text: "enough"})
-		s.event(record.Event{At: sec(2.01), Kind: record.KindLoadEnd, N: int64(sent)})
+		s.event(record.Event{At: sec(2), Payload: record.ZeroPayload(kind), Text: "enough"})
+		s.event(record.Event{At: sec(2.01), Payload: record.LoadEnd{Sent: sent}})
 		l = s.build()
 		require.Empty(t, l.Defects)
 		require.Equal(t, kind == record.KindAborted, l.Aborted == "enough")

@@ -10,7 +10,7 @@ import (
 // Concluded or Aborted. The zero event: the load was not ended early.
 func earlyEnd(events []record.Event) record.Event {
 	for _, e := range events {
-		if e.Kind == record.KindConcluded || e.Kind == record.KindAborted {
+		if k := e.Kind(); k == record.KindConcluded || k == record.KindAborted {
 			return e
 		}
 	}
@@ -21,7 +21,7 @@ func earlyEnd(events []record.Event) record.Event {
 // these are what its log has: [fitness.truncatedLog] compares that with what the
 // generator reports.
 func (f fitness) wanted(s *streamAccount) uint64 {
-	if earlyEnd(f.in.Events).Kind != "" {
+	if earlyEnd(f.in.Events).Kind() != "" {
 		return min(s.sequence.top(), s.spec.Count())
 	}
 	return s.spec.Count()
@@ -30,13 +30,13 @@ func (f fitness) wanted(s *streamAccount) uint64 {
 // truncatedLog tells whether the log of a load that was ended early ends where
 // the generator did.
 func (f fitness) truncatedLog() []string {
-	if earlyEnd(f.in.Events).Kind == "" {
+	if earlyEnd(f.in.Events).Kind() == "" {
 		return nil
 	}
 	reported, logged := 0, 0
 	for _, e := range f.in.Events {
-		if e.Kind == record.KindLoadEnd {
-			reported += int(e.N)
+		if end, ok := e.Payload.(record.LoadEnd); ok {
+			reported += end.Sent
 		}
 	}
 	for _, s := range f.intake.streams {

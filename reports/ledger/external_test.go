@@ -31,24 +31,24 @@ func strangers() Input {
 		Steps:     []plan.Step{{Name: "restart orders", Action: plan.RolloutRestart{Workload: "orders"}, At: 4900 * time.Millisecond}},
 	}
 	in := Input{Plan: p, Zero: simZero, End: sec(10), Runtime: "attach"}
-	tell := func(at float64, i record.Instance, kind record.Kind, text string) {
-		in.Events = append(in.Events, record.Event{At: sec(at), Kind: kind, Instance: i, Workload: "orders", Text: text})
+	tell := func(at float64, i record.Instance, what record.Payload) {
+		in.Events = append(in.Events, record.Event{At: sec(at), Instance: i, Workload: "orders", Payload: what})
 	}
 	for _, i := range []record.Instance{podA, podB} {
-		for _, k := range []record.Kind{record.KindPodCreated, record.KindContainerStarted, record.KindPodReady, record.KindEndpointAdded} {
-			tell(-1, i, k, "")
+		for _, k := range []record.Payload{record.PodCreated{}, record.ContainerStarted{}, record.PodReady{}, record.EndpointAdded{}} {
+			tell(-1, i, k)
 		}
 	}
-	tell(-1, podB, record.KindPodAddress, "10.0.0.2")
-	tell(3, podC, record.KindPodCreated, "")
-	tell(3.1, podC, record.KindContainerStarted, "")
-	tell(4, podC, record.KindPodReady, "")
-	tell(4, podC, record.KindEndpointAdded, "")
-	tell(4.9, record.Instance{}, record.KindStep, "restart orders")
-	tell(5, podA, record.KindPodDeleted, "")
-	tell(5.05, podA, record.KindEndpointRemoved, "")
-	tell(5.4, podA, record.KindContainerExited, "")
-	in.Events = append(in.Events, record.Event{At: sec(10), Kind: record.KindLoadEnd})
+	tell(-1, podB, record.PodAddress{IP: "10.0.0.2"})
+	tell(3, podC, record.PodCreated{})
+	tell(3.1, podC, record.ContainerStarted{})
+	tell(4, podC, record.PodReady{})
+	tell(4, podC, record.EndpointAdded{})
+	tell(4.9, record.Instance{}, record.Step{Name: "restart orders"})
+	tell(5, podA, record.PodDeleted{})
+	tell(5.05, podA, record.EndpointRemoved{})
+	tell(5.4, podA, record.ContainerExited{})
+	in.Events = append(in.Events, record.Event{At: sec(10), Payload: record.LoadEnd{}})
 	for n := range uint64(100) {
 		due := sec(float64(n) / 10)
 		in.Requests = append(in.Requests, record.Request{
@@ -127,7 +127,7 @@ func TestByTime(t *testing.T) {
 func late(i record.Instance, kind record.Kind, at float64) func(*Input) {
 	return func(in *Input) {
 		for n := range in.Events {
-			if e := &in.Events[n]; e.Instance == i && e.Kind == kind {
+			if e := &in.Events[n]; e.Instance == i && e.Kind() == kind {
 				e.At = sec(at)
 			}
 		}
@@ -146,8 +146,8 @@ func naming(in *Input) {
 func without(i record.Instance, kind record.Kind) func(*Input) {
 	return func(in *Input) {
 		for n := range in.Events {
-			if e := &in.Events[n]; e.Instance == i && e.Kind == kind {
-				e.Kind = record.KindHostStats
+			if e := &in.Events[n]; e.Instance == i && e.Kind() == kind {
+				e.Payload = record.HostStats{}
 			}
 		}
 	}
@@ -158,7 +158,7 @@ func absent(from, to float64) func(*Input) {
 	return func(in *Input) {
 		for at, kinds := range map[float64][]record.Kind{from: {record.KindPodNotReady, record.KindEndpointRemoved}, to: {record.KindPodReady, record.KindEndpointAdded}} {
 			for _, k := range kinds {
-				in.Events = append(in.Events, record.Event{At: sec(at), Kind: k, Instance: podA, Workload: "orders"})
+				in.Events = append(in.Events, record.Event{At: sec(at), Payload: record.ZeroPayload(k), Instance: podA, Workload: "orders"})
 			}
 		}
 		slices.SortStableFunc(in.Events, func(a, b record.Event) int { return cmp.Compare(a.At, b.At) })
@@ -168,7 +168,7 @@ func absent(from, to float64) func(*Input) {
 // gone takes the removal at a second out of the record.
 func gone(at float64) func(*Input) {
 	return func(in *Input) {
-		in.Events = slices.DeleteFunc(in.Events, func(e record.Event) bool { return e.Kind == record.KindEndpointRemoved && e.At == sec(at) })
+		in.Events = slices.DeleteFunc(in.Events, func(e record.Event) bool { return e.Kind() == record.KindEndpointRemoved && e.At == sec(at) })
 	}
 }
 
@@ -181,7 +181,7 @@ func and(changes ...func(*Input)) func(*Input) {
 }
 
 func unlisted(in *Input) {
-	in.Events = append(in.Events, record.Event{At: sec(5.02), Kind: record.KindRegistryChange, Instance: podA, Service: "orders", Text: "removed"})
+	in.Events = append(in.Events, record.Event{At: sec(5.02), Instance: podA, Service: "orders", Payload: record.RegistryChange{Change: record.ChangeRemoved}})
 }
 
 // TestNothingIsSoldThatWasNotSeen: what is masked behind a service that is none
@@ -210,8 +210,8 @@ func TestARolloutOfSomebodyElse(t *testing.T) {
 	in := strangers()
 	in.Plan.Steps = nil
 	for i := range in.Events {
-		if in.Events[i].Kind == record.KindStep {
-			in.Events[i].Kind = record.KindRolloutSeen
+		if in.Events[i].Kind() == record.KindStep {
+			in.Events[i].Payload = record.RolloutSeen{}
 		}
 	}
 	require.Equal(t, string(history.Rollout), Build(in).Releases[0].Reason)
@@ -251,7 +251,7 @@ func TestStatusesAreJudgedLater(t *testing.T) {
 func TestAStrangerThatNeverCameUp(t *testing.T) {
 	in := strangers()
 	in.Events = append(in.Events,
-		record.Event{At: sec(1), Kind: record.KindContainerStarted, Instance: record.Instance{Pod: "orders-d", Incarnation: 1}, Workload: "orders"},
-		record.Event{At: sec(2), Kind: record.KindContainerExited, Instance: record.Instance{Pod: "orders-d", Incarnation: 1}, Workload: "orders"})
+		record.Event{At: sec(1), Payload: record.ContainerStarted{}, Instance: record.Instance{Pod: "orders-d", Incarnation: 1}, Workload: "orders"},
+		record.Event{At: sec(2), Instance: record.Instance{Pod: "orders-d", Incarnation: 1}, Workload: "orders", Payload: record.ContainerExited{}})
 	require.Contains(t, Build(in).Defects[0], "orders-d/1 never came up")
 }

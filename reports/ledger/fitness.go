@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"zeroloss/loadgen/record"
@@ -199,12 +198,12 @@ func (f fitness) missedSteps() []string {
 		}
 	}
 	for _, e := range f.in.Events {
-		// A job's event has its autoscaler before its name.
-		name := e.Text
-		if e.Kind == record.KindCronFired {
-			name = name[strings.LastIndexByte(name, '/')+1:]
+		switch p := e.Payload.(type) {
+		case record.Step:
+			got[plannedStep{e.Kind(), e.Workload, p.Name}]++
+		case record.CronFired:
+			got[plannedStep{e.Kind(), e.Workload, p.Job}]++
 		}
-		got[plannedStep{e.Kind, e.Workload, name}]++
 	}
 	var out []string
 	for _, s := range order {
@@ -232,7 +231,7 @@ func (s plannedStep) String() string {
 	return out
 }
 
-func (f fitness) aborted() bool { return earlyEnd(f.in.Events).Kind == record.KindAborted }
+func (f fitness) aborted() bool { return earlyEnd(f.in.Events).Kind() == record.KindAborted }
 
 // unfinishedReleases lists the instances that had not closed when the load
 // ended: it is when it closes that an instance loses requests.

@@ -190,9 +190,9 @@ func TestShutdownIsNoRelease(t *testing.T) {
 
 func TestRolloutIsTold(t *testing.T) {
 	s := newSim(4 * time.Second)
-	s.event(record.Event{At: sec(1), Kind: record.KindScaled, Workload: "b", N: 3})
+	s.event(record.Event{At: sec(1), Workload: "b", Payload: record.Scaled{Replicas: 3}})
 	s.in.Plan.Steps = []plan.Step{{Name: "new image", Action: plan.RolloutRestart{Workload: "b"}}}
-	s.event(record.Event{At: sec(2), Kind: record.KindStep, Workload: "b", Text: "new image"})
+	s.event(record.Event{At: sec(2), Workload: "b", Payload: record.Step{Name: "new image"}})
 	s.deregisterFirst("b-1", sec(2.1), push)
 	require.Equal(t, "rollout", s.run().Releases[0].Reason)
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 
 	"zeroloss/loadgen/record"
@@ -10,8 +11,8 @@ import (
 // milestones are the events of an instance that a picture of its life shows.
 func milestones(h *history.History, i *history.Instance) (out []Milestone) {
 	for _, e := range i.Events {
-		if isMilestone(e.Kind) {
-			out = append(out, Milestone{At: h.Offset(e.At), Kind: e.Kind, Text: milestoneText(e)})
+		if isMilestone(e.Kind()) {
+			out = append(out, Milestone{At: h.Offset(e.At), Kind: e.Kind(), Text: milestoneText(e)})
 		}
 	}
 	return out
@@ -29,18 +30,26 @@ func isMilestone(k record.Kind) bool {
 }
 
 func milestoneText(e record.Event) string {
-	switch e.Kind {
-	case record.KindRequestsCut, record.KindTermReceived, record.KindClosing:
-		return fmt.Sprintf("%d in flight", e.N)
-	case record.KindSettingsApplied:
-		return fmt.Sprintf("rules of version %d", e.N)
-	case record.KindNotified:
-		return e.Peer + " " + e.Text
-	case record.KindContainerExited:
-		if e.Text != "" {
-			return e.Text
+	switch p := e.Payload.(type) {
+	case record.RequestsCut:
+		return fmt.Sprintf("%d in flight", p.Requests)
+	case record.TermReceived:
+		return fmt.Sprintf("%d in flight", p.InFlight)
+	case record.SettingsApplied:
+		return fmt.Sprintf("rules of version %d", p.Version)
+	case record.Offline:
+		return string(p.Trigger)
+	case record.Notified:
+		if p.Acknowledged {
+			return p.Consumer + " acked"
 		}
-		return fmt.Sprintf("exit code %d", e.N)
+		return p.Consumer + " missed"
+	case record.Verified:
+		if !p.Gone {
+			return "not verified"
+		}
+	case record.ContainerExited:
+		return cmp.Or(e.Text, fmt.Sprintf("exit code %d", p.ExitCode))
 	}
 	return e.Text
 }

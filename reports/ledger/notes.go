@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"zeroloss/loadgen/record"
@@ -39,7 +38,7 @@ type probeFilter struct {
 }
 
 func (p probeFilter) skips(e record.Event) bool {
-	switch e.Kind {
+	switch e.Kind() {
 	case record.KindPodReady:
 		p.ready[e.Instance] = true
 	case record.KindPodDeleted:
@@ -55,36 +54,34 @@ func (p probeFilter) skips(e record.Event) bool {
 
 // noteText is the text of an event's note; "" if it is worth none.
 func noteText(e record.Event) string {
-	switch e.Kind {
-	case record.KindHookAbandoned:
+	switch p := e.Payload.(type) {
+	case record.HookAbandoned:
 		return "preStop hook abandoned: " + e.Text
-	case record.KindHookFailed:
+	case record.HookFailed:
 		return "preStop hook failed: " + e.Text
-	case record.KindKillSent:
+	case record.KillSent:
 		return "SIGKILL sent: " + e.Text
-	case record.KindProbeFailed:
+	case record.ProbeFailed:
 		return "probe failed: " + e.Text
-	case record.KindNotified:
-		if e.Text == "missed" {
-			return "notification of " + e.Peer + " missed"
+	case record.Notified:
+		if !p.Acknowledged {
+			return "notification of " + p.Consumer + " missed"
 		}
-	case record.KindVerified:
-		if strings.HasPrefix(e.Text, "not") {
-			return "removal from the registry's list was " + e.Text
+	case record.Verified:
+		if !p.Gone {
+			return "removal from the registry's list was not verified"
 		}
-	case record.KindTagConflict:
+	case record.TagConflict:
 		return "conflicting tags in one request: " + e.Text
-	case record.KindRuleFailed:
+	case record.RuleFailed:
 		return "changed rules were not delivered: " + e.Text
-	case record.KindStalled:
-		if d := e.At.Sub(e.Since); d >= longStall {
+	case record.Stalled:
+		if d := e.At.Sub(p.Since); d >= longStall {
 			return "it got no CPU time for " + ms(d) + " (host overloaded or throttled)"
 		}
-	case record.KindConcluded:
+	case record.Concluded:
 		return "the load ended early: " + e.Text
-	case record.KindFault:
-		return "fault: " + e.Text
-	case record.KindContainerStarted:
+	case record.ContainerStarted:
 		if e.Instance.Incarnation > 1 {
 			return fmt.Sprintf("container restarted: start %d", e.Instance.Incarnation)
 		}

@@ -186,8 +186,8 @@ func (p *predictor) addInFlight(r *releaseAccount, out *prediction) {
 		return
 	}
 	for _, e := range r.Instance.Events {
-		if e.Kind == record.KindRequestsCut && e.N > 0 {
-			n := float64(e.N) * out.rate / all
+		if cut, ok := e.Payload.(record.RequestsCut); ok && cut.Requests > 0 {
+			n := float64(cut.Requests) * out.rate / all
 			out.mid, out.low, out.high = out.mid+n, out.low+n, out.high+n
 			out.terms = append(out.terms, fmt.Sprintf("%.0f cut in flight", n))
 			return

@@ -73,7 +73,7 @@ func TestPredictionEndsWhenTheConsumerHears(t *testing.T) {
 	s := newSim(6 * time.Second)
 	b := s.deregisterFirst("b-1", sec(2), push)
 	a := s.lives["a-1"]
-	s.event(record.Event{At: b.closed + 100_000, Kind: record.KindMarkSet, Instance: a.inst, Workload: a.workload, Peer: b.inst.String(), Text: "notice"})
+	s.event(record.Event{At: b.closed + 100_000, Instance: a.inst, Workload: a.workload, Payload: record.MarkSet{Marked: b.inst, Source: record.SourceNotice}})
 	told := s.run().arm("base")
 	require.LessOrEqual(t, told.PredictedLow, 5)
 	require.LessOrEqual(t, told.PredictedHigh, 8, told.PredictionBasis)
@@ -93,12 +93,12 @@ func TestHeardByPush(t *testing.T) {
 	s.deregisterFirst("b-1", sec(2), push)
 	var kept []record.Event
 	for _, e := range s.in.Events {
-		if e.Kind != record.KindListChanged {
+		if e.Kind() != record.KindListChanged {
 			kept = append(kept, e)
 		}
 	}
 	s.in.Events = kept
-	s.event(record.Event{At: sec(2.56), Kind: record.KindPush, Service: "spring-cloud-b", Peer: "a", Since: sec(2.005)})
+	s.event(record.Event{At: sec(2.56), Service: "spring-cloud-b", Payload: record.Push{Subscriber: "a", FirstChange: sec(2.005)}})
 	l := s.run()
 	require.Equal(t, 2560*time.Millisecond, *l.Releases[0].LastHeard)
 	a := l.arm("base")
@@ -122,7 +122,7 @@ func TestDeclaredRate(t *testing.T) {
 func TestCutInFlightIsPredicted(t *testing.T) {
 	s := newSim(4 * time.Second)
 	l := s.deregisterFirst("b-1", sec(2), push)
-	s.event(record.Event{At: sec(2.007), Kind: record.KindRequestsCut, Instance: l.inst, N: 3})
+	s.event(record.Event{At: sec(2.007), Instance: l.inst, Payload: record.RequestsCut{Requests: 3}})
 	got := s.run().arm("base")
 
 	s = newSim(4 * time.Second)

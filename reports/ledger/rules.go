@@ -27,50 +27,60 @@ func (f fitness) unacknowledgedRules() []string {
 	for _, e := range f.ruleSteps() {
 		for _, i := range f.history.Instances {
 			registered := i.First(record.KindRegistered)
-			if _, ok := f.in.Plan.OnlineUnder(i.Workload, int(e.N)); !ok || !i.Instrumented || registered == 0 || acknowledged(i, e.N) {
+			if _, ok := f.in.Plan.OnlineUnder(i.Workload, e.Version); !ok || !i.Instrumented || registered == 0 || acknowledged(i, e.Version) {
 				continue
 			}
-			from, until := max(e.At, registered), f.history.LoadEnd
+			from, until := max(e.at, registered), f.history.LoadEnd
 			if at := i.LeavingSince(); at != 0 {
 				until = min(until, at)
 			}
-			failed, why := ruleFailure(i, e.At, until)
+			failed, why := ruleFailure(i, e.at, until)
 			if !failed && until.Sub(from) <= timeout {
 				continue
 			}
-			out = append(out, fmt.Sprintf("instance %s never applied the rules of version %d (step %q): %s", i.ID, e.N, e.Text, why))
+			out = append(out, fmt.Sprintf("instance %s never applied the rules of version %d (step %q): %s", i.ID, e.Version, e.Name, why))
 		}
 	}
 	return out
 }
 
 // ruleSteps are the first event of each step that changed rules.
-func (f fitness) ruleSteps() []record.Event {
-	var out []record.Event
+func (f fitness) ruleSteps() []ruleStep {
+	var out []ruleStep
 	for _, e := range f.in.Events {
+		step, ok := e.Payload.(record.Step)
 		isRule := func(s plan.Step) bool {
 			a, ok := s.Action.(plan.ApplyRules)
-			return ok && s.Name == e.Text && int64(a.Version) == e.N
+			return ok && s.Name == step.Name && a.Version == step.Version
 		}
-		known := func(o record.Event) bool { return o.N == e.N }
-		if e.Kind == record.KindStep && e.At < f.history.LoadEnd && slices.ContainsFunc(f.in.Plan.Steps, isRule) && !slices.ContainsFunc(out, known) {
-			out = append(out, e)
+		known := func(o ruleStep) bool { return o.Version == step.Version }
+		if ok && e.At < f.history.LoadEnd && slices.ContainsFunc(f.in.Plan.Steps, isRule) && !slices.ContainsFunc(out, known) {
+			out = append(out, ruleStep{step, e.At})
 		}
 	}
 	return out
 }
 
+// ruleStep is a step that changed rules, and when.
+type ruleStep struct {
+	record.Step
+	at record.Micros
+}
+
 // acknowledged reports whether i acknowledged rules of a version, or of a later
 // one.
-func acknowledged(i *history.Instance, version int64) bool {
-	return slices.ContainsFunc(i.Events, func(e record.Event) bool { return e.Kind == record.KindSettingsApplied && e.N >= version })
+func acknowledged(i *history.Instance, version int) bool {
+	return slices.ContainsFunc(i.Events, func(e record.Event) bool {
+		applied, ok := e.Payload.(record.SettingsApplied)
+		return ok && applied.Version >= version
+	})
 }
 
 // ruleFailure tells whether rules failed to reach i between two instants, and
 // why they are not in effect.
 func ruleFailure(i *history.Instance, from, until record.Micros) (failed bool, why string) {
 	for _, e := range i.Events {
-		if e.Kind == record.KindRuleFailed && e.At >= from && e.At < until {
+		if e.Kind() == record.KindRuleFailed && e.At >= from && e.At < until {
 			return true, e.Text
 		}
 	}

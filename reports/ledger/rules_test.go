@@ -14,9 +14,9 @@ import (
 )
 
 // rule is one that lists tell of the fresh one.
-func rule(window time.Duration) func(map[string]any) {
-	return func(h map[string]any) {
-		h["warmup"] = map[string]any{"model": "power", "curve": 2, "window": int64(window)}
+func rule(window time.Duration) func(*record.ListedHost) {
+	return func(h *record.ListedHost) {
+		h.Warmup = record.ListedWarmup{Model: "power", Curve: 2, Window: window}
 	}
 }
 
@@ -33,7 +33,7 @@ func TestWhenARuleChanges(t *testing.T) {
 	forty := came{window: 40 * time.Second}
 	for what, c := range map[string]struct {
 		at   float64
-		rule func(map[string]any)
+		rule func(*record.ListedHost)
 		want []came
 	}{
 		"when it was over, to one that is over":   {60, rule(20 * time.Second), []came{forty}},
@@ -68,7 +68,7 @@ func TestWhenARuleChanges(t *testing.T) {
 func TestAPodThatIsToldAMomentLater(t *testing.T) {
 	s, _ := cameOnline()
 	inForce := slices.Clone(s.in.Events)
-	s.listed(func(hosts []map[string]any) { rule(30 * time.Second)(hosts[1]) })
+	s.listed(func(hosts []record.ListedHost) { rule(30 * time.Second)(&hosts[1]) })
 	before := s.in.Events
 	s.in.Events = inForce
 	s.retold(11.5, rule(40*time.Second))
@@ -87,9 +87,9 @@ func TestAPodThatIsToldAMomentLater(t *testing.T) {
 // TestBesideOneThatWarmsUpByAnotherRule no share is known.
 func TestBesideOneThatWarmsUpByAnotherRule(t *testing.T) {
 	s, _ := cameOnline()
-	s.listed(func(hosts []map[string]any) {
-		hosts[0]["start"] = int64(sec(-10)) / 1000
-		rule(30 * time.Second)(hosts[0]) // until 20 s
+	s.listed(func(hosts []record.ListedHost) {
+		hosts[0].Start = int64(sec(-10)) / 1000
+		rule(30 * time.Second)(&hosts[0]) // until 20 s
 	})
 	for _, b := range s.run().Warmups[0].Buckets {
 		require.GreaterOrEqual(t, b.From, 0.25)
@@ -100,48 +100,48 @@ func TestBesideOneThatWarmsUpByAnotherRule(t *testing.T) {
 // TestRulesMustBeInForce: a run whose rules some instance did not have shows
 // nothing of them.
 func TestRulesMustBeInForce(t *testing.T) {
-	say := func(s *sim, pod string, at float64, kind record.Kind, n int64, text string) {
+	say := func(s *sim, pod string, at float64, what record.Payload, text string) {
 		l := s.lives[pod]
-		s.event(record.Event{At: sec(at), Kind: kind, Instance: l.inst, Workload: l.workload, N: n, Text: text})
+		s.event(record.Event{At: sec(at), Instance: l.inst, Workload: l.workload, Text: text, Payload: what})
 	}
 	for what, c := range map[string]struct {
 		world func(s *sim)
 		want  []string
 	}{
-		"all acknowledge": {func(s *sim) { say(s, "b-2", 2.2, record.KindSettingsApplied, 2, "") }, nil},
-		"late":            {func(s *sim) { say(s, "b-2", 19, record.KindSettingsApplied, 2, "") }, nil},
-		"a later one":     {func(s *sim) { say(s, "b-2", 4, record.KindSettingsApplied, 3, "") }, nil},
+		"all acknowledge": {func(s *sim) { say(s, "b-2", 2.2, record.SettingsApplied{Version: 2}, "") }, nil},
+		"late":            {func(s *sim) { say(s, "b-2", 19, record.SettingsApplied{Version: 2}, "") }, nil},
+		"a later one":     {func(s *sim) { say(s, "b-2", 4, record.SettingsApplied{Version: 3}, "") }, nil},
 		"after a first one that fails": {func(s *sim) {
-			say(s, "b-2", 3, record.KindRuleFailed, 2, "refused")
-			say(s, "b-2", 4, record.KindSettingsApplied, 2, "")
+			say(s, "b-2", 3, record.RuleFailed{}, "refused")
+			say(s, "b-2", 4, record.SettingsApplied{Version: 2}, "")
 		}, nil},
 		"silence":        {func(*sim) {}, []string{`instance b-2/1 never applied the rules of version 2 (step "rule b"): it did not acknowledge them`}},
-		"an older one":   {func(s *sim) { say(s, "b-2", 3, record.KindSettingsApplied, 1, "") }, []string{"b-2/1"}},
-		"failure":        {func(s *sim) { say(s, "b-2", 12, record.KindRuleFailed, 0, "b-2 answered 500") }, []string{"b-2/1 never applied the rules of version 2 (step \"rule b\"): b-2 answered 500"}},
+		"an older one":   {func(s *sim) { say(s, "b-2", 3, record.SettingsApplied{Version: 1}, "") }, []string{"b-2/1"}},
+		"failure":        {func(s *sim) { say(s, "b-2", 12, record.RuleFailed{}, "b-2 answered 500") }, []string{"b-2/1 never applied the rules of version 2 (step \"rule b\"): b-2 answered 500"}},
 		"it went":        {func(s *sim) { s.deregisterFirst("b-2", sec(4), push) }, nil},
 		"it went before": {func(s *sim) { s.deregisterFirst("b-2", sec(1), push) }, nil},
 		"it went, and failed when it had begun to": {func(s *sim) {
 			s.deregisterFirst("b-2", sec(4), push)
-			say(s, "b-2", 4.1, record.KindRuleFailed, 2, "refused")
+			say(s, "b-2", 4.1, record.RuleFailed{}, "refused")
 		}, nil},
 		"it failed, and went": {func(s *sim) {
-			say(s, "b-2", 3, record.KindRuleFailed, 2, "refused")
+			say(s, "b-2", 3, record.RuleFailed{}, "refused")
 			s.deregisterFirst("b-2", sec(4), push)
 		}, []string{"b-2/1"}},
 		"it came late, and was told nothing": {func(s *sim) {
-			say(s, "b-2", 2.2, record.KindSettingsApplied, 2, "")
+			say(s, "b-2", 2.2, record.SettingsApplied{Version: 2}, "")
 			s.live("b-3", sec(9), "127.0.1.50:20001")
 		}, []string{"b-3/1"}},
 		"it came too late to tell": {func(s *sim) {
-			say(s, "b-2", 2.2, record.KindSettingsApplied, 2, "")
+			say(s, "b-2", 2.2, record.SettingsApplied{Version: 2}, "")
 			s.live("b-3", sec(17), "127.0.1.50:20001")
 		}, nil},
 		"it never came up": {func(s *sim) {
-			say(s, "b-2", 2.2, record.KindSettingsApplied, 2, "")
-			s.event(record.Event{At: sec(18), Kind: record.KindContainerStarted, Instance: record.Instance{Pod: "b-4", Incarnation: 1}, Workload: "b"})
+			say(s, "b-2", 2.2, record.SettingsApplied{Version: 2}, "")
+			s.event(record.Event{At: sec(18), Payload: record.ContainerStarted{}, Instance: record.Instance{Pod: "b-4", Incarnation: 1}, Workload: "b"})
 		}, nil},
 		"a fast one": {func(s *sim) {
-			say(s, "b-2", 2.2, record.KindSettingsApplied, 2, "")
+			say(s, "b-2", 2.2, record.SettingsApplied{Version: 2}, "")
 			s.live("b-3", sec(18), "127.0.1.50:20001")
 			s.in.Plan.Speed = 5
 		}, []string{"b-3/1"}},
@@ -153,9 +153,9 @@ func TestRulesMustBeInForce(t *testing.T) {
 			s.in.Plan.Steps = []plan.Step{{Name: "rule b", Action: plan.ApplyRules{Version: 2}, At: 2 * time.Second}}
 			s.in.Plan.Cycles = 2
 			for _, at := range []float64{2, 12} {
-				s.event(record.Event{At: sec(at), Kind: record.KindStep, N: 2, Text: "rule b"})
+				s.event(record.Event{At: sec(at), Payload: record.Step{Name: "rule b", Version: 2}})
 			}
-			say(s, "b-1", 2.1, record.KindSettingsApplied, 2, "")
+			say(s, "b-1", 2.1, record.SettingsApplied{Version: 2}, "")
 			c.world(s)
 			var got []string
 			for _, d := range s.run().Defects {

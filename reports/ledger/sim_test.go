@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -73,9 +72,9 @@ func newSim(duration time.Duration) *sim {
 	for _, pod := range s.pods() {
 		s.list(s.lives[pod], sec(-2))
 	}
-	s.event(record.Event{At: simZero, Kind: record.KindTimeZero})
-	s.event(record.Event{At: simZero.Add(duration + time.Second), Kind: record.KindLoadEnd})
-	s.event(record.Event{At: s.in.End, Kind: record.KindRunEnd})
+	s.event(record.Event{At: simZero, Payload: record.TimeZero{}})
+	s.event(record.Event{At: simZero.Add(duration + time.Second), Payload: record.LoadEnd{}})
+	s.event(record.Event{At: s.in.End, Payload: record.RunEnd{}})
 	return s
 }
 
@@ -83,13 +82,13 @@ func (s *sim) event(e record.Event) { s.in.Events = append(s.in.Events, e) }
 
 // tell is an event that an instance writes of itself.
 func (s *sim) tell(l *simLife, at record.Micros, kind record.Kind) {
-	s.event(record.Event{At: at, Kind: kind, Instance: l.inst, Service: l.svc, Workload: l.workload, Tag: l.tag})
+	s.event(record.Event{At: at, Payload: record.ZeroPayload(kind), Instance: l.inst, Service: l.svc, Workload: l.workload, Tag: l.tag})
 }
 
 // stall is what an instance tells after it was not let run for d from at on.
 func (s *sim) stall(pod string, at record.Micros, d time.Duration) {
 	l := s.lives[pod]
-	s.event(record.Event{At: at.Add(d), Since: at, N: d.Microseconds(), Kind: record.KindStalled, Instance: l.inst, Workload: l.workload})
+	s.event(record.Event{At: at.Add(d), Instance: l.inst, Workload: l.workload, Payload: record.Stalled{Since: at, Duration: d}})
 }
 
 func (s *sim) live(pod string, at record.Micros, addr string) *simLife {
@@ -103,7 +102,7 @@ func (s *sim) live(pod string, at record.Micros, addr string) *simLife {
 	s.lives[pod] = l
 	s.tell(l, at, record.KindContainerStarted)
 	s.tell(l, at+50_000, record.KindStarting)
-	s.event(record.Event{At: l.listening, Kind: record.KindListening, Instance: l.inst, Service: l.svc, Workload: l.workload, Addr: addr})
+	s.event(record.Event{At: l.listening, Payload: record.Listening{}, Instance: l.inst, Service: l.svc, Workload: l.workload, Addr: addr})
 	s.tell(l, l.registered, record.KindRegistered)
 	s.tell(l, l.registered+1000, record.KindReady)
 	return l
@@ -120,20 +119,14 @@ func (s *sim) list(l *simLife, at record.Micros) {
 	if next == "" {
 		return
 	}
-	type host struct {
-		Instance record.Instance `json:"instance"`
-		Addr     string          `json:"addr"`
-		Tag      string          `json:"tag,omitempty"`
-	}
-	var hosts []host
+	var hosts []record.ListedHost
 	for _, pod := range s.pods() {
 		h := s.lives[pod]
 		if drop := h.dropped[l.inst.Pod]; h.svc == next && h.registered <= at && (drop == 0 || at < drop) {
-			hosts = append(hosts, host{h.inst, h.addr, h.tag})
+			hosts = append(hosts, record.ListedHost{Instance: h.inst, Addr: h.addr, Tag: h.tag})
 		}
 	}
-	data, _ := json.Marshal(hosts)
-	s.event(record.Event{At: at, Kind: record.KindListChanged, Instance: l.inst, Workload: l.workload, Service: next, N: int64(len(hosts)), Data: data})
+	s.event(record.Event{At: at, Instance: l.inst, Workload: l.workload, Service: next, Payload: record.ListChanged{Hosts: hosts}})
 }
 
 func (s *sim) pods() []string {
@@ -198,7 +191,7 @@ func (s *sim) lossless(pod string, at record.Micros, push time.Duration) {
 	for _, pod := range s.pods() {
 		if c := s.lives[pod]; c.svc == "spring-cloud-a" {
 			l.dropped[pod] = at + 30_000
-			s.event(record.Event{At: at + 30_000, Kind: record.KindMarkSet, Instance: c.inst, Workload: c.workload, Peer: l.inst.String(), Text: "marker"})
+			s.event(record.Event{At: at + 30_000, Instance: c.inst, Workload: c.workload, Payload: record.MarkSet{Marked: l.inst, Source: record.SourceMarker}})
 		}
 	}
 	for _, pod := range s.pods() {
@@ -215,9 +208,9 @@ func (s *sim) lossless(pod string, at record.Micros, push time.Duration) {
 // kill is a SIGKILL without any deletion.
 func (s *sim) kill(pod string, at record.Micros, push time.Duration) {
 	l := s.lives[pod]
-	s.event(record.Event{At: at, Kind: record.KindKillSent, Instance: l.inst, Workload: l.workload, Text: "step"})
-	s.event(record.Event{At: at + 2000, Kind: record.KindContainerExited, Instance: l.inst, Workload: l.workload, N: 137})
-	s.event(record.Event{At: at + 3000, Kind: record.KindRegistryChange, Instance: l.inst, Service: l.svc, Text: "removed"})
+	s.event(record.Event{At: at, Payload: record.KillSent{}, Instance: l.inst, Workload: l.workload, Text: "step"})
+	s.event(record.Event{At: at + 2000, Instance: l.inst, Workload: l.workload, Payload: record.ContainerExited{ExitCode: 137}})
+	s.event(record.Event{At: at + 3000, Instance: l.inst, Service: l.svc, Payload: record.RegistryChange{Change: record.ChangeRemoved}})
 	l.closed = at
 	s.heard(l, (at + 3000).Add(push))
 }

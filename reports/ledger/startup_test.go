@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports/curve"
 )
@@ -21,21 +19,16 @@ func cameOnline() (*sim, *simLife) {
 	old, fresh := s.lives["c-1"], s.live("c-2", sec(9.7), "127.0.2.1:20003")
 	s.tell(fresh, fresh.registered+2000, record.KindWarmupStart)
 	s.tell(fresh, fresh.registered.Add(40*time.Second), record.KindWarmupEnd)
-	s.event(record.Event{At: fresh.registered.Add(time.Second), Kind: record.KindPodReady, Instance: fresh.inst, Workload: fresh.workload})
-	type told struct {
-		Instance record.Instance `json:"instance"`
-		Addr     string          `json:"addr"`
-		Start    int64           `json:"start"`
-		Warmup   settings.Warmup `json:"warmup"`
+	s.event(record.Event{At: fresh.registered.Add(time.Second), Payload: record.PodReady{}, Instance: fresh.inst, Workload: fresh.workload})
+	warmup := record.ListedWarmup{Model: "power", Curve: 2, Window: 40 * time.Second}
+	hosts := []record.ListedHost{
+		{Instance: old.inst, Addr: old.addr, Start: int64(sec(-100)) / 1000, Warmup: warmup},
+		{Instance: fresh.inst, Addr: fresh.addr, Start: int64(fresh.registered) / 1000, Warmup: warmup},
 	}
-	data, _ := json.Marshal([]told{
-		{old.inst, old.addr, int64(sec(-100)) / 1000, settings.Warmup{Model: "power", Curve: 2, Window: 40 * time.Second}},
-		{fresh.inst, fresh.addr, int64(fresh.registered) / 1000, settings.Warmup{Model: "power", Curve: 2, Window: 40 * time.Second}},
-	})
 	heard := fresh.registered.Add(500 * time.Millisecond)
 	for _, pod := range []string{"b-1", "b-2", "b-gray-1", "b-gray-2"} {
 		c := s.lives[pod]
-		s.event(record.Event{At: heard, Kind: record.KindListChanged, Instance: c.inst, Workload: c.workload, Service: "spring-cloud-c", N: 2, Data: data})
+		s.event(record.Event{At: heard, Instance: c.inst, Workload: c.workload, Service: "spring-cloud-c", Payload: record.ListChanged{Hosts: hosts}})
 	}
 	owed := map[record.Instance]float64{}
 	s.spoil = func(r *record.Request) {
@@ -91,13 +84,10 @@ func TestStretchesThatChangeAreLeftOut(t *testing.T) {
 	s, _ := cameOnline()
 	b1 := s.lives["b-1"]
 	for _, e := range s.in.Events {
-		if e.Kind == record.KindListChanged && e.Instance == b1.inst && e.N == 2 {
-			var hosts []json.RawMessage
-			require.NoError(t, json.Unmarshal(e.Data, &hosts))
-			one, err := json.Marshal(hosts[1:])
-			require.NoError(t, err)
+		if list, ok := e.Payload.(record.ListChanged); ok && e.Instance == b1.inst && len(list.Hosts) == 2 {
 			gone, back := e, e
-			gone.At, gone.N, gone.Data = sec(21), 1, one
+			list.Hosts = list.Hosts[1:]
+			gone.At, gone.Payload = sec(21), list
 			back.At = sec(27)
 			s.in.Events = append(s.in.Events, gone, back)
 			break
@@ -122,7 +112,7 @@ func TestEarlyAndReadyTooSoonAreCounted(t *testing.T) {
 			n++
 		}
 	}
-	s.event(record.Event{At: fresh.registered - 1, Kind: record.KindPodReady, Instance: fresh.inst, Workload: fresh.workload})
+	s.event(record.Event{At: fresh.registered - 1, Payload: record.PodReady{}, Instance: fresh.inst, Workload: fresh.workload})
 	l := s.run()
 	require.Zero(t, *l.arm("base").EarlyRequests)
 	require.Equal(t, 3, *l.arm("gray").EarlyRequests)
@@ -134,7 +124,7 @@ func TestEarlyAndReadyTooSoonAreCounted(t *testing.T) {
 func TestSilenceIsNotZero(t *testing.T) {
 	s, _ := cameOnline()
 	mute := record.Instance{Pod: "c-9", Incarnation: 1}
-	s.event(record.Event{At: sec(20), Kind: record.KindPodReady, Instance: mute, Workload: "c"})
+	s.event(record.Event{At: sec(20), Payload: record.PodReady{}, Instance: mute, Workload: "c"})
 	a := s.run().arm("base")
 	require.Nil(t, a.EarlyRequests)
 	require.Nil(t, a.ReadyBeforeRegistered)
@@ -144,8 +134,8 @@ func TestSilenceIsNotZero(t *testing.T) {
 // are told.
 func TestRulesInForceAreMarked(t *testing.T) {
 	s, fresh := cameOnline()
-	s.event(record.Event{At: sec(20), Kind: record.KindSettingsApplied, Instance: fresh.inst, Workload: fresh.workload, N: 2})
-	s.event(record.Event{At: sec(30), Kind: record.KindRuleFailed, Instance: fresh.inst, Workload: fresh.workload, Text: "refused"})
+	s.event(record.Event{At: sec(20), Instance: fresh.inst, Workload: fresh.workload, Payload: record.SettingsApplied{Version: 2}})
+	s.event(record.Event{At: sec(30), Payload: record.RuleFailed{}, Instance: fresh.inst, Workload: fresh.workload, Text: "refused"})
 	l := s.run()
 	var marks []string
 	for _, i := range l.Instances {

@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,22 +79,22 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 		},
 		"only 75 % of its window was observed: the load ended or the instance left": func(s *sim, _ *simLife) {
 			for i, e := range s.in.Events {
-				if e.Kind == record.KindLoadEnd {
+				if e.Kind() == record.KindLoadEnd {
 					s.in.Events[i].At = sec(40)
 				}
 			}
 		},
 		"its rule changed during the warm-up": func(s *sim, _ *simLife) {
-			s.retold(30, func(h map[string]any) { h["warmup"].(map[string]any)["window"] = 20e9 })
+			s.retold(30, func(h *record.ListedHost) { h.Warmup.Window = 20 * time.Second })
 		},
 		"the exponent has no effect: all instances warmed up at the same time": func(s *sim, fresh *simLife) {
-			s.listed(func(hosts []map[string]any) { hosts[0]["start"] = hosts[1]["start"] })
+			s.listed(func(hosts []record.ListedHost) { hosts[0].Start = hosts[1].Start })
 			s.spoil = nil // they take turns
 		},
 		"20 requests arrived within the window: too few to test its curve": func(s *sim, _ *simLife) {
-			s.listed(func(hosts []map[string]any) {
-				for _, h := range hosts {
-					h["warmup"] = map[string]any{"model": "envoy", "window": 40e9}
+			s.listed(func(hosts []record.ListedHost) {
+				for i := range hosts {
+					hosts[i].Warmup = record.ListedWarmup{Model: "envoy", Window: 40 * time.Second}
 				}
 			})
 			for i := range s.in.Plan.Streams {
@@ -127,9 +127,9 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 func TestAModelThatWeighsByWhoElseThereIs(t *testing.T) {
 	for model, kept := range map[string]bool{"polaris-guard": true, "polaris": false} {
 		s, _ := cameOnline()
-		s.listed(func(hosts []map[string]any) {
-			for _, h := range hosts {
-				h["warmup"] = map[string]any{"model": model, "window": 40e9}
+		s.listed(func(hosts []record.ListedHost) {
+			for i := range hosts {
+				hosts[i].Warmup = record.ListedWarmup{Model: model, Window: 40 * time.Second}
 			}
 		})
 		s.spoil = nil // they take turns
@@ -150,26 +150,26 @@ func TestAModelThatWeighsByWhoElseThereIs(t *testing.T) {
 }
 
 // retold adds, at an instant, lists in which the fresh one is told otherwise.
-func (s *sim) retold(at float64, change func(host map[string]any)) {
+func (s *sim) retold(at float64, change func(host *record.ListedHost)) {
 	for _, e := range s.in.Events {
-		var hosts []map[string]any
-		if e.Kind != record.KindListChanged || json.Unmarshal(e.Data, &hosts) != nil || e.At < sec(1) {
+		list, ok := e.Payload.(record.ListChanged)
+		if !ok || e.At < sec(1) {
 			continue
 		}
-		change(hosts[1])
-		e.At = sec(at)
-		e.Data, _ = json.Marshal(hosts)
+		list.Hosts = slices.Clone(list.Hosts)
+		change(&list.Hosts[1])
+		e.At, e.Payload = sec(at), list
 		s.in.Events = append(s.in.Events, e)
 	}
 }
 
 // listed changes the lists of after the start.
-func (s *sim) listed(change func(hosts []map[string]any)) {
+func (s *sim) listed(change func(hosts []record.ListedHost)) {
 	for i, e := range s.in.Events {
-		var hosts []map[string]any
-		if e.Kind == record.KindListChanged && e.At > sec(1) && json.Unmarshal(e.Data, &hosts) == nil {
-			change(hosts)
-			s.in.Events[i].Data, _ = json.Marshal(hosts)
+		if list, ok := e.Payload.(record.ListChanged); ok && e.At > sec(1) {
+			list.Hosts = slices.Clone(list.Hosts)
+			change(list.Hosts)
+			s.in.Events[i].Payload = list
 		}
 	}
 }
@@ -177,9 +177,9 @@ func (s *sim) listed(change func(hosts []map[string]any)) {
 // shown makes the lists of after the start show hosts from one to another only.
 func (s *sim) shown(from, to int) {
 	for i, e := range s.in.Events {
-		var hosts []json.RawMessage
-		if e.Kind == record.KindListChanged && e.At > sec(1) && json.Unmarshal(e.Data, &hosts) == nil {
-			s.in.Events[i].Data, _ = json.Marshal(hosts[from:to])
+		if list, ok := e.Payload.(record.ListChanged); ok && e.At > sec(1) {
+			list.Hosts = list.Hosts[from:to]
+			s.in.Events[i].Payload = list
 		}
 	}
 }
@@ -188,9 +188,9 @@ func (s *sim) shown(from, to int) {
 // many requests again to tell from 5 as 4 does.
 func TestNeededIsForWhatCanBeDeclared(t *testing.T) {
 	s, _ := cameOnline()
-	s.listed(func(hosts []map[string]any) {
-		for _, h := range hosts {
-			h["warmup"] = map[string]any{"model": "power", "curve": 5, "window": 40e9}
+	s.listed(func(hosts []record.ListedHost) {
+		for i := range hosts {
+			hosts[i].Warmup = record.ListedWarmup{Model: "power", Curve: 5, Window: 40 * time.Second}
 		}
 	})
 	w := s.run().Warmups[0]

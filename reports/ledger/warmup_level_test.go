@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -63,9 +62,7 @@ func (c coming) meter(t *testing.T, seed uint64) *warmupMeter {
 			hosts []consumer.Host
 		}{{0, hosts[1:]}, {comesAt + heardIn, hosts}} {
 			for _, a := range v.Step(push.at, consumer.Event{Kind: consumer.Pushed, Hosts: push.hosts}) {
-				data, err := json.Marshal(a.Hosts)
-				require.NoError(t, err)
-				in.Events = append(in.Events, record.Event{At: simZero.Add(push.at), Kind: a.Event, Instance: v.who, Service: "c", N: a.N, Data: data})
+				in.Events = append(in.Events, record.Event{At: simZero.Add(push.at), Instance: v.who, Service: "c", Payload: a.Event.Payload})
 			}
 			for range r.IntN(20) {
 				_, _, _ = v.Pick(push.at, "") // whose turn it is depends on what was before
@@ -73,7 +70,7 @@ func (c coming) meter(t *testing.T, seed uint64) *warmupMeter {
 		}
 		views = append(views, v)
 	}
-	in.Events = append(in.Events, record.Event{At: simZero.Add(end), Kind: record.KindLoadEnd})
+	in.Events = append(in.Events, record.Event{At: simZero.Add(end), Payload: record.LoadEnd{}})
 	m := newWarmupMeter(history.New(in.Plan, in.Zero, in.Events))
 	each := float64(time.Second) / c.rate
 	for at := float64(comesAt + heardIn); at < float64(end)-each; at += each {

@@ -12,9 +12,9 @@ import (
 // unwatched adds that something was not seen from one second to another; to 0
 // is that it is not seen again. It is told late when that begins, as runs do.
 func unwatched(in *Input, of string, from, to float64) {
-	in.Events = append(in.Events, record.Event{At: sec(from + 1), Kind: record.KindUnwatched, Text: of, Since: sec(from)})
+	in.Events = append(in.Events, record.Event{At: sec(from + 1), Payload: record.Unwatched{Resource: of, Since: sec(from)}})
 	if to != 0 {
-		in.Events = append(in.Events, record.Event{At: sec(to), Kind: record.KindUnwatched, Text: of, Since: sec(from), N: int64(sec(to) - sec(from))})
+		in.Events = append(in.Events, record.Event{At: sec(to), Payload: record.Unwatched{Resource: of, Since: sec(from), Duration: sec(to).Sub(sec(from))}})
 	}
 }
 

@@ -82,7 +82,7 @@ func TestWindows(t *testing.T) {
 			func(s *sim) {
 				s.deregisterFirst("b-1", sec(2), push)
 				for i, e := range s.in.Events {
-					if e.Kind == record.KindPodDeleted {
+					if e.Kind() == record.KindPodDeleted {
 						s.in.Events[i].At = sec(2.25)
 					}
 				}
@@ -257,10 +257,10 @@ func TestPhasesAreGapless(t *testing.T) {
 
 func TestPushes(t *testing.T) {
 	s := newSim(4 * time.Second)
-	s.event(record.Event{At: sec(-2), Kind: record.KindPush, Service: "spring-cloud-b", Peer: "a", Since: sec(-3)})
-	s.event(record.Event{At: sec(1.5), Kind: record.KindPush, Service: "spring-cloud-b", Peer: "a"})
-	s.event(record.Event{At: sec(2.55), Kind: record.KindPush, Service: "spring-cloud-b", Peer: "a", Since: sec(2)})
-	s.event(record.Event{At: sec(9), Kind: record.KindPush, Service: "spring-cloud-b", Peer: "a", Since: sec(8.5)})
+	s.event(record.Event{At: sec(-2), Service: "spring-cloud-b", Payload: record.Push{Subscriber: "a", FirstChange: sec(-3)}})
+	s.event(record.Event{At: sec(1.5), Service: "spring-cloud-b", Payload: record.Push{Subscriber: "a"}})
+	s.event(record.Event{At: sec(2.55), Service: "spring-cloud-b", Payload: record.Push{Subscriber: "a", FirstChange: sec(2)}})
+	s.event(record.Event{At: sec(9), Service: "spring-cloud-b", Payload: record.Push{Subscriber: "a", FirstChange: sec(8.5)}})
 	l := s.run()
 	require.Equal(t, []Push{{
 		Service: "spring-cloud-b", Subscriber: "a",

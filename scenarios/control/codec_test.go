@@ -135,7 +135,7 @@ func filled(t *testing.T, typ reflect.Type) reflect.Value {
 			f.Set(reflect.New(f.Type().Elem()))
 		case reflect.Struct:
 			if f.Type() == reflect.TypeFor[record.Event]() {
-				f.Set(reflect.ValueOf(record.Event{Kind: record.KindScaled, Workload: "b", N: 3}))
+				f.Set(reflect.ValueOf(record.Event{Workload: "b", Payload: record.Scaled{Replicas: 3}}))
 				continue
 			}
 			f.Set(filled(t, f.Type()))

@@ -73,7 +73,7 @@ type decision struct {
 type decisionTimes map[decision][]time.Duration
 
 func (h decisionTimes) add(at time.Duration, e record.Event) {
-	m := decision{e.Kind, e.Instance}
+	m := decision{e.Kind(), e.Instance}
 	h[m] = append(h[m], at)
 }
 

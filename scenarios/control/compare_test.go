@@ -28,25 +28,25 @@ func watched(w *world) control.RecordedRun {
 	killed := map[record.Instance]bool{}
 	see := func(n stamped, e control.Event) { o.Inputs = append(o.Inputs, control.TimedEvent{At: n.at, Event: e}) }
 	for _, n := range w.notes {
-		switch n.Kind {
+		switch n.Kind() {
 		case record.KindPodCreated:
 			see(n, control.PodObserved{Pod: n.Instance, Workload: n.Workload, UID: n.Instance.Pod})
 		case record.KindContainerStarted:
 			see(n, control.ContainerRunning{Pod: n.Instance})
 		case record.KindPodReady, record.KindPodNotReady:
-			see(n, control.ReadinessObserved{Pod: n.Instance, Ready: n.Kind == record.KindPodReady})
+			see(n, control.ReadinessObserved{Pod: n.Instance, Ready: n.Kind() == record.KindPodReady})
 		case record.KindEndpointAdded, record.KindEndpointRemoved:
-			see(n, control.EndpointObserved{Pod: n.Instance, Ready: n.Kind == record.KindEndpointAdded})
+			see(n, control.EndpointObserved{Pod: n.Instance, Ready: n.Kind() == record.KindEndpointAdded})
 		case record.KindPodDeleted:
 			see(n, control.DeletionObserved{Pod: n.Instance})
 		case record.KindContainerExited:
-			e := control.ContainerExited{Pod: n.Instance, ExitCode: int(n.N)}
+			e := control.ContainerExited{Pod: n.Instance, ExitCode: n.Payload.(record.ContainerExited).ExitCode}
 			if killed[n.Instance] {
 				e.ExitCode = 137
 			}
 			see(n, e)
 		case record.KindTermSent:
-			o.InstanceEvents = append(o.InstanceEvents, record.Event{Kind: record.KindTermReceived, Instance: n.Instance, At: began.Add(n.at)})
+			o.InstanceEvents = append(o.InstanceEvents, record.Event{Instance: n.Instance, At: began.Add(n.at), Payload: record.TermReceived{}})
 		case record.KindKillSent:
 			killed[n.Instance] = true // its exit code will tell
 		}
@@ -181,7 +181,7 @@ func TestCompareNoticesEachKind(t *testing.T) {
 func (w *world) notesOf(kind record.Kind) []stamped {
 	var out []stamped
 	for _, n := range w.notes {
-		if n.Kind == kind {
+		if n.Kind() == kind {
 			out = append(out, n)
 		}
 	}
@@ -245,7 +245,7 @@ func withPod(e control.Event, f func(record.Instance) record.Instance) control.E
 // late: it says itself that it would have passed from the beginning.
 func late(i record.Instance, by time.Duration) func(*control.RecordedRun) {
 	return func(o *control.RecordedRun) {
-		o.InstanceEvents = append(o.InstanceEvents, record.Event{Kind: record.KindListening, Instance: i, At: began})
+		o.InstanceEvents = append(o.InstanceEvents, record.Event{Payload: record.Listening{}, Instance: i, At: began})
 		for k, in := range o.Inputs {
 			if in.Event == (control.ReadinessObserved{Pod: i, Ready: true}) {
 				o.Inputs[k].At += by
@@ -258,8 +258,8 @@ func late(i record.Instance, by time.Duration) func(*control.RecordedRun) {
 // offline: it was TERM that made it go.
 func offline(o *control.RecordedRun, i record.Instance) {
 	for _, e := range o.InstanceEvents {
-		if e.Instance == i && e.Kind == record.KindTermReceived {
-			o.InstanceEvents = append(o.InstanceEvents, record.Event{Kind: record.KindOffline, Instance: i, At: e.At.Add(time.Millisecond)})
+		if e.Instance == i && e.Kind() == record.KindTermReceived {
+			o.InstanceEvents = append(o.InstanceEvents, record.Event{Instance: i, At: e.At.Add(time.Millisecond), Payload: record.Offline{}})
 			return
 		}
 	}

@@ -131,15 +131,11 @@ func (a *cronHPA) fireDue(p scaler, now time.Duration) {
 }
 
 func (a *cronHPA) fire(p scaler, t *cronTimer) {
-	kind := record.KindCronFired
+	fired := record.CronFired{Autoscaler: t.job.Autoscaler, Job: t.job.Name, Replicas: t.job.TargetSize}
 	if t.excluded() {
-		kind = record.KindCronSkipped
+		p.recordEvent(record.Event{Workload: t.job.Workload, Payload: record.CronSkipped(fired)})
+		return
 	}
-	p.recordEvent(record.Event{
-		Kind: kind, Workload: t.job.Workload, N: int64(t.job.TargetSize),
-		Text: t.job.Autoscaler + "/" + t.job.Name,
-	})
-	if kind == record.KindCronFired {
-		p.scale(t.job.Workload, t.job.TargetSize)
-	}
+	p.recordEvent(record.Event{Workload: t.job.Workload, Payload: fired})
+	p.scale(t.job.Workload, t.job.TargetSize)
 }

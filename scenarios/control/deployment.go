@@ -65,7 +65,7 @@ func (w *deployment) handleStep(p *SimulatedControlPlane, e StepEvent) {
 // scale sets the wanted number of pods.
 func (w *deployment) scale(p *SimulatedControlPlane, n int) {
 	w.replicas = max(0, n)
-	p.recordEvent(record.Event{Kind: record.KindScaled, Workload: w.spec.Name, N: int64(w.replicas)})
+	p.recordEvent(record.Event{Workload: w.spec.Name, Payload: record.Scaled{Replicas: w.replicas}})
 }
 
 // setRules tells all pods of newer rules; those that come later start with them.
@@ -87,7 +87,7 @@ func (w *deployment) createPodOf(p *SimulatedControlPlane, revision int) {
 	}
 	w.pods = append(w.pods, d)
 	p.recordEvent(record.Event{
-		Kind: record.KindPodCreated, Workload: w.spec.Name,
+		Payload: record.PodCreated{}, Workload: w.spec.Name,
 		Instance: record.Instance{Pod: d.name, Incarnation: 1},
 	})
 	d.start(p)

@@ -88,7 +88,7 @@ func (r *drainer) onNodeCordoned(e NodeCordoned) {
 			}
 		}
 		r.out.recordEvent(record.Event{
-			Kind: record.KindNodeCordoned, Workload: d.workload, Peer: d.node, N: int64(n),
+			Workload: d.workload, Payload: record.NodeCordoned{Node: d.node, Pods: n},
 			Text: fmt.Sprintf("%s carries %d pods of this run", d.node, n),
 		})
 	}
@@ -118,14 +118,14 @@ func (r *drainer) handleAnswer(x *eviction, e EvictionFinished, now time.Duratio
 		if x.refused > 0 {
 			text = fmt.Sprintf("its budget had refused %d times over %v", x.refused, waited)
 		}
-		r.pods.recordEvent(p, record.KindEvicted, text, int64(x.refused))
+		r.pods.recordEvent(p, record.Evicted{Refusals: x.refused}, text)
 		return
 	}
 	x.refused++
-	r.pods.recordEvent(p, record.KindEvictionRefused, e.Err, int64(x.refused))
+	r.pods.recordEvent(p, record.EvictionRefused{Refusals: x.refused}, e.Err)
 	if x.due = now + evictionRetryInterval; x.due > x.began+evictionTimeout {
 		x.done = true
-		r.pods.recordEvent(p, record.KindEvictionRefused, fmt.Sprintf("given up after %v: the node is not drained", waited), int64(x.refused))
+		r.pods.recordEvent(p, record.EvictionRefused{Refusals: x.refused}, fmt.Sprintf("given up after %v: the node is not drained", waited))
 	}
 }
 
@@ -180,7 +180,7 @@ func (r *drainer) finishIfEmpty(d *nodeDrain) {
 	if refused > 0 {
 		text += fmt.Sprintf("; a budget had refused %d times", refused)
 	}
-	r.out.recordEvent(record.Event{Kind: record.KindNodeDrained, Workload: d.workload, Peer: d.node, N: int64(len(d.evictions)), Text: text})
+	r.out.recordEvent(record.Event{Workload: d.workload, Payload: record.NodeDrained{Node: d.node, Evicted: len(d.evictions)}, Text: text})
 }
 
 // next adds the times at which evictions are retried.

@@ -43,7 +43,7 @@ func evictions(out []control.Action) map[string]control.Op {
 func notes(out []control.Action) []record.Kind {
 	var kinds []record.Kind
 	for _, a := range actionsOf[control.RecordEvent](out) {
-		kinds = append(kinds, a.Event.Kind)
+		kinds = append(kinds, a.Event.Kind())
 	}
 	return kinds
 }
@@ -81,8 +81,7 @@ func TestADrainAsksABudgetAgain(t *testing.T) {
 		out = c.Step(at, control.EvictionFinished{Outcome: control.Outcome{Op: again["b-2"], Pod: pod("b-2", 1), Err: "it needs 1 and has 1"}, Accepted: i == 1})
 	}
 	e := out[0].(control.RecordEvent).Event
-	require.Equal(t, record.KindEvicted, e.Kind)
-	require.EqualValues(t, 2, e.N)
+	require.Equal(t, record.Evicted{Refusals: 2}, e.Payload)
 	require.Equal(t, "its budget had refused 2 times over 10s", e.Text)
 }
 

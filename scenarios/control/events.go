@@ -243,3 +243,11 @@ func (o DeletionObserved) instance() record.Instance  { return o.Pod }
 func (o PodGone) instance() record.Instance           { return o.Pod }
 func (o AddressObserved) instance() record.Instance   { return o.Pod }
 func (o KubernetesEvent) instance() record.Instance   { return o.Pod }
+
+// payload is what the run records e as.
+func (e KubernetesEvent) payload() record.Payload {
+	if e.Kind == record.KindProbeFailed {
+		return record.ProbeFailed{Failures: e.Count}
+	}
+	return record.ZeroPayload(e.Kind)
+}

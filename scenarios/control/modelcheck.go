@@ -83,11 +83,11 @@ func (d *modelCheck) run() {
 func (d *modelCheck) respond(now time.Duration, a Action) {
 	switch a := a.(type) {
 	case RecordEvent:
-		if a.Event.Kind != record.KindContainerStarted {
+		if a.Event.Kind() != record.KindContainerStarted {
 			d.modelled.add(now, a.Event)
 		}
 	case StartContainer:
-		d.modelled.add(now, record.Event{Kind: record.KindContainerStarted, Instance: a.Pod})
+		d.modelled.add(now, record.Event{Payload: record.ContainerStarted{}, Instance: a.Pod})
 		if at, ok := d.observed.firstTime(record.KindContainerStarted, a.Pod); ok {
 			d.enqueue(max(now, at), OutcomeOf(a, nil))
 			d.enqueueExit(max(now, at), a.Pod)

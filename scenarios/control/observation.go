@@ -97,19 +97,19 @@ func (s *observation) addAction(at time.Duration, a Action) {
 
 func (s *observation) addEvent(at time.Duration, e record.Event) {
 	s.times.add(at, e)
-	switch e.Kind {
+	switch e.Kind() {
 	case record.KindPodCreated:
 		s.created[e.Workload] = append(s.created[e.Workload], e.Instance.Pod)
 	case record.KindPodDeleted:
 		s.deleted = append(s.deleted, e.Instance.Pod)
 	case record.KindContainerExited:
-		s.exits[e.Instance] = ContainerExited{Pod: e.Instance, ExitCode: int(e.N), Reason: e.Text}
+		s.exits[e.Instance] = ContainerExited{Pod: e.Instance, ExitCode: e.Payload.(record.ContainerExited).ExitCode, Reason: e.Text}
 	}
 }
 
 // addInstanceEvent takes in an instance's own word: the first of each kind counts.
 func (s *observation) addInstanceEvent(e record.Event) {
-	switch e.Kind {
+	switch e.Kind() {
 	case record.KindListening, record.KindReady, record.KindClosing, record.KindListenerClosed, record.KindTermReceived, record.KindOffline:
 	default:
 		return
@@ -118,12 +118,12 @@ func (s *observation) addInstanceEvent(e record.Event) {
 		s.instanceEvents[e.Instance] = eventTimes{}
 	}
 	at := e.At.Sub(s.start)
-	if _, ok := s.instanceEvents[e.Instance][e.Kind]; ok {
+	if _, ok := s.instanceEvents[e.Instance][e.Kind()]; ok {
 		return
 	}
-	s.instanceEvents[e.Instance][e.Kind] = at
-	if e.Kind == record.KindTermReceived {
-		s.times.add(at, record.Event{Kind: record.KindTermSent, Instance: e.Instance})
+	s.instanceEvents[e.Instance][e.Kind()] = at
+	if e.Kind() == record.KindTermReceived {
+		s.times.add(at, record.Event{Payload: record.TermSent{}, Instance: e.Instance})
 	}
 }
 

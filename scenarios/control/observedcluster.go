@@ -113,7 +113,7 @@ func (c *ObservedCluster) handleEvent(e Event) {
 		c.drainer.onEvictionFinished(e, c.now)
 	case RulesSent:
 		if p := c.pods.find(e.Pod); p != nil && e.Err != "" {
-			c.pods.recordEvent(p, record.KindRuleFailed, e.Err, 0)
+			c.pods.recordEvent(p, record.RuleFailed{}, e.Err)
 		}
 	case SignalSent:
 		if p := c.pods.find(e.Pod); p != nil && c.shutDown && e.Err == "" {
@@ -127,7 +127,7 @@ func (c *ObservedCluster) handleEvent(e Event) {
 		c.handleObservation(e)
 	case WatchGap:
 		if !c.shutDown {
-			c.recordEvent(record.Event{Kind: record.KindUnwatched, Text: e.Resource, Since: e.Since, N: e.Lasted.Microseconds()})
+			c.recordEvent(record.Event{Payload: record.Unwatched{Resource: e.Resource, Since: e.Since, Duration: e.Lasted}})
 		}
 	case Tick, Acknowledged:
 		// Every step handles deadlines; there is nothing else to do.
@@ -195,7 +195,7 @@ func (c *ObservedCluster) scale(workload string, n int) {
 		return
 	}
 	n = max(0, n)
-	c.recordEvent(record.Event{Kind: record.KindScaled, Workload: workload, N: int64(n)})
+	c.recordEvent(record.Event{Workload: workload, Payload: record.Scaled{Replicas: n}})
 	c.add(ScaleWorkload{WorkloadAction: c.action(workload), Replicas: n})
 }
 
@@ -205,7 +205,7 @@ func (c *ObservedCluster) kill(workload string, evict bool) {
 		return
 	}
 	p.evicted = evict
-	c.pods.recordEvent(p, record.KindKillSent, "step", 0)
+	c.pods.recordEvent(p, record.KillSent{}, "step")
 	c.add(SendSignal{PodAction: c.pods.action(p), Signal: SignalKill, Evict: evict})
 }
 

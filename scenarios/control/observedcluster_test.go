@@ -18,7 +18,7 @@ func told(c *control.ObservedCluster, at time.Duration, events ...control.Event)
 	for i, e := range events {
 		for _, a := range c.Step(at+time.Duration(i)*time.Millisecond, e) {
 			if note, ok := a.(control.RecordEvent); ok {
-				notes = append(notes, note.Event.Kind)
+				notes = append(notes, note.Event.Kind())
 			} else {
 				orders = append(orders, a)
 			}
@@ -160,7 +160,7 @@ func TestClusterTellsWhatItDidNotSee(t *testing.T) {
 	lost := control.WatchGap{Resource: "pods", Since: 7, Lasted: 20 * time.Microsecond}
 	out := c.Step(sec(1), lost)
 	require.Len(t, out, 1)
-	require.Equal(t, record.Event{Kind: record.KindUnwatched, Text: "pods", Since: 7, N: 20}, out[0].(control.RecordEvent).Event)
+	require.Equal(t, record.Event{Payload: record.Unwatched{Resource: "pods", Since: 7, Duration: 20 * time.Microsecond}}, out[0].(control.RecordEvent).Event)
 	c.Step(sec(2), control.Shutdown{})
 	require.Empty(t, c.Step(sec(3), lost))
 }

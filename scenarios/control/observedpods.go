@@ -38,7 +38,7 @@ func (o *observedPods) observe(e PodObserved, external bool) {
 		p.order = max(p.order, other.order+1)
 	}
 	o.all = append(o.all, p)
-	o.recordEvent(p, record.KindPodCreated, "", 0)
+	o.recordEvent(p, record.PodCreated{}, "")
 }
 
 // update handles an observation of a known pod. It returns the pod if its
@@ -57,7 +57,7 @@ func (o *observedPods) update(e PodObservation) (started *observedPod) {
 			return nil
 		}
 		p.Running = true
-		o.recordEvent(p, record.KindContainerStarted, "", 0)
+		o.recordEvent(p, record.ContainerStarted{}, "")
 		return p
 	case ReadinessObserved:
 		o.setReady(p, e.Ready)
@@ -66,7 +66,7 @@ func (o *observedPods) update(e PodObservation) (started *observedPod) {
 	case DeletionObserved:
 		if !p.Terminating && !p.evicted {
 			p.Terminating = true
-			o.recordEvent(p, record.KindPodDeleted, "", 0)
+			o.recordEvent(p, record.PodDeleted{}, "")
 		}
 	case ContainerExited:
 		o.exit(p, e.ExitCode, e.Reason)
@@ -74,31 +74,31 @@ func (o *observedPods) update(e PodObservation) (started *observedPod) {
 		o.exit(p, 0, "the pod is gone")
 		o.all = slices.DeleteFunc(o.all, func(x *observedPod) bool { return x == p })
 	case AddressObserved:
-		o.recordEvent(p, record.KindPodAddress, e.IP, 0)
+		o.recordEvent(p, record.PodAddress{IP: e.IP}, "")
 	case KubernetesEvent:
-		o.recordEvent(p, e.Kind, e.Message, int64(e.Count))
+		o.recordEvent(p, e.payload(), e.Message)
 	}
 	return nil
 }
 
 func (o *observedPods) setReady(p *observedPod, on bool) {
-	o.set(p, &p.Ready, on, record.KindPodReady, record.KindPodNotReady)
+	o.set(p, &p.Ready, on, record.PodReady{}, record.PodNotReady{})
 }
 
 func (o *observedPods) setEndpoint(p *observedPod, on bool) {
-	o.set(p, &p.endpoint, on, record.KindEndpointAdded, record.KindEndpointRemoved)
+	o.set(p, &p.endpoint, on, record.EndpointAdded{}, record.EndpointRemoved{})
 }
 
 // set records a change of a state that may be reported repeatedly.
-func (o *observedPods) set(p *observedPod, state *bool, on bool, kindOn, kindOff record.Kind) {
+func (o *observedPods) set(p *observedPod, state *bool, on bool, whenOn, whenOff record.Payload) {
 	if *state == on {
 		return
 	}
 	*state = on
 	if on {
-		o.recordEvent(p, kindOn, "", 0)
+		o.recordEvent(p, whenOn, "")
 	} else {
-		o.recordEvent(p, kindOff, "", 0)
+		o.recordEvent(p, whenOff, "")
 	}
 }
 
@@ -111,13 +111,13 @@ func (o *observedPods) exit(p *observedPod, code int, reason string) {
 	}
 	p.exited, p.Running = true, false
 	if code == killedCode && !p.evicted {
-		o.recordEvent(p, record.KindKillSent, "by the kubelet, as its exit code says", 0)
+		o.recordEvent(p, record.KillSent{}, "by the kubelet, as its exit code says")
 	}
 	o.setReady(p, false)
 	if !p.external { // for an external pod the EndpointSlices tell
 		o.setEndpoint(p, false)
 	}
-	o.recordEvent(p, record.KindContainerExited, reason, int64(code))
+	o.recordEvent(p, record.ContainerExited{ExitCode: code}, reason)
 }
 
 // restarted returns a known pod for its later incarnation i; nil if there is
@@ -169,6 +169,6 @@ func (o *observedPods) action(p *observedPod) PodAction {
 	return PodAction{Op: o.out.nextOp(), Pod: p.Instance, Workload: p.Workload}
 }
 
-func (o *observedPods) recordEvent(p *observedPod, kind record.Kind, text string, n int64) {
-	o.out.recordEvent(record.Event{Kind: kind, Instance: p.Instance, Workload: p.Workload, Text: text, N: n})
+func (o *observedPods) recordEvent(p *observedPod, what record.Payload, text string) {
+	o.out.recordEvent(record.Event{Instance: p.Instance, Workload: p.Workload, Text: text, Payload: what})
 }

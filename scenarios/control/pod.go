@@ -67,12 +67,8 @@ func (d *pod) pending() bool { return d.phase == starting && d.incarnation == 1 
 // active pods are those that count for the replica set.
 func (d *pod) active() bool { return !d.deleting && !d.evicted }
 
-func (d *pod) recordEvent(p *SimulatedControlPlane, kind record.Kind, text string) {
-	d.recordEventN(p, kind, text, 0)
-}
-
-func (d *pod) recordEventN(p *SimulatedControlPlane, kind record.Kind, text string, n int64) {
-	p.recordEvent(record.Event{Kind: kind, Instance: d.instance(), Workload: d.deployment.spec.Name, Text: text, N: n})
+func (d *pod) recordEvent(p *SimulatedControlPlane, what record.Payload, text string) {
+	p.recordEvent(record.Event{Instance: d.instance(), Workload: d.deployment.spec.Name, Text: text, Payload: what})
 }
 
 // action is what an action on d now has in common with others.
@@ -96,7 +92,7 @@ func (d *pod) start(p *SimulatedControlPlane) {
 
 func (d *pod) onRulesSent(p *SimulatedControlPlane, e RulesSent) {
 	if e.Err != "" {
-		d.recordEvent(p, record.KindRuleFailed, e.Err)
+		d.recordEvent(p, record.RuleFailed{}, e.Err)
 	}
 }
 
@@ -115,7 +111,7 @@ func (d *pod) onStarted(p *SimulatedControlPlane, e ContainerStarted) {
 		return
 	}
 	d.phase, d.startedAt = running, p.now
-	d.recordEvent(p, record.KindContainerStarted, "")
+	d.recordEvent(p, record.ContainerStarted{}, "")
 	switch {
 	case d.termination != nil && p.shutDown: // it may have missed the signal
 		d.termination.killSent = false
@@ -161,9 +157,9 @@ func (d *pod) setReady(p *SimulatedControlPlane, on bool) {
 	d.ready = on
 	if on {
 		d.readySince = p.now
-		d.recordEvent(p, record.KindPodReady, "")
+		d.recordEvent(p, record.PodReady{}, "")
 	} else {
-		d.recordEvent(p, record.KindPodNotReady, "")
+		d.recordEvent(p, record.PodNotReady{}, "")
 	}
 	d.setEndpoint(p, on && d.active())
 }
@@ -173,11 +169,11 @@ func (d *pod) setEndpoint(p *SimulatedControlPlane, on bool) {
 		return
 	}
 	d.endpoint = on
-	kind := record.KindEndpointRemoved
 	if on {
-		kind = record.KindEndpointAdded
+		d.recordEvent(p, record.EndpointAdded{}, "")
+	} else {
+		d.recordEvent(p, record.EndpointRemoved{}, "")
 	}
-	d.recordEvent(p, kind, "")
 	p.add(SetEndpoint{PodAction: d.action(p, 0), Ready: on})
 }
 
@@ -186,7 +182,7 @@ func (d *pod) exit(p *SimulatedControlPlane, code int, text string) {
 	if d.termination != nil {
 		d.termination.abandon(p, d, "the container exited")
 	}
-	d.recordEventN(p, record.KindContainerExited, text, int64(code))
+	d.recordEvent(p, record.ContainerExited{ExitCode: code}, text)
 	d.setReady(p, false)
 	d.probes = nil
 	if !d.active() || p.shutDown {
@@ -228,7 +224,7 @@ func (d *pod) delete(p *SimulatedControlPlane) {
 	if !d.active() {
 		return
 	}
-	d.recordEvent(p, record.KindPodDeleted, "")
+	d.recordEvent(p, record.PodDeleted{}, "")
 	d.deleting = true
 	d.setEndpoint(p, false)
 	if d.phase == waiting {

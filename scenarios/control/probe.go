@@ -94,7 +94,7 @@ func (d *pod) onProbeFinished(p *SimulatedControlPlane, e ProbeFinished) {
 func (d *pod) onProbeResult(p *SimulatedControlPlane, r *prober, ok bool, text string) {
 	reached := r.addResult(ok)
 	if !ok {
-		d.recordEventN(p, record.KindProbeFailed, fmt.Sprintf("%s: %s", r.kind, text), int64(r.failures))
+		d.recordEvent(p, record.ProbeFailed{Failures: r.failures}, fmt.Sprintf("%s: %s", r.kind, text))
 	}
 	if !reached {
 		return

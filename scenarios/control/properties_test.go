@@ -40,9 +40,9 @@ func checkSignals(t *testing.T, w *world) {
 	term := map[record.Instance]time.Duration{}
 	for _, n := range w.notes {
 		switch {
-		case n.Kind == record.KindTermSent:
+		case n.Kind() == record.KindTermSent:
 			term[n.Instance] = n.at
-		case n.Kind == record.KindKillSent && n.Text == "grace ended":
+		case n.Kind() == record.KindKillSent && n.Text == "grace ended":
 			at, ok := term[n.Instance]
 			require.True(t, ok, "%v was killed without TERM", n.Instance)
 			require.GreaterOrEqual(t, n.at-at, sec(2))
@@ -58,7 +58,7 @@ func checkNames(t *testing.T, w *world) {
 		op := control.OpOf(a)
 		require.False(t, ops[op], "an Op came twice")
 		ops[op] = true
-		if note, ok := a.(control.RecordEvent); ok && note.Event.Kind == record.KindPodCreated {
+		if note, ok := a.(control.RecordEvent); ok && note.Event.Kind() == record.KindPodCreated {
 			pod := note.Event.Instance.Pod
 			require.False(t, seen[pod], "a name came twice")
 			require.Regexp(t, `^b-[a-z0-9]{5}$`, pod)

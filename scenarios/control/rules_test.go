@@ -40,6 +40,6 @@ func TestRules(t *testing.T) {
 	require.Empty(t, actionsOf[control.SendRules](p.Step(7, started(more[0]))), "it knows")
 
 	out := p.Step(8, control.RulesSent{Outcome: control.Outcome{Op: told[0].Op, Pod: told[0].Pod, Err: "refused"}})
-	require.Equal(t, record.KindRuleFailed, out[0].(control.RecordEvent).Event.Kind)
+	require.Equal(t, record.KindRuleFailed, out[0].(control.RecordEvent).Event.Kind())
 	require.Empty(t, p.Step(9, control.RulesSent{Outcome: control.Outcome{Op: late[0].Op, Pod: late[0].Pod}}))
 }

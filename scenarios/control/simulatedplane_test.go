@@ -91,7 +91,7 @@ func TestVictims(t *testing.T) {
 			w.run(sec(50))
 			var got []int
 			for _, n := range w.notes {
-				if n.Kind == record.KindPodDeleted {
+				if n.Kind() == record.KindPodDeleted {
 					got = append(got, order[n.Instance.Pod])
 				}
 			}

@@ -143,7 +143,7 @@ func actionsOf[T control.Action](all []control.Action) (out []T) {
 func (w *world) told(kind record.Kind) []time.Duration {
 	out := []time.Duration{}
 	for _, n := range w.notes {
-		if n.Kind == kind {
+		if n.Kind() == kind {
 			out = append(out, n.at)
 		}
 	}

@@ -40,7 +40,7 @@ func (s *termination) start(p *SimulatedControlPlane, d *pod) {
 		s.term(p, d)
 		return
 	}
-	d.recordEvent(p, record.KindHookStarted, "")
+	d.recordEvent(p, record.HookStarted{}, "")
 	a := RunHook{PodAction: d.action(p, s.graceEnds), Hook: h}
 	s.hookOp = a.Op
 	p.add(a)
@@ -55,16 +55,16 @@ func (d *pod) onHookFinished(p *SimulatedControlPlane, e HookFinished) {
 	}
 	s.hookOp = 0
 	if e.Err != "" {
-		d.recordEvent(p, record.KindHookFailed, e.Err)
+		d.recordEvent(p, record.HookFailed{}, e.Err)
 	} else {
-		d.recordEvent(p, record.KindHookDone, "")
+		d.recordEvent(p, record.HookDone{}, "")
 	}
 	s.term(p, d)
 }
 
 func (s *termination) term(p *SimulatedControlPlane, d *pod) {
 	s.termSent, s.killAt = true, max(s.graceEnds, p.now+minTermGrace)
-	d.recordEvent(p, record.KindTermSent, "")
+	d.recordEvent(p, record.TermSent{}, "")
 	p.add(SendSignal{PodAction: d.action(p, s.killAt), Signal: SignalTerm})
 }
 
@@ -76,7 +76,7 @@ func (s *termination) kill(p *SimulatedControlPlane, d *pod, why string) {
 	s.abandon(p, d, "the container is killed")
 	d.probes = nil
 	s.termSent, s.killSent, s.exitDeadline = true, true, p.now+exitTimeout
-	d.recordEvent(p, record.KindKillSent, why)
+	d.recordEvent(p, record.KillSent{}, why)
 	p.add(SendSignal{PodAction: d.action(p, s.exitDeadline), Signal: SignalKill})
 }
 
@@ -97,7 +97,7 @@ func (s *termination) abandon(p *SimulatedControlPlane, d *pod, why string) {
 		return
 	}
 	s.hookOp = 0
-	d.recordEvent(p, record.KindHookAbandoned, why)
+	d.recordEvent(p, record.HookAbandoned{}, why)
 	p.add(AbandonHook{d.action(p, 0)})
 }
 

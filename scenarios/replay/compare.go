@@ -22,11 +22,12 @@ func CompareWithKubernetes(cfg control.Config, s EventLogs, harness string) ([]c
 func observed(s EventLogs, harness string) (control.RecordedRun, error) {
 	var o control.RecordedRun
 	for _, e := range MachineEvents(s[harness], control.MachineName) {
-		if e.Kind != record.KindMachineInput {
+		step, ok := e.Payload.(record.MachineInput)
+		if !ok {
 			continue
 		}
 		var in control.TimedEvent
-		if err := json.Unmarshal(e.Data, &in); err != nil {
+		if err := json.Unmarshal(step.Data, &in); err != nil {
 			return o, fmt.Errorf("reading what the cluster did: %w", err)
 		}
 		o.Inputs = append(o.Inputs, in)

@@ -28,11 +28,12 @@ func viewIntervals(events []record.Event, tags []string) (out []viewInterval, er
 	var view *consumer.View
 	var cfg consumer.Config
 	for _, e := range events {
-		if e.Kind != record.KindMachineInput {
+		step, ok := e.Payload.(record.MachineInput)
+		if !ok {
 			continue
 		}
 		var in machine.Input
-		if err := json.Unmarshal(e.Data, &in); err != nil {
+		if err := json.Unmarshal(step.Data, &in); err != nil {
 			return nil, fmt.Errorf("reading a view's input: %w", err)
 		}
 		if in.Config != nil {

@@ -1,7 +1,6 @@
 package replay_test
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
@@ -27,10 +26,13 @@ func b(n int) record.Instance {
 func seen(cfg consumer.Config, lists ...[]consumer.Host) []record.Event {
 	var out []record.Event
 	now := time.Duration(0)
-	journal := machine.Journal{Write: func(kind string, data json.RawMessage) {
+	journal := machine.Journal{Write: func(l machine.Line) {
+		var step record.Payload = record.MachineInput{Machine: replay.Consumer, Data: l.Data}
+		if l.Output {
+			step = record.MachineOutput{Machine: replay.Consumer, Data: l.Data}
+		}
 		out = append(out, record.Event{
-			At: record.Micros(began.Add(now).UnixMicro()), Kind: record.Kind(kind), Text: replay.Consumer,
-			Instance: record.Instance{Pod: "spring-cloud-a-1", Incarnation: 1}, Data: data,
+			At: record.Micros(began.Add(now).UnixMicro()), Instance: record.Instance{Pod: "spring-cloud-a-1", Incarnation: 1}, Payload: step,
 		})
 	}}
 	journal.Begin(cfg)

@@ -43,7 +43,13 @@ type Counts struct {
 // MachineEvents are the journal lines of one machine.
 func MachineEvents(events []record.Event, name string) []record.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e record.Event) bool {
-		return e.Text != name || e.Kind != record.KindMachineInput && e.Kind != record.KindMachineOutput
+		switch p := e.Payload.(type) {
+		case record.MachineInput:
+			return p.Machine != name
+		case record.MachineOutput:
+			return p.Machine != name
+		}
+		return true
 	})
 }
 
@@ -80,16 +86,22 @@ func StateMachines(cfg control.Config, s EventLogs, harness string, cluster bool
 
 func countInputs(steps []record.Event) (n int) {
 	for _, e := range steps {
-		if e.Kind == record.KindMachineInput {
+		if e.Kind() == record.KindMachineInput {
 			n++
 		}
 	}
 	return n
 }
 
-func lines(events []record.Event) (out []machine.Line) {
-	for _, e := range events {
-		out = append(out, machine.Line{Kind: string(e.Kind), Data: e.Data})
+// lines are a machine's steps as its package replays them.
+func lines(steps []record.Event) (out []machine.Line) {
+	for _, e := range steps {
+		switch p := e.Payload.(type) {
+		case record.MachineInput:
+			out = append(out, machine.Line{Data: p.Data})
+		case record.MachineOutput:
+			out = append(out, machine.Line{Output: true, Data: p.Data})
+		}
 	}
 	return out
 }
@@ -106,25 +118,27 @@ func replayControlPlane(cfg control.Config, events []record.Event, cluster bool)
 	if err != nil {
 		return err
 	}
-	for i := 0; i < len(events); i++ {
+	steps := lines(events)
+	for i := 0; i < len(steps); i++ {
+		input := steps[i]
 		var in control.TimedEvent
-		if err := json.Unmarshal(events[i].Data, &in); err != nil || events[i].Kind != record.KindMachineInput {
+		if err := json.Unmarshal(input.Data, &in); err != nil || input.Output {
 			return fmt.Errorf("control plane, line %d: no input: %w", i, err)
 		}
 		got, err := json.Marshal(control.Actions(p.Step(in.At, in.Event)))
 		if err != nil {
 			return err
 		}
-		if i+1 == len(events) {
+		if i+1 == len(steps) {
 			return nil // killed before it could write what came of it
 		}
 		want := []byte("null")
-		if events[i+1].Kind == record.KindMachineOutput {
+		if steps[i+1].Output {
 			i++
-			want = events[i].Data
+			want = steps[i].Data
 		}
 		if !bytes.Equal(got, want) {
-			return fmt.Errorf("control plane at %v, event %s: got %s, the run has %s", in.At, events[i].Data, got, want)
+			return fmt.Errorf("control plane at %v, event %s: got %s, the run has %s", in.At, input.Data, got, want)
 		}
 	}
 	return nil

@@ -86,8 +86,9 @@ func TestKubernetesDiffers(t *testing.T) {
 			require.NoError(t, json.Unmarshal(changed, &p.Control))
 		}
 		for _, e := range s[rundir.Harness] {
-			if bytes.Contains(e.Data, []byte(tt.old)) {
-				copy(e.Data, bytes.ReplaceAll(e.Data, []byte(tt.old), []byte(tt.new)))
+			step, ok := e.Payload.(record.MachineInput)
+			if ok && bytes.Contains(step.Data, []byte(tt.old)) {
+				copy(step.Data, bytes.ReplaceAll(step.Data, []byte(tt.old), []byte(tt.new)))
 				changed = nil
 			}
 		}
@@ -106,8 +107,10 @@ func TestKubernetesDiffers(t *testing.T) {
 func TestMachinesDiffer(t *testing.T) {
 	p, s := recorded(t, "offline")
 	for i, e := range s[rundir.Harness] {
-		if e.Kind == record.KindMachineInput && bytes.Contains(e.Data, []byte(`"deletion-observed"`)) {
-			s[rundir.Harness][i].Data = bytes.Replace(e.Data, []byte("deletion-observed"), []byte("pod-gone"), 1)
+		step, ok := e.Payload.(record.MachineInput)
+		if ok && bytes.Contains(step.Data, []byte(`"deletion-observed"`)) {
+			step.Data = bytes.Replace(step.Data, []byte("deletion-observed"), []byte("pod-gone"), 1)
+			s[rundir.Harness][i].Payload = step
 			break
 		}
 	}

@@ -178,10 +178,10 @@ func (d *Director) total() time.Duration {
 func (d *Director) stepControlPlane(e control.Event) {
 	actions := d.controlPlane.Step(d.now, e)
 	if _, tick := e.(control.Tick); !tick || len(actions) > 0 {
-		d.write(trace(record.KindMachineInput, control.TimedEvent{At: d.now, Event: e}))
+		d.write(record.Event{Payload: record.MachineInput{Machine: control.MachineName, Data: encode(control.TimedEvent{At: d.now, Event: e})}})
 	}
 	if len(actions) > 0 {
-		d.write(trace(record.KindMachineOutput, control.Actions(actions)))
+		d.write(record.Event{Payload: record.MachineOutput{Machine: control.MachineName, Data: encode(control.Actions(actions))}})
 	}
 	for _, a := range actions {
 		if a, ok := a.(control.RecordEvent); ok {
@@ -193,13 +193,12 @@ func (d *Director) stepControlPlane(e control.Event) {
 	}
 }
 
-// trace is a line for replay.
-func trace(kind record.Kind, v any) record.Event {
+func encode(v any) json.RawMessage {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // plain data: cannot fail
 	}
-	return record.Event{Kind: kind, Text: control.MachineName, Data: b}
+	return b
 }
 
 func (d *Director) write(e record.Event) { d.out = append(d.out, Command{Write: &e}) }
@@ -277,8 +276,8 @@ func (d *Director) Missing() []string {
 func (d *Director) startTimeZero() {
 	d.phase, d.cycle = running, 1
 	d.deadline = d.zero + d.total() + loadEndTimeout
-	d.out = append(d.out, Command{Write: &record.Event{Kind: record.KindTimeZero}, Zero: d.zero})
-	d.write(record.Event{Kind: record.KindHostStats, Text: "begin"})
+	d.out = append(d.out, Command{Write: &record.Event{Payload: record.TimeZero{}}, Zero: d.zero})
+	d.write(record.Event{Payload: record.HostStats{Phase: record.StatsBegin}})
 	d.steps.startCycle(d.zero)
 	d.stepControlPlane(control.TimeZero{})
 	d.advanceRun()
@@ -312,7 +311,7 @@ func (d *Director) endLoad(e EndLoad) {
 		return
 	}
 	d.loadEnded, d.deadline = true, d.now+loadEndTimeout
-	d.write(record.Event{Kind: e.Kind, Text: e.Why})
+	d.write(record.Event{Payload: e.Payload, Text: e.Why})
 	d.steps.stop()
 	d.out = append(d.out, Command{StopLoad: true})
 }
@@ -323,7 +322,11 @@ func (d *Director) executeStep(st plan.Step) {
 		d.shutDown(err)
 		return
 	}
-	d.write(record.Event{Kind: record.KindStep, Workload: st.Workload(), N: stepNumber(st.Action), Text: st.Name})
+	step := record.Step{Name: st.Name}
+	if rules, ok := st.Action.(plan.ApplyRules); ok {
+		step.Version = rules.Version
+	}
+	d.write(record.Event{Workload: st.Workload(), Payload: step})
 	for _, e := range es {
 		d.stepControlPlane(e)
 	}
@@ -356,9 +359,9 @@ func (d *Director) shutDown(err error) {
 	}
 	if err != nil {
 		d.fail(err)
-		d.write(record.Event{Kind: record.KindInterrupted, Text: err.Error()})
+		d.write(record.Event{Payload: record.Interrupted{}, Text: err.Error()})
 	}
-	d.write(record.Event{Kind: record.KindHostStats, Text: "end"})
+	d.write(record.Event{Payload: record.HostStats{Phase: record.StatsEnd}})
 	d.steps.stop()
 	d.phase, d.deadline = stopping, d.now+shutdownTimeout
 	if d.loading {
@@ -378,9 +381,9 @@ func (d *Director) finishIfEmpty() {
 		d.fail(fmt.Errorf("%w: not all that was started has stopped", ErrEnvironment))
 	}
 	if d.err == nil {
-		d.write(record.Event{Kind: record.KindRunEnd})
+		d.write(record.Event{Payload: record.RunEnd{}})
 	}
 	d.phase = finished
-	d.write(record.Event{Kind: record.KindEnd})
+	d.write(record.Event{Payload: record.End{}})
 	d.out = append(d.out, Command{Finish: true})
 }

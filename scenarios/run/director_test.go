@@ -31,15 +31,15 @@ type theatre struct {
 	stopped  []time.Duration // of each StopLoad
 	finished bool
 
-	mute    map[string]bool // workloads that never register
-	sees    record.Kind     // how a consumer tells of a list: ListSeen by default
-	blind   bool            // consumers see one host too few
-	loadFor time.Duration   // from time zero
-	loadErr error
-	deaf    bool // nothing exits
-	onFact  func(i record.Instance, workload string)
-	rules   []control.SendRules
-	comes   map[string]time.Duration // when a workload registers; 300 ms by default
+	mute     map[string]bool // workloads that never register
+	receives bool            // a consumer receives a list, and does not fill its cache from it
+	blind    bool            // consumers see one host too few
+	loadFor  time.Duration   // from time zero
+	loadErr  error
+	deaf     bool // nothing exits
+	onFact   func(i record.Instance, workload string)
+	rules    []control.SendRules
+	comes    map[string]time.Duration // when a workload registers; 300 ms by default
 }
 
 type timed struct {
@@ -114,14 +114,18 @@ func (h *theatre) execute(a control.Action) {
 	case control.StartContainer:
 		h.later(0, run.Input{Control: control.OutcomeOf(a, nil)})
 		if !h.mute[a.Workload] {
-			h.fact(cmp.Or(h.comes[a.Workload], 300*time.Millisecond), record.Event{Kind: record.KindRegistered, Instance: a.Pod})
+			h.fact(cmp.Or(h.comes[a.Workload], 300*time.Millisecond), record.Event{Payload: record.Registered{}, Instance: a.Pod})
 		}
 		if a.Workload == "gateway" {
-			n := int64(2)
+			n := 2
 			if h.blind {
 				n--
 			}
-			h.fact(500*time.Millisecond, record.Event{Kind: cmp.Or(h.sees, record.KindListChanged), Instance: a.Pod, Service: "svc-b", N: n})
+			var list record.Payload = record.ListChanged{Hosts: make([]record.ListedHost, n)}
+			if h.receives {
+				list = record.ListReceived{Hosts: n}
+			}
+			h.fact(500*time.Millisecond, record.Event{Instance: a.Pod, Service: "svc-b", Payload: list})
 		}
 		if h.onFact != nil {
 			h.onFact(a.Pod, a.Workload)
@@ -140,7 +144,7 @@ func (h *theatre) execute(a control.Action) {
 func (h *theatre) of(kind record.Kind) []time.Duration {
 	out := []time.Duration{}
 	for _, e := range h.written {
-		if e.Kind == kind {
+		if e.Kind() == kind {
 			out = append(out, e.at)
 		}
 	}
@@ -190,7 +194,7 @@ func TestCourseOfARun(t *testing.T) {
 	require.Equal(t, ms(zero+10_100), h.of(record.KindRunEnd), "all have gone")
 	require.Empty(t, h.of(record.KindInterrupted))
 	require.Empty(t, h.stopped)
-	require.Equal(t, record.KindEnd, h.written[len(h.written)-1].Kind)
+	require.Equal(t, record.KindEnd, h.written[len(h.written)-1].Kind())
 	_, ok := h.d.Next()
 	require.False(t, ok)
 }
@@ -219,7 +223,7 @@ func TestWhoIsMissing(t *testing.T) {
 // heard is enough.
 func TestALazyCacheIsNotWaitedFor(t *testing.T) {
 	h := newTheatre(t, chain())
-	h.sees = record.KindListReceived
+	h.receives = true
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
 	require.Len(t, h.loads, 1)
@@ -242,7 +246,7 @@ func TestStepAfterAnEvent(t *testing.T) {
 			Action: plan.Scale{Workload: "b", Replicas: 0},
 		}))
 		told := func(at int, i record.Instance) {
-			h.fact(time.Duration(at)*time.Millisecond, record.Event{Kind: record.KindDeregistered, Instance: i})
+			h.fact(time.Duration(at)*time.Millisecond, record.Event{Payload: record.Deregistered{}, Instance: i})
 		}
 		h.onFact = func(i record.Instance, workload string) {
 			switch workload {
@@ -409,15 +413,15 @@ func TestReplayFromEvents(t *testing.T) {
 	var inputs []control.TimedEvent
 	var want control.Actions
 	for _, e := range h.written {
-		switch e.Kind {
-		case record.KindMachineInput:
+		switch step := e.Payload.(type) {
+		case record.MachineInput:
 			var in control.TimedEvent
-			require.NoError(t, json.Unmarshal(e.Data, &in))
+			require.NoError(t, json.Unmarshal(step.Data, &in))
 			inputs = append(inputs, in)
-		case record.KindMachineOutput:
-			require.Equal(t, control.MachineName, e.Text)
+		case record.MachineOutput:
+			require.Equal(t, control.MachineName, step.Machine)
 			var out control.Actions
-			require.NoError(t, json.Unmarshal(e.Data, &out))
+			require.NoError(t, json.Unmarshal(step.Data, &out))
 			want = append(want, out...)
 		}
 	}
@@ -432,7 +436,7 @@ func TestEndsBeforeItsTime(t *testing.T) {
 	for _, kind := range []record.Kind{record.KindConcluded, record.KindAborted} {
 		h := newTheatre(t, chain(plan.Step{Name: "late", At: 6 * time.Second, Action: plan.RolloutRestart{Workload: "b"}}))
 		for range 2 { // the second one changes nothing
-			h.later((zero+4000)*time.Millisecond, run.Input{EndLoad: &run.EndLoad{Kind: kind, Why: "enough"}})
+			h.later((zero+4000)*time.Millisecond, run.Input{EndLoad: &run.EndLoad{Payload: record.ZeroPayload(kind), Why: "enough"}})
 		}
 		h.play(time.Hour)
 		require.True(t, h.finished)
@@ -445,7 +449,7 @@ func TestEndsBeforeItsTime(t *testing.T) {
 	}
 	// Before there is a load there is nothing to end.
 	h := newTheatre(t, chain())
-	h.later(100*time.Millisecond, run.Input{EndLoad: &run.EndLoad{Kind: record.KindConcluded}})
+	h.later(100*time.Millisecond, run.Input{EndLoad: &run.EndLoad{Payload: record.Concluded{}}})
 	h.play(time.Hour)
 	require.Equal(t, ms(zero+10_100), h.of(record.KindRunEnd))
 	require.Empty(t, h.of(record.KindConcluded))

@@ -25,8 +25,8 @@ type ObservedEvent struct {
 // EndLoad asks for the end of the load, before its time and on purpose: what was
 // sent is the whole account.
 type EndLoad struct {
-	Kind record.Kind // Concluded or Aborted
-	Why  string
+	Payload record.Payload // [record.Concluded] or [record.Aborted]
+	Why     string
 }
 
 // LoadEnded is the end of the load generator.

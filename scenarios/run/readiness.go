@@ -14,7 +14,7 @@ import (
 type startupCheck struct {
 	plan       *plan.Plan
 	registered map[record.Instance]bool
-	lists      map[listKey]int64 // hosts that a consumer sees
+	lists      map[listKey]int // hosts that a consumer sees
 }
 
 type listKey struct {
@@ -23,17 +23,19 @@ type listKey struct {
 }
 
 func newStartupCheck(p *plan.Plan) *startupCheck {
-	return &startupCheck{plan: p, registered: map[record.Instance]bool{}, lists: map[listKey]int64{}}
+	return &startupCheck{plan: p, registered: map[record.Instance]bool{}, lists: map[listKey]int{}}
 }
 
 func (r *startupCheck) observe(e record.Event) {
-	switch e.Kind {
-	case record.KindRegistered:
+	switch p := e.Payload.(type) {
+	case record.Registered:
 		r.registered[e.Instance] = true
-	case record.KindDeregistered:
+	case record.Deregistered:
 		delete(r.registered, e.Instance)
-	case record.KindListChanged, record.KindListReceived: // a ttl35 cache is filled by the first call, and from what was heard
-		r.lists[listKey{e.Instance, e.Service}] = e.N
+	case record.ListChanged:
+		r.lists[listKey{e.Instance, e.Service}] = len(p.Hosts)
+	case record.ListReceived: // the first call will fill the cache from it
+		r.lists[listKey{e.Instance, e.Service}] = p.Hosts
 	}
 }
 
@@ -85,10 +87,10 @@ func (r *startupCheck) missingPods(w plan.Workload, pods []control.PodState) []s
 }
 
 // expectedInstances is how many instances each service has once all are up.
-func (r *startupCheck) expectedInstances() map[string]int64 {
-	out := map[string]int64{}
+func (r *startupCheck) expectedInstances() map[string]int {
+	out := map[string]int{}
 	for _, w := range r.plan.Workloads {
-		out[w.Service] += int64(w.Replicas)
+		out[w.Service] += w.Replicas
 	}
 	return out
 }

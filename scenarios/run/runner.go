@@ -146,31 +146,38 @@ func (l *runner) execute(ctx context.Context, now time.Duration, o Command) {
 func (l *runner) write(o Command) {
 	e := *o.Write
 	e.At = record.At(time.Now())
-	if e.Kind == record.KindTimeZero {
+	switch p := e.Payload.(type) {
+	case record.TimeZero:
 		e.At = record.At(l.zero.Add(o.Zero))
-	}
-	if e.Kind == record.KindHostStats && l.components.HostStats != nil {
-		e.Data = l.components.HostStats()
+	case record.HostStats:
+		if l.components.HostStats != nil {
+			p.Stats = l.components.HostStats()
+			e.Payload = p
+		}
 	}
 	if s := headline(e); s != "" {
 		l.notes = append(l.notes, s)
 	}
 	if err := l.components.Sink.Event(e); err != nil && l.err == nil {
-		l.err = fmt.Errorf("writing down event %q: %w", e.Kind, err)
+		l.err = fmt.Errorf("writing down event %q: %w", e.Kind(), err)
 		l.inbox.Put(Input{Stop: l.err})
 	}
 }
 
 // headline is the line that progress shows for e, if it deserves one.
 func headline(e record.Event) string {
-	switch e.Kind {
-	case record.KindScaled:
-		return fmt.Sprintf("%s scaled to %d", e.Workload, e.N)
-	case record.KindPodDeleted, record.KindHookAbandoned, record.KindHookFailed, record.KindTermSent, record.KindKillSent, record.KindStep,
-		record.KindNodeCordoned, record.KindEvicted, record.KindEvictionRefused, record.KindNodeDrained:
-		return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", e.Kind, cmp.Or(e.Instance.Pod, e.Workload), e.Text)), " ")
+	text := e.Text
+	switch p := e.Payload.(type) {
+	case record.Scaled:
+		return fmt.Sprintf("%s scaled to %d", e.Workload, p.Replicas)
+	case record.Step:
+		text = p.Name
+	case record.PodDeleted, record.HookAbandoned, record.HookFailed, record.TermSent, record.KillSent,
+		record.NodeCordoned, record.Evicted, record.EvictionRefused, record.NodeDrained:
+	default:
+		return ""
 	}
-	return ""
+	return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", e.Kind(), cmp.Or(e.Instance.Pod, e.Workload), text)), " ")
 }
 
 func (l *runner) reportProgress(now time.Duration) {

@@ -46,7 +46,7 @@ func (s *stepScheduler) schedule(at time.Duration, st plan.Step) {
 // onEvent arms the steps that wait for e, of workload, which happened at at.
 func (s *stepScheduler) onEvent(at time.Duration, e record.Event, workload string) {
 	s.waiting = slices.DeleteFunc(s.waiting, func(st plan.Step) bool {
-		if record.Kind(st.After.Event) != e.Kind || !s.matchesWorkload(st.After.Source, workload) {
+		if record.Kind(st.After.Event) != e.Kind() || !s.matchesWorkload(st.After.Source, workload) {
 			return false
 		}
 		s.schedule(at+st.After.Delay, st)
@@ -120,19 +120,4 @@ func controlEvents(p *plan.Plan, st plan.Step) ([]control.Event, error) {
 		return nil, fmt.Errorf("carrying out step %q: the number of replicas to restore is not known", st.Name)
 	}
 	return nil, fmt.Errorf("carrying out step %q: unknown action %T", st.Name, st.Action)
-}
-
-// stepNumber is the number that the record keeps of a step: replicas, pods to
-// kill, or the version of rules; 0 for the others.
-func stepNumber(a plan.Action) int64 {
-	switch a := a.(type) {
-	case plan.Scale:
-		return int64(a.Replicas)
-	case plan.KillPods:
-		return int64(a.Count)
-	case plan.ApplyRules:
-		return int64(a.Version)
-	case plan.RestoreReplicas, plan.RolloutRestart, plan.SetImage, plan.PauseRollout, plan.ResumeRollout, plan.DrainNode:
-	}
-	return 0
 }

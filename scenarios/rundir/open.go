@@ -203,7 +203,7 @@ func (r *Run) readEvents() error {
 	r.readLandmarks()
 	r.missingStreams(names)
 	for _, e := range r.Events {
-		if e.Kind == record.KindContainerStarted && !told[e.Instance] && r.Ours(e.Workload) {
+		if e.Kind() == record.KindContainerStarted && !told[e.Instance] && r.Ours(e.Workload) {
 			open[e.Instance] = "it was started, and there are no events of it"
 		}
 	}
@@ -257,7 +257,7 @@ func (r *Run) missingStreams(told map[string]bool) {
 	if r.Interrupted {
 		return
 	}
-	if !slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind == record.KindLoadEnd }) {
+	if !slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind() == record.KindLoadEnd }) {
 		r.torn("%s: nobody tells when the load ended", EventsDir)
 	}
 	if !r.Meta.InCluster() && !told[RegistryServer] {
@@ -269,7 +269,7 @@ func noEnd(events []record.Event) string {
 	if len(events) == 0 {
 		return "it wrote no event at all"
 	}
-	return fmt.Sprintf("its events have no end, the last one is %q", events[len(events)-1].Kind)
+	return fmt.Sprintf("its events have no end, the last one is %q", events[len(events)-1].Kind())
 }
 
 // parseEventsName reads what [EventsName] wrote; false for those of the
@@ -284,10 +284,10 @@ func parseEventsName(name string) (record.Instance, bool) {
 }
 
 func (r *Run) readLandmarks() {
-	ended := slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind == record.KindConcluded || e.Kind == record.KindAborted })
+	ended := slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind() == record.KindConcluded || e.Kind() == record.KindAborted })
 	r.Zero = record.Micros(r.Meta.ZeroMicros)
 	for _, e := range r.Events {
-		switch e.Kind {
+		switch e.Kind() {
 		case record.KindTimeZero:
 			r.Zero = e.At
 		case record.KindRunEnd:
@@ -309,6 +309,6 @@ func (r *Run) Ours(workload string) bool {
 // end because it could write none.
 func killed(events []record.Event, i record.Instance) bool {
 	return slices.ContainsFunc(events, func(e record.Event) bool {
-		return e.Kind == record.KindKillSent && e.Instance == i
+		return e.Kind() == record.KindKillSent && e.Instance == i
 	})
 }

@@ -76,17 +76,17 @@ func fixtures() map[string]func(t *testing.T, d *Dir) {
 			Streams: []traffic.Stream{{Name: "base", Arm: "base", Rate: 100, Duration: 20e6}},
 		}))
 		writeEvents(t, d, EventsName(b1),
-			record.Event{At: 500_000, Kind: record.KindListening, Instance: b1},
-			record.Event{At: 1_100_000, Kind: last, Instance: b1})
+			record.Event{At: 500_000, Payload: record.Listening{}, Instance: b1},
+			record.Event{At: 1_100_000, Payload: record.ZeroPayload(last), Instance: b1})
 		writeEvents(t, d, Harness,
-			record.Event{At: 400_000, Kind: record.KindContainerStarted, Instance: b1, Workload: "spring-cloud-b"},
-			record.Event{At: 1_000_000, Kind: record.KindTimeZero},
-			record.Event{At: 1_200_000, Kind: record.KindRunEnd},
-			record.Event{At: 1_200_001, Kind: record.KindEnd})
+			record.Event{At: 400_000, Payload: record.ContainerStarted{}, Instance: b1, Workload: "spring-cloud-b"},
+			record.Event{At: 1_000_000, Payload: record.TimeZero{}},
+			record.Event{At: 1_200_000, Payload: record.RunEnd{}},
+			record.Event{At: 1_200_001, Payload: record.End{}})
 		writeEvents(t, d, Load,
-			record.Event{At: 1_020_000, Kind: record.KindLoadEnd},
-			record.Event{At: 1_020_001, Kind: record.KindEnd})
-		writeEvents(t, d, RegistryServer, record.Event{At: 1_200_000, Kind: record.KindEnd})
+			record.Event{At: 1_020_000, Payload: record.LoadEnd{}},
+			record.Event{At: 1_020_001, Payload: record.End{}})
+		writeEvents(t, d, RegistryServer, record.Event{At: 1_200_000, Payload: record.End{}})
 		f, err := os.Create(d.RequestsPath(""))
 		require.NoError(t, err)
 		w, err := record.NewWriter(f)
@@ -250,7 +250,7 @@ func TestOpenTellsOfEventsThatAreMissing(t *testing.T) {
 		"no load":           {remove(Load), "when the load ended"},
 		"empty load":        {rewrite(Load, empty), "when the load ended"},
 		"load without end":  {rewrite(Load, noEnd), "load.ndjson: has no end"},
-		"unreadable load":   {rewrite(Load, mangled), "1 line (33 bytes)"},
+		"unreadable load":   {rewrite(Load, mangled), "1 line (42 bytes)"},
 		"no registry":       {remove(RegistryServer), "registry.ndjson: missing"},
 		"empty registry":    {rewrite(RegistryServer, empty), "registry.ndjson: has no end"},
 		"harness, no end":   {rewrite(Harness, noEnd), "harness.ndjson: has no end"},
@@ -299,7 +299,7 @@ func TestAKillThatTheHarnessToldClosesAStream(t *testing.T) {
 	for _, at := range []record.Instance{i, {Pod: "spring-cloud-b-1", Incarnation: 2}} {
 		r, err := Open(made(t, "clean", func(d *Dir) {
 			cut(t, d.EventsPath(EventsName(i)), 5)
-			writeEvents(t, d, Harness, record.Event{At: 1_050_000, Kind: record.KindKillSent, Instance: at})
+			writeEvents(t, d, Harness, record.Event{At: 1_050_000, Payload: record.KillSent{}, Instance: at})
 		}))
 		require.NoError(t, err)
 		require.Equal(t, at == i, len(r.Incomplete) == 0, at)
@@ -319,18 +319,18 @@ func TestSeveralRequestLogs(t *testing.T) {
 // TestALoadThatWasEndedOnPurposeIsNotInterrupted: the generator says that it was
 // broken off, and the harness that it had asked for that.
 func TestALoadThatWasEndedOnPurposeIsNotInterrupted(t *testing.T) {
-	broken := record.Event{At: 3, Kind: record.KindInterrupted, Instance: record.Instance{Pod: Load, Incarnation: 1}}
-	end := record.Event{At: 9, Kind: record.KindRunEnd}
+	broken := record.Event{At: 3, Instance: record.Instance{Pod: Load, Incarnation: 1}, Payload: record.Interrupted{}}
+	end := record.Event{At: 9, Payload: record.RunEnd{}}
 	for name, c := range map[string]struct {
 		events []record.Event
 		want   bool
 	}{
 		"to its end":                {[]record.Event{end}, false},
 		"broken off":                {[]record.Event{broken, end}, true},
-		"concluded":                 {[]record.Event{{At: 2, Kind: record.KindConcluded}, broken, end}, false},
-		"aborted, its clock behind": {[]record.Event{broken, {At: 4, Kind: record.KindAborted}, end}, false},
-		"and then Ctrl-C":           {[]record.Event{{At: 2, Kind: record.KindConcluded}, broken, {At: 5, Kind: record.KindInterrupted}}, true},
-		"and then kill -9":          {[]record.Event{{At: 2, Kind: record.KindConcluded}, broken}, true},
+		"concluded":                 {[]record.Event{{At: 2, Payload: record.Concluded{}}, broken, end}, false},
+		"aborted, its clock behind": {[]record.Event{broken, {At: 4, Payload: record.Aborted{}}, end}, false},
+		"and then Ctrl-C":           {[]record.Event{{At: 2, Payload: record.Concluded{}}, broken, {At: 5, Payload: record.Interrupted{}}}, true},
+		"and then kill -9":          {[]record.Event{{At: 2, Payload: record.Concluded{}}, broken}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &Run{Events: c.events}

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -77,8 +76,8 @@ func (c *catalog) changed(by string, changes []registry.Change) {
 	at := c.micros(c.now())
 	for _, ch := range changes {
 		c.onEvent(record.Event{
-			At: at, Kind: record.KindRegistryChange, Instance: ch.Host.Instance(), Service: ch.Key.Service, Tag: ch.Host.Tag(),
-			Addr: ch.Host.Addr(), Peer: by, Text: ch.How,
+			At: at, Instance: ch.Host.Instance(), Service: ch.Key.Service, Tag: ch.Host.Tag(),
+			Addr: ch.Host.Addr(), Payload: record.RegistryChange{Change: record.ChangeType(ch.How), Client: by},
 		})
 	}
 	c.reschedule()
@@ -90,13 +89,9 @@ func (c *catalog) pushed(to string, p registry.Push) {
 	for i, h := range p.Snapshot.Hosts {
 		ids[i] = h.ID()
 	}
-	data, err := json.Marshal(ids)
-	if err != nil { // strings always encode
-		data = nil
-	}
 	c.onEvent(record.Event{
-		At: c.micros(c.now()), Kind: record.KindPush, Service: p.Snapshot.Key.Service, Peer: to,
-		Since: c.micros(p.Since), N: int64(len(ids)), Text: p.Reason, Data: data,
+		At: c.micros(c.now()), Service: p.Snapshot.Key.Service,
+		Payload: record.Push{Subscriber: to, FirstChange: c.micros(p.Since), Hosts: ids, Reason: p.Reason},
 	})
 }
 

@@ -22,5 +22,5 @@ func TestSilentConnectionIsEjected(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	require.NoError(t, c.Register(t.Context(), "b", registry.NewHost("127.0.0.2", 2, registry.Meta{})))
 	proxy.DropAll()
-	ev.awaitFor(t, 15*time.Second, func(e record.Event) bool { return e.Kind == record.KindRegistryChange && e.Text == registry.Removed })
+	ev.awaitFor(t, 15*time.Second, func(e record.Event) bool { return changed(e, registry.Removed) })
 }

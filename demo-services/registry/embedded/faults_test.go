@@ -34,6 +34,6 @@ func TestFaults(t *testing.T) {
 	other := connect(t, s, "c-0/1")
 	require.NoError(t, other.Register(t.Context(), "free", registry.NewHost("127.0.0.3", 3, registry.Meta{})))
 	require.NoError(t, other.Subscribe(t.Context(), "free", func([]registry.Host) {}))
-	ev.await(t, func(e record.Event) bool { return e.Kind == record.KindPush && e.Service == "free" })
+	ev.await(t, func(e record.Event) bool { return e.Kind() == record.KindPush && e.Service == "free" })
 	require.Empty(t, lists, "a later push went out, this one did not")
 }

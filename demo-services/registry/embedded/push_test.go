@@ -33,6 +33,6 @@ func TestPushesAreRetriedUntilAcknowledged(t *testing.T) {
 	w.Send("NotifySubscriberResponse", `no JSON`)
 	w.Send("NotifySubscriberResponse", `{"resultCode":200,"requestId":"no number"}`)
 	w.Send("NotifySubscriberResponse", `{"resultCode":200,"requestId":"`+third+`"}`)
-	e := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindPush })
-	require.Equal(t, registry.Retry, e.Text)
+	e := ev.await(t, func(e record.Event) bool { return e.Kind() == record.KindPush })
+	require.Equal(t, registry.Retry, e.Payload.(record.Push).Reason)
 }

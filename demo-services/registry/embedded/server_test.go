@@ -91,23 +91,32 @@ func TestEventsTellOfChangesAndPushes(t *testing.T) {
 
 	require.NoError(t, a.Subscribe(t.Context(), "b", func([]registry.Host) {}))
 	// The push of the subscription, which a change would otherwise join.
-	ev.await(t, func(e record.Event) bool { return e.Kind == record.KindPush && e.N == 0 })
+	ev.await(t, func(e record.Event) bool { p, ok := e.Payload.(record.Push); return ok && len(p.Hosts) == 0 })
 	require.NoError(t, b.Register(t.Context(), "b", host))
-	change := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindRegistryChange && e.Text == registry.Added })
+	change := ev.await(t, func(e record.Event) bool { return changed(e, registry.Added) })
 	require.Equal(t, host.Instance(), change.Instance)
-	require.Equal(t, []string{"b", "gray", "127.0.0.2:20002", "b-0/1"}, []string{change.Service, change.Tag, change.Addr, change.Peer})
+	require.Equal(t, []string{"b", "gray", "127.0.0.2:20002", "b-0/1"}, []string{change.Service, change.Tag, change.Addr, change.Payload.(record.RegistryChange).Client})
 
-	push := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindPush && e.N == 1 })
-	require.Equal(t, "a-0/1", push.Peer)
-	require.JSONEq(t, `["b-0/1"]`, string(push.Data))
-	require.GreaterOrEqual(t, push.At.Sub(push.Since), 50*time.Millisecond)
+	first := ev.await(t, func(e record.Event) bool { p, ok := e.Payload.(record.Push); return ok && len(p.Hosts) == 1 })
+	push := first.Payload.(record.Push)
+	require.Equal(t, "a-0/1", push.Subscriber)
+	require.Equal(t, []string{"b-0/1"}, push.Hosts)
+	require.GreaterOrEqual(t, first.At.Sub(push.FirstChange), 50*time.Millisecond)
 
 	require.NoError(t, b.Deregister(t.Context(), "b", host))
-	gone := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindRegistryChange && e.Text == registry.Removed })
-	empty := ev.await(t, func(e record.Event) bool { return e.Kind == record.KindPush && e.N == 0 && e.At > gone.At })
-	require.JSONEq(t, `[]`, string(empty.Data))
-	require.LessOrEqual(t, empty.Since, gone.At, "the push refers to the change")
-	require.Greater(t, empty.Since, push.At, "and to no earlier one")
+	gone := ev.await(t, func(e record.Event) bool { return changed(e, registry.Removed) })
+	empty := ev.await(t, func(e record.Event) bool {
+		p, ok := e.Payload.(record.Push)
+		return ok && len(p.Hosts) == 0 && e.At > gone.At
+	}).Payload.(record.Push)
+	require.LessOrEqual(t, empty.FirstChange, gone.At, "the push refers to the change")
+	require.Greater(t, empty.FirstChange, first.At, "and to no earlier one")
+}
+
+// changed reports whether e is a change of the kind.
+func changed(e record.Event, how record.ChangeType) bool {
+	p, ok := e.Payload.(record.RegistryChange)
+	return ok && p.Change == how
 }
 
 func TestAPortThatIsTakenIsNamed(t *testing.T) {

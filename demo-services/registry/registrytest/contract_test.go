@@ -75,10 +75,10 @@ func startEmbedded(t *testing.T) (registrytest.Target, func() []time.Duration) {
 	s, err := embedded.Start(embedded.Options{
 		Timing: registry.Timing{OverlayTTL: registrytest.OverlayTTL},
 		OnEvent: func(e record.Event) {
-			if e.Kind == record.KindPush && e.Text == registry.Changed {
+			if p, ok := e.Payload.(record.Push); ok && p.Reason == registry.Changed {
 				mu.Lock()
 				defer mu.Unlock()
-				delays = append(delays, e.At.Sub(e.Since))
+				delays = append(delays, e.At.Sub(p.FirstChange))
 			}
 		},
 	})

@@ -1,7 +1,6 @@
 package reporttest
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -98,56 +97,50 @@ func (d *RunDir) Write(t *testing.T) string {
 		Version: "test", Scenario: "small", Runtime: "local", Seed: 7, Speed: 1,
 		Started: "2023-11-14T22:13:15Z", ZeroMicros: int64(Zero),
 	}))
-	harness := []record.Event{{At: Zero, Kind: record.KindTimeZero}, {At: Taken, Kind: record.KindPodDeleted, Instance: B1, Workload: "spring-cloud-b"}}
+	harness := []record.Event{{At: Zero, Payload: record.TimeZero{}}, {At: Taken, Payload: record.PodDeleted{}, Instance: B1, Workload: "spring-cloud-b"}}
 	for i, in := range []record.Instance{A1, B1, B2} {
 		workload := in.Pod[:len(in.Pod)-6]
 		at := Zero - 3_000_000 + record.Micros(i)
-		harness = append(harness, record.Event{At: at, Kind: record.KindContainerStarted, Instance: in, Workload: workload})
+		harness = append(harness, record.Event{At: at, Payload: record.ContainerStarted{}, Instance: in, Workload: workload})
 		events := []record.Event{
-			{At: at + 10, Kind: record.KindStarting}, {At: at + 90_000, Kind: record.KindListening, Addr: addr(in)},
-			{At: at + 300_000, Kind: record.KindRegistered}, {At: at + 300_100, Kind: record.KindReady},
+			{At: at + 10, Payload: record.Starting{}}, {At: at + 90_000, Payload: record.Listening{}, Addr: addr(in)},
+			{At: at + 300_000, Payload: record.Registered{}}, {At: at + 300_100, Payload: record.Ready{}},
 		}
 		switch in {
 		case A1:
 			events = append(events, list(t, Zero-1_000_000, B1, B2), list(t, d.hears(), B2))
 		case B1:
 			events = append(events,
-				record.Event{At: Taken + 1000, Kind: record.KindTermReceived}, record.Event{At: Taken + 5000, Kind: record.KindDeregistered},
-				record.Event{At: d.closes(), Kind: record.KindListenerClosed})
+				record.Event{At: Taken + 1000, Payload: record.TermReceived{}}, record.Event{At: Taken + 5000, Payload: record.Deregistered{}},
+				record.Event{At: d.closes(), Payload: record.ListenerClosed{}})
 		}
-		events = append(events, record.Event{At: Zero + 6_500_000, Kind: record.KindEnd})
+		events = append(events, record.Event{At: Zero + 6_500_000, Payload: record.End{}})
 		for j := range events {
 			events[j].Instance, events[j].Workload = in, workload
-			if events[j].Kind != record.KindListChanged {
+			if events[j].Kind() != record.KindListChanged {
 				events[j].Service = workload
 			}
 		}
 		d.WriteEvents(t, rundir.EventsName(in), events)
 	}
 	harness = append(harness,
-		record.Event{At: Zero + 5_100_000, Kind: record.KindLoadEnd},
-		record.Event{At: Zero + 7_000_000, Kind: record.KindRunEnd}, record.Event{At: Zero + 7_000_001, Kind: record.KindEnd})
+		record.Event{At: Zero + 5_100_000, Payload: record.LoadEnd{}},
+		record.Event{At: Zero + 7_000_000, Payload: record.RunEnd{}}, record.Event{At: Zero + 7_000_001, Payload: record.End{}})
 	d.WriteEvents(t, rundir.Harness, harness)
 	d.WriteEvents(t, rundir.RegistryServer, []record.Event{
-		{At: d.hears(), Kind: record.KindPush, Service: "spring-cloud-b", Peer: A1.String(), Since: Taken + 4500},
-		{At: Zero + 6_900_000, Kind: record.KindEnd},
+		{At: d.hears(), Service: "spring-cloud-b", Payload: record.Push{Subscriber: A1.String(), FirstChange: Taken + 4500}},
+		{At: Zero + 6_900_000, Payload: record.End{}},
 	})
 	d.writeRequests(t)
 	return d.Dir.Path()
 }
 
 func list(t *testing.T, at record.Micros, hosts ...record.Instance) record.Event {
-	type host struct {
-		Instance record.Instance `json:"instance"`
-		Addr     string          `json:"addr"`
-	}
-	var all []host
+	var all []record.ListedHost
 	for _, h := range hosts {
-		all = append(all, host{h, addr(h)})
+		all = append(all, record.ListedHost{Instance: h, Addr: addr(h)})
 	}
-	data, err := json.Marshal(all)
-	must(t, err)
-	return record.Event{At: at, Kind: record.KindListChanged, Service: "spring-cloud-b", N: int64(len(hosts)), Data: data}
+	return record.Event{At: at, Service: "spring-cloud-b", Payload: record.ListChanged{Hosts: all}}
 }
 
 // WriteEvents writes one file of events.

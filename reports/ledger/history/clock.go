@@ -2,7 +2,6 @@ package history
 
 import (
 	"cmp"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -33,9 +32,8 @@ func newClocks(events []record.Event) Clocks {
 	c := Clocks{uncertainty: map[string]time.Duration{}}
 	measured := map[string]record.Offset{} // the last of each, by which it was corrected
 	for _, e := range events {
-		var o record.Offset
-		if e.Kind == record.KindClockOffset && json.Unmarshal(e.Data, &o) == nil {
-			measured[cmp.Or(e.Instance.String(), harnessClock)] = o
+		if o, ok := e.Payload.(record.ClockOffset); ok {
+			measured[cmp.Or(e.Instance.String(), harnessClock)] = record.Offset(o)
 		}
 	}
 	c.Measured = len(measured)

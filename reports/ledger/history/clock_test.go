@@ -1,7 +1,6 @@
 package history
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
@@ -14,9 +13,7 @@ import (
 func TestClientClock(t *testing.T) {
 	var events []record.Event
 	for pod, within := range map[string]record.Micros{"a-1": 200, "load-1": 700, "load-2": 100} {
-		data, err := json.Marshal(record.Offset{Within: within})
-		require.NoError(t, err)
-		events = append(events, record.Event{Kind: record.KindClockOffset, Instance: record.Instance{Pod: pod, Incarnation: 1}, Data: data})
+		events = append(events, record.Event{Instance: record.Instance{Pod: pod, Incarnation: 1}, Payload: record.ClockOffset{Within: within}})
 	}
 	c := newClocks(events)
 	a, b := record.Instance{Pod: "a-1", Incarnation: 1}, record.Instance{Pod: "b-1", Incarnation: 1}

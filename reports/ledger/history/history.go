@@ -23,13 +23,20 @@ type History struct {
 	LoadEnd   record.Micros // what is taken out later is no release
 	Instances []*Instance   // that events tell of, by first appearance
 	Releases  []*Release    // by time
-	Pushes    []record.Event
+	Pushes    []Push
 	WatchGaps []WatchGap // by time
 	Clocks    Clocks
 
 	byID   map[record.Instance]*Instance
 	byAddr map[string][]*Instance
 	byName map[string][]*Instance // by pod, and by the IP that the cluster tells of a pod
+}
+
+// Push is a list that a subscriber has acknowledged.
+type Push struct {
+	record.Push
+	At      record.Micros // of the acknowledgement
+	Service string
 }
 
 // New builds the history of a run from its plan and all its events, sorted by
@@ -53,12 +60,12 @@ func New(p *plan.Plan, zero record.Micros, events []record.Event) *History {
 // interrupted; just after the last event if neither is recorded.
 func loadEnd(events []record.Event) (end record.Micros) {
 	for _, e := range events {
-		if e.Kind == record.KindLoadEnd {
+		if e.Kind() == record.KindLoadEnd {
 			end = max(end, e.At)
 		}
 	}
 	for _, e := range events {
-		if e.Kind == record.KindInterrupted && (end == 0 || e.At < end) {
+		if e.Kind() == record.KindInterrupted && (end == 0 || e.At < end) {
 			end = e.At
 		}
 	}
@@ -70,11 +77,11 @@ func loadEnd(events []record.Event) (end record.Micros) {
 
 // add takes in one event.
 func (h *History) add(e record.Event) {
-	switch e.Kind {
-	case record.KindPush:
-		h.Pushes = append(h.Pushes, e)
+	switch p := e.Payload.(type) {
+	case record.Push:
+		h.Pushes = append(h.Pushes, Push{Push: p, At: e.At, Service: e.Service})
 		return
-	case record.KindMachineInput, record.KindMachineOutput, record.KindHostStats:
+	case record.MachineInput, record.MachineOutput, record.HostStats:
 		return
 	}
 	if e.Instance == (record.Instance{}) {
@@ -88,11 +95,11 @@ func (h *History) add(e record.Event) {
 		h.Instances = append(h.Instances, i)
 	}
 	i.add(e)
-	switch {
-	case e.Kind == record.KindRegistryChange: // it describes the registry, not the instance
+	switch p := e.Payload.(type) {
+	case record.RegistryChange: // it describes the registry, not the instance
 		return
-	case e.Kind == record.KindPodAddress:
-		h.byName[e.Text] = append(h.byName[e.Text], i)
+	case record.PodAddress:
+		h.byName[p.IP] = append(h.byName[p.IP], i)
 	}
 	if e.Addr != "" && !slices.Contains(h.byAddr[e.Addr], i) {
 		h.byAddr[e.Addr] = append(h.byAddr[e.Addr], i)

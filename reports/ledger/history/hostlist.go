@@ -1,7 +1,6 @@
 package history
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -13,11 +12,10 @@ import (
 type HostList struct {
 	At      record.Micros
 	Service string
-	Hosts   []Host // nil: the list has names only
+	Hosts   []Host
 
 	names map[string]bool // instances and addresses
-	tags  map[string]int  // hosts of each version; nil: the list has names only
-	count int
+	tags  map[string]int  // hosts of each version
 }
 
 // Host is an instance as a consumer's list has it.
@@ -28,26 +26,13 @@ type Host struct {
 	Warmup   settings.Warmup
 }
 
-// newHostList reads an event whose data are hosts, or just their names.
-func newHostList(e record.Event) HostList {
-	l := HostList{At: e.At, Service: e.Service, names: map[string]bool{}, count: int(e.N)}
-	var hosts []struct {
-		Host
-		Addr string
-	}
-	var names []string
-	switch {
-	case json.Unmarshal(e.Data, &hosts) == nil:
-		l.tags = map[string]int{}
-		for _, h := range hosts {
-			l.Hosts = append(l.Hosts, h.Host)
-			l.names[h.Instance], l.names[h.Addr] = true, true
-			l.tags[h.Tag]++
-		}
-	case json.Unmarshal(e.Data, &names) == nil:
-		for _, n := range names {
-			l.names[n] = true
-		}
+func newHostList(e record.Event, hosts []record.ListedHost) HostList {
+	l := HostList{At: e.At, Service: e.Service, names: map[string]bool{}, tags: map[string]int{}}
+	for _, h := range hosts {
+		id := h.Instance.String()
+		l.Hosts = append(l.Hosts, Host{Instance: id, Tag: h.Tag, Start: h.Start, Warmup: settings.Warmup(h.Warmup)})
+		l.names[id], l.names[h.Addr] = true, true
+		l.tags[h.Tag]++
 	}
 	delete(l.names, "")
 	return l
@@ -74,14 +59,6 @@ func (l HostList) hasInstances() bool {
 	return false
 }
 
-// versionSize is how many hosts of a version the list has.
-func (l HostList) versionSize(tag string) int {
-	if l.tags == nil {
-		return l.count
-	}
-	return l.tags[tag]
-}
-
 // HostListAt is i's list of a service at t, and whether it had one.
 func (i *Instance) HostListAt(service string, t record.Micros) (list HostList, ok bool) {
 	if i == nil {
@@ -101,11 +78,8 @@ func (i *Instance) HostListAt(service string, t record.Micros) (list HostList, o
 // VersionSize is how many hosts of a service and version i's list had at t; 0
 // if it had no list of the service.
 func (i *Instance) VersionSize(service, tag string, t record.Micros) int {
-	l, ok := i.HostListAt(service, t)
-	if !ok {
-		return 0
-	}
-	return l.versionSize(tag)
+	l, _ := i.HostListAt(service, t)
+	return l.tags[tag]
 }
 
 // Avoided reports whether i, as a consumer, avoided another instance at t.
@@ -117,8 +91,11 @@ func (i *Instance) Avoided(instance string, t record.Micros) (avoided bool) {
 		if e.At > t {
 			break
 		}
-		if e.Peer == instance && (e.Kind == record.KindMarkSet || e.Kind == record.KindMarkCleared) {
-			avoided = e.Kind == record.KindMarkSet
+		switch p := e.Payload.(type) {
+		case record.MarkSet:
+			avoided = avoided || p.Marked.String() == instance
+		case record.MarkCleared:
+			avoided = avoided && p.Marked.String() != instance
 		}
 	}
 	return avoided

@@ -24,7 +24,13 @@ type Instance struct {
 
 	first map[record.Kind]record.Micros // of each kind
 	addrs []string                      // that it had
-	marks []record.Event                // instances that it began to avoid, by time
+	marks []mark                        // instances that it began to avoid, by time
+}
+
+// mark is an instance that a consumer began to avoid.
+type mark struct {
+	at       record.Micros
+	instance record.Instance
 }
 
 func newInstance(id record.Instance) *Instance {
@@ -33,19 +39,19 @@ func newInstance(id record.Instance) *Instance {
 
 // add takes in an event about i.
 func (i *Instance) add(e record.Event) {
-	if e.Kind == record.KindRegistryChange {
-		if e.Text == "removed" {
+	if p, ok := e.Payload.(record.RegistryChange); ok {
+		if p.Change == record.ChangeRemoved {
 			i.keep(e)
 		}
 		return
 	}
 	i.keep(e)
-	switch e.Kind {
-	case record.KindListChanged:
-		i.HostLists = append(i.HostLists, newHostList(e))
-	case record.KindMarkSet:
-		i.marks = append(i.marks, e)
-	case record.KindStarting, record.KindListening, record.KindRegistered, record.KindDeregistered, record.KindListenerClosed, record.KindTermReceived:
+	switch p := e.Payload.(type) {
+	case record.ListChanged:
+		i.HostLists = append(i.HostLists, newHostList(e, p.Hosts))
+	case record.MarkSet:
+		i.marks = append(i.marks, mark{at: e.At, instance: p.Marked})
+	case record.Starting, record.Listening, record.Registered, record.Deregistered, record.ListenerClosed, record.TermReceived:
 		i.Instrumented = true
 		i.Service = cmp.Or(e.Service, i.Service)
 	}
@@ -57,8 +63,8 @@ func (i *Instance) keep(e record.Event) {
 	if i.FirstSeen == 0 || e.At < i.FirstSeen {
 		i.FirstSeen = e.At
 	}
-	if _, ok := i.first[e.Kind]; !ok {
-		i.first[e.Kind] = e.At
+	if _, ok := i.first[e.Kind()]; !ok {
+		i.first[e.Kind()] = e.At
 	}
 	i.Events = append(i.Events, e)
 }
@@ -109,8 +115,8 @@ func (i *Instance) LongestStall(from, to record.Micros) (longest time.Duration) 
 		return 0
 	}
 	for _, e := range i.Events {
-		if e.Kind == record.KindStalled && e.Since <= to && e.At >= from {
-			longest = max(longest, e.At.Sub(e.Since))
+		if s, ok := e.Payload.(record.Stalled); ok && s.Since <= to && e.At >= from {
+			longest = max(longest, e.At.Sub(s.Since))
 		}
 	}
 	return longest

@@ -77,7 +77,7 @@ func (i *Instance) PhaseAt(t record.Micros) string {
 		if e.At > t {
 			break
 		}
-		rank = max(rank, i.phaseBegunBy(e.Kind))
+		rank = max(rank, i.phaseBegunBy(e.Kind()))
 	}
 	if rank < 0 {
 		return ""
@@ -90,10 +90,10 @@ func (i *Instance) PhaseAt(t record.Micros) string {
 func (i *Instance) Phases(until record.Micros) (out []PhaseSpan) {
 	rank := -1
 	for _, e := range i.Events {
-		if e.Kind == record.KindContainerExited {
+		if e.Kind() == record.KindContainerExited {
 			until = e.At
 		}
-		next := i.phaseBegunBy(e.Kind)
+		next := i.phaseBegunBy(e.Kind())
 		if next <= rank {
 			continue
 		}

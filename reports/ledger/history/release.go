@@ -3,7 +3,6 @@ package history
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"zeroloss/loadgen/record"
@@ -103,21 +102,21 @@ func deletionReason(p *plan.Plan, events []record.Event, workload string, delete
 		if e.At > deleted {
 			break
 		}
-		if e.Kind == record.KindNodeCordoned && slices.Contains(p.DrainedWorkloads(), workload) {
+		if e.Kind() == record.KindNodeCordoned && slices.Contains(p.DrainedWorkloads(), workload) {
 			reason = Drain
 		}
 		if e.Workload != workload {
 			continue
 		}
-		switch {
-		case e.Kind == record.KindRolloutSeen:
+		switch step := e.Payload.(type) {
+		case record.RolloutSeen:
 			reason = Rollout
-		case e.Kind == record.KindScaled:
+		case record.Scaled:
 			reason = ScaleIn
-		case e.Kind == record.KindStep && slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-			return s.Name == e.Text && startsRollout(s.Action)
-		}):
-			reason = Rollout
+		case record.Step:
+			if slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Name == step.Name && startsRollout(s.Action) }) {
+				reason = Rollout
+			}
 		}
 	}
 	return reason
@@ -144,8 +143,8 @@ func (h *History) findHeard(r *Release) {
 		}
 		at := c.dropped(r)
 		for _, m := range c.marks {
-			if m.At >= r.Began && r.Instance.isPeer(m.Peer) && (at == 0 || m.At < at) {
-				at = m.At
+			if m.at >= r.Began && m.instance == r.Instance.ID && (at == 0 || m.at < at) {
+				at = m.at
 			}
 		}
 		if at != 0 {
@@ -171,13 +170,6 @@ func (i *Instance) dropped(r *Release) record.Micros {
 	return 0
 }
 
-// isPeer reports whether a peer is i: as pod/incarnation, with or without a
-// start time behind it, or as an address.
-func (i *Instance) isPeer(peer string) bool {
-	id := i.ID.String()
-	return peer == id || strings.HasPrefix(peer, id+"/") || slices.Contains(i.addrs, peer)
-}
-
 // findHeardByPush falls back on the registry's pushes if no consumer reports
 // its lists: all subscribers have heard when the last has acknowledged.
 func (h *History) findHeardByPush(r *Release) {
@@ -188,7 +180,7 @@ func (h *History) findHeardByPush(r *Release) {
 		return
 	}
 	for _, p := range h.Pushes {
-		if p.Service == r.Instance.Service && Near(p.Since, r.Deregistered, time.Second) {
+		if p.Service == r.Instance.Service && Near(p.FirstChange, r.Deregistered, time.Second) {
 			r.heardAt[record.Instance{}] = max(r.heardAt[record.Instance{}], p.At)
 		}
 	}
@@ -245,7 +237,7 @@ func (r *Release) Near(t record.Micros, d time.Duration) bool {
 // not ready for a while had left the endpoints, and come back.
 func (r *Release) Unlisted() (endpoints, registry record.Micros) {
 	for _, e := range r.Instance.Events {
-		switch e.Kind {
+		switch e.Kind() {
 		case record.KindEndpointAdded:
 			endpoints = 0
 		case record.KindEndpointRemoved:

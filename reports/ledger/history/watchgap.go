@@ -27,16 +27,17 @@ func watchGaps(events []record.Event) []WatchGap {
 	index := map[key]int{}
 	var all []WatchGap
 	for _, e := range events {
-		if e.Kind != record.KindUnwatched {
+		g, ok := e.Payload.(record.Unwatched)
+		if !ok {
 			continue
 		}
-		k := key{e.Text, e.Since}
+		k := key{g.Resource, g.Since}
 		if _, ok := index[k]; !ok {
 			index[k] = len(all)
-			all = append(all, WatchGap{From: e.Since, Sources: []string{e.Text}})
+			all = append(all, WatchGap{From: g.Since, Sources: []string{g.Resource}})
 		}
-		if e.N > 0 {
-			all[index[k]].To = e.Since + record.Micros(e.N)
+		if g.Duration > 0 {
+			all[index[k]].To = g.Since.Add(g.Duration)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b WatchGap) int { return cmp.Compare(a.From, b.From) })

@@ -303,7 +303,7 @@ func endAfterRelease(ctx context.Context, d *target.Deployment, quiet time.Durat
 		case err != nil:
 			e.Unknown() // the duration ends the load at the latest
 		case e.Over(time.Now(), s):
-			end(run.EndLoad{Kind: record.KindConcluded, Why: fmt.Sprintf("the release of %s was over for %v", d, quiet)})
+			end(run.EndLoad{Payload: record.Concluded{}, Why: fmt.Sprintf("the release of %s was over for %v", d, quiet)})
 			return
 		}
 		if ctxtime.Sleep(ctx, releasePollInterval) != nil {
@@ -332,7 +332,7 @@ func (l lossLimit) reached(counts []run.StreamCount) (lost uint64, reached bool)
 func (l lossLimit) watch(ctx context.Context, progress func() []run.StreamCount, end func(run.EndLoad)) {
 	for ctxtime.Sleep(ctx, 100*time.Millisecond) == nil {
 		if lost, reached := l.reached(progress()); reached {
-			end(run.EndLoad{Kind: record.KindAborted, Why: fmt.Sprintf("%d requests are lost; the limit (--abort-after) is %d", lost, l.requests)})
+			end(run.EndLoad{Payload: record.Aborted{}, Why: fmt.Sprintf("%d requests are lost; the limit (--abort-after) is %d", lost, l.requests)})
 			return
 		}
 	}

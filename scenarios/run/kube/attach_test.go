@@ -31,7 +31,7 @@ func TestLossLimit(t *testing.T) {
 	}
 	var ended run.EndLoad
 	lossLimit{4}.watch(t.Context(), func() []run.StreamCount { return counts }, func(e run.EndLoad) { ended = e })
-	require.Equal(t, run.EndLoad{Kind: record.KindAborted, Why: "4 requests are lost; the limit (--abort-after) is 4"}, ended)
+	require.Equal(t, run.EndLoad{Payload: record.Aborted{}, Why: "4 requests are lost; the limit (--abort-after) is 4"}, ended)
 }
 
 // TestPodsOfOthersAreNotReported, neither leftovers nor those of a canary.

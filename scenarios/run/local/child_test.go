@@ -71,7 +71,7 @@ func serveRegistry(ctx context.Context, args []string) int {
 	go func() { _, _ = io.Copy(io.Discard, os.NewFile(4, "parent")); close(orphaned) }()
 	select {
 	case <-ctx.Done():
-		return tell(events, record.Event{Kind: record.KindEnd})
+		return tell(events, record.Event{Payload: record.End{}})
 	case <-orphaned:
 		return 1
 	}
@@ -104,7 +104,7 @@ func serve(ctx context.Context) int {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 
-	say(record.Event{Kind: record.KindStarting, N: int64(os.Getpid())})
+	say(record.Event{Payload: record.Starting{}, Text: strconv.Itoa(os.Getpid())})
 	business, err := net.Listen("tcp", net.JoinHostPort(d.IP, strconv.Itoa(d.Port)))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -123,20 +123,20 @@ func serve(ctx context.Context) int {
 				http.Error(rw, "no", http.StatusForbidden)
 				return
 			}
-			say(record.Event{Kind: record.KindOffline, Text: host})
+			say(record.Event{Payload: record.Offline{Trigger: record.TriggerHook}, Text: host})
 		}))
 	}()
-	say(record.Event{Kind: record.KindListening})
-	say(record.Event{Kind: record.KindRegistered})
+	say(record.Event{Payload: record.Listening{}})
+	say(record.Event{Payload: record.Registered{}})
 	if d.Next != "" {
 		n, _ := strconv.Atoi(os.Getenv("HOSTS"))
-		say(record.Event{Kind: record.KindListChanged, Service: d.Next, N: int64(n)})
+		say(record.Event{Service: d.Next, Payload: record.ListChanged{Hosts: make([]record.ListedHost, n)}})
 	}
 	select {
 	case <-ctx.Done():
 	case <-term:
-		say(record.Event{Kind: record.KindTermReceived})
+		say(record.Event{Payload: record.TermReceived{}})
 	}
-	say(record.Event{Kind: record.KindEnd})
+	say(record.Event{Payload: record.End{}})
 	return 0
 }

@@ -105,7 +105,7 @@ func (f *tailed) lines(hear func(record.Event)) {
 		}
 		line := f.rest[:i]
 		f.rest = f.rest[i+1:]
-		if bytes.Contains(line, machineInput) || bytes.Contains(line, machineOutput) {
+		if record.IsMachineStep(line) {
 			continue // many, long, and nothing to act upon
 		}
 		var e record.Event
@@ -116,8 +116,3 @@ func (f *tailed) lines(hear func(record.Event)) {
 		}
 	}
 }
-
-var (
-	machineInput  = []byte(`"kind":"` + string(record.KindMachineInput) + `"`)
-	machineOutput = []byte(`"kind":"` + string(record.KindMachineOutput) + `"`)
-)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -55,7 +56,7 @@ func (s *sink) of(kind record.Kind) []record.Event {
 	defer s.mu.Unlock()
 	var out []record.Event
 	for _, e := range s.events {
-		if e.Kind == kind {
+		if e.Kind() == kind {
 			out = append(out, e)
 		}
 	}
@@ -125,7 +126,7 @@ func TestRun(t *testing.T) {
 	require.Len(t, out.of(record.KindStep), 3)
 	require.Len(t, out.of(record.KindHostStats), 2)
 	require.Len(t, out.of(record.KindRunEnd), 1)
-	require.Equal(t, record.KindEnd, out.events[len(out.events)-1].Kind)
+	require.Equal(t, record.KindEnd, out.events[len(out.events)-1].Kind())
 	require.Empty(t, out.of(record.KindHookFailed))
 
 	victim := out.of(record.KindPodDeleted)[0].Instance
@@ -133,7 +134,7 @@ func TestRun(t *testing.T) {
 	require.Equal(t, victim, out.of(record.KindTermSent)[0].Instance)
 	exit := out.of(record.KindContainerExited)
 	i := slices.IndexFunc(exit, func(e record.Event) bool { return e.Instance == victim })
-	require.Zero(t, exit[i].N, exit[i].Text)
+	require.Equal(t, record.ContainerExited{}, exit[i].Payload, exit[i].Text)
 	hook, term := out.of(record.KindHookStarted)[0], out.of(record.KindTermSent)[0]
 	require.GreaterOrEqual(t, term.At.Sub(hook.At), 100*time.Millisecond, "the hook slept, divided by the speed")
 
@@ -144,7 +145,7 @@ func TestRun(t *testing.T) {
 
 	killed := out.of(record.KindKillSent)[0].Instance
 	require.NotContains(t, kinds(readEvents(t, dir.EventsPath(rundir.EventsName(killed)))), record.KindEnd)
-	require.Equal(t, int64(137), exit[slices.IndexFunc(exit, func(e record.Event) bool { return e.Instance == killed })].N)
+	require.Equal(t, record.ContainerExited{ExitCode: 137}, exit[slices.IndexFunc(exit, func(e record.Event) bool { return e.Instance == killed })].Payload)
 	require.Len(t, out.of(record.KindPodCreated), 5, "a successor for each that went")
 
 	requests := readRequests(t, dir)
@@ -164,14 +165,14 @@ func requireReplay(t *testing.T, p *plan.Plan, events []record.Event) {
 	var inputs []control.TimedEvent
 	var want control.Actions
 	for _, e := range events {
-		switch e.Kind {
-		case record.KindMachineInput:
+		switch step := e.Payload.(type) {
+		case record.MachineInput:
 			var in control.TimedEvent
-			require.NoError(t, json.Unmarshal(e.Data, &in))
+			require.NoError(t, json.Unmarshal(step.Data, &in))
 			inputs = append(inputs, in)
-		case record.KindMachineOutput:
+		case record.MachineOutput:
 			var out control.Actions
-			require.NoError(t, json.Unmarshal(e.Data, &out))
+			require.NoError(t, json.Unmarshal(step.Data, &out))
 			want = append(want, out...)
 		}
 	}
@@ -184,7 +185,7 @@ func requireReplay(t *testing.T, p *plan.Plan, events []record.Event) {
 func kinds(events []record.Event) []record.Kind {
 	var out []record.Kind
 	for _, e := range events {
-		out = append(out, e.Kind)
+		out = append(out, e.Kind())
 	}
 	return out
 }
@@ -223,7 +224,7 @@ func TestInterrupted(t *testing.T) {
 		dir, out, rt := start(t)
 		ctx, stop := context.WithCancel(t.Context())
 		out.watch = func(e record.Event) {
-			if e.Kind == at {
+			if e.Kind() == at {
 				stop()
 			}
 		}
@@ -234,7 +235,7 @@ func TestInterrupted(t *testing.T) {
 		require.NotErrorIs(t, err, run.ErrEnvironment, "at %s", at)
 		require.Len(t, out.of(record.KindInterrupted), 1)
 		require.Empty(t, out.of(record.KindRunEnd))
-		require.Equal(t, record.KindEnd, out.events[len(out.events)-1].Kind)
+		require.Equal(t, record.KindEnd, out.events[len(out.events)-1].Kind())
 		require.NoDirExists(t, dir.Join("tmp"))
 		for _, pid := range pids(t, dir) {
 			require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH, "at %s: %d is gone when Run returns", at, pid)
@@ -252,8 +253,10 @@ func pids(t *testing.T, dir *rundir.Dir) []int {
 	var out []int
 	for _, f := range files {
 		for _, e := range readEvents(t, f) {
-			if e.Kind == record.KindStarting && e.Instance.Pod != rundir.Load {
-				out = append(out, int(e.N))
+			if e.Kind() == record.KindStarting && e.Instance.Pod != rundir.Load {
+				pid, err := strconv.Atoi(e.Text)
+				require.NoError(t, err)
+				out = append(out, pid)
 			}
 		}
 	}
@@ -301,7 +304,7 @@ func harness(dir string) int {
 		if f, err = d.CreateEvents(rundir.Harness); err == nil {
 			p := small()
 			p.Duration, p.Streams[0].Duration = time.Minute, time.Minute
-			out := &sink{w: record.NewEventWriter(f), watch: func(e record.Event) { fmt.Println(e.Kind) }}
+			out := &sink{w: record.NewEventWriter(f), watch: func(e record.Event) { fmt.Println(e.Kind()) }}
 			err = local.New(local.Options{Dir: d, Env: childEnv(d.Join("coverage"))}).Run(context.Background(), p, out)
 		}
 	}

@@ -122,7 +122,7 @@ func TestTailHearsLinesWhenTheyAreWhole(t *testing.T) {
 	require.NoError(t, err)
 	defer f.Close()
 	var heard []record.Kind
-	tl := &eventTail{onEvent: func(e record.Event) { heard = append(heard, e.Kind) }}
+	tl := &eventTail{onEvent: func(e record.Event) { heard = append(heard, e.Kind()) }}
 	require.NoError(t, tl.follow(path))
 	buf := make([]byte, 8) // smaller than a line
 	for _, piece := range []struct {
@@ -130,7 +130,7 @@ func TestTailHearsLinesWhenTheyAreWhole(t *testing.T) {
 		want []record.Kind
 	}{
 		{`{"at":1,"kind":"list`, nil},
-		{"ening\"}\n{\"at\":2,\"kind\":\"input\",\"data\":{}}\nnonsense\n", []record.Kind{record.KindListening}},
+		{"ening\"}\n{\"at\":2,\"kind\":\"machine-input\",\"machine\":\"m\",\"data\":{}}\nnonsense\n", []record.Kind{record.KindListening}},
 		{`{"at":3,"kind":"ready"}` + "\n", []record.Kind{record.KindListening, record.KindReady}},
 	} {
 		_, err := f.WriteString(piece.text)

@@ -101,7 +101,7 @@ func (s *testRun) of(kind record.Kind) []record.Event {
 	defer s.mu.Unlock()
 	var out []record.Event
 	for _, e := range s.events {
-		if e.Kind == kind {
+		if e.Kind() == kind {
 			out = append(out, e)
 		}
 	}
@@ -128,7 +128,7 @@ func testCompleteRun(t *testing.T, x Subject) {
 	require.Len(t, s.of(record.KindRunEnd), 1)
 	require.Empty(t, s.of(record.KindInterrupted))
 	require.NotEmpty(t, s.of(record.KindPodDeleted), "the plan has a release")
-	require.Equal(t, record.KindEnd, s.events[len(s.events)-1].Kind)
+	require.Equal(t, record.KindEnd, s.events[len(s.events)-1].Kind())
 	for _, e := range s.of(record.KindPodCreated) {
 		require.NotEmpty(t, e.Workload)
 	}
@@ -164,7 +164,7 @@ func testInterrupted(t *testing.T, x Subject, at record.Kind) {
 		stop()
 	}
 	s.watch = func(e record.Event) {
-		if e.Kind == at {
+		if e.Kind() == at {
 			stop()
 		}
 	}
@@ -174,7 +174,7 @@ func testInterrupted(t *testing.T, x Subject, at record.Kind) {
 	require.Empty(t, s.of(record.KindRunEnd))
 	if at != "" {
 		require.Len(t, s.of(record.KindInterrupted), 1)
-		require.Equal(t, record.KindEnd, s.events[len(s.events)-1].Kind)
+		require.Equal(t, record.KindEnd, s.events[len(s.events)-1].Kind())
 	}
 	r, err := rundir.Open(s.dir.Path())
 	require.NoError(t, err)

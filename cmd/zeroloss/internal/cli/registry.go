@@ -126,5 +126,5 @@ func (c *childFlags) close(w *record.EventWriter) error {
 	if w == nil {
 		return nil
 	}
-	return w.Write(record.Event{At: record.At(time.Now()), Kind: record.KindEnd})
+	return w.Write(record.Event{At: record.At(time.Now()), Payload: record.End{}})
 }

@@ -176,7 +176,7 @@ func (p Pods) RecordClocks(to run.Sink) error {
 // harnessClock is the event about this process's clock.
 func harnessClock(o record.Offset) record.Event {
 	return record.Event{
-		At: record.At(time.Now()), Kind: record.KindClockOffset, N: int64(o.Ahead), Data: mustJSON(o),
+		At: record.At(time.Now()), Payload: record.ClockOffset(o),
 		Text: fmt.Sprintf("the harness's, within %d µs of the load pod's", o.Within),
 	}
 }
@@ -184,9 +184,9 @@ func harnessClock(o record.Offset) record.Event {
 // clockEvent is the event about the pod's clock.
 func (p *Pod) clockEvent() record.Event {
 	return record.Event{
-		At: record.At(time.Now()), Kind: record.KindClockOffset, Instance: record.Instance{Pod: p.logName(), Incarnation: 1},
-		N: int64(p.toRecord.Ahead), Data: mustJSON(p.toRecord),
-		Text: fmt.Sprintf("that of load pod %d of %d, within %d µs of the collector's", p.Index+1, p.Of, p.toRecord.Within),
+		At: record.At(time.Now()), Instance: record.Instance{Pod: p.logName(), Incarnation: 1},
+		Payload: record.ClockOffset(p.toRecord),
+		Text:    fmt.Sprintf("that of load pod %d of %d, within %d µs of the collector's", p.Index+1, p.Of, p.toRecord.Within),
 	}
 }
 
@@ -204,13 +204,5 @@ type shiftedSink struct {
 }
 
 func (s shiftedSink) Event(e record.Event) error {
-	return s.Sink.Event(shift(e, s.ahead))
-}
-
-func shift(e record.Event, ahead record.Micros) record.Event {
-	e.At += ahead
-	if e.Since != 0 {
-		e.Since += ahead
-	}
-	return e
+	return s.Sink.Event(e.Shift(s.ahead))
 }

@@ -184,9 +184,7 @@ func TestClocksOfPods(t *testing.T) {
 	require.Equal(t, record.Micros(-5000), p.ahead())
 	e := p.clockEvent()
 	require.Equal(t, record.Instance{Pod: "load-1", Incarnation: 1}, e.Instance)
-	require.Equal(t, record.KindClockOffset, e.Kind)
-	require.EqualValues(t, -5000, e.N)
-	require.JSONEq(t, `{"aheadMicros":-5000,"withinMicros":100}`, string(e.Data))
+	require.Equal(t, record.ClockOffset{Ahead: -5000, Within: 100}, e.Payload)
 	require.Contains(t, e.Text, "load pod 2 of 3, within 100 µs")
 
 	near := record.Offset{Ahead: 1050, Within: 60}

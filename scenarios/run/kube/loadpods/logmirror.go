@@ -104,31 +104,19 @@ func (m *logMirror) line(name string, line []byte) error {
 	if _, err := f.Write(line); err != nil {
 		return fmt.Errorf("writing events of %q: %w", name, err)
 	}
-	if bytes.Contains(line, machineInput) || bytes.Contains(line, machineOutput) {
+	if record.IsMachineStep(line) {
 		return nil // many, long, and nothing to act upon
 	}
 	var e record.Event
 	if json.Unmarshal(line, &e) != nil {
 		return nil // the ledger reports it when it reads the whole file
 	}
-	if e.Kind == record.KindClockOffset {
-		m.noteOffset(name, e)
+	if offset, ok := e.Payload.(record.ClockOffset); ok && record.Offset(offset).Significant() {
+		m.ahead[name] = offset.Ahead
 	}
 	e.At -= m.harness // the run goes by the harness's clock
 	m.observed(e)
 	return nil
-}
-
-var (
-	machineInput  = []byte(`"kind":"` + string(record.KindMachineInput) + `"`)
-	machineOutput = []byte(`"kind":"` + string(record.KindMachineOutput) + `"`)
-)
-
-func (m *logMirror) noteOffset(name string, e record.Event) {
-	var o record.Offset
-	if json.Unmarshal(e.Data, &o) == nil && o.Significant() {
-		m.ahead[name] = o.Ahead
-	}
 }
 
 // requestWriter creates the request log with its first byte: a load that never
@@ -199,11 +187,11 @@ func shiftLines(text []byte, ahead record.Micros) []byte {
 	var out bytes.Buffer
 	for line := range bytes.Lines(text) {
 		var e record.Event
-		if json.Unmarshal(line, &e) != nil || e.Kind == "" {
+		if json.Unmarshal(line, &e) != nil {
 			out.Write(line)
 			continue
 		}
-		out.Write(mustJSON(shift(e, ahead)))
+		out.Write(mustJSON(e.Shift(ahead)))
 		out.WriteByte('\n')
 	}
 	return out.Bytes()

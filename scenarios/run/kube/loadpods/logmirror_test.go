@@ -75,7 +75,7 @@ func newMirror(t *testing.T, c *collect.Client) (*logMirror, func() []record.Eve
 }
 
 // ahead is the offset of a clock that is 5 ms behind the load pod's.
-var ahead = record.Event{At: 3, Kind: record.KindClockOffset, N: 5000, Data: mustJSON(record.Offset{Ahead: 5000, Within: 100})}
+var ahead = record.Event{At: 3, Payload: record.ClockOffset{Ahead: 5000, Within: 100}}
 
 func TestMirrorKeepsAllAndCorrectsClocks(t *testing.T) {
 	client, events := localPod(t)
@@ -83,8 +83,8 @@ func TestMirrorKeepsAllAndCorrectsClocks(t *testing.T) {
 	m.harness = 2000
 	m.start(t.Context(), func(err error) { require.NoError(t, err) })
 	b, c := record.Instance{Pod: "b-1", Incarnation: 1}, record.Instance{Pod: "c-1", Incarnation: 2}
-	sendEvents(t, events, b, record.Event{At: 10_000, Kind: record.KindStarting, Instance: b}, ahead)
-	sendEvents(t, events, c, record.Event{At: 20_000, Kind: record.KindStarting, Instance: c}, record.Event{At: 21_000, Kind: record.KindMachineInput, Instance: c})
+	sendEvents(t, events, b, record.Event{At: 10_000, Instance: b, Payload: record.Starting{}}, ahead)
+	sendEvents(t, events, c, record.Event{At: 20_000, Instance: c, Payload: record.Starting{}}, record.Event{At: 21_000, Instance: c, Payload: record.MachineInput{}})
 	require.NoError(t, m.finish(t.Context()))
 
 	read := func(name string) (out []record.Micros) {
@@ -120,9 +120,9 @@ func TestHarnessWritesByTheLoadPodsClock(t *testing.T) {
 		{record.Offset{Ahead: -20, Within: 50}, 1000}, // less than can be told apart
 	} {
 		w := &written{}
-		require.NoError(t, Pods{{clock: tt.clock}}.Sink(w).Event(record.Event{At: 1000, Since: 1000}))
+		require.NoError(t, Pods{{clock: tt.clock}}.Sink(w).Event(record.Event{At: 1000, Payload: record.Stalled{Since: 1000}}))
 		require.Equal(t, tt.want, w.events[0].At)
-		require.Equal(t, tt.want, w.events[0].Since)
+		require.Equal(t, tt.want, w.events[0].Payload.(record.Stalled).Since)
 	}
 }
 

@@ -45,11 +45,11 @@ func (w *DeploymentWatch) Deployment(d *appsv1.Deployment) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.template != nil && !apiequality.Semantic.DeepEqual(*w.template, d.Spec.Template) {
-		w.write(record.Event{Kind: record.KindRolloutSeen, Workload: d.Name, Text: "its pod template has changed"})
+		w.write(record.Event{Payload: record.RolloutSeen{}, Workload: d.Name, Text: "its pod template has changed"})
 	}
 	if n := Replicas(d); n != w.replicas {
 		if w.scaledTo == nil || n != *w.scaledTo {
-			w.write(record.Event{Kind: record.KindScaled, Workload: d.Name, N: int64(n), Text: "by someone else"})
+			w.write(record.Event{Workload: d.Name, Payload: record.Scaled{Replicas: int(n)}, Text: "by someone else"})
 		}
 		w.replicas = n
 	}

@@ -42,7 +42,7 @@ func TestDeploymentWatch(t *testing.T) {
 	require.NoError(t, dir.Close())
 	var kinds []record.Kind
 	for _, e := range events {
-		kinds = append(kinds, e.Kind)
+		kinds = append(kinds, e.Kind())
 	}
 	require.Equal(t, []record.Kind{record.KindRolloutSeen, record.KindScaled, record.KindEnd}, kinds)
 }

@@ -140,12 +140,12 @@ func listChanges(before, after []registry.Host, instanceAt func(ip string) recor
 	var out []record.Event
 	for _, h := range before {
 		if addr := h.Addr(); was[addr] && !is[addr] {
-			out = append(out, record.Event{Kind: record.KindRegistryChange, Instance: instanceAt(h.IP), Addr: addr, Text: "removed"})
+			out = append(out, record.Event{Instance: instanceAt(h.IP), Addr: addr, Payload: record.RegistryChange{Change: record.ChangeRemoved}})
 		}
 	}
 	for _, h := range after {
 		if addr := h.Addr(); is[addr] && !was[addr] {
-			out = append(out, record.Event{Kind: record.KindRegistryChange, Instance: instanceAt(h.IP), Addr: addr, Text: "added"})
+			out = append(out, record.Event{Instance: instanceAt(h.IP), Addr: addr, Payload: record.RegistryChange{Change: record.ChangeAdded}})
 		}
 	}
 	return out

@@ -58,9 +58,9 @@ func TestRegistryWatch(t *testing.T) {
 			return record.Event{}
 		}
 	}
-	require.Equal(t, record.Event{Kind: record.KindRegistryChange, Service: "orders", Instance: pod, Addr: "10.0.0.1:80", Text: "added"}, next())
+	require.Equal(t, record.Event{Service: "orders", Instance: pod, Addr: "10.0.0.1:80", Payload: record.RegistryChange{Change: record.ChangeAdded}}, next())
 	require.NoError(t, c.Deregister(ctx, "orders", h))
-	require.Equal(t, record.Event{Kind: record.KindRegistryChange, Service: "orders", Instance: pod, Addr: "10.0.0.1:80", Text: "removed"}, next())
+	require.Equal(t, record.Event{Service: "orders", Instance: pod, Addr: "10.0.0.1:80", Payload: record.RegistryChange{Change: record.ChangeRemoved}}, next())
 	end()
 	require.NoError(t, <-done)
 }
@@ -114,8 +114,8 @@ func TestListChanges(t *testing.T) {
 	}
 	got := listChanges([]registry.Host{host("10.0.0.1", true), host("10.0.0.2", true)}, []registry.Host{host("10.0.0.1", false), host("10.0.0.2", true), host("10.0.0.3", true)}, instanceAt)
 	require.Equal(t, []record.Event{
-		{Kind: record.KindRegistryChange, Instance: record.Instance{Pod: "orders-1", Incarnation: 1}, Addr: "10.0.0.1:80", Text: "removed"},
-		{Kind: record.KindRegistryChange, Addr: "10.0.0.3:80", Text: "added"},
+		{Instance: record.Instance{Pod: "orders-1", Incarnation: 1}, Addr: "10.0.0.1:80", Payload: record.RegistryChange{Change: record.ChangeRemoved}},
+		{Addr: "10.0.0.3:80", Payload: record.RegistryChange{Change: record.ChangeAdded}},
 	}, got)
 	require.Empty(t, listChanges(nil, nil, instanceAt))
 }

@@ -67,7 +67,7 @@ func TestTheControlPlaneNotesTheRemoval(t *testing.T) {
 	var noted []record.Kind
 	for _, e := range sent() {
 		for _, a := range plane.Step(0, e) {
-			noted = append(noted, a.(control.RecordEvent).Event.Kind)
+			noted = append(noted, a.(control.RecordEvent).Event.Kind())
 		}
 	}
 	require.Contains(t, noted, record.KindEndpointRemoved)

@@ -48,7 +48,7 @@ func (l *TargetLog) Write(e record.Event) {
 
 // Close ends the log.
 func (l *TargetLog) Close() error {
-	l.Write(record.Event{Kind: record.KindEnd})
+	l.Write(record.Event{Payload: record.End{}})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return errors.Join(l.err, l.file.Close())

@@ -28,9 +28,9 @@ func TestEventIsOneWriteOfOneLine(t *testing.T) {
 	var w writes
 	ew := NewEventWriter(&w)
 	want := []Event{
-		{At: 1, Kind: KindStarting, Instance: Instance{"b-1", 1}, Text: "two\nlines"},
-		{At: 2, Kind: KindPush, Service: "b", Since: 1, N: 3, Data: []byte(`{"x":[1]}`)},
-		{At: 3, Kind: KindEnd},
+		{At: 1, Instance: Instance{"b-1", 1}, Text: "two\nlines", Payload: Starting{}},
+		{At: 2, Service: "b", Payload: MachineInput{Machine: "m", Data: []byte(`{"x":[1]}`)}},
+		{At: 3, Payload: End{}},
 	}
 	for _, e := range want {
 		require.NoError(t, ew.Write(e))
@@ -47,9 +47,9 @@ func TestEventIsOneWriteOfOneLine(t *testing.T) {
 
 func TestEventWriterTellsOfFailure(t *testing.T) {
 	full := errors.New("disk is full")
-	err := NewEventWriter(&writes{err: full}).Write(Event{Kind: KindReady})
+	err := NewEventWriter(&writes{err: full}).Write(Event{Payload: Ready{}})
 	require.ErrorIs(t, err, full)
-	require.ErrorContains(t, NewEventWriter(&writes{}).Write(Event{Kind: KindReady, Data: []byte("{")}), `encoding event "ready"`)
+	require.ErrorContains(t, NewEventWriter(&writes{}).Write(Event{Payload: MachineInput{Data: []byte("{")}}), `encoding event "machine-input"`)
 }
 
 func TestEventWriterIsSafeForManyGoroutines(t *testing.T) {
@@ -61,7 +61,7 @@ func TestEventWriterIsSafeForManyGoroutines(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 50 {
-				require.NoError(t, ew.Write(Event{At: 1, Kind: KindReady, Text: strings.Repeat("x", 100)}))
+				require.NoError(t, ew.Write(Event{At: 1, Payload: Ready{}, Text: strings.Repeat("x", 100)}))
 			}
 		})
 	}
@@ -94,7 +94,7 @@ func TestReadEventsPassesOverNonsense(t *testing.T) {
 	in := "nonsense\n" + `{"at":1,"kind":"ready"}` + "\n\n[]\n" + `{"at":2}` + "\n"
 	got, tail, err := ReadEvents(strings.NewReader(in))
 	require.NoError(t, err)
-	require.Equal(t, []Event{{At: 1, Kind: KindReady}}, got)
+	require.Equal(t, []Event{{At: 1, Payload: Ready{}}}, got)
 	require.Equal(t, EventTail{Lines: 3, Bytes: 9 + 3 + 9}, tail)
 }
 

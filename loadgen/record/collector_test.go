@@ -59,7 +59,7 @@ func TestControlLine(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, h)
 	require.EqualValues(t, 7, p.T1)
-	h, p, err = record.ControlLine(line(record.Event{At: 1, Kind: record.KindEnd}))
+	h, p, err = record.ControlLine(line(record.Event{At: 1, Payload: record.End{}}))
 	require.NoError(t, err)
 	require.Nil(t, h)
 	require.Nil(t, p)

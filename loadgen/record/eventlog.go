@@ -26,13 +26,13 @@ func NewEventWriter(w io.Writer) *EventWriter { return &EventWriter{w: w} }
 func (w *EventWriter) Write(e Event) error {
 	line, err := json.Marshal(e)
 	if err != nil {
-		return fmt.Errorf("encoding event %q: %w", e.Kind, err)
+		return fmt.Errorf("encoding event %q: %w", e.Kind(), err)
 	}
 	line = append(line, '\n')
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, err := w.w.Write(line); err != nil {
-		return fmt.Errorf("writing event %q: %w", e.Kind, err)
+		return fmt.Errorf("writing event %q: %w", e.Kind(), err)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func ReadEvents(r io.Reader) ([]Event, EventTail, error) {
 		line, err := in.ReadBytes('\n')
 		if body := bytes.TrimSpace(line); len(body) > 0 {
 			var e Event
-			if json.Unmarshal(body, &e) != nil || e.Kind == "" {
+			if json.Unmarshal(body, &e) != nil {
 				tail.Lines++
 				tail.Bytes += int64(len(line))
 			} else {
@@ -65,11 +65,19 @@ func ReadEvents(r io.Reader) ([]Event, EventTail, error) {
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			tail.Complete = len(events) > 0 && events[len(events)-1].Kind == KindEnd
+			tail.Complete = len(events) > 0 && events[len(events)-1].Kind() == KindEnd
 			return events, tail, nil
 		}
 		if err != nil {
 			return events, tail, fmt.Errorf("reading events: %w", err)
 		}
 	}
+}
+
+// IsMachineStep reports whether an event's line is a [MachineInput] or a
+// [MachineOutput], without decoding it: these are many and long, and most
+// readers skip them.
+func IsMachineStep(line []byte) bool {
+	head := line[:min(len(line), 64)] // the kind is a line's second field
+	return bytes.Contains(head, []byte(`"kind":"machine-`))
 }
