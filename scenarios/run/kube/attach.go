@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +41,7 @@ type AttachOptions struct {
 // steps and change say, and restores it.
 type Attached struct {
 	o          AttachOptions
-	where      *reach
+	conn       *connection
 	c          *client.Client
 	deployment *appsv1.Deployment // as Check found it
 }
@@ -64,10 +63,10 @@ func (r *Attached) Check(ctx context.Context, p *plan.Plan) error {
 
 func (r *Attached) check(ctx context.Context, p *plan.Plan) error {
 	var err error
-	if r.where, err = existingCluster(r.o.Options); err != nil {
+	if r.conn, err = connectExisting(r.o.Options); err != nil {
 		return err
 	}
-	if r.c, err = client.New(r.where.config); err != nil {
+	if r.c, err = client.New(r.conn.config); err != nil {
 		return err
 	}
 	if err := r.checkExists(ctx, p); err != nil {
@@ -103,16 +102,6 @@ func (r *Attached) checkExists(ctx context.Context, p *plan.Plan) error {
 	}
 	_, err := target.New(r.c, p.Target).Get(ctx)
 	return err
-}
-
-// existingCluster returns the cluster of the context that o names, or the kind
-// cluster of that name, which has to exist.
-func existingCluster(o Options) (*reach, error) {
-	where, err := findCluster(CleanOptions{Context: o.Context, Kubeconfig: o.Kubeconfig, Cluster: o.Cluster}, marks{})
-	if err == nil && where == nil {
-		err = fmt.Errorf("%w: kind has no cluster %q\n  --context names a context of the kubeconfig, --cluster another kind cluster", run.ErrEnvironment, cmp.Or(o.Cluster, DefaultCluster))
-	}
-	return where, err
 }
 
 // Run implements run.Runtime.
@@ -170,7 +159,7 @@ func revert(ctx context.Context, change *target.Change, tell func(string, ...any
 // deployLoad creates the load pods, and makes sure that they reach the target.
 func (r *Attached) deployLoad(ctx context.Context, ns *runNamespace, p *plan.Plan) (loadpods.Pods, error) {
 	c := &cluster{o: r.o.Options}
-	image, err := c.images(ctx, r.where, c.build(), false, ns.tell)
+	image, err := c.images(ctx, r.conn, c.build(), false, ns.tell)
 	if err != nil {
 		return nil, err
 	}

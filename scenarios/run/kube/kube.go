@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/scenarios/run/kube/kindcluster"
 	"zeroloss/scenarios/run/kube/loadpods"
 	"zeroloss/scenarios/run/kube/observe"
 	"zeroloss/scenarios/run/kube/owner"
@@ -31,16 +31,16 @@ type Options struct {
 	Run       string      // id of the run: a DNS label, used once
 
 	// Which cluster: that of a kubeconfig's Context, or, where that is "",
-	// kind's Cluster (DefaultCluster), which is made if it is not there, and
-	// deleted again then.
+	// kind's Cluster ([kindcluster.DefaultName]), which is created if it does not
+	// exist, and then deleted at the end.
 	Context    string
 	Kubeconfig string // "" is the usual one
 	Cluster    string
-	NodeImage  string // of a cluster that is made; "" is kind's own default
+	NodeImage  string // of a kind cluster that is created; "" is kind's own default
 
 	// Image is zeroloss' own, in a registry that the nodes can pull from. ""
-	// is Binary (this executable) in an image that is loaded into the nodes,
-	// which only kind's have a way for.
+	// is Binary (this executable) in an image that is loaded into the nodes of a
+	// kind cluster.
 	Image         string
 	Binary        string
 	RegistryImage string // "" is RegistryImage
@@ -48,7 +48,7 @@ type Options struct {
 	// LoadPods is how many pods share the load; 0 is as many as its rate needs.
 	LoadPods int
 
-	// Keep leaves namespace and cluster as they are at the end.
+	// Keep does not delete namespace and cluster at the end.
 	Keep bool
 }
 
@@ -93,23 +93,30 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 	}
 	tell := teller(out)
 	built := r.build()
-	where, err := r.reach(ctx, p, tell)
+	conn, err := connect(ctx, r.o, p, tell)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
 	ns := &runNamespace{name: owner.NamespacePrefix + r.o.Run, keep: r.o.Keep, tell: tell}
 	var d *deployment
 	release := func() error { return errors.Join(d.uncordon(), ns.release()) }
-	defer func() { err = errors.Join(err, r.leave(where, ns.c, ns.name, release, tell)) }()
-	image, err := r.images(ctx, where, built, p.UsesRegistry(), tell)
+	defer func() {
+		err = errors.Join(err, conn.release(context.WithoutCancel(ctx), r.o.Keep, ns.name, release, tell))
+	}()
+	if ns.c, err = client.New(conn.config); err != nil {
+		return err
+	}
+	if conn.kind != nil { // at once: the namespace shows other runs that the cluster is in use
+		if err := ns.create(ctx, r.o.Run); err != nil {
+			return interrupted(ctx, err)
+		}
+	}
+	image, err := r.images(ctx, conn, built, p.UsesRegistry(), tell)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	if ns.c, err = client.New(where.config); err != nil {
-		return err
-	}
-	if where.marked() {
-		if err := where.awaitNodes(ctx, ns.c); err != nil {
+	if conn.kind != nil && conn.kind.Owned() { // it may just have been created
+		if err := conn.kind.AwaitNodes(ctx, ns.c); err != nil {
 			return interrupted(ctx, err)
 		}
 	}
@@ -180,38 +187,7 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// reach finds or makes the cluster.
-func (r *cluster) reach(ctx context.Context, p *plan.Plan, tell func(string, ...any)) (*reach, error) {
-	if r.o.Context != "" {
-		return ofContext(r.o.Kubeconfig, r.o.Context)
-	}
-	m, err := userMarks()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", run.ErrEnvironment, err)
-	}
-	k, err := newKind(cmp.Or(r.o.Cluster, DefaultCluster), m)
-	if err != nil {
-		return nil, err
-	}
-	k.workers = workers(p)
-	tmp, err := os.MkdirTemp("", "zeroloss-")
-	if err != nil {
-		return nil, fmt.Errorf("%w: making a temporary directory: %w", run.ErrEnvironment, err)
-	}
-	defer os.RemoveAll(tmp)
-	return k.open(ctx, r.o.NodeImage, tmp, tell)
-}
-
-// workers is how many nodes a cluster that is made has beside its control
-// plane. A drain needs one to empty, and one for what was on it.
-func workers(p *plan.Plan) int {
-	if p.HasDrain() {
-		return 2
-	}
-	return 0
-}
-
-// build makes the image of this program meanwhile; nil if another is named.
+// build starts to build the image of this program; nil if another one is named.
 func (r *cluster) build() <-chan built {
 	if r.o.Image != "" || r.o.Context != "" {
 		return nil
@@ -229,9 +205,9 @@ type built struct {
 	err error
 }
 
-// images brings the images to the nodes and returns the name of our own.
-func (r *cluster) images(ctx context.Context, where *reach, own <-chan built, registers bool, tell func(string, ...any)) (string, error) {
-	if where.kind == nil {
+// images loads the images into the nodes and returns the name of zeroloss' own.
+func (r *cluster) images(ctx context.Context, conn *connection, own <-chan built, registers bool, tell func(string, ...any)) (string, error) {
+	if conn.kind == nil {
 		if r.o.Image == "" {
 			return "", fmt.Errorf("%w: nothing can be loaded into the nodes of context %q\n  put the image where they can pull it: zeroloss image --push REF; then run with --image REF", run.ErrEnvironment, r.o.Context)
 		}
@@ -239,8 +215,8 @@ func (r *cluster) images(ctx context.Context, where *reach, own <-chan built, re
 	}
 	tell("loading images into the nodes")
 	reg := cmp.Or(r.o.RegistryImage, render.RegistryImage)
-	if archive, ok := fromEngine(ctx, reg); ok && registers {
-		if err := where.kind.load(ctx, reg, archive); err != nil {
+	if archive, ok := kindcluster.EngineImage(ctx, reg); ok && registers {
+		if err := conn.kind.LoadImage(ctx, reg, archive); err != nil {
 			return "", err
 		}
 	}
@@ -253,7 +229,7 @@ func (r *cluster) images(ctx context.Context, where *reach, own <-chan built, re
 			return "", fmt.Errorf("%w: %w", run.ErrEnvironment, b.err)
 		}
 		ref := b.Ref()
-		return ref, where.kind.load(ctx, ref, func(w io.Writer) error { return image.WriteTar(w, ref, b.Image) })
+		return ref, conn.kind.LoadImage(ctx, ref, func(w io.Writer) error { return image.WriteTar(w, ref, b.Image) })
 	case <-ctx.Done():
 		return "", fmt.Errorf("%w: while the image was built", run.ErrInterrupted)
 	}

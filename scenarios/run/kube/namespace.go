@@ -26,9 +26,12 @@ type runNamespace struct {
 	created bool
 }
 
-// create creates the namespace. One that exists already is refused and left as it
-// is.
+// create creates the namespace, if the run has not created it yet. One that exists
+// already is refused and left as it is.
 func (n *runNamespace) create(ctx context.Context, runID string) error {
+	if n.created {
+		return nil
+	}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: n.name, Labels: owner.Labels(runID), Annotations: map[string]string{owner.Annotation: owner.Self()},
 	}}

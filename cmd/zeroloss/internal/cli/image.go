@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"zeroloss/scenarios/image"
-	"zeroloss/scenarios/run/kube"
+	"zeroloss/scenarios/run/kube/kindcluster"
 )
 
 // imageFlags select the binary and where the image goes.
@@ -53,7 +53,7 @@ The same binary always gives the same digest.`,
 	p.StringVar(&f.binary, "binary", "", "statically linked zeroloss binary for Linux (default: this one)")
 	p.StringVar(&f.ref, "ref", "", "image name (default: derived from the content)")
 	p.StringVar(&f.push, "push", "", "push to this reference, registry/repository:tag")
-	p.StringVar(&f.load, "load", "", "load into a kind cluster, kind:CLUSTER (kind alone: "+kube.DefaultCluster+")")
+	p.StringVar(&f.load, "load", "", "load into a kind cluster, kind:CLUSTER (kind alone: "+kindcluster.DefaultName+")")
 	p.StringVar(&f.tar, "tar", "", `write an archive for docker load to this file ("-" for stdout)`)
 	p.BoolVar(&f.asJSON, "json", false, "print JSON")
 	return cmd
@@ -111,7 +111,7 @@ func (f *imageFlags) deliver(ctx context.Context, img *image.Image, ref string, 
 		}
 	}
 	if f.load != "" {
-		err := kube.LoadImage(ctx, f.cluster(), ref, func(w io.Writer) error { return image.WriteTar(w, ref, img) })
+		err := kindcluster.ReplaceImage(ctx, f.cluster(), ref, func(w io.Writer) error { return image.WriteTar(w, ref, img) })
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (f *imageFlags) deliver(ctx context.Context, img *image.Image, ref string, 
 // cluster returns the name of the kind cluster to load the image into.
 func (f *imageFlags) cluster() string {
 	_, name, _ := strings.Cut(f.load, ":")
-	return cmp.Or(name, kube.DefaultCluster)
+	return cmp.Or(name, kindcluster.DefaultName)
 }
 
 // writeArchive writes the archive to file atomically; "-" is out.

@@ -16,6 +16,7 @@ import (
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube"
+	"zeroloss/scenarios/run/kube/kindcluster"
 	"zeroloss/scenarios/run/kube/owner"
 	"zeroloss/scenarios/run/kube/render"
 	"zeroloss/scenarios/rundir"
@@ -34,7 +35,7 @@ type clusterFlags struct {
 func (f *clusterFlags) register(p *pflag.FlagSet, clusterUsage string) {
 	p.StringVar(&f.context, "context", "", "kube: kubeconfig context to use instead of a kind cluster")
 	p.StringVar(&f.kubeconfig, "kubeconfig", "", "kube: kubeconfig file for --context (default: as for kubectl)")
-	p.StringVar(&f.cluster, "cluster", kube.DefaultCluster, "kube: "+clusterUsage)
+	p.StringVar(&f.cluster, "cluster", kindcluster.DefaultName, "kube: "+clusterUsage)
 }
 
 // kubeFlags are the flags of the kube runtime.
