@@ -125,7 +125,6 @@ func environmentError(err error) error {
 // targetExecutor carries out actions on a target. It implements run.Executor.
 type targetExecutor struct {
 	*activity
-	c      *client.Client
 	target *target.Deployment
 	watch  *observe.DeploymentWatch
 	scaled atomic.Bool // by this run, or about to be

@@ -29,6 +29,10 @@ func RolloutComplete(d *appsv1.Deployment) (complete bool, failure string) {
 			return false, c.Message
 		}
 	}
-	s, want := d.Status, int32(Replicas(d))
-	return s.UpdatedReplicas == want && s.Replicas == want && s.ReadyReplicas == want && s.AvailableReplicas == want, ""
+	for _, n := range []int32{d.Status.UpdatedReplicas, d.Status.Replicas, d.Status.ReadyReplicas, d.Status.AvailableReplicas} {
+		if int(n) != Replicas(d) {
+			return false, ""
+		}
+	}
+	return true, ""
 }

@@ -101,15 +101,17 @@ func rolloutInProgress(d *appsv1.Deployment) string {
 	resumed := d.DeepCopy()
 	resumed.Spec.Paused = false
 	complete, failure := observe.RolloutComplete(resumed)
-	switch s, want := d.Status, int32(observe.Replicas(d)); {
+	want := observe.Replicas(d)
+	updated, exist, ready := int(d.Status.UpdatedReplicas), int(d.Status.Replicas), int(d.Status.ReadyReplicas)
+	switch {
 	case complete:
 		return ""
 	case failure != "":
 		return fmt.Sprintf("the last rollout has not completed (%s)", failure)
-	case s.UpdatedReplicas == want && s.Replicas == want && s.ReadyReplicas < want:
-		return fmt.Sprintf("only %d of %d pods are ready", s.ReadyReplicas, want)
+	case updated == want && exist == want && ready < want:
+		return fmt.Sprintf("only %d of %d pods are ready", ready, want)
 	default:
-		return fmt.Sprintf("a rollout is still in progress (%d of %d pods are updated, %d exist)", s.UpdatedReplicas, want, s.Replicas)
+		return fmt.Sprintf("a rollout is still in progress (%d of %d pods are updated, %d exist)", updated, want, exist)
 	}
 }
 
