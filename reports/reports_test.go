@@ -98,8 +98,7 @@ func TestAssembleLossy(t *testing.T) {
 	require.Equal(t, 27, lost)
 }
 
-// What a run directory may look like after an accident ends in a report or in
-// a clear error.
+// A damaged run directory ends in a report or in a clear error.
 func TestAssembleFixtures(t *testing.T) {
 	fixtures := filepath.Join("..", "scenarios", "rundir", "testdata")
 	_, err := reports.Assemble(filepath.Join(fixtures, "newer"))
@@ -136,7 +135,7 @@ func TestAnInterruptedRunIsReadableAndInvalid(t *testing.T) {
 	require.Contains(t, out.String(), "interrupted")
 }
 
-// No run at all still renders.
+// A report without a run can be rendered.
 func TestEmptyReport(t *testing.T) {
 	r := &reports.Report{Ledger: ledger.Build(ledger.Input{})}
 	r.Result = gate.Judge(gate.Criteria{}, r.Ledger, nil)

@@ -17,7 +17,8 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// split makes of a run's one log those of n generators that shared its load.
+// split turns the request log of a run into those of n generators that share the
+// load.
 func split(t *testing.T, s *reporttest.RunDir, n uint64) {
 	t.Helper()
 	whole, err := os.Open(s.Dir.RequestsPath(""))
@@ -61,8 +62,8 @@ func judged(t *testing.T, dir string) (string, *reports.Report) {
 	return b.String(), r
 }
 
-// TestShardsAreJudgedAsOneLog: the logs of several generators are, to the last
-// byte of the summary, the log of one.
+// TestShardsAreJudgedAsOneLog: the logs of several generators give the same summary
+// as the log of one.
 func TestShardsAreJudgedAsOneLog(t *testing.T) {
 	for _, n := range []uint64{2, 3, 7} {
 		s := reporttest.NewRunDir(t)
@@ -82,11 +83,11 @@ func TestShardsAreJudgedAsOneLog(t *testing.T) {
 	}
 }
 
-// TestEachShardCounts: a run lacks something where one of its logs does.
+// TestEachShardCounts: a run is incomplete if one of its logs is.
 func TestEachShardCounts(t *testing.T) {
-	spoiled := map[string]struct {
-		spoil func(t *testing.T, s *reporttest.RunDir)
-		want  string
+	damages := map[string]struct {
+		damage func(t *testing.T, s *reporttest.RunDir)
+		want   string
 	}{
 		"torn": {func(t *testing.T, s *reporttest.RunDir) {
 			b, err := os.ReadFile(shardLog(s, 1))
@@ -111,14 +112,14 @@ func TestEachShardCounts(t *testing.T) {
 			require.NoError(t, os.WriteFile(s.Dir.Join("requests-9.log"), b, 0o644))
 		}, "two generators wrote it"},
 	}
-	for name, c := range spoiled {
+	for name, c := range damages {
 		t.Run(name, func(t *testing.T) {
 			s := reporttest.NewRunDir(t)
 			dir := s.Write(t)
 			split(t, s, 3)
 			_, sound := judged(t, dir)
 			require.NotEqual(t, gate.Invalid, sound.Result.Verdict)
-			c.spoil(t, s)
+			c.damage(t, s)
 			_, r := judged(t, dir)
 			require.Equal(t, gate.Invalid, r.Result.Verdict)
 			require.Contains(t, strings.Join(r.Ledger.Defects, "\n"), c.want)
@@ -126,8 +127,8 @@ func TestEachShardCounts(t *testing.T) {
 	}
 }
 
-// TestTheLoadEndsWithItsLastShard: a release that comes when one generator has
-// done and another has not is one under load.
+// TestTheLoadEndsWithItsLastShard: a release is under load as long as any generator
+// sends.
 func TestTheLoadEndsWithItsLastShard(t *testing.T) {
 	s := reporttest.NewRunDir(t)
 	dir := s.Write(t)

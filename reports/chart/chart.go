@@ -1,6 +1,6 @@
 // Package chart draws the pictures of a run for slides and for a README:
-// timeline.png, loss.png, qps.png, warmup.png and push.png, 1600 by 900 pixels each.
-// Their words are those of package present, their colours those of package palette.
+// timeline.png, loss.png, qps.png, warmup.png and propagation.png, each 1600 by 900
+// pixels. Their words are those of package present, their colours those of package palette.
 //
 // It is the only user of gonum/plot, and uses its drawing surface and fonts only:
 // the pictures share a time axis across panels of different kinds, which is easier
@@ -37,9 +37,11 @@ func QPS(w io.Writer, d *present.Document) error { return picture(w, d, "qps", q
 // below. It draws two warm-ups at most, measured ones first.
 func Warmup(w io.Writer, d *present.Document) error { return picture(w, d, "warmup", warmup) }
 
-// Push writes, as a PNG, the propagation delay of the registry, and of the run that
+// Propagation writes, as a PNG, the propagation delay of the registry, and of the run that
 // this one is compared with.
-func Push(w io.Writer, d *present.Document) error { return picture(w, d, "push", push) }
+func Propagation(w io.Writer, d *present.Document) error {
+	return picture(w, d, "propagation", propagation)
+}
 
 func picture(w io.Writer, d *present.Document, name string, draw func(*surface, *present.Document)) error {
 	s := newSurface()

@@ -23,7 +23,7 @@ import (
 )
 
 func pictures() map[string]func(io.Writer, *present.Document) error {
-	return map[string]func(io.Writer, *present.Document) error{"timeline": Timeline, "loss": Loss, "qps": QPS, "warmup": Warmup, "push": Push}
+	return map[string]func(io.Writer, *present.Document) error{"timeline": Timeline, "loss": Loss, "qps": QPS, "warmup": Warmup, "propagation": Propagation}
 }
 
 func samples() map[string]reporttest.Options {
@@ -41,8 +41,8 @@ func document(t *testing.T, r *reports.Report) *present.Document {
 	return d
 }
 
-// drawn draws the picture and keeps it for the eye where ZEROLOSS_KEEP names a folder.
-func drawn(t *testing.T, name, of string, r *reports.Report) image.Image {
+// drawPicture draws a picture, and writes it into the folder ZEROLOSS_KEEP, if set.
+func drawPicture(t *testing.T, name, of string, r *reports.Report) image.Image {
 	t.Helper()
 	var b bytes.Buffer
 	require.NoError(t, pictures()[name](&b, document(t, r)))
@@ -54,8 +54,8 @@ func drawn(t *testing.T, name, of string, r *reports.Report) image.Image {
 	return im
 }
 
-// area counts the pixels of a colour, within a tolerance for smoothed edges.
-func area(im image.Image, c palette.Colour) int {
+// pixelsOf counts the pixels of a colour, with a tolerance for smoothed edges.
+func pixelsOf(im image.Image, c palette.Colour) int {
 	want, n := hex(c, 1), 0
 	near := func(a uint32, b uint8) bool { d := int(a>>8) - int(b); return d >= -3 && d <= 3 }
 	for y := range Height {
@@ -78,7 +78,7 @@ func TestNothingSpillsOverTheEdge(t *testing.T) {
 			r.CompareWith.Meta.Runtime = "kube"
 		}
 		for name := range pictures() {
-			im := drawn(t, name, of, r)
+			im := drawPicture(t, name, of, r)
 			require.Equal(t, image.Rect(0, 0, Width, Height), im.Bounds())
 			for x := range Width {
 				for _, y := range []int{0, 9, Height - 9, Height - 1} {
@@ -98,7 +98,7 @@ func TestVerdictIsThere(t *testing.T) {
 	for verdict, o := range map[string]reporttest.Options{"pass": {}, "fail": {GrayLost: 3}, "invalid": {Invalid: true}} {
 		r := reporttest.Report(o)
 		for name := range pictures() {
-			require.Greater(t, area(drawn(t, name, verdict, r), palette.Ink(verdict)), 2000, "%s of %s", name, verdict)
+			require.Greater(t, pixelsOf(drawPicture(t, name, verdict, r), palette.Ink(verdict)), 2000, "%s of %s", name, verdict)
 		}
 	}
 }
@@ -106,23 +106,23 @@ func TestVerdictIsThere(t *testing.T) {
 func TestLossIsDrawnAndOnlyWhereThereIs(t *testing.T) {
 	lossy, clean := reporttest.Report(reporttest.Options{Warmups: 2}), reporttest.Report(reporttest.Options{Lost: reporttest.None, Warmups: 1})
 	for name := range pictures() {
-		if name == "push" {
+		if name == "propagation" {
 			continue // it is of what was told, not of what was lost
 		}
-		require.Greater(t, area(drawn(t, name, "offline", lossy), palette.Ink("lost")), 100, name)
-		require.Less(t, area(drawn(t, name, "none", clean), palette.Ink("lost")), 300, "%s: no more than a legend's patch", name)
+		require.Greater(t, pixelsOf(drawPicture(t, name, "offline", lossy), palette.Ink("lost")), 100, name)
+		require.Less(t, pixelsOf(drawPicture(t, name, "none", clean), palette.Ink("lost")), 300, "%s: no more than a legend's patch", name)
 	}
 }
 
 func TestBarsAreAsLongAsTheCounts(t *testing.T) {
 	r := reporttest.Report(reporttest.Options{})
-	im := drawn(t, "loss", "offline", r)
-	refused, window := area(im, lossColour(0)), area(im, palette.Windows()[0])
+	im := drawPicture(t, "loss", "offline", r)
+	refused, window := pixelsOf(im, lossColour(0)), pixelsOf(im, palette.Windows()[0])
 	require.InEpsilon(t, 25.0/26.0, float64(refused)/float64(window), 0.03, "25 refused, 26 stale-route, bars of one height")
 }
 
-// TestBandIsAsHighAsChanceLeaves holds the picture's band to the counts: its
-// pixels are those of the bins' bounds, but for what lines hide of it.
+// TestBandIsAsHighAsChanceLeaves compares the pixels of the band with the bounds of
+// the bins; lines hide some of them.
 func TestBandIsAsHighAsChanceLeaves(t *testing.T) {
 	r := reporttest.Report(reporttest.Options{Warmups: 1})
 	w := r.Ledger.Warmups[0]
@@ -131,7 +131,7 @@ func TestBandIsAsHighAsChanceLeaves(t *testing.T) {
 	sheet := newSurface()
 	sheet.rect(box{0, 0, 1, 1}, hex(palette.Ink("window"), bandAlpha))
 	red, green, blue, _ := sheet.img.Image().At(0, 0).RGBA()
-	seen := area(drawn(t, "warmup", "band", r), palette.Colour{Light: fmt.Sprintf("#%02x%02x%02x", red>>8, green>>8, blue>>8)})
+	seen := pixelsOf(drawPicture(t, "warmup", "band", r), palette.Colour{Light: fmt.Sprintf("#%02x%02x%02x", red>>8, green>>8, blue>>8)})
 
 	tall, wide := (Height-136-46-92-80)*0.62/(math.Ceil(most/step-1e-9)*step), float64(Width-2*margin-64)
 	want, all := 0.0, w.Bins[len(w.Bins)-1].To-w.Bins[0].From
@@ -196,21 +196,20 @@ func TestUnion(t *testing.T) {
 	require.Empty(t, union(nil))
 }
 
-// Each run has its bars, in its own colour, on the one axis; the second is not
-// there where there is no other run.
-func TestPushBesideAnotherRun(t *testing.T) {
+// Each run has bars in its own colour. Without another run there is no second colour.
+func TestPropagationComparesTwoRuns(t *testing.T) {
 	r := reporttest.Report(reporttest.Options{})
-	alone := drawn(t, "push", "alone", r)
-	require.Greater(t, area(alone, armColour(0)), 5000)
-	require.Zero(t, area(alone, armColour(1)))
+	alone := drawPicture(t, "propagation", "alone", r)
+	require.Greater(t, pixelsOf(alone, armColour(0)), 5000)
+	require.Zero(t, pixelsOf(alone, armColour(1)))
 	r.CompareWith = reporttest.Report(reporttest.Options{})
-	both := drawn(t, "push", "beside", r)
-	require.Greater(t, area(both, armColour(0)), 2000)
-	require.Greater(t, area(both, armColour(1)), 2000)
+	both := drawPicture(t, "propagation", "beside", r)
+	require.Greater(t, pixelsOf(both, armColour(0)), 2000)
+	require.Greater(t, pixelsOf(both, armColour(1)), 2000)
 }
 
-// TestPicturesTakeTheirWordsFromTheDocument: one that is changed there changes in
-// the picture.
+// TestPicturesTakeTheirWordsFromTheDocument: what changes in the document changes in
+// the pictures.
 func TestPicturesTakeTheirWordsFromTheDocument(t *testing.T) {
 	d := document(t, reporttest.Report(reporttest.Options{Warmups: 2}))
 	d.Title, d.Headline, d.Verdict.Name = "another title", "another headline", "another verdict"
@@ -220,14 +219,14 @@ func TestPicturesTakeTheirWordsFromTheDocument(t *testing.T) {
 	}
 	d.Propagation.Received.Runs[0].Name = "another registry"
 	for name, want := range map[string][]string{
-		"timeline": {d.Headline, "another shutdown; latency from due, ms"},
-		"loss":     {"another shutdown", "another meaning"},
-		"qps":      {"While 2 instances were released, another headline"},
-		"warmup":   {"another instance: exponent 2.13 (1.96–2.30), declared 2", "declared weight, relative to a warm instance: another curve"},
-		"push":     {"another registry"},
+		"timeline":    {d.Headline, "another shutdown; latency from due, ms"},
+		"loss":        {"another shutdown", "another meaning"},
+		"qps":         {"While 2 instances were released, another headline"},
+		"warmup":      {"another instance: exponent 2.13 (1.96–2.30), declared 2", "declared weight, relative to a warm instance: another curve"},
+		"propagation": {"another registry"},
 	} {
 		s := newSurface()
-		map[string]func(*surface, *present.Document){"timeline": timeline, "loss": loss, "qps": qps, "warmup": warmup, "push": push}[name](s, d)
+		map[string]func(*surface, *present.Document){"timeline": timeline, "loss": loss, "qps": qps, "warmup": warmup, "propagation": propagation}[name](s, d)
 		for _, w := range append(want, "ANOTHER VERDICT", "another title  ·  local  ·  v0.1.0") {
 			require.Contains(t, s.words, w, name)
 		}

@@ -22,7 +22,7 @@ func eventGlyphs() map[record.Kind]vgdraw.GlyphDrawer {
 	return out
 }
 
-// ring is how a masked request is drawn: hollow.
+// ring is the mark of a masked request.
 type ring struct{}
 
 // DrawGlyph implements vgdraw.GlyphDrawer.

@@ -7,9 +7,9 @@ import (
 	"zeroloss/reports/present"
 )
 
-// push draws the propagation delay of the registry: one histogram per run, one below
-// the other, on one axis.
-func push(s *surface, d *present.Document) {
+// propagation draws the propagation delay of the registry: one histogram per run,
+// one below the other, on one axis.
+func propagation(s *surface, d *present.Document) {
 	h := d.Propagation.Received
 	top := s.heading(d, h.Title())
 	if len(h.Runs) == 0 {

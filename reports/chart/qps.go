@@ -13,7 +13,7 @@ import (
 	"zeroloss/reports/present"
 )
 
-// row is a panel: the instances of one workload, and the arm they belong to.
+// row is a panel: the instances of one workload, and their arm.
 type row struct {
 	title string
 	arm   string
@@ -23,7 +23,7 @@ type row struct {
 func qps(s *surface, d *present.Document) {
 	l := d.Run.Ledger
 	top := s.heading(d, d.TrafficTitle())
-	rows := rowsOf(l)
+	rows := workloadRows(l)
 	area := box{margin + 50, top, Width - 2*margin - 50 - 190, Height - top - 96}
 	each := area.h / float64(max(1, len(rows)))
 	v := span{from: 0, to: present.RunEnd(l), x: area.x, w: area.w}
@@ -42,9 +42,9 @@ func qps(s *surface, d *present.Document) {
 	})
 }
 
-// rowsOf makes a panel of each workload that is released, or else of each
-// stream's arm.
-func rowsOf(l *ledger.Ledger) []row {
+// workloadRows makes a panel for each released workload, or, if none was released,
+// for each arm.
+func workloadRows(l *ledger.Ledger) []row {
 	var rows []row
 	for _, a := range l.Arms {
 		for _, rel := range l.Releases {

@@ -14,11 +14,9 @@ import (
 	"gonum.org/v1/plot/vg"
 	vgdraw "gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
-
-	"zeroloss/reports/internal/palette"
 )
 
-// surface is a picture being drawn. Places are pixels from the top left.
+// surface is a picture that is being drawn. Coordinates are pixels from the top left.
 type surface struct {
 	img   *vgimg.Canvas
 	c     vgdraw.Canvas
@@ -50,7 +48,7 @@ const (
 	right  = -1.0
 )
 
-// typeface is how a text is set; its place is on the text's middle line.
+// typeface is how a text is set. Its vertical coordinate is the middle of the line.
 type typeface struct {
 	size  float64
 	bold  bool
@@ -94,19 +92,7 @@ func (s *surface) mark(x, y float64, g vgdraw.GlyphDrawer, radius float64, c col
 	s.c.DrawGlyphNoClip(vgdraw.GlyphStyle{Color: c, Radius: vg.Length(radius), Shape: g}, s.point(x, y))
 }
 
-// hex is the colour of #rrggbb, as opaque as alpha says (0 to 1).
-func hex(c palette.Colour, alpha float64) color.NRGBA {
-	var r, g, b uint8
-	if _, err := fmt.Sscanf(c.Light, "#%02x%02x%02x", &r, &g, &b); err != nil {
-		return color.NRGBA{A: 255} // black; a test holds the palette to its form
-	}
-	return color.NRGBA{r, g, b, uint8(alpha*255 + 0.5)}
-}
-
-// The greys.
-func inkColour() color.Color  { return color.NRGBA{0x1b, 0x20, 0x26, 255} }
-func softColour() color.Color { return color.NRGBA{0x57, 0x61, 0x6c, 255} }
-func lineColour() color.Color { return color.NRGBA{0xdf, 0xe3, 0xe7, 255} }
+// plain and bold are the typefaces of pictures.
 func plain(size float64) typeface {
 	return typeface{size: size, ink: softColour()}
 }

@@ -174,7 +174,7 @@ func (p panels) phases(v span, in ledger.Instance, y, h float64, named bool) {
 	last, glyphs := math.Inf(-1), eventGlyphs()
 	for _, m := range in.Milestones {
 		g, ok := glyphs[m.Kind]
-		if x := v.at(m.At); ok && m.At >= v.from && m.At <= v.to && x-last > 9 {
+		if x := v.px(m.At); ok && m.At >= v.from && m.At <= v.to && x-last > 9 {
 			s.mark(x, y+h/2, g, 6.2, hex(palette.Colour{Light: "#ffffff"}, 1))
 			s.mark(x, y+h/2, g, 4.2, inkColour())
 			last = x
@@ -202,13 +202,13 @@ func (p panels) scatter(v span, b box, arm int, scaled bool) {
 	for _, x := range l.Losses {
 		if x.Arm == name && x.Due >= v.from && x.Due <= v.to {
 			i := slices.Index(classes, x.Class)
-			s.mark(v.at(x.Due), y(float64((x.Done-x.Due).Microseconds())/1000), glyph(i), 5, hex(lossColour(i), 1))
+			s.mark(v.px(x.Due), y(float64((x.Done-x.Due).Microseconds())/1000), glyph(i), 5, hex(lossColour(i), 1))
 		}
 	}
 }
 
-// ok draws the arm's ok requests as small squares, straight into the image:
-// there may be a million.
+// ok draws the ok requests of an arm as small squares, directly into the image
+// because there may be a million.
 func (p panels) ok(v span, arm int, y func(float64) float64) {
 	l := p.d.Run.Ledger
 	streams := map[string]bool{}
@@ -225,7 +225,7 @@ func (p panels) ok(v span, arm int, y func(float64) float64) {
 		if q.Lost || !streams[q.Stream] || due < v.from || due > v.to {
 			continue
 		}
-		x, py := v.at(due), y(q.LatencyMs)
+		x, py := v.px(due), y(q.LatencyMs)
 		draw.Draw(img, image.Rect(int(x-size), int(py-size), int(x+size), int(py+size)), ink, image.Point{}, draw.Over)
 		if q.Masked {
 			p.s.mark(x, py, ring{}, 5, hex(palette.Ink("masked"), 1))

@@ -158,7 +158,7 @@ func (s *surface) curve(w ledger.Warmup, v span, b box, ceiling, width float64, 
 		if n := value(x); math.IsNaN(n) {
 			flush()
 		} else {
-			line = append(line, s.point(v.at((x.From+x.To)/2), b.y+b.h-min(n/ceiling, 1)*b.h))
+			line = append(line, s.point(v.px((x.From+x.To)/2), b.y+b.h-min(n/ceiling, 1)*b.h))
 		}
 	}
 	flush()
@@ -170,12 +170,12 @@ func (s *surface) startSteps(w ledger.Warmup, v span, panels ...box) {
 	steps := slices.DeleteFunc(present.StartSteps(w, 3*pixel), func(m present.StartStep) bool { return m.At < v.from || m.At > v.to })
 	for _, m := range steps {
 		for _, b := range panels {
-			s.line(v.at(m.At), b.y, v.at(m.At), b.y+b.h, 1.4, inkColour(), 2, 3)
+			s.line(v.px(m.At), b.y, v.px(m.At), b.y+b.h, 1.4, inkColour(), 2, 3)
 		}
 	}
 	f := typeface{size: 15, bold: true, ink: inkColour()}
 	for _, m := range present.StartStepLabels(steps, 130*pixel) {
-		x, half, b := v.at(m.At), s.width(f, m.Label)/2, panels[0]
+		x, half, b := v.px(m.At), s.width(f, m.Label)/2, panels[0]
 		s.text(min(max(x, b.x+half), b.x+b.w-half), b.y-12, f.to(centre), "%s", m.Label)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"zeroloss/reports/ledger"
 )
 
-// ran is a run with one arm, of one release that lost so many requests.
+// ran is a run of one arm, with one release that lost so many requests.
 func ran(arm string, lost int, v gate.Verdict) *reports.Report {
 	r := &reports.Report{Ledger: &ledger.Ledger{}, Result: gate.Result{Verdict: v}}
 	if v != gate.Pass {
@@ -65,9 +65,9 @@ func TestRunsAreCompared(t *testing.T) {
 	}
 }
 
-// TestAClaimTakesFiveValidRunsOfEach: five against five that do not overlap
-// have p = 2/252, and one invalid run among them takes the claim away.
-func TestAClaimTakesFiveValidRunsOfEach(t *testing.T) {
+// TestAClaimRequiresFiveValidRunsOfEach: five against five that do not overlap have
+// p = 2/252. One invalid run is enough for no claim.
+func TestAClaimRequiresFiveValidRunsOfEach(t *testing.T) {
 	var runs []*reports.Report
 	for i := range 5 {
 		runs = append(runs, ran("before", 20+i, gate.Pass), ran("after", i, gate.Fail))
@@ -84,15 +84,15 @@ func TestAClaimTakesFiveValidRunsOfEach(t *testing.T) {
 	require.Nil(t, New(runs, "before").P)
 }
 
-// TestAContrastThatIsNotThereIsNone: runs of the arm after alone show nothing.
-func TestAContrastThatIsNotThereIsNone(t *testing.T) {
+// TestAMissingContrastIsNone: runs of the arm after alone prove nothing.
+func TestAMissingContrastIsNone(t *testing.T) {
 	r := New([]*reports.Report{ran("after", 0, gate.Pass), ran("after", 0, gate.Pass)}, "before")
 	require.Equal(t, gate.Invalid, r.Verdict)
 	require.Equal(t, []string{"no contrast: no run has arm before, so it proves nothing that another arm lost no request"}, r.Reasons)
 }
 
-// TestTooManyRunsForAClaimAreToldAsSuch: that there are enough of them is true.
-func TestTooManyRunsForAClaimAreToldAsSuch(t *testing.T) {
+// TestTooManyRunsForAClaim: the reason is not that there are too few.
+func TestTooManyRunsForAClaim(t *testing.T) {
 	var runs []*reports.Report
 	for i := range 14 {
 		runs = append(runs, ran("before", 20+i, gate.Pass), ran("after", 0, gate.Pass))

@@ -49,17 +49,18 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// tab is one page opened in the browser, and all that it complained of or asked for.
+// tab is one page opened in the browser, with its error messages and its requests.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
 
-	mu         sync.Mutex
-	complaints []string
-	requests   []string
+	mu       sync.Mutex
+	errors   []string
+	requests []string
 }
 
-// open shows the page of r, width by height pixels; before run first.
+// open shows the page of r in a window of width by height pixels, after the given
+// actions.
 func open(t *testing.T, browser context.Context, r *reports.Report, width, height int64, before ...action) *tab {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.html")
@@ -78,7 +79,7 @@ func open(t *testing.T, browser context.Context, r *reports.Report, width, heigh
 
 type action = chromedp.Action[chromedp.Void]
 
-// send is a protocol command as an action, its result dropped.
+// send is a protocol command as an action without a result.
 func send[P, R any](c cdp.Command[P, R], params P) action {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, c, params)
@@ -91,11 +92,11 @@ func (b *tab) listen(event any) {
 	defer b.mu.Unlock()
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
-		b.complaints = append(b.complaints, fmt.Sprintf("exception: %+v", *e.ExceptionDetails))
+		b.errors = append(b.errors, fmt.Sprintf("exception: %+v", *e.ExceptionDetails))
 	case *runtime.EventConsoleAPICalled:
-		b.complaints = append(b.complaints, "console."+e.Type.String())
+		b.errors = append(b.errors, "console."+e.Type.String())
 	case *log.EventEntryAdded:
-		b.complaints = append(b.complaints, e.Entry.Text)
+		b.errors = append(b.errors, e.Entry.Text)
 	case *network.EventRequestWillBeSent:
 		if u := e.Request.URL; !strings.HasPrefix(u, "data:") && !strings.HasSuffix(u, "/report.html") {
 			b.requests = append(b.requests, u)
@@ -103,11 +104,11 @@ func (b *tab) listen(event any) {
 	}
 }
 
-// heard is what the page complained of and what it asked for.
-func (b *tab) heard() (complaints, requests []string) {
+// messages returns the error messages and the requests of the page.
+func (b *tab) messages() (errors, requests []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.complaints), slices.Clone(b.requests)
+	return slices.Clone(b.errors), slices.Clone(b.requests)
 }
 
 func (b *tab) run(actions ...action) {
@@ -123,36 +124,36 @@ func eval[T any](b *tab, js string) T {
 	return v
 }
 
-// settled waits for the frame that draws what was asked for.
-func (b *tab) settled() {
+// waitForFrame waits until pending changes are drawn.
+func (b *tab) waitForFrame() {
 	b.t.Helper()
 	eval[bool](b, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
 }
 
-// keep writes a picture of the page for the eye, where ZEROLOSS_KEEP names a folder.
-func (b *tab) keep(name string) {
+// saveScreenshot writes a picture of the page into the folder ZEROLOSS_KEEP, if set.
+func (b *tab) saveScreenshot(name string) {
 	b.t.Helper()
 	dir := os.Getenv("ZEROLOSS_KEEP")
 	if dir == "" {
 		return
 	}
-	b.settled()
+	b.waitForFrame()
 	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	require.NoError(b.t, err)
 	require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
 }
 
-// scheme makes the system's ground light or dark.
-func scheme(s string) action {
+// colourScheme sets the preference of the system: light or dark.
+func colourScheme(s string) action {
 	return send(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s}}})
 }
 
-// noScript stops all scripts of the page.
+// noScript disables the scripts of the page.
 func noScript() action {
 	return send(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 }
 
-// printed is the page on paper.
+// printed returns the page as a PDF.
 func printed(b *tab) []byte {
 	b.t.Helper()
 	yes := true

@@ -32,7 +32,7 @@ func rendered(t *testing.T, r *reports.Report) []byte {
 	return b.Bytes()
 }
 
-// TestKeep writes sample pages for the eye where ZEROLOSS_KEEP names a folder.
+// TestKeep writes sample pages into the folder ZEROLOSS_KEEP, if set.
 func TestKeep(t *testing.T) {
 	dir := os.Getenv("ZEROLOSS_KEEP")
 	if dir == "" {
@@ -46,7 +46,7 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// embedded is the data of the page, as its script reads it.
+// embedded returns the data of the page, as its script reads it.
 func embedded(t *testing.T, page []byte) data {
 	t.Helper()
 	m := regexp.MustCompile(`(?s)<script type="application/json" id="data">(.*?)</script>`).FindSubmatch(page)
@@ -126,9 +126,9 @@ func TestThinKeepsWhatMatters(t *testing.T) {
 		list[i] = reports.Point{DueMs: float64(i), LatencyMs: 2}
 	}
 	list[1234].LatencyMs, list[7777].Masked = 900, true
-	out := thin(list, 1000)
+	out := sample(list, 1000)
 	require.LessOrEqual(t, len(out), 1001)
 	require.Contains(t, out, list[1234], "the slowest is gone")
 	require.Contains(t, out, list[7777], "a masked one is gone")
-	require.Equal(t, list, thin(list, len(list)))
+	require.Equal(t, list, sample(list, len(list)))
 }

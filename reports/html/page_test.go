@@ -23,8 +23,8 @@ const (
 	canvasPixels = `document.getElementById('tl-canvas').toDataURL()`
 )
 
-// typing puts text into the filter as a reader does: with an input event.
-func typing(b *tab, text string) {
+// filterBy types text into the filter.
+func filterBy(b *tab, text string) {
 	b.t.Helper()
 	eval[bool](b, fmt.Sprintf(`(q => { q.value = %q; q.dispatchEvent(new Event('input')); return true })(document.getElementById('q'))`, text))
 }
@@ -39,11 +39,11 @@ func TestPageInBrowser(t *testing.T) {
 			r := reporttest.Report(o)
 			b := open(t, chrome, r, 1280, 900)
 			require.Contains(t, eval[string](b, `document.getElementById('verdict').innerText.toLowerCase()`), string(r.Result.Verdict))
-			b.settled()
-			complaints, requests := b.heard()
-			require.Empty(t, complaints, name)
+			b.waitForFrame()
+			errors, requests := b.messages()
+			require.Empty(t, errors, name)
 			require.Empty(t, requests, name)
-			b.keep("desktop-" + name)
+			b.saveScreenshot("desktop-" + name)
 		}
 	})
 
@@ -57,14 +57,14 @@ func TestPageInBrowser(t *testing.T) {
 	t.Run("filter", func(t *testing.T) {
 		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900)
 		require.Equal(t, 27, eval[int](b, rows))
-		typing(b, "timeout-first")
+		filterBy(b, "timeout-first")
 		require.Equal(t, 1, eval[int](b, rows))
 		require.Equal(t, "1 of 27 match", eval[string](b, counted))
-		typing(b, "refused -a-7c9f8d-1")
+		filterBy(b, "refused -a-7c9f8d-1")
 		require.Less(t, eval[int](b, rows), 25)
-		typing(b, "no such thing")
+		filterBy(b, "no such thing")
 		require.Equal(t, 0, eval[int](b, rows))
-		typing(b, "")
+		filterBy(b, "")
 		require.Equal(t, 27, eval[int](b, rows))
 	})
 
@@ -83,22 +83,22 @@ func TestPageInBrowser(t *testing.T) {
 		for name, o := range map[string]reporttest.Options{"pass": {Masked: true}, "invalid": {Invalid: true}, "long": {Duration: 10 * time.Minute, Lost: 10_000}} {
 			b := open(t, chrome, reporttest.Report(o), 375, 812)
 			require.LessOrEqual(t, eval[int](b, `document.documentElement.scrollWidth`), 375, name)
-			b.keep("phone-" + name)
+			b.saveScreenshot("phone-" + name)
 		}
 	})
 
 	t.Run("dark by the system, and by choice", func(t *testing.T) {
 		r := reporttest.Report(reporttest.Options{Masked: true})
-		light := eval[string](open(t, chrome, r, 1280, 900, scheme("light")), background)
-		b := open(t, chrome, r, 1280, 900, scheme("dark"))
+		light := eval[string](open(t, chrome, r, 1280, 900, colourScheme("light")), background)
+		b := open(t, chrome, r, 1280, 900, colourScheme("dark"))
 		dark := eval[string](b, background)
 		require.NotEqual(t, light, dark)
-		b.settled()
+		b.waitForFrame()
 		before := eval[string](b, canvasPixels)
-		b.keep("dark")
+		b.saveScreenshot("dark")
 		b.run(chromedp.Click(chromedp.ID("theme")))
 		require.Equal(t, light, eval[string](b, background))
-		b.settled()
+		b.waitForFrame()
 		require.NotEqual(t, before, eval[string](b, canvasPixels), "the time line keeps the old colours")
 	})
 
@@ -106,9 +106,9 @@ func TestPageInBrowser(t *testing.T) {
 		b := open(t, chrome, reporttest.Report(reporttest.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900)
 		require.Equal(t, "10,000 lost", eval[string](b, counted))
 		require.Equal(t, 200, eval[int](b, rows), "rows beyond the first page are not built")
-		typing(b, "unexplained")
+		filterBy(b, "unexplained")
 		require.Equal(t, "10 of 10,000 match", eval[string](b, counted))
-		typing(b, "")
+		filterBy(b, "")
 		last := eval[string](b, `(l => l.stream + '-' + l.seq)(zl.losses[zl.losses.length - 1])`)
 		eval[string](b, fmt.Sprintf(`location.hash = %q`, last))
 		b.run(chromedp.WaitReady(chromedp.CSS("#" + last + ".hit")))
@@ -117,7 +117,7 @@ func TestPageInBrowser(t *testing.T) {
 
 	t.Run("nothing moves while it loads", func(t *testing.T) {
 		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900)
-		b.settled()
+		b.waitForFrame()
 		shift := eval[float64](b, `new Promise(done => {
 			let sum = 0;
 			new PerformanceObserver(l => { for (const e of l.getEntries()) sum += e.value; }).observe({type: 'layout-shift', buffered: true});
@@ -129,14 +129,14 @@ func TestPageInBrowser(t *testing.T) {
 		b := open(t, chrome, reporttest.Report(reporttest.Options{Masked: true}), 1280, 900)
 		all := eval[string](b, canvasPixels)
 		b.run(chromedp.Focus(chromedp.ID("tl")), chromedp.KeyEvent("+"))
-		b.settled()
+		b.waitForFrame()
 		closer := eval[string](b, canvasPixels)
 		require.NotEqual(t, all, closer)
 		b.run(chromedp.KeyEvent(kb.ArrowLeft))
-		b.settled()
+		b.waitForFrame()
 		require.NotEqual(t, closer, eval[string](b, canvasPixels))
 		b.run(chromedp.KeyEvent("0"))
-		b.settled()
+		b.waitForFrame()
 		require.Equal(t, all, eval[string](b, canvasPixels))
 
 		eval[bool](b, `(c => { const r = c.getBoundingClientRect(); c.dispatchEvent(new PointerEvent('pointermove', {clientX: r.left + 300, clientY: r.top + 30})); return true })(document.getElementById('tl-canvas'))`)
@@ -145,8 +145,8 @@ func TestPageInBrowser(t *testing.T) {
 		require.Contains(t, tip, "serving")
 
 		b.run(chromedp.Click(`//button[text()='Release of b-7c9f8d-2']`))
-		b.settled()
-		b.keep("release")
+		b.waitForFrame()
+		b.saveScreenshot("release")
 	})
 
 	t.Run("without a script the numbers are there", func(t *testing.T) {
@@ -159,13 +159,13 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("on paper", func(t *testing.T) {
-		b := open(t, chrome, reporttest.Report(reporttest.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900, scheme("dark"))
+		b := open(t, chrome, reporttest.Report(reporttest.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900, colourScheme("dark"))
 		eval[bool](b, `dispatchEvent(new Event('beforeprint'))`)
 		require.Equal(t, printCap, eval[int](b, rows))
 		require.Equal(t, "Printed: the first 500 of 10,000.", eval[string](b, `document.getElementById('print-note').textContent`))
 		eval[bool](b, `dispatchEvent(new Event('afterprint'))`)
 		require.Equal(t, 200, eval[int](b, rows))
-		out := printed(open(t, chrome, reporttest.Report(reporttest.Options{Masked: true}), 1280, 900, scheme("dark")))
+		out := printed(open(t, chrome, reporttest.Report(reporttest.Options{Masked: true}), 1280, 900, colourScheme("dark")))
 		require.True(t, bytes.HasPrefix(out, []byte("%PDF-")))
 		if dir := os.Getenv("ZEROLOSS_KEEP"); dir != "" {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "print.pdf"), out, 0o644))

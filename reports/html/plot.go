@@ -8,7 +8,7 @@ import (
 	"zeroloss/reports/present"
 )
 
-// sheet is how large an SVG picture is.
+// sheet is the size of an SVG picture.
 type sheet struct {
 	class                    string
 	width, gutter            float64
@@ -29,7 +29,7 @@ type plot struct {
 	top      float64 // value at the upper edge
 }
 
-// px is the horizontal place of a time; py is the vertical place of a value.
+// px is the horizontal coordinate of a time, py the vertical one of a value.
 func (p plot) px(t time.Duration) float64 {
 	return p.x + float64(t-p.from)/float64(p.to-p.from)*p.w
 }

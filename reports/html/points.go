@@ -8,21 +8,21 @@ import (
 	"zeroloss/reports"
 )
 
-// pointCap is how many ok requests a page draws: beyond it a browser gets
-// slow and the picture no clearer.
+// pointCap is how many ok requests a page draws. More make the browser slow and the
+// picture no clearer.
 const pointCap = 60_000
 
-// series is the ok requests of one arm, for the scatter. Lost ones are drawn
+// series are the ok requests of one arm, for the scatter plot. Lost ones are drawn
 // from the losses.
 type series struct {
 	Arm     string `json:"arm"`
-	Due     []int  `json:"due"`     // tenths of a millisecond, each relative to the one before
+	Due     []int  `json:"due"`     // tenths of a millisecond, relative to the previous one
 	Latency []int  `json:"latency"` // hundredths of a millisecond, from due
-	Masked  []int  `json:"masked"`  // indices of those delivered more than once
-	Of      int    `json:"of"`      // how many there are; more than drawn if thinned
+	Masked  []int  `json:"masked"`  // indices of masked requests
+	Of      int    `json:"of"`      // how many there are; more than drawn if sampled
 }
 
-// points makes a series for each arm, of at most limit points in all.
+// points makes a series for each arm, with at most limit points in total.
 func points(r *reports.Report, limit int) []series {
 	arms := map[string]string{}
 	for _, s := range r.Ledger.Streams {
@@ -44,7 +44,7 @@ func points(r *reports.Report, limit int) []series {
 		if total > 0 {
 			share = limit * len(list) / total
 		}
-		out = append(out, newSeries(a.Name, thin(list, max(share, 2)), len(list)))
+		out = append(out, newSeries(a.Name, sample(list, max(share, 2)), len(list)))
 	}
 	return out
 }
@@ -64,9 +64,9 @@ func newSeries(arm string, list []reports.Point, of int) series {
 	return s
 }
 
-// thin keeps, of each run of neighbours, the slowest and the first, and every
-// masked one: what a picture must not hide. A list within limit stays whole.
-func thin(list []reports.Point, limit int) []reports.Point {
+// sample keeps the slowest and the first of each group of neighbours, and all masked
+// ones: a picture must not hide these. A list within limit is not changed.
+func sample(list []reports.Point, limit int) []reports.Point {
 	if len(list) <= limit {
 		return list
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// drawing is an SVG that is being written, for pictures that need no script. Places are
-// pixels from the top left; colours are classes of page.css.
+// drawing is an SVG that is being written, for pictures that need no script.
+// Coordinates are pixels from the top left; colours are classes of page.css.
 type drawing struct {
 	b    strings.Builder
 	w, h float64
@@ -25,11 +25,11 @@ func (d *drawing) done() template.HTML {
 	return template.HTML(d.b.String())
 }
 
-// n writes a place to a tenth of a pixel.
-func n(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") }
+// px writes a coordinate to a tenth of a pixel.
+func px(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") }
 
 func (d *drawing) rect(class string, x, y, w, h float64, title string) {
-	fmt.Fprintf(&d.b, `<rect class="%s" x="%s" y="%s" width="%s" height="%s"`, class, n(x), n(y), n(w), n(max(h, 0)))
+	fmt.Fprintf(&d.b, `<rect class="%s" x="%s" y="%s" width="%s" height="%s"`, class, px(x), px(y), px(w), px(max(h, 0)))
 	if title == "" {
 		d.b.WriteString("/>")
 		return
@@ -38,7 +38,7 @@ func (d *drawing) rect(class string, x, y, w, h float64, title string) {
 }
 
 func (d *drawing) line(class string, x0, y0, x1, y1 float64) {
-	fmt.Fprintf(&d.b, `<path class="%s" d="M%s %sL%s %s"/>`, class, n(x0), n(y0), n(x1), n(y1))
+	fmt.Fprintf(&d.b, `<path class="%s" d="M%s %sL%s %s"/>`, class, px(x0), px(y0), px(x1), px(y1))
 }
 
 // Anchors of a text.
@@ -49,11 +49,10 @@ const (
 )
 
 func (d *drawing) text(class, anchor string, x, y float64, words string) {
-	fmt.Fprintf(&d.b, `<text class="%s" text-anchor="%s" x="%s" y="%s">%s</text>`, class, anchor, n(x), n(y), template.HTMLEscapeString(words))
+	fmt.Fprintf(&d.b, `<text class="%s" text-anchor="%s" x="%s" y="%s">%s</text>`, class, anchor, px(x), px(y), template.HTMLEscapeString(words))
 }
 
-// path draws values as a line through their places; it pauses at NaN, and what
-// stands by itself is a dot.
+// path draws a line through points. It pauses at NaN; a single point is a dot.
 func (d *drawing) path(class string, xs, ys []float64) {
 	var p strings.Builder
 	pen := "M"
@@ -62,7 +61,7 @@ func (d *drawing) path(class string, xs, ys []float64) {
 			pen = "M"
 			continue
 		}
-		p.WriteString(pen + n(x) + " " + n(ys[i]))
+		p.WriteString(pen + px(x) + " " + px(ys[i]))
 		if alone := pen == "M" && (i+1 == len(ys) || math.IsNaN(ys[i+1])); alone {
 			p.WriteString("h0")
 		}
@@ -73,7 +72,7 @@ func (d *drawing) path(class string, xs, ys []float64) {
 	}
 }
 
-// area fills what lies between two lines of steps.
+// area fills the space between two stepped lines.
 func (d *drawing) area(class string, x0, x1, low, high []float64) {
 	if len(x0) == 0 {
 		return
@@ -81,11 +80,11 @@ func (d *drawing) area(class string, x0, x1, low, high []float64) {
 	var p strings.Builder
 	pen := "M"
 	for i := range x0 {
-		p.WriteString(pen + n(x0[i]) + " " + n(high[i]) + "L" + n(x1[i]) + " " + n(high[i]))
+		p.WriteString(pen + px(x0[i]) + " " + px(high[i]) + "L" + px(x1[i]) + " " + px(high[i]))
 		pen = "L"
 	}
 	for i := len(x0) - 1; i >= 0; i-- {
-		p.WriteString("L" + n(x1[i]) + " " + n(low[i]) + "L" + n(x0[i]) + " " + n(low[i]))
+		p.WriteString("L" + px(x1[i]) + " " + px(low[i]) + "L" + px(x0[i]) + " " + px(low[i]))
 	}
 	fmt.Fprintf(&d.b, `<path class="%s" d="%sZ"/>`, class, p.String())
 }

@@ -36,7 +36,7 @@ func TestWarmupIsOnThePageWhereThereWasOne(t *testing.T) {
 	require.Less(t, len(page)-len(text(0)), 5*80_000, "a picture is no larger than it says")
 }
 
-// TestDrawingIsWellFormed: it is written by hand, and names come from a run.
+// TestDrawingIsWellFormed: the SVG is written by hand, with names from the run.
 func TestDrawingIsWellFormed(t *testing.T) {
 	for _, o := range []reporttest.Options{{Warmups: 5}, {Warmups: 3, Duration: 10 * time.Minute}, {Warmups: 3, Duration: 12 * time.Second}} {
 		for _, w := range document(t, reporttest.Report(o)).Warmups {
@@ -80,17 +80,17 @@ func TestWarmupInBrowser(t *testing.T) {
 	r := reporttest.Report(reporttest.Options{Warmups: 5})
 
 	t.Run("wide, and dark", func(t *testing.T) {
-		b := open(t, chrome, r, 1280, 900, scheme("light"))
+		b := open(t, chrome, r, 1280, 900, colourScheme("light"))
 		require.Equal(t, "block", eval[string](b, wide))
 		require.Equal(t, "none", eval[string](b, narrow))
 		light := eval[string](b, stroke)
-		complaints, requests := b.heard()
-		require.Empty(t, complaints)
+		errors, requests := b.messages()
+		require.Empty(t, errors)
 		require.Empty(t, requests)
-		b.keep("warmup-desktop")
-		dark := open(t, chrome, r, 1280, 900, scheme("dark"))
+		b.saveScreenshot("warmup-desktop")
+		dark := open(t, chrome, r, 1280, 900, colourScheme("dark"))
 		require.NotEqual(t, light, eval[string](dark, stroke))
-		dark.keep("warmup-dark")
+		dark.saveScreenshot("warmup-dark")
 	})
 
 	t.Run("on a phone", func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestWarmupInBrowser(t *testing.T) {
 		require.Equal(t, "block", eval[string](b, narrow))
 		require.LessOrEqual(t, eval[int](b, `document.documentElement.scrollWidth`), 375)
 		require.GreaterOrEqual(t, eval[float64](b, `document.querySelector('.wu.narrow text').getBoundingClientRect().height`), 11.0, "words can be read")
-		b.keep("warmup-phone")
+		b.saveScreenshot("warmup-phone")
 	})
 
 	t.Run("a bin tells its numbers where the pointer rests", func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestWarmupInBrowser(t *testing.T) {
 	})
 
 	t.Run("on paper", func(t *testing.T) {
-		out := printed(open(t, chrome, r, 1280, 900, scheme("dark")))
+		out := printed(open(t, chrome, r, 1280, 900, colourScheme("dark")))
 		require.True(t, bytes.HasPrefix(out, []byte("%PDF-")))
 		if dir := os.Getenv("ZEROLOSS_KEEP"); dir != "" {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "warmup-print.pdf"), out, 0o644))

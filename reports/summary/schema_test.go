@@ -15,8 +15,8 @@ import (
 	"zeroloss/reports/present"
 )
 
-// conform checks v against the part of JSON Schema that summary.schema.json
-// uses, and, beyond it, that the schema knows every field.
+// conform checks v against the part of JSON Schema that summary.schema.json uses,
+// and that the schema has every field.
 func conform(schema map[string]any, v any, at string) []string {
 	var out []string
 	bad := func(format string, args ...any) {
@@ -148,7 +148,7 @@ func TestMaskedIsNullWhereItIsNotMeasured(t *testing.T) {
 
 // The schema refuses what breaks the contract.
 func TestSchemaRefuses(t *testing.T) {
-	for what, spoil := range map[string]func(v map[string]any){
+	for what, damage := range map[string]func(v map[string]any){
 		"another schema":    func(v map[string]any) { v["schema"] = "zeroloss.summary/v2" },
 		"unknown verdict":   func(v map[string]any) { v["verdict"] = "fine" },
 		"a missing field":   func(v map[string]any) { delete(v, "arms") },
@@ -164,7 +164,7 @@ func TestSchemaRefuses(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			v := summary(t, func(*reporttest.RunDir) {})
 			require.Empty(t, conform(schema(t), v, "summary"))
-			spoil(v)
+			damage(v)
 			require.NotEmpty(t, conform(schema(t), v, "summary"))
 		})
 	}

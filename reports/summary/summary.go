@@ -82,7 +82,7 @@ type Arm struct {
 	LatencyMs          Latency               `json:"latencyMs"`    // from due to done, of ok requests
 	ServiceMs          Latency               `json:"serviceMs"`    // from sent to done
 
-	// Of coming online; null: not measured.
+	// Of starting instances; null: not measured.
 	EarlyRequests         *int     `json:"earlyRequests"`         // sent to an instance before its registration was acknowledged
 	ReadyBeforeRegistered *int     `json:"readyBeforeRegistered"` // instances
 	OnlineLatencyMs       *Latency `json:"onlineLatencyMs"`       // of requests due while an instance came online
@@ -267,7 +267,7 @@ func RoundUp(v float64) float64 {
 	return min(1, math.Ceil(v*p-1e-6)/p)
 }
 
-// orEmpty and orNone make null impossible where a reader iterates.
+// orEmpty and orNone avoid null for lists and maps.
 func orEmpty(s []string) []string {
 	if s == nil {
 		return []string{}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"zeroloss/internal/format"
 	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/plan"
 )
@@ -228,7 +229,7 @@ func (r *Run) readStream(name string, open map[record.Instance]string, told map[
 	r.Events = append(r.Events, events...)
 	i, isInstance := parseEventsName(name)
 	told[i] = true
-	unread := fmt.Sprintf("%s (%d bytes) could not be read", plural(tail.Lines, "line"), tail.Bytes)
+	unread := fmt.Sprintf("%s (%d bytes) could not be read", format.Count(tail.Lines, "line"), tail.Bytes)
 	switch {
 	case isInstance && !tail.Complete:
 		open[i] = noEnd(events)
@@ -241,13 +242,6 @@ func (r *Run) readStream(name string, open map[record.Instance]string, told map[
 		r.torn("%s/%s%s: has no end; who wrote it was killed, or the copy is not whole", EventsDir, name, eventsExt)
 	}
 	return nil
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // missingStreams tells of those without which the account would be another:

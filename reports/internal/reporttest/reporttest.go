@@ -1,6 +1,7 @@
-// Package reporttest makes up the reports of runs that never happened, for the
-// tests of those who draw: shaped like the offline scenario, deterministic,
-// of any length and with any number of losses. Nothing but tests imports it.
+// Package reporttest has reports and run directories for tests. [Report] invents a
+// run like that of the offline scenario: deterministic, of any length, with any
+// number of losses. [RunDir] is a small run directory to be read. Only tests import
+// it.
 package reporttest
 
 import (
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"zeroloss/internal/format"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports"
 	"zeroloss/reports/expect"
@@ -18,26 +20,26 @@ import (
 	"zeroloss/reports/ledger"
 )
 
-// Options shape the run. The zero value is the offline scenario: 70 s at
-// 100 requests a second and arm, 27 lost in base.
+// Options shape the run. The zero value is the offline scenario: 70 s at 100
+// requests per second and arm, 27 of them lost in base.
 type Options struct {
 	Duration time.Duration // 0 is 70 s
 	Lost     int           // in base; 0 is 27, None is none
 	GrayLost int
-	Masked   bool // some requests were delivered twice, and seen
-	Warmups  int  // how many there are: one as declared, one that is not, one that the end of the load cut, one that swings around what was declared, one that was alone
-	Invalid  bool // the generator starved, masked loss was not measured
+	Masked   bool // some requests are masked
+	Warmups  int  // how many there are, up to 5: as declared, not as declared, cut by the end of the load, oscillating around the declared curve, without any other instance
+	Invalid  bool // the generator was starved, and masked losses are not measured
 }
 
-// None as Options.Lost asks for a run without any loss.
+// None as Options.Lost makes a run without losses.
 const None = -1
 
 const rate = 100.0
 
-// Release, in all samples, is at a seventh of the run: +10 s of 70.
+// releaseAt is when the release begins: at a seventh of the run, +10 s of 70 s.
 func releaseAt(d time.Duration) time.Duration { return d / 7 }
 
-// Report makes one up.
+// Report invents a run.
 func Report(o Options) *reports.Report {
 	if o.Duration == 0 {
 		o.Duration = 70 * time.Second
@@ -69,8 +71,8 @@ type builder struct {
 	at  time.Duration // of the release
 }
 
-// stream sends the requests of one arm, losing every second one after the
-// release until lost are lost.
+// stream adds the requests of one arm. After the release every second one is lost,
+// until the given number is reached.
 func (b *builder) stream(arm string, lost int) {
 	n := int(b.o.Duration.Seconds() * rate)
 	secs := make([]ledger.Second, int(math.Ceil(b.o.Duration.Seconds())))
@@ -85,14 +87,14 @@ func (b *builder) stream(arm string, lost int) {
 			continue
 		}
 		s.Sent++
-		p := reports.Point{Stream: arm, DueMs: ms(due), LatencyMs: b.latency()}
+		p := reports.Point{Stream: arm, DueMs: format.Millis(due), LatencyMs: b.latency()}
 		switch {
 		case lost > 0 && due > b.at+30*time.Millisecond && (i%2 == 0 || float64(lost) > float64(n-i)*0.48):
 			lost--
 			s.Lost++
 			loss := b.loss(arm, uint64(i), due)
 			b.l.Losses = append(b.l.Losses, loss)
-			p.Lost, p.Class, p.LatencyMs = true, string(loss.Class), ms(loss.Done-loss.Due)
+			p.Lost, p.Class, p.LatencyMs = true, string(loss.Class), format.Millis(loss.Done-loss.Due)
 		default:
 			s.OK++
 			if b.o.Masked && i%701 == 17 {
@@ -267,5 +269,3 @@ func judge(o Options, l *ledger.Ledger) gate.Result {
 	}
 	return res
 }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

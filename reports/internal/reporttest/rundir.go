@@ -19,7 +19,7 @@ import (
 const Zero = record.Micros(1_700_000_000_000_000)
 
 // RunDir is a small run directory, as runtime, services and load generator write
-// it: a calls b, and an instance of b is Taken out of arm base at +2 s.
+// it: a calls b, and an instance of b is deleted in arm base at +2 s.
 type RunDir struct {
 	Dir   *rundir.Dir
 	Plan  *plan.Plan

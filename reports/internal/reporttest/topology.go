@@ -42,7 +42,7 @@ func meta() reports.Meta {
 	}
 }
 
-const teach = `Scale-in and scale-out of B, at the same moment in both arms.
+const description = `Scale-in and scale-out of B, at the same moment in both arms.
 
 Gray B goes offline losslessly: its preStop hook calls /offline, every answer from then on
 carries a marker, the callers stop choosing it, and it closes only when nothing came for a
@@ -53,7 +53,7 @@ then is refused. That is λ × push delay: 50/s × 0.55 s ≈ 27 requests.`
 func planOf(o Options) *plan.Plan {
 	p := &plan.Plan{
 		Schema: plan.Schema, Scenario: "offline", Title: "Scale-in and scale-out of B, lossless offline on (gray) and off (base)",
-		Description: teach, Seed: 1, Speed: 1, Duration: o.Duration, Cycles: 1,
+		Description: description, Seed: 1, Speed: 1, Duration: o.Duration, Cycles: 1,
 		PushDelay: 500 * time.Millisecond, PushTick: 100 * time.Millisecond,
 		Corrections: []plan.Finding{{File: "mse-demo.yaml", Line: 118, Text: "document has no kind; taken for a Deployment", Fix: "add kind: Deployment"}},
 		Warnings:    []plan.Finding{{File: "mse-demo.yaml", Line: 201, Text: "preStop sleeps 30 s and terminationGracePeriodSeconds is 30: the hook will be abandoned", Fix: "set terminationGracePeriodSeconds: 90"}},
@@ -83,8 +83,8 @@ func planOf(o Options) *plan.Plan {
 	return p
 }
 
-// instances draws the lives: all but the second B of each arm serve to the
-// end; a third B of each arm comes at the scale-out.
+// instances adds the instances. All but the second B of each arm serve until the
+// end. A third B of each arm starts at the scale-out.
 func (b *builder) instances() {
 	for _, w := range b.r.Plan.Workloads {
 		replicas := w.Replicas
@@ -95,29 +95,29 @@ func (b *builder) instances() {
 			if w.Role == "b" && n == 2 {
 				continue
 			}
-			b.l.Instances = append(b.l.Instances, b.life(w, n, -time.Second, b.o.Duration))
+			b.l.Instances = append(b.l.Instances, b.newInstance(w, n, -time.Second, b.o.Duration))
 		}
 		if w.Role == "b" {
-			b.l.Instances = append(b.l.Instances, b.victim(w), b.life(w, 3, 2*b.at, b.o.Duration))
+			b.l.Instances = append(b.l.Instances, b.releasedInstance(w), b.newInstance(w, 3, 2*b.at, b.o.Duration))
 		}
 	}
 }
 
-func (b *builder) life(w plan.Workload, n int, from, to time.Duration) ledger.Instance {
+func (b *builder) newInstance(w plan.Workload, n int, from, to time.Duration) ledger.Instance {
 	in := ledger.Instance{Instance: inst(w.Name, n), Workload: w.Name, Service: w.Service, Tag: w.Tag}
 	at := []time.Duration{from, from + 90*time.Millisecond, from + 130*time.Millisecond, from + 900*time.Millisecond, to}
 	for i, name := range []string{"starting", "listening", "registered", "serving"} {
 		in.Phases = append(in.Phases, ledger.Phase{Name: name, From: at[i], To: at[i+1]})
 	}
 	in.Milestones = []ledger.Milestone{{At: at[0], Kind: record.KindStarting}, {At: at[1], Kind: record.KindListening}, {At: at[2], Kind: record.KindRegistered}, {At: at[3], Kind: record.KindReady}}
-	b.receive(&in, w, max(0, at[3]), to)
+	b.countReceived(&in, w, max(0, at[3]), to)
 	return in
 }
 
-// victim is the B that goes: at once in base, losslessly in gray.
-func (b *builder) victim(w plan.Workload) ledger.Instance {
-	in := b.life(w, 2, -time.Second, b.at)
-	b.receive(&in, w, 0, b.at)
+// releasedInstance is the B that is scaled in: at once in base, losslessly in gray.
+func (b *builder) releasedInstance(w plan.Workload) ledger.Instance {
+	in := b.newInstance(w, 2, -time.Second, b.at)
+	b.countReceived(&in, w, 0, b.at)
 	at := func(d time.Duration) *time.Duration { d += b.at; return &d }
 	mark := func(d time.Duration, k record.Kind, text string) {
 		in.Milestones = append(in.Milestones, ledger.Milestone{At: b.at + d, Kind: k, Text: text})
@@ -157,9 +157,9 @@ func (b *builder) victim(w plan.Workload) ledger.Instance {
 	return in
 }
 
-// receive counts what reaches in between from and to: its share of the arm's
-// rate, more when it is alone.
-func (b *builder) receive(in *ledger.Instance, w plan.Workload, from, to time.Duration) {
+// countReceived counts the requests that reach an instance: its share of the rate of
+// the arm, more while it is the only one.
+func (b *builder) countReceived(in *ledger.Instance, w plan.Workload, from, to time.Duration) {
 	in.Received = 0
 	in.PerSecond = make([]int, int((b.o.Duration+time.Second-1)/time.Second))
 	for i := range in.PerSecond {

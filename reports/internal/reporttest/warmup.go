@@ -10,16 +10,16 @@ import (
 	"zeroloss/reports/ledger"
 )
 
-// buckets and beyond are the stretches of a warm-up: of its window, and of what
+// bucketsInWindow and beyond are the stretches of a warm-up: of its window, and of what
 // follows it.
 const (
-	buckets = 20
-	beyond  = 5
+	bucketsInWindow = 20
+	bucketsAfter    = 5
 )
 
-// warmups makes up those that Options ask for: of B's successor in base, which
-// keeps to x²; of gray's, which is called by x and fails at first; one that the
-// load's end cut; one whose shares swing around x²; and one beside nobody.
+// warmups adds those that Options ask for: one in base that follows x²; one in gray
+// that follows x and fails at first; one cut by the end of the load; one that
+// oscillates around x²; and one without any other instance.
 func (b *builder) warmups() {
 	window := 3 * b.at
 	for i, arm := range []string{"base", "gray", "base", "base", "gray"}[:min(b.o.Warmups, 5)] {
@@ -49,35 +49,35 @@ func (b *builder) warmups() {
 	}
 }
 
-// declared is what the sample's warm-ups promise.
+// declared is the declared curve.
 func declared(w ledger.Warmup) curve.Shape {
 	m, err := warmup.Find(w.Model)
 	if err != nil {
-		panic(err) // it names one of ours
+		panic(err) // the samples use existing models
 	}
 	return curve.ModelShape(m, w.Curve, w.Window)
 }
 
-// drawn is how many of n go to one that is due a share: by chance, but always
-// the same.
-func (b *builder) drawn(n int, share float64) int {
+// sample is how many of n requests go to an instance with a share of the traffic:
+// by chance, but always the same.
+func (b *builder) sample(n int, share float64) int {
 	k := float64(n)*share + b.rng.NormFloat64()*math.Sqrt(float64(n)*share*(1-share))*0.6
 	return min(max(int(math.Round(k)), 0), n)
 }
 
-// swung is a share that swings twice within a window.
-func swung(share, swing, age float64) float64 {
+// oscillating is a share that oscillates twice within a window.
+func oscillating(share, swing, age float64) float64 {
 	return share * (1 + swing*math.Sin(4*math.Pi*age))
 }
 
 func (b *builder) buckets(w *ledger.Warmup, came curve.Shape, swing float64) {
-	for i := range int(min(buckets*w.Coverage, buckets+beyond)) {
-		one := curve.Bucket{Consumer: inst(workload("a", w.Arms[0]), 1).String(), From: float64(i) / buckets, To: float64(i+1) / buckets}
-		one.Sent = int(rate * w.Window.Seconds() / buckets)
+	for i := range int(min(bucketsInWindow*w.Coverage, bucketsInWindow+bucketsAfter)) {
+		one := curve.Bucket{Consumer: inst(workload("a", w.Arms[0]), 1).String(), From: float64(i) / bucketsInWindow, To: float64(i+1) / bucketsInWindow}
+		one.Sent = int(rate * w.Window.Seconds() / bucketsInWindow)
 		for _, other := range w.Peers {
 			one.Others = append(one.Others, curve.Other{Instance: other.String()})
 		}
-		one.Got = b.drawn(one.Sent, swung(one.ExpectedShare(came), swing, (one.From+one.To)/2))
+		one.Got = b.sample(one.Sent, oscillating(one.ExpectedShare(came), swing, (one.From+one.To)/2))
 		for j := range one.Others {
 			one.Others[j].Got = one.Sent - one.Got
 		}
@@ -87,7 +87,7 @@ func (b *builder) buckets(w *ledger.Warmup, came curve.Shape, swing float64) {
 
 func (b *builder) bins(w *ledger.Warmup, came curve.Shape, swing float64, fails bool) {
 	others := float64(len(w.Peers))
-	shape, width := declared(*w), min(time.Second, w.Window/buckets)
+	shape, width := declared(*w), min(time.Second, w.Window/bucketsInWindow)
 	for from := w.Start - 3*width; from+width <= w.Start+time.Duration(float64(w.Window)*w.Coverage); from += width {
 		bin := ledger.WarmupBin{From: from, To: from + width, Sent: int(rate * width.Seconds())}
 		age := float64(from+width/2-w.Start) / float64(w.Window)
@@ -96,7 +96,7 @@ func (b *builder) bins(w *ledger.Warmup, came curve.Shape, swing float64, fails 
 			bin.Weight, bin.Expected = shape.At(age), share*float64(bin.Sent)
 			low, high := curve.BinomialRange(bin.Sent, share, 0.95)
 			bin.Low, bin.High = float64(low), float64(high)
-			bin.Got = b.drawn(bin.Sent, swung(came.At(age)/(others+came.At(age)), swing, age))
+			bin.Got = b.sample(bin.Sent, oscillating(came.At(age)/(others+came.At(age)), swing, age))
 			bin.Latency = time.Duration(b.latency() * float64(time.Millisecond))
 		}
 		if fails && age >= 0 && age < 0.2 {
@@ -109,10 +109,10 @@ func (b *builder) bins(w *ledger.Warmup, came curve.Shape, swing float64, fails 
 	}
 }
 
-// finding is what the ledger would say of the buckets.
+// finding is what the ledger would conclude from the buckets.
 func finding(w ledger.Warmup) ledger.Finding {
 	f := ledger.Finding{DeclaredExponent: 2, RequestsNeeded: 509}
-	for _, b := range w.Buckets[:min(buckets, len(w.Buckets))] {
+	for _, b := range w.Buckets[:min(bucketsInWindow, len(w.Buckets))] {
 		f.Requests += b.Sent
 	}
 	if len(w.Peers) == 0 {
@@ -125,7 +125,7 @@ func finding(w ledger.Warmup) ledger.Finding {
 		return f
 	}
 	shape := declared(w)
-	e, g, alpha, step := curve.Exponent(w.Buckets, w.Family()), curve.GoodnessOfFit(w.Buckets, shape), curve.Governed(w.Buckets[:buckets], shape), curve.StepAtEnd(w.Buckets, shape)
+	e, g, alpha, step := curve.Exponent(w.Buckets, w.Family()), curve.GoodnessOfFit(w.Buckets, shape), curve.Governed(w.Buckets[:bucketsInWindow], shape), curve.StepAtEnd(w.Buckets, shape)
 	f.Exponent, f.Fit, f.Governed, f.Step = &e, &g, &alpha, &step
 	f.Consumers = []ledger.WarmupConsumer{{Name: w.Buckets[0].Consumer, Sent: f.Requests, Got: w.Buckets[0].Got, Exponent: e, Governed: alpha}}
 	return f

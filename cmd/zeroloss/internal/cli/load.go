@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"zeroloss/internal/format"
 	"zeroloss/loadgen"
 	"zeroloss/loadgen/record"
 	"zeroloss/loadgen/traffic"
@@ -126,7 +127,7 @@ type quantilesMs struct {
 func summarise(log string, stats loadgen.Stats) (loadSummary, error) {
 	s := stats.Streams[0]
 	sum := loadSummary{Due: s.Due, Sent: s.Sent, Unsent: s.Unsent, OK: s.OK, Failed: s.Failed,
-		SlipP99Ms: ms(s.SlipP99), RateError: s.RateErrorPercent}
+		SlipP99Ms: format.Millis(s.SlipP99), RateError: s.RateErrorPercent}
 	file, err := os.Open(log)
 	if err != nil {
 		return sum, fmt.Errorf("reading the request log again: %w", err)
@@ -147,12 +148,10 @@ func summarise(log string, stats loadgen.Stats) (loadSummary, error) {
 	}
 	slices.Sort(took)
 	if len(took) > 0 {
-		sum.LatencyMs = quantilesMs{ms(exact.Quantile(took, 0.5)), ms(exact.Quantile(took, 0.99)), ms(took[len(took)-1])}
+		sum.LatencyMs = quantilesMs{format.Millis(exact.Quantile(took, 0.5)), format.Millis(exact.Quantile(took, 0.99)), format.Millis(took[len(took)-1])}
 	}
 	return sum, nil
 }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func (s loadSummary) print(w io.Writer, asJSON bool) error {
 	if asJSON {

@@ -89,7 +89,7 @@ func reportFiles(d *present.Document) []output {
 		all = append(all, output{"warmup", "warmup.png", chart.Warmup})
 	}
 	if len(d.Propagation.Received.Runs) > 0 {
-		all = append(all, output{"push", "push.png", chart.Push})
+		all = append(all, output{"propagation", "propagation.png", chart.Propagation})
 	}
 	return all
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"zeroloss/internal/format"
 )
 
 func newValidate(env Env) *cobra.Command {
@@ -19,17 +21,10 @@ func newValidate(env Env) *cobra.Command {
 			}
 			printFindings(cmd.ErrOrStderr(), c.Plan)
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %s, %s, %s\n", c.Plan.Scenario,
-				pluralize(len(c.Plan.Workloads), "workload"), pluralize(len(c.Plan.Streams), "stream"), pluralize(len(c.Plan.Expect), "expectation"))
+				format.Count(len(c.Plan.Workloads), "workload"), format.Count(len(c.Plan.Streams), "stream"), format.Count(len(c.Plan.Expect), "expectation"))
 			return err
 		},
 	}
 	f.register(cmd)
 	return cmd
-}
-
-func pluralize(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -14,9 +14,9 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// A run of which anything is missing, cut or unreadable never passes: it is
-// invalid, or no run at all.
-func TestASpoiltRunNeverPasses(t *testing.T) {
+// A run directory with anything missing, cut or unreadable never passes: it is
+// invalid, or cannot be read.
+func TestADamagedRunNeverPasses(t *testing.T) {
 	events := func(name string) string { return filepath.Join(rundir.EventsDir, name+".ndjson") }
 	const (
 		remove = "removed"
@@ -25,7 +25,7 @@ func TestASpoiltRunNeverPasses(t *testing.T) {
 		noEnd  = "without its last line"
 		odd    = "with a line that cannot be read"
 	)
-	spoil := map[string]func([]byte) []byte{
+	damage := map[string]func([]byte) []byte{
 		empty: func([]byte) []byte { return nil },
 		half:  func(b []byte) []byte { return b[:len(b)/2] },
 		noEnd: func(b []byte) []byte { return b[:bytes.LastIndexByte(b[:len(b)-1], '\n')+1] },
@@ -48,7 +48,7 @@ func TestASpoiltRunNeverPasses(t *testing.T) {
 	}
 	r, err := reports.Assemble(whole(t))
 	require.NoError(t, err)
-	require.Equal(t, gate.Pass, r.Result.Verdict, "sound before it is spoilt: %v", r.Result.Reasons)
+	require.Equal(t, gate.Pass, r.Result.Verdict, "sound before it is damaged: %v", r.Result.Reasons)
 	for name, ways := range files {
 		for _, way := range ways {
 			t.Run(name+" "+way, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestASpoiltRunNeverPasses(t *testing.T) {
 				if way == remove {
 					require.NoError(t, os.Remove(path))
 				} else {
-					require.NoError(t, os.WriteFile(path, spoil[way](b), 0o644))
+					require.NoError(t, os.WriteFile(path, damage[way](b), 0o644))
 				}
 				r, err := reports.Assemble(dir)
 				if err == nil {
