@@ -10,8 +10,8 @@ import (
 	"zeroloss/reports/ledger"
 )
 
-// bucketsInWindow and beyond are the stretches of a warm-up: of its window, and of what
-// follows it.
+// bucketsInWindow and bucketsAfter are the buckets of a warm-up: within its window,
+// and after it.
 const (
 	bucketsInWindow = 20
 	bucketsAfter    = 5
