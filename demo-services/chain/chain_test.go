@@ -67,7 +67,7 @@ func (c *cluster) start(role, tag string, change func(*settings.Document)) *pod 
 		IP: fmt.Sprintf("127.%d.%d.%d", c.net, c.n>>8&255, 1+c.n%250), Port: 20000, AdminPort: 20900,
 		MSE:      settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199},
 		Registry: settings.Registry{Host: c.reg.Host(), Port: c.reg.Port(), GRPCPort: c.reg.GRPCPort(), PushDelay: 50 * time.Millisecond},
-		Offline:  settings.Offline{Mode: settings.Lossless, Quiet: 50 * time.Millisecond, MinWait: 200 * time.Millisecond},
+		Offline:  settings.Offline{Mode: settings.Lossless, QuietPeriod: 50 * time.Millisecond, MinWait: 200 * time.Millisecond},
 		Next:     next[role], Dir: c.dir, Events: filepath.Join(c.dir, name+".ndjson"),
 	}
 	if change != nil {

@@ -247,7 +247,7 @@ func TestWait(t *testing.T) {
 			change: func(c *Config) { c.Offline.Grace = 0 }, script: []timed{term(60 * time.Second)},
 			closed: 89 * time.Second, why: "grace", exit: 89*time.Second + 20*ms},
 		{name: "grace ran out in the hook: two seconds are left", load: stuck,
-			change: func(c *Config) { c.Offline.Grace, c.Offline.Cap = 30*time.Second, time.Minute },
+			change: func(c *Config) { c.Offline.Grace, c.Offline.DrainTimeout = 30*time.Second, time.Minute },
 			script: []timed{hook(60*time.Second, 1), term(90 * time.Second)},
 			closed: 91 * time.Second, why: "grace", exit: 91*time.Second + 20*ms},
 		{name: "a hand-made call long ago", load: flood, script: []timed{hook(60*time.Second, 1), term(600 * time.Second)},
@@ -256,7 +256,7 @@ func TestWait(t *testing.T) {
 			change: func(c *Config) { c.Offline.NoWait = true }, script: []timed{term(60 * time.Second)},
 			closed: 60*time.Second + 10*ms, why: "no-wait", exit: 60*time.Second + 30*ms},
 		{name: "a floor and a quiet time of one's own", load: func(time.Duration) (int, time.Duration) { return 0, 60*time.Second + 200*ms },
-			change: func(c *Config) { c.Offline.MinWait, c.Offline.Quiet = 100*ms, 50*ms }, script: []timed{term(60 * time.Second)},
+			change: func(c *Config) { c.Offline.MinWait, c.Offline.QuietPeriod = 100*ms, 50*ms }, script: []timed{term(60 * time.Second)},
 			closed: 60*time.Second + 250*ms, why: "quiet", exit: 60*time.Second + 270*ms},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -105,7 +105,7 @@ func (o *offline) onDeregistered(now time.Duration, ok bool, why string) {
 	o.note(record.Deregistered{}, "")
 	o.rejectNewIfConfigured()
 	if o.graceful() {
-		o.do(now, now+o.cfg.Offline.VerifyFor, Action{Kind: Verify}, pending{kind: awaitVerify})
+		o.do(now, now+o.cfg.Offline.VerifyTimeout, Action{Kind: Verify}, pending{kind: awaitVerify})
 	}
 }
 

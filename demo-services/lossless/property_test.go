@@ -26,7 +26,7 @@ func random(seed uint64) (*simulation, *rand.Rand) {
 	cfg := Config{PushDelay: 500 * ms}
 	cfg.Offline = settings.Offline{
 		Mode: modes[r.IntN(len(modes))], Notify: r.IntN(2) == 0, NoWait: r.IntN(4) == 0,
-		Grace: upTo(40 * time.Second), Cap: upTo(20 * time.Second), Quiet: upTo(2 * time.Second),
+		Grace: upTo(40 * time.Second), DrainTimeout: upTo(20 * time.Second), QuietPeriod: upTo(2 * time.Second),
 	}
 	if r.IntN(2) == 0 {
 		cfg.Offline.Mode = settings.Lossless

@@ -117,11 +117,11 @@ func (s *shutdown) drainEnd(now time.Duration) (why string, next time.Duration) 
 	if !s.knownToRegistry() { // no consumer can know us
 		least = s.offlineAt
 	}
-	most, bound := s.offlineAt+o.Cap, "cap"
+	most, bound := s.offlineAt+o.DrainTimeout, "cap"
 	if last := s.killAt() - waitEndsBeforeKill; last < most {
 		most, bound = last, "grace"
 	}
-	switch idle := s.inFlight == 0 && now-s.lastRequest >= o.Quiet; {
+	switch idle := s.inFlight == 0 && now-s.lastRequest >= o.QuietPeriod; {
 	case o.NoWait:
 		return "no-wait", 0
 	case now >= least && idle:
@@ -131,9 +131,9 @@ func (s *shutdown) drainEnd(now time.Duration) (why string, next time.Duration) 
 	case now < least:
 		next = least
 	case s.inFlight > 0:
-		next = now + max(o.Quiet/10, time.Millisecond)
+		next = now + max(o.QuietPeriod/10, time.Millisecond)
 	default:
-		next = s.lastRequest + o.Quiet
+		next = s.lastRequest + o.QuietPeriod
 	}
 	return "", min(next, most)
 }

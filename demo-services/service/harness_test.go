@@ -56,7 +56,7 @@ func (w *world) settings(name string) settings.Document {
 		IP: w.ip(), AdminPort: 20900, Dir: w.t.TempDir(),
 		Registry: settings.Registry{Host: w.reg.Host(), Port: w.reg.Port(), GRPCPort: w.reg.GRPCPort(), PushDelay: 20 * time.Millisecond},
 		Offline: settings.Offline{
-			Mode: settings.Lossless, MinWait: time.Millisecond, Quiet: 10 * time.Millisecond, Grace: 30 * time.Second,
+			Mode: settings.Lossless, MinWait: time.Millisecond, QuietPeriod: 10 * time.Millisecond, Grace: 30 * time.Second,
 		},
 	}
 }

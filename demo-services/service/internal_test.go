@@ -66,14 +66,14 @@ func TestPicksTakeNoLock(t *testing.T) {
 }
 
 func TestWorkFor(t *testing.T) {
-	w := settings.Work{Duration: 2 * time.Millisecond, ColdCost: 100 * time.Millisecond, ColdCount: 4}
+	w := settings.Work{Duration: 2 * time.Millisecond, ColdStartCost: 100 * time.Millisecond, ColdStartRequests: 4}
 	var got []time.Duration
 	for n := range int64(6) {
 		got = append(got, workDuration(w, n))
 	}
 	ms := time.Millisecond
 	require.Equal(t, []time.Duration{102 * ms, 77 * ms, 52 * ms, 27 * ms, 2 * ms, 2 * ms}, got)
-	require.Zero(t, workDuration(settings.Work{ColdCost: time.Second}, 0), "no count, no cost")
+	require.Zero(t, workDuration(settings.Work{ColdStartCost: time.Second}, 0), "no count, no cost")
 }
 
 func TestPool(t *testing.T) {
@@ -130,7 +130,7 @@ func TestWorkGoesOnWithoutItsCaller(t *testing.T) {
 
 // TestAgedPoolIsWarm: what has been in service for long has no cold start.
 func TestAgedPoolIsWarm(t *testing.T) {
-	d := settings.Document{Work: settings.Work{ColdCost: time.Second, ColdCount: 10}}
+	d := settings.Document{Work: settings.Work{ColdStartCost: time.Second, ColdStartRequests: 10}}
 	require.Equal(t, time.Second, workDuration(newWorkerPool(d).work, 0))
 	d.Online.Prewarmed = true
 	require.Zero(t, workDuration(newWorkerPool(d).work, 0))

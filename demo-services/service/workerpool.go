@@ -22,7 +22,7 @@ type workerPool struct {
 func newWorkerPool(d settings.Document) *workerPool {
 	w := d.Work.WithDefaults()
 	if d.Online.Prewarmed {
-		w.ColdCount = 0
+		w.ColdStartRequests = 0
 	}
 	return &workerPool{work: w, workers: make(chan struct{}, w.Workers), bound: int64(w.Workers + w.Queue)}
 }
@@ -75,8 +75,8 @@ func (p *workerPool) simulateWork(stopped <-chan struct{}) {
 // requests.
 func workDuration(w settings.Work, served int64) time.Duration {
 	d := w.Duration
-	if left := int64(w.ColdCount) - served; left > 0 && w.ColdCost > 0 {
-		d += time.Duration(float64(w.ColdCost) * float64(left) / float64(w.ColdCount))
+	if left := int64(w.ColdStartRequests) - served; left > 0 && w.ColdStartCost > 0 {
+		d += time.Duration(float64(w.ColdStartCost) * float64(left) / float64(w.ColdStartRequests))
 	}
 	return d
 }

@@ -8,10 +8,10 @@ import "time"
 // the packages that use a document fall back to them.
 const (
 	DefaultMinWaitAfterPush = time.Second // MinWait is the push delay + this
-	DefaultQuiet            = time.Second
-	DefaultDrainCap         = 30 * time.Second
+	DefaultQuietPeriod      = time.Second
+	DefaultDrainTimeout     = 30 * time.Second
 	DefaultGrace            = 30 * time.Second // Kubernetes' terminationGracePeriodSeconds
-	DefaultVerifyFor        = 5 * time.Second
+	DefaultVerifyTimeout    = 5 * time.Second
 	DefaultConsumerMemory   = 60 * time.Second
 
 	DefaultHealthEvery = 5 * time.Second
@@ -47,10 +47,10 @@ func (o Offline) WithDefaults(pushDelay time.Duration) Offline {
 		o.Mode = DeregisterFirst
 	}
 	o.MinWait = positive(o.MinWait, pushDelay+DefaultMinWaitAfterPush)
-	o.Quiet = positive(o.Quiet, DefaultQuiet)
-	o.Cap = positive(o.Cap, DefaultDrainCap)
+	o.QuietPeriod = positive(o.QuietPeriod, DefaultQuietPeriod)
+	o.DrainTimeout = positive(o.DrainTimeout, DefaultDrainTimeout)
 	o.Grace = positive(o.Grace, DefaultGrace)
-	o.VerifyFor = positive(o.VerifyFor, DefaultVerifyFor)
+	o.VerifyTimeout = positive(o.VerifyTimeout, DefaultVerifyTimeout)
 	return o
 }
 

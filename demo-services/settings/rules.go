@@ -5,34 +5,33 @@ import (
 	"fmt"
 )
 
-// RulesSchema is the format of Rules.
+// RulesSchema identifies the format of Rules.
 const RulesSchema = "zeroloss.rules/v1"
 
-// RulesPath of a service's admin port takes Rules by POST, from anybody: it is
-// the harness's own port.
+// RulesPath of a service's own admin port takes Rules by POST.
 const RulesPath = "/settings"
 
-// Rules is what can change of a Document while its service runs. Delay and
-// health path are for those who come later.
+// Rules is the part of a Document that can change while the service runs. Other
+// rules (delay, health path) apply only to instances that start later.
 type Rules struct {
 	Schema  string `json:"schema"`
-	Version int    `json:"version"` // the highest one that came wins
+	Version int    `json:"version"` // the highest version received wins
 	Warmup  Warmup `json:"warmup"`
 }
 
-// ParseRules reads them, strictly.
+// ParseRules parses and checks rules. Unknown fields are errors.
 func ParseRules(b []byte) (Rules, error) {
 	var r Rules
 	if err := strict(b, &r); err != nil {
-		return r, fmt.Errorf("reading rules: %w", err)
+		return r, fmt.Errorf("parsing rules: %w", err)
 	}
 	if r.Schema != RulesSchema || r.Version < 1 {
-		return r, fmt.Errorf("reading rules: schema %q and version %d, want %q and 1 or more", r.Schema, r.Version, RulesSchema)
+		return r, fmt.Errorf("parsing rules: schema must be %q and version at least 1, got %q and %d", RulesSchema, r.Schema, r.Version)
 	}
 	return r, nil
 }
 
-// JSON writes them.
+// JSON encodes the rules.
 func (r Rules) JSON() []byte {
 	b, err := json.Marshal(r)
 	if err != nil {

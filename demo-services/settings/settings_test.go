@@ -8,10 +8,10 @@ import (
 
 func TestParseRefusesWordsItDoesNotKnow(t *testing.T) {
 	for what, spoil := range map[string]func(d *Document){
-		`unknown way to go offline "lossles"`: func(d *Document) { d.Offline.Mode = "lossles" },
-		`unknown cache "poll"`:                func(d *Document) { d.Consumer.Cache = "poll" },
-		`unknown balancer "least"`:            func(d *Document) { d.Consumer.Balancer = "least" },
-		`schema ""`:                           func(d *Document) { d.Schema = "" },
+		`unknown offline mode "lossles"`: func(d *Document) { d.Offline.Mode = "lossles" },
+		`unknown cache "poll"`:           func(d *Document) { d.Consumer.Cache = "poll" },
+		`unknown balancer "least"`:       func(d *Document) { d.Consumer.Balancer = "least" },
+		`got ""`:                         func(d *Document) { d.Schema = "" },
 	} {
 		d := Document{Schema: Schema, Offline: Offline{Mode: Reject}, Consumer: Consumer{Cache: CacheTTL35, Balancer: Random}}
 		got, err := Parse(d.JSON())

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// strict decodes exactly one JSON value, refusing unknown fields, so that a
-// harness and a service of different builds notice each other.
+// strict decodes exactly one JSON value without unknown fields, so that a harness
+// and a service of different builds do not go on unnoticed.
 func strict(b []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
@@ -16,7 +16,7 @@ func strict(b []byte, v any) error {
 		return err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more than one document")
+		return errors.New("found more than one document")
 	}
 	return nil
 }

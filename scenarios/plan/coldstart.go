@@ -45,7 +45,7 @@ func (p *Plan) ColdStarts() []ColdStart {
 	var out []ColdStart
 	for _, w := range p.Workloads {
 		work, warm := w.Settings.Work, w.Settings.Online.Warmup
-		slow := work.ColdCost > 0 && work.ColdCount > 0
+		slow := work.ColdStartCost > 0 && work.ColdStartRequests > 0
 		rate := p.rate(w.Name)
 		if !slow && warm.Window == 0 || rate == 0 {
 			continue
@@ -123,8 +123,8 @@ func comes(w Workload) []string {
 	if o.Warmup.Window > 0 {
 		words = append(words, "warms up by "+curveWords(o.Warmup))
 	}
-	if k := w.Settings.Work; k.ColdCost > 0 && k.ColdCount > 0 {
-		words = append(words, fmt.Sprintf("is cold: the first request costs %s more, until %d are served", rounded(k.ColdCost), k.ColdCount))
+	if k := w.Settings.Work; k.ColdStartCost > 0 && k.ColdStartRequests > 0 {
+		words = append(words, fmt.Sprintf("is cold: the first request costs %s more, until %d are served", rounded(k.ColdStartCost), k.ColdStartRequests))
 	}
 	if len(words) > 0 && w.ColdStart {
 		words = append(words, "and those that the run begins with are new, too")
@@ -143,7 +143,7 @@ func (pr printer) coldStarts() {
 			if c.AllNew && c.Instances > 1 {
 				verdict += " on each"
 			}
-		case c.Points[0].Limit == 0 && c.Work.ColdCost == 0:
+		case c.Points[0].Limit == 0 && c.Work.ColdStartCost == 0:
 			verdict = ""
 		}
 		var at []string

@@ -134,7 +134,7 @@ func (c *compiler) online(w manifests.Workload, d spec.WorkloadOverride, r rule)
 	}
 	o.Warmup = c.warmup(w, r)
 	o.Delay, o.StartUp = c.scaled(o.Delay), c.scaled(time.Duration(d.StartupTime))
-	o.HealthEvery = c.scaled(span(s.HealthInterval, cmp.Or(time.Duration(r.HealthEvery), healthEvery)))
+	o.HealthEvery = c.scaled(span(s.HealthInterval, cmp.Or(time.Duration(r.HealthEvery), settings.DefaultHealthEvery)))
 	o.Warmup.Window = c.scaled(o.Warmup.Window)
 	return o
 }

@@ -147,7 +147,7 @@ func TestSettingsBySwitches(t *testing.T) {
 	require.Equal(t, settings.DeregisterFirst, base.Offline.Mode)
 	require.Equal(t, settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199}, gray.MSE)
 	require.Equal(t, settings.Offline{
-		Mode: settings.Lossless, MinWait: 1500 * time.Millisecond, Quiet: time.Second, Cap: 30 * time.Second, Grace: 90 * time.Second, ConsumerMemory: time.Minute,
+		Mode: settings.Lossless, MinWait: 1500 * time.Millisecond, QuietPeriod: time.Second, DrainTimeout: 30 * time.Second, Grace: 90 * time.Second, ConsumerMemory: time.Minute,
 	}, gray.Offline)
 	require.Equal(t, settings.Consumer{Cache: "push", Balancer: "round-robin", MarkTTL: 2 * time.Minute}, gray.Consumer)
 	require.Equal(t, "spring-cloud-c", gray.Next)
@@ -214,7 +214,7 @@ func TestFamilies(t *testing.T) {
 			want := settings.Document{
 				Schema: settings.Schema, Version: 1, Role: "gateway", Workload: "gw", Service: "spring-cloud-zuul", Port: 20000, AdminPort: 20900,
 				Registry: settings.Registry{Port: 8848, PushDelay: 500 * time.Millisecond},
-				Offline:  settings.Offline{Mode: settings.DeregisterFirst, MinWait: 1500 * time.Millisecond, Quiet: time.Second, Cap: 30 * time.Second, Grace: 30 * time.Second, ConsumerMemory: time.Minute},
+				Offline:  settings.Offline{Mode: settings.DeregisterFirst, MinWait: 1500 * time.Millisecond, QuietPeriod: time.Second, DrainTimeout: 30 * time.Second, Grace: 30 * time.Second, ConsumerMemory: time.Minute},
 				Online:   settings.Online{HealthEvery: 5 * time.Second},
 				Consumer: settings.Consumer{Cache: "push", Balancer: "round-robin", MarkTTL: 2 * time.Minute},
 				Work:     settings.Work{Workers: 64, Queue: 256},
@@ -347,9 +347,9 @@ func TestDifferences(t *testing.T) {
 `), Options{})
 	b := workload(t, p, "spring-cloud-b").Settings
 	require.Equal(t, settings.MSE{On: true, OfflinePort: 54199}, b.MSE)
-	require.Equal(t, settings.Offline{Mode: "lossless", Notify: true, NoWait: true, MinWait: 3 * time.Second, Quiet: 2 * time.Second, Cap: 20 * time.Second, Grace: 40 * time.Second, ConsumerMemory: time.Minute}, b.Offline)
+	require.Equal(t, settings.Offline{Mode: "lossless", Notify: true, NoWait: true, MinWait: 3 * time.Second, QuietPeriod: 2 * time.Second, DrainTimeout: 20 * time.Second, Grace: 40 * time.Second, ConsumerMemory: time.Minute}, b.Offline)
 	require.Equal(t, settings.Consumer{Ungoverned: true, Cache: "poll30", CacheFirst: time.Second, CachePeriod: 30 * time.Second, Balancer: "random", MarkTTL: time.Minute, KeepWhenEmpty: true, RetryNextInstance: true}, b.Consumer)
-	require.Equal(t, settings.Work{Duration: 3 * time.Millisecond, ColdCost: 4 * time.Millisecond, ColdCount: 5, Workers: 6, Queue: 7}, b.Work)
+	require.Equal(t, settings.Work{Duration: 3 * time.Millisecond, ColdStartCost: 4 * time.Millisecond, ColdStartRequests: 5, Workers: 6, Queue: 7}, b.Work)
 	require.True(t, b.Call.NewConnections)
 	require.True(t, b.Lane.Strict)
 	require.Equal(t, settings.Online{StartUp: time.Second, Delay: 2 * time.Second, HealthEvery: 5 * time.Second}, b.Online)
@@ -383,8 +383,8 @@ func TestSpeedDividesTheTopologyOnly(t *testing.T) {
 		"grace":           {pods(t, one, "spring-cloud-b").Grace, pods(t, ten, "spring-cloud-b").Grace},
 		"grace, told":     {o.Offline.Grace, p.Offline.Grace},
 		"probe":           {pods(t, one, "spring-cloud-b").Readiness.Period, pods(t, ten, "spring-cloud-b").Readiness.Period},
-		"quiet":           {o.Offline.Quiet, p.Offline.Quiet},
-		"drain cap":       {o.Offline.Cap, p.Offline.Cap},
+		"quiet":           {o.Offline.QuietPeriod, p.Offline.QuietPeriod},
+		"drain cap":       {o.Offline.DrainTimeout, p.Offline.DrainTimeout},
 		"cache":           {o.Consumer.CachePeriod, p.Consumer.CachePeriod},
 		"mark":            {o.Consumer.MarkTTL, p.Consumer.MarkTTL},
 		"delay":           {o.Online.Delay, p.Online.Delay},

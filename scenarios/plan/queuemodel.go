@@ -86,7 +86,7 @@ const looked = 1_000_000
 
 // take is one request more.
 func (q *queue) take(now float64) {
-	if q.served > float64(q.work.ColdCount)+looked {
+	if q.served > float64(q.work.ColdStartRequests)+looked {
 		q.served++
 		return
 	}
@@ -115,8 +115,8 @@ func (q *queue) take(now float64) {
 // cost is what the next request costs.
 func (q *queue) cost() float64 {
 	d := q.work.Duration.Seconds()
-	if n := float64(q.work.ColdCount); q.served < n {
-		d += q.work.ColdCost.Seconds() * (1 - q.served/n)
+	if n := float64(q.work.ColdStartRequests); q.served < n {
+		d += q.work.ColdStartCost.Seconds() * (1 - q.served/n)
 	}
 	return d
 }

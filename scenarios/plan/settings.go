@@ -19,22 +19,10 @@ const (
 
 // What the originals do where nothing is said, before speed.
 const (
-	polarisDelay   = 30 * time.Second
-	healthEvery    = 5 * time.Second
-	mseWarmup      = 120 * time.Second
-	mseCurve       = 2
-	mseModel       = "power"
-	quiet          = time.Second
-	drainCap       = 30 * time.Second
-	consumerMemory = 60 * time.Second
-	markTTL        = 120 * time.Second
-	poll30First    = time.Second
-	poll30Period   = 30 * time.Second
-	ttl35Period    = 35 * time.Second
-	dialTimeout    = 300 * time.Millisecond
-	minWaitOver    = time.Second // over the push delay
-	defaultWorkers = 64
-	defaultQueue   = 256
+	polarisDelay = 30 * time.Second
+	mseWarmup    = 120 * time.Second
+	mseCurve     = 2
+	mseModel     = "power"
 )
 
 // settings resolves what a workload's services are told: what the switches
@@ -46,7 +34,7 @@ func (c *compiler) settings(w manifests.Workload, d spec.WorkloadOverride) setti
 		Role: string(w.Role), Workload: w.Name, Service: w.Service, Tag: w.Tag,
 		Port: w.Role.Port(), AdminPort: ownAdmin, Next: c.next(w.Role), Seed: c.seed,
 		Registry: settings.Registry{Port: c.p.Registry.Port, PushDelay: c.p.PushDelay},
-		Call:     settings.Call{Timeout: cmp.Or(time.Duration(d.CallTimeout), callTimeout(w.Role)), Dial: dialTimeout, NewConnections: d.Connections == "new"},
+		Call:     settings.Call{Timeout: cmp.Or(time.Duration(d.CallTimeout), callTimeout(w.Role)), Dial: settings.DefaultDialTimeout, NewConnections: d.Connections == "new"},
 		Lane:     settings.Lane{TraceTag: manifests.Enabled(w.Switches.TraceTag, false), Strict: yes(d.Strict, false)},
 	}
 	c.families(&doc, w)
@@ -54,8 +42,8 @@ func (c *compiler) settings(w manifests.Workload, d spec.WorkloadOverride) setti
 	doc.Online = c.online(w, d, c.ruleFor(w))
 	c.consumer(&doc, w, d)
 	doc.Work = settings.Work{
-		Duration: time.Duration(d.Work), ColdCost: time.Duration(d.ColdStartCost), ColdCount: number(d.ColdStartRequests, 0),
-		Workers: number(d.Workers, defaultWorkers), Queue: number(d.Queue, defaultQueue),
+		Duration: time.Duration(d.Work), ColdStartCost: time.Duration(d.ColdStartCost), ColdStartRequests: number(d.ColdStartRequests, 0),
+		Workers: number(d.Workers, settings.DefaultWorkers), Queue: number(d.Queue, settings.DefaultQueue),
 	}
 	return doc
 }
@@ -109,14 +97,14 @@ func (c *compiler) offline(doc *settings.Document, w manifests.Workload, d spec.
 	}
 	o.Notify = yes(d.Notify, manifests.Enabled(w.Switches.Notice, false))
 	o.NoWait = !yes(d.AdaptiveWait, true)
-	o.MinWait = c.p.PushDelay + minWaitOver
+	o.MinWait = c.p.PushDelay + settings.DefaultMinWaitAfterPush
 	if d.MinWait > 0 {
 		o.MinWait = c.scaled(time.Duration(d.MinWait))
 	}
-	o.Quiet = c.scaled(given(d.QuietPeriod, quiet))
-	o.Cap = max(c.scaled(given(d.DrainTimeout, drainCap)), o.MinWait)
+	o.QuietPeriod = c.scaled(given(d.QuietPeriod, settings.DefaultQuietPeriod))
+	o.DrainTimeout = max(c.scaled(given(d.DrainTimeout, settings.DefaultDrainTimeout)), o.MinWait)
 	o.Grace = c.scaled(w.Grace)
-	o.ConsumerMemory = c.scaled(consumerMemory)
+	o.ConsumerMemory = c.scaled(settings.DefaultConsumerMemory)
 }
 
 func (c *compiler) consumer(doc *settings.Document, w manifests.Workload, d spec.WorkloadOverride) {
@@ -125,12 +113,12 @@ func (c *compiler) consumer(doc *settings.Document, w manifests.Workload, d spec
 	t.Cache = word(d.Cache, settings.CachePush)
 	switch t.Cache {
 	case settings.CachePoll30:
-		t.CacheFirst, t.CachePeriod = c.scaled(poll30First), c.scaled(poll30Period)
+		t.CacheFirst, t.CachePeriod = c.scaled(settings.DefaultPoll30First), c.scaled(settings.DefaultPoll30Period)
 	case settings.CacheTTL35:
-		t.CachePeriod = c.scaled(ttl35Period)
+		t.CachePeriod = c.scaled(settings.DefaultTTL35Period)
 	}
 	t.Balancer = word(d.Balancer, settings.RoundRobin)
-	t.MarkTTL = c.scaled(given(d.MarkTTL, markTTL))
+	t.MarkTTL = c.scaled(given(d.MarkTTL, settings.DefaultMarkTTL))
 	t.KeepWhenEmpty = yes(d.KeepWhenEmpty, false)
 	t.RetryNextInstance = d.Retry == "next-instance"
 	t.ClockSkew = c.scaled(time.Duration(d.ClockSkew))
@@ -162,15 +150,12 @@ func (c *compiler) next(r manifests.Role) string {
 	return ""
 }
 
-// callTimeout nests: the caller of a failing hop still has time to answer.
+// callTimeout returns the default timeout of calls; 0 for services that make
+// none.
 func callTimeout(r manifests.Role) time.Duration {
 	switch r {
-	case manifests.Gateway:
-		return 1800 * time.Millisecond
-	case manifests.A:
-		return 1200 * time.Millisecond
-	case manifests.B:
-		return 800 * time.Millisecond
+	case manifests.Gateway, manifests.A, manifests.B:
+		return settings.DefaultCallTimeout(string(r))
 	}
 	return 0
 }
