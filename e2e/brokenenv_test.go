@@ -50,7 +50,7 @@ func brokenEnvironments() []brokenEnvironment {
 		{"somebody without any rights", false, func(t *testing.T, w *testCluster) []string {
 			return by(w.kubeconfigWithRules(t, "nobody", nil), "here")
 		},
-			"is forbidden", "the rights are missing; zeroloss render --rbac prints those that a run needs"},
+			"is forbidden", "permissions are missing; zeroloss render --rbac prints those that a run needs"},
 		{"a namespace in use", false, here("--run-id", "decoy"), `namespace "zeroloss-decoy" exists already`, "choose another --run-id"},
 		{"an image that cannot be pulled", true, func(_ *testing.T, w *testCluster) []string { return by(w.kubeconfig, "kind-"+w.name) },
 			"pod zeroloss-load does not come up: its image cannot be pulled", "zeroloss.invalid/x:1"},
@@ -60,7 +60,7 @@ func brokenEnvironments() []brokenEnvironment {
 		}, "creating cluster", "try it by hand"},
 		{"somebody who may not proxy", true, func(t *testing.T, w *testCluster) []string {
 			return append(by(w.kubeconfigWithRules(t, "halfway", withoutProxy(t)), "here"), "--image", w.loadOwnImage(t))
-		}, "reaching the load pod", "the rights are missing"},
+		}, "reaching the load pod", "permissions are missing"},
 		{"a registry that never answers", true, func(t *testing.T, w *testCluster) []string {
 			return []string{"--cluster", w.name, "--registry-image", w.loadPauseImage(t)}
 		}, "does not come up: it runs, and is not ready after", "Readiness probe failed"},

@@ -177,7 +177,7 @@ func TestWaitDeleted(t *testing.T) {
 		"stuck":       {func(time.Duration) error { return nil }, "is being deleted and still exists", time.Minute},
 		"gone silent": {func(d time.Duration) error { return unless(d < 5*time.Second, refused) }, "waiting for the deletion of namespace zeroloss-1:", time.Minute},
 		"cut off":     {func(d time.Duration) error { return unless(d < cleanupTimeout-time.Second, refused) }, "is being deleted and still exists", time.Minute},
-		"no right":    {func(time.Duration) error { return apierrors.NewForbidden(corev1.Resource("namespaces"), "x", nil) }, "the rights are missing", time.Second},
+		"no right":    {func(time.Duration) error { return apierrors.NewForbidden(corev1.Resource("namespaces"), "x", nil) }, "permissions are missing", time.Second},
 		"gone": {func(d time.Duration) error {
 			return unless(d < 2*time.Second, apierrors.NewNotFound(corev1.Resource("namespaces"), "zeroloss-1"))
 		}, "", 3 * time.Second},

@@ -40,14 +40,14 @@ func (c *Client) CheckAccess(ctx context.Context, all []Permission, hint string)
 			}},
 		}, metav1.CreateOptions{})
 		if err != nil {
-			return c.Explain("asking for the rights", err)
+			return c.Explain("asking for permissions", err)
 		}
 		if !review.Status.Allowed {
 			missing = append(missing, p.String())
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%w: the rights are missing to %s\n  %s", run.ErrEnvironment, strings.Join(missing, ", to "), hint)
+		return fmt.Errorf("%w: permissions are missing: %s\n  %s", run.ErrEnvironment, strings.Join(missing, ", "), hint)
 	}
 	return nil
 }

@@ -11,8 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// applied lists the resources that Apply knows; the RBAC rules of a run grant
-// them.
+// applied lists the resources that Apply knows. render.RBAC grants them.
 var applied = map[string]schema.GroupVersionResource{
 	"v1/Namespace":                  {Version: "v1", Resource: "namespaces"},
 	"v1/Pod":                        {Version: "v1", Resource: "pods"},
@@ -40,7 +39,7 @@ func (c *Client) Apply(ctx context.Context, o any) (*unstructured.Unstructured, 
 		return nil, fmt.Errorf("objects of kind %q (%s) are not applied", u.GetKind(), u.GetAPIVersion())
 	}
 	force := true
-	got, err := c.In(gvr, u.GetNamespace()).Patch(ctx, u.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: FieldManager, Force: &force})
+	got, err := c.Dynamic(gvr, u.GetNamespace()).Patch(ctx, u.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: FieldManager, Force: &force})
 	if err != nil {
 		return nil, c.Explain(fmt.Sprintf("applying %s/%s", u.GetKind(), u.GetName()), err)
 	}

@@ -11,11 +11,9 @@
 package client
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/dynamic"
@@ -31,13 +29,11 @@ const FieldManager = "zeroloss"
 // Client accesses one cluster. Its methods named after resources (Pods,
 // Deployments, ...) return typed clients.
 type Client struct {
-	// Interface is the dynamic client: for objects of the user that have to
-	// keep fields that this program's types do not know.
-	dynamic.Interface
 	REST rest.Interface // of the core group: proxies, logs, evictions
 	Host string         // of the API server, as errors name it
 
-	groups groups
+	groups  groups
+	dynamic dynamic.Interface
 }
 
 // New makes a client of the cluster that config means. It connects to nothing.
@@ -53,7 +49,7 @@ func New(config *rest.Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a client of %q: %w", config.Host, err)
 	}
-	return &Client{Interface: d, REST: g.clients[corev1.SchemeGroupVersion], Host: config.Host, groups: g}, nil
+	return &Client{dynamic: d, REST: g.clients[corev1.SchemeGroupVersion], Host: config.Host, groups: g}, nil
 }
 
 // ConfigFromContext reads the connection of a kubeconfig's context; kubeconfig
@@ -87,16 +83,4 @@ func OrNone(names []string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
-}
-
-// Sleep waits for d, or until ctx ends, whose cause it then returns.
-func Sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -122,7 +122,7 @@ func TestCheckAccess(t *testing.T) {
 	require.NoError(t, c.CheckAccess(t.Context(), all, ""))
 	s.Allowed = func(*authorizationv1.ResourceAttributes) bool { return false }
 	err := c.CheckAccess(t.Context(), all, "ask for them")
-	require.EqualError(t, err, run.ErrEnvironment.Error()+": the rights are missing to patch deployments/scale.apps in namespace shop, to list nodes in the cluster\n  ask for them")
+	require.EqualError(t, err, run.ErrEnvironment.Error()+": permissions are missing: patch deployments/scale.apps in namespace shop, list nodes in the cluster\n  ask for them")
 	require.Equal(t, []string{"POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"}, s.Requests()[:1])
 	rules := client.PolicyRules(all, "shop")
 	require.Len(t, rules, 1)

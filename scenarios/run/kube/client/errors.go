@@ -31,7 +31,7 @@ func (c *Client) Explain(doing string, err error) error {
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
 		hint = "a quota of the namespace is too small for the run"
 	case apierrors.IsForbidden(err):
-		hint = "the rights are missing; zeroloss render --rbac prints those that a run needs"
+		hint = "permissions are missing; zeroloss render --rbac prints those that a run needs"
 	case errors.As(err, &cert), errors.Is(err, http.ErrSchemeMismatch):
 		hint = "what answers at " + c.Host + " is not the cluster that the kubeconfig means; is this the right context?"
 	case errors.As(err, &dns), errors.As(err, &op), errors.Is(err, context.DeadlineExceeded):

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"time"
+	"zeroloss/internal/ctxtime"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
@@ -90,7 +91,7 @@ const (
 // end the watches on it: what they deliver then comes late, and nothing else
 // shows it.
 func Heartbeat(ctx context.Context, gaps *GapTracker, ping func(context.Context) error) {
-	for Sleep(ctx, heartbeatInterval) == nil {
+	for ctxtime.Sleep(ctx, heartbeatInterval) == nil {
 		asked := time.Now()
 		within, stop := context.WithTimeout(ctx, heartbeatTimeout)
 		slow := time.AfterFunc(heartbeatSlow, func() { gaps.Lost(asked) })

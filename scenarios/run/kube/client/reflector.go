@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"zeroloss/internal/ctxtime"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -13,8 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// ListerWatcher is one resource of a namespace; c.Pods("shop") is one, and so is
-// a dynamic client.
+// ListerWatcher is a resource of a namespace, such as c.Pods("shop").
 type ListerWatcher[L runtime.Object] interface {
 	List(context.Context, metav1.ListOptions) (L, error)
 	Watch(context.Context, metav1.ListOptions) (watch.Interface, error)
@@ -66,7 +66,7 @@ const (
 )
 
 // Run lists and watches until ctx ends, and then returns nil. It returns an
-// error only if listing or watching is forbidden: all else is retried.
+// error only if that is forbidden, or OnObject is: all else is retried.
 func (r *Reflector[T]) Run(ctx context.Context) error {
 	pause := watchRetry
 	for {
@@ -91,7 +91,7 @@ func (r *Reflector[T]) Run(ctx context.Context) error {
 				continue
 			}
 		}
-		if Sleep(ctx, pause) != nil {
+		if ctxtime.Sleep(ctx, pause) != nil {
 			return nil
 		}
 		pause = min(2*pause, watchRetryMax)

@@ -13,13 +13,14 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// In returns the dynamic client of a resource in a namespace; "" is the whole
-// cluster.
-func (c *Client) In(gvr schema.GroupVersionResource, namespace string) dynamic.ResourceInterface {
+// Dynamic returns the dynamic client of a resource in a namespace; "" is the whole
+// cluster. It is for objects of the user that have to keep fields that this
+// program's types do not know.
+func (c *Client) Dynamic(gvr schema.GroupVersionResource, namespace string) dynamic.ResourceInterface {
 	if namespace == "" {
-		return c.Resource(gvr)
+		return c.dynamic.Resource(gvr)
 	}
-	return c.Resource(gvr).Namespace(namespace)
+	return c.dynamic.Resource(gvr).Namespace(namespace)
 }
 
 // Scale sets a Deployment's replicas through its scale subresource.

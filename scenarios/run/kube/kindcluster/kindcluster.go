@@ -26,8 +26,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/scenarios/run"
-	"zeroloss/scenarios/run/kube/client"
 	"zeroloss/scenarios/run/kube/owner"
 )
 
@@ -149,7 +149,7 @@ func (c *Cluster) open(ctx context.Context, o Options) error {
 			o.Log("waiting for kind cluster %s: %s", c.name, by.reason(c.self))
 			told = true
 		}
-		if client.Sleep(waiting, pollInterval) != nil {
+		if ctxtime.Sleep(waiting, pollInterval) != nil {
 			if ctx.Err() != nil {
 				return fmt.Errorf("%w: while another run created cluster %q", run.ErrInterrupted, c.name)
 			}

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
 )
@@ -74,7 +75,7 @@ func awaitNodes(ctx context.Context, api *client.Client, want int) error {
 		if why == "" {
 			return nil
 		}
-		if client.Sleep(within, 200*time.Millisecond) != nil {
+		if ctxtime.Sleep(within, 200*time.Millisecond) != nil {
 			if ctx.Err() != nil {
 				return fmt.Errorf("%w: while the cluster's nodes came up", run.ErrInterrupted)
 			}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"zeroloss/scenarios/run/kube/client"
+	"zeroloss/internal/ctxtime"
 	"zeroloss/scenarios/run/kube/owner"
 )
 
@@ -85,7 +85,7 @@ func (c *Cluster) awaitFormed(ctx context.Context) bool {
 		if _, err := c.provider.owners(c.name); !errors.Is(err, errForming) {
 			return true
 		}
-		if client.Sleep(ctx, pollInterval) != nil {
+		if ctxtime.Sleep(ctx, pollInterval) != nil {
 			return false
 		}
 	}

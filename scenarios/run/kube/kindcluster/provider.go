@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
 	kindexec "sigs.k8s.io/kind/pkg/exec"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/scenarios/run"
-	"zeroloss/scenarios/run/kube/client"
 )
 
 // provider is kind on a container engine. All calls block; those without a
@@ -237,7 +237,7 @@ func (kindProvider) pull(ctx context.Context, image string) error {
 		if err == nil {
 			return nil
 		}
-		if try == pullAttempts || client.Sleep(ctx, time.Duration(try)*time.Second) != nil {
+		if try == pullAttempts || ctxtime.Sleep(ctx, time.Duration(try)*time.Second) != nil {
 			return fmt.Errorf("pulling image %q of its nodes: %w: %s", image, err, strings.TrimSpace(string(said)))
 		}
 	}

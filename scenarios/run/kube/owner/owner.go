@@ -25,7 +25,7 @@ const NamespacePrefix = "zeroloss-"
 
 const (
 	// Annotation names the process that an object belongs to, as [Self] does.
-	Annotation = "zeroloss/harness"
+	Annotation = "zeroloss/owner"
 	// KeptAnnotation is "true" on a namespace that was kept on purpose.
 	KeptAnnotation = "zeroloss/kept"
 )

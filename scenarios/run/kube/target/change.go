@@ -52,7 +52,7 @@ func NewChange(c *client.Client, t *plan.Target) *Change {
 	return &Change{Deployment: New(c, t), patch: t.Change}
 }
 
-func (c *Change) resource() dynamic.ResourceInterface { return c.c.In(deployments, c.namespace) }
+func (c *Change) resource() dynamic.ResourceInterface { return c.c.Dynamic(deployments, c.namespace) }
 
 func (c *Change) read(ctx context.Context) (*unstructured.Unstructured, error) {
 	return c.resource().Get(ctx, c.name, metav1.GetOptions{})
