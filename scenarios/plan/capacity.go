@@ -6,40 +6,41 @@ import (
 	"time"
 )
 
-// Capacity is the arithmetic of one workload under the plan's load.
+// Capacity compares the load of a workload with what it can handle.
 type Capacity struct {
-	Workload            string        `json:"workload"`
-	Rate                float64       `json:"rate"`   // requests a second of all its instances together
-	Instances           int           `json:"most"`   // instances at the start
-	MinInstances        int           `json:"fewest"` // when it is scaled in; 0 is 0
-	RatePerInstance     float64       `json:"each"`   // requests a second of one, at the start
-	PeakRatePerInstance float64       `json:"peak"`   // and when there are fewest
-	Work                time.Duration `json:"work"`   // of one request
-	Limit               float64       `json:"limit"`  // requests a second that one can take; 0 is unbounded
-	PredictedLoss       [2]float64    `json:"lost"`   // predicted loss of a release without lossless
+	Workload            string
+	Rate                float64       // requests per second of all instances
+	Instances           int           // at the start
+	MinInstances        int           // after scaling in
+	RatePerInstance     float64       // at the start
+	PeakRatePerInstance float64       // with MinInstances
+	Work                time.Duration // per request
+	Limit               float64       // requests per second that one instance can handle; 0: unlimited
+	PredictedLoss       [2]float64    // lower and upper bound for a release that is not lossless
 }
 
-// capacity warns where the plan itself would overload what it measures.
-func (c *compiler) capacity() {
-	for _, k := range c.p.Capacities() {
+// warnCapacity warns if the plan itself would overload a workload.
+func warnCapacity(src *source, p *Plan) {
+	for _, k := range p.Capacities() {
 		if k.Limit > 0 && k.PeakRatePerInstance > k.Limit {
-			c.warn("spec.load", fmt.Sprintf("%s cannot take its load: %.0f/s on each of %d, and one can do %.0f/s (its work takes %s)", k.Workload, k.PeakRatePerInstance, k.MinInstances, k.Limit, k.Work), "lower the rate, or set more workers")
+			src.warn("spec.load", fmt.Sprintf("%s would be overloaded (replicas: %d): an instance receives %.0f/s and can handle %.0f/s (a request takes %s)", k.Workload, k.MinInstances, k.PeakRatePerInstance, k.Limit, k.Work), "lower the rate, or set more workers")
 		}
 		if k.MinInstances == 0 {
-			c.warn("spec.load", k.Workload+" is scaled to nothing at some time: its requests have nobody to go to", "")
+			src.warn("spec.load", k.Workload+" is scaled to 0 replicas at some time: no instance can handle its requests then", "")
 		}
 	}
 }
 
-// Capacities does the arithmetic for every workload that load reaches: λ of
-// one instance is the arms' rate over the instances; it can take workers over
-// work a second; a release that is not lossless loses about λ times the push
-// (delay, to delay plus tick).
+// Capacities returns the capacity of every demo service that load reaches. The
+// rate of an instance is the rate of the arms divided by the number of
+// instances. An instance can handle workers/work requests per second. A release
+// that is not lossless loses about the rate of an instance times the duration of
+// a push (from the push delay to the delay plus one tick).
 func (p *Plan) Capacities() []Capacity {
 	var out []Capacity
 	for _, w := range p.Workloads {
-		k := Capacity{Workload: w.Name, Rate: p.rate(w.Name), Instances: w.Replicas, MinInstances: p.fewest(w), Work: w.Settings.Work.Duration}
-		if k.Rate == 0 || w.External { // what it can do, nobody tells
+		k := Capacity{Workload: w.Name, Rate: p.rate(w.Name), Instances: w.Replicas, MinInstances: p.minReplicas(w), Work: w.Settings.Work.Duration}
+		if k.Rate == 0 || w.External { // its limits are unknown
 			continue
 		}
 		if k.Instances > 0 {
@@ -58,35 +59,35 @@ func (p *Plan) Capacities() []Capacity {
 	return out
 }
 
-// rate is what reaches a workload: of each arm that reaches it, its share
-// among the workloads of the same version.
+// rate is the rate at which requests reach a workload: its share of each arm,
+// by its share of the instances of the same role.
 func (p *Plan) rate(workload string) float64 {
 	total := 0.0
 	for _, a := range p.Arms {
 		if !slices.Contains(a.Workloads, workload) {
 			continue
 		}
-		mine, all := 0, 0
+		own, all := 0, 0
 		for _, w := range p.Workloads {
 			if w.Name == workload {
-				mine = w.Replicas
+				own = w.Replicas
 			}
 		}
 		for _, w := range p.Workloads {
-			if slices.Contains(a.Workloads, w.Name) && w.Role == p.role(workload) {
+			if slices.Contains(a.Workloads, w.Name) && w.Role == p.roleOf(workload) {
 				all += w.Replicas
 			}
 		}
 		for _, s := range p.Streams {
 			if s.Arm == a.Name && all > 0 {
-				total += s.Rate * float64(mine) / float64(all)
+				total += s.Rate * float64(own) / float64(all)
 			}
 		}
 	}
 	return total
 }
 
-func (p *Plan) role(workload string) string {
+func (p *Plan) roleOf(workload string) string {
 	for _, w := range p.Workloads {
 		if w.Name == workload {
 			return w.Role
@@ -95,7 +96,8 @@ func (p *Plan) role(workload string) string {
 	return ""
 }
 
-func (p *Plan) fewest(w Workload) int {
+// minReplicas is the smallest number of replicas that jobs and steps set.
+func (p *Plan) minReplicas(w Workload) int {
 	n := w.Replicas
 	for _, f := range p.ScheduledJobs {
 		if f.Workload == w.Name {

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// ErrSchema is a plan of another format than this program writes.
+// ErrSchema means that a plan has a format of another version of zeroloss.
 var ErrSchema = errors.New("unknown plan schema")
 
-// JSON is plan.json.
+// JSON returns the content of plan.json.
 func (p *Plan) JSON() ([]byte, error) {
 	b, err := json.MarshalIndent(p, "", " ")
 	if err != nil {
@@ -20,8 +20,8 @@ func (p *Plan) JSON() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// Decode reads what [Plan.JSON] wrote. Fields that a later version of the
-// same schema has added are passed over; a newer schema is [ErrSchema].
+// Decode reads the content of plan.json. Unknown fields are ignored; another
+// schema is [ErrSchema].
 func Decode(b []byte) (*Plan, error) {
 	var p Plan
 	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&p); err != nil {

@@ -66,7 +66,7 @@ func TestBareManifestsOfOneVersion(t *testing.T) {
 	require.Equal(t, "contrast: base lost is >= 6", bare(t, load(off)).Spec.Expect[0].Parsed().String(), "25/s each, half a second, half of it")
 
 	_, err := FromManifests(load(strings.ReplaceAll(text, "targetSize: 2", "targetSize: 4")), []string{"m.yaml"})
-	require.ErrorContains(t, err, "no CronHorizontalPodAutoscaler takes an instance out within a week")
+	require.ErrorContains(t, err, "no CronHorizontalPodAutoscaler scales in within a week")
 	require.True(t, input.IsInvalid(err))
 
 	_, err = FromManifests(load(strings.ReplaceAll(text, "@every 1m", "sometimes")), []string{"m.yaml"})

@@ -2,23 +2,23 @@ package plan
 
 import "math"
 
-// RatePerLoadPod is how many requests a second one load pod is to send in a
-// cluster, at most: a third of what one generator has been seen to keep up
-// with, as its node has other things to do.
+// RatePerLoadPod is the maximum rate of one load pod, in requests per second: a
+// third of the measured maximum of a load generator, since its node runs other
+// pods, too.
 const RatePerLoadPod = 2000
 
-// LoadPods is how many load pods the plan's streams need in a cluster.
+// LoadPods is the number of load pods that the streams require in a cluster.
 func (p *Plan) LoadPods() int {
 	return max(1, int(math.Ceil(p.peakRate()/RatePerLoadPod)))
 }
 
-// peakRate is the rate of all streams that go on at once, at its highest. It
-// rises only where a stream begins.
+// peakRate is the highest rate of all simultaneous streams together. It only
+// rises when a stream starts.
 func (p *Plan) peakRate() (most float64) {
-	for _, begins := range p.Streams {
+	for _, first := range p.Streams {
 		sum := 0.0
 		for _, s := range p.Streams {
-			if s.Start <= begins.Start && begins.Start < s.Start+s.Duration {
+			if s.Start <= first.Start && first.Start < s.Start+s.Duration {
 				sum += s.Rate
 			}
 		}

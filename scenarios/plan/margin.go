@@ -3,62 +3,61 @@ package plan
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/manifests"
 )
 
-// leastMargin is how many times the push must fit between deregistering and
-// closing. Below it, compressing time tests the compression.
-const leastMargin = 3
+// minMarginRatio is how many times the push must fit between deregistering and
+// closing. With less, a compressed time scale tests the compression.
+const minMarginRatio = 3
 
-// margin finds, among the workloads that lose instances and are lossless, the
-// shortest time from deregistering to closing. A speed that brings it under
-// three pushes is refused; a manifest that has so little by itself is what
-// the experiment is about, and gets a warning.
-func (c *compiler) margin() {
-	push := c.p.PushDelay + c.p.PushTick
-	c.p.Margin.Push = push
-	var slowest float64 // the ratio at speed 1 of the workload with the least
-	for i, w := range c.p.Workloads {
-		if w.Settings.Offline.Mode != settings.Lossless || !slices.Contains(c.released, w.Name) {
+// computeMargin finds the shortest time from deregistering to closing among the
+// workloads that are released and lossless. If only the speed makes it shorter
+// than three pushes, that is a problem. A manifest with so little time of its
+// own may be what the experiment is about: that is a warning.
+func computeMargin(src *source, p *Plan, released releases) Margin {
+	m := Margin{Push: p.PushDelay + p.PushTick}
+	var unscaledRatio float64 // of the same workload, at speed 1
+	for i, w := range p.Workloads {
+		if w.Settings.Offline.Mode != settings.Lossless || !released[w.Name] {
 			continue
 		}
-		m := c.with(c.m.Workloads[i], c.s.Spec.Set[w.Name])
-		protected := protection(w.Settings.Offline, m, c.speed)
-		if c.p.Margin.Workload == "" || protected < c.p.Margin.Shortest {
-			c.p.Margin.Workload, c.p.Margin.Shortest = w.Name, protected
-			slowest = ratio(protection(w.Settings.Offline, m, 1), push)
+		pods := src.workloads[i].Workload
+		protected := protectedTime(w.Settings.Offline, pods, p.Speed)
+		if m.Workload == "" || protected < m.Shortest {
+			m.Workload, m.Shortest = w.Name, protected
+			unscaledRatio = ratio(protectedTime(w.Settings.Offline, pods, 1), m.Push)
 		}
 	}
-	if c.p.Margin.Workload == "" {
-		return
+	if m.Workload == "" {
+		return m
 	}
-	c.p.Margin.Ratio = ratio(c.p.Margin.Shortest, push)
-	if c.p.Margin.Ratio >= leastMargin {
-		return
+	m.Ratio = ratio(m.Shortest, m.Push)
+	if m.Ratio >= minMarginRatio {
+		return m
 	}
 	text := fmt.Sprintf("%s has %s from deregistering to closing, %.1f times the push of %s; at least %d times are needed",
-		c.p.Margin.Workload, rounded(c.p.Margin.Shortest), c.p.Margin.Ratio, push, leastMargin)
-	if slowest >= leastMargin {
-		fits := math.Floor(c.speed*c.p.Margin.Ratio/leastMargin*10) / 10
-		c.problem("spec.time.speed", fmt.Sprintf("speed %v is too high: %s", c.speed, text), fmt.Sprintf("a speed of %v fits", fits))
-		return
+		m.Workload, rounded(m.Shortest), m.Ratio, m.Push, minMarginRatio)
+	if unscaledRatio >= minMarginRatio {
+		fits := math.Floor(p.Speed*m.Ratio/minMarginRatio*10) / 10
+		src.problem("spec.time.speed", fmt.Sprintf("speed %v is too high: %s", p.Speed, text), fmt.Sprintf("use a speed of at most %v", fits))
+	} else {
+		src.warn("spec.set."+m.Workload, text, "call /offline and sleep in the preStop hook")
 	}
-	c.warn("spec.set."+c.p.Margin.Workload, text, "let the preStop hook call /offline and sleep")
+	return m
 }
 
 func ratio(d, push time.Duration) float64 {
 	return math.Round(float64(d)/float64(push)*100) / 100
 }
 
-// protection is the least time from deregistering to closing: the hook's
-// sleep where the hook calls /offline, cut by the grace period; and the
-// adaptive wait's minimum where it is on, which counts from /offline too and
-// is not divided by speed.
-func protection(o settings.Offline, w manifests.Workload, speed float64) time.Duration {
+// protectedTime is the minimum time from deregistering to closing: the sleep of
+// a hook that calls /offline, limited by the grace period, or the minimum of the
+// adaptive wait if it is on. The latter starts with /offline, too, and is not
+// divided by speed.
+func protectedTime(o settings.Offline, w manifests.Workload, speed float64) time.Duration {
 	var slept time.Duration
 	if w.PreStop.CallsOffline() && w.PreStop.HTTPGet == nil {
 		slept = time.Duration(float64(min(w.PreStop.Slept(), w.Grace)) / speed)

@@ -12,105 +12,103 @@ import (
 	"zeroloss/scenarios/spec"
 )
 
-// rule is a rule of governance as a workload meets it: what it says, and where
-// it stands. The zero rule says nothing.
+// rule is a governance rule as it applies to a workload. The zero rule sets
+// nothing.
 type rule struct {
 	spec.Rule
-	path string
+	path string // in the scenario
 }
 
-// ruleFor is the rule of the scenario's governance for a workload, with its
-// differences. Where nothing governs it, nobody reads rules: there is none.
-func (c *compiler) ruleFor(w manifests.Workload) rule {
+// ruleFor returns the scenario's governance rule for a workload. Rules do not
+// reach a workload without an agent that reads them.
+func ruleFor(s *spec.Scenario, w workload) rule {
 	if !readsRules(w) {
 		return rule{}
 	}
-	for i, r := range c.s.Spec.Governance {
-		if means(r, w) {
+	for i, r := range s.Spec.Governance {
+		if appliesTo(r, w) {
 			return rule{r, fmt.Sprintf("spec.governance[%d]", i)}
 		}
 	}
 	return rule{}
 }
 
-// means tells whether a rule is for a workload.
-func means(r spec.Rule, w manifests.Workload) bool {
+// appliesTo reports whether a rule is for the workload's service and version.
+func appliesTo(r spec.Rule, w workload) bool {
 	return r.Online == w.Service && (r.Version == "" || r.Version == version(w.Tag))
 }
 
-// readsRules tells whether an agent is there that reads rules.
-func readsRules(w manifests.Workload) bool {
-	return manifests.Enabled(w.Switches.Governed, false) || manifests.Enabled(w.Switches.Polaris, false)
+// readsRules reports whether the workload has an agent that reads rules.
+func readsRules(w workload) bool {
+	return enabled(w.Switches.Governed, false) || enabled(w.Switches.Polaris, false)
 }
 
-// governance finds rules that are for nobody.
-func (c *compiler) governance() {
-	for i, r := range c.s.Spec.Governance {
-		c.governed(fmt.Sprintf("spec.governance[%d]", i), r)
+// checkRules reports governance rules that apply to no workload.
+func checkRules(src *source) {
+	for i, r := range src.scenario.Spec.Governance {
+		governedWorkloads(src, fmt.Sprintf("spec.governance[%d]", i), r)
 	}
 }
 
-// governed lists the workloads that a rule reaches, with their differences.
-// There is a problem if it is for none, and a warning for those that nothing
-// governs, which it does not reach.
-func (c *compiler) governed(path string, r spec.Rule) []manifests.Workload {
+// governedWorkloads lists the workloads that a rule reaches. It reports a
+// problem if the rule is for none, and a warning for each workload without an
+// agent.
+func governedWorkloads(src *source, path string, r spec.Rule) []workload {
 	var services, versions []string
-	var meant, out []manifests.Workload
-	for _, w := range c.m.Workloads {
+	var matching, out []workload
+	for _, w := range src.workloads {
 		if !slices.Contains(services, w.Service) {
 			services = append(services, w.Service)
 		}
 		if w.Service == r.Online {
 			versions = append(versions, version(w.Tag))
 		}
-		if means(r, w) {
-			meant = append(meant, w)
+		if appliesTo(r, w) {
+			matching = append(matching, w)
 		}
 	}
 	switch {
 	case !slices.Contains(services, r.Online):
-		c.problem(path+".online", fmt.Sprintf("no workload is the service %q", r.Online), input.DidYouMean(r.Online, services))
-	case len(meant) == 0:
-		c.problem(path+".version", fmt.Sprintf("%s has no version %q", r.Online, r.Version), input.DidYouMean(r.Version, versions))
+		src.problem(path+".online", fmt.Sprintf("no workload has the service name %q", r.Online), input.DidYouMean(r.Online, services))
+	case len(matching) == 0:
+		src.problem(path+".version", fmt.Sprintf("service %s has no version %q", r.Online, r.Version), input.DidYouMean(r.Version, versions))
 	}
-	for _, w := range meant {
-		if w = c.with(w, c.s.Spec.Set[w.Name]); readsRules(w) {
+	for _, w := range matching {
+		if readsRules(w) {
 			out = append(out, w)
 		} else {
-			c.warn(path, w.Name+" is governed by nothing: the rule does not reach it", "give it msePilotAutoEnable")
+			src.warn(path, w.Name+" is not governed by MSE or Polaris: the rule has no effect on it", "set msePilotAutoEnable")
 		}
 	}
 	return out
 }
 
-// asksReadiness tells whether MSE's readiness port opens: unless a label
-// closes it, or the rule.
-func (c *compiler) asksReadiness(w manifests.Workload) bool {
-	s := w.Switches
-	said := c.ruleFor(w).Aligned
-	return manifests.Enabled(s.HTTPServer, manifests.Enabled(said, true)) && manifests.Enabled(s.LosslessOnline, manifests.Enabled(said, true))
+// opensReadinessPort reports whether MSE's readiness port is open: unless a
+// label or the rule closes it.
+func opensReadinessPort(w workload) bool {
+	byRule := enabled(w.rule.Aligned, true)
+	return enabled(w.Switches.HTTPServer, byRule) && enabled(w.Switches.LosslessOnline, byRule)
 }
 
-// aligned lets the pod be asked for what the rule wants of it: that it is
-// registered.
-func (c *compiler) aligned(w manifests.Workload, d spec.WorkloadOverride) manifests.Workload {
-	r := c.ruleFor(w)
-	if !manifests.Enabled(r.Aligned, false) {
-		return w
+// alignReadiness makes the readiness probe wait for registration, if the rule
+// says aligned and nothing takes precedence over it.
+func alignReadiness(d *diagnostics, w *workload) {
+	if !enabled(w.rule.Aligned, false) {
+		return
 	}
-	port := mseReadiness
-	if manifests.Enabled(w.Switches.Polaris, false) {
-		port = polarisAdmin
+	path, port := w.rule.path+".aligned", mseReadinessPort
+	if enabled(w.Switches.Polaris, false) {
+		port = polarisAdminPort
 	}
-	if d.Readiness != nil {
-		if asked, _, err := d.Readiness.Port(); err == nil && (asked != port || d.Readiness.TCPSocket != 0) {
-			c.warn(r.path+".aligned", "set says how readiness of "+w.Name+" is asked, which goes before the rule: aligned does nothing", "take the readiness out of set, or aligned out of the rule")
+	if o := w.override.Readiness; o != nil {
+		if probed, _, err := o.Port(); err == nil && (probed != port || o.TCPSocket != 0) {
+			d.warn(path, "the readiness probe in set for "+w.Name+" takes precedence over the rule: aligned has no effect", "remove readiness from set, or aligned from the rule")
 		}
-		return w
+		return
 	}
-	if port == mseReadiness && !c.asksReadiness(w) {
-		c.warn(r.path+".aligned", w.Name+" has readiness switched off by its own labels, which go before the rule: aligned does nothing", "take profiler.micro.service.http.server.enable off it")
-		return w
+	if port == mseReadinessPort && !opensReadinessPort(*w) {
+		d.warn(path, "labels of "+w.Name+" switch off the readiness port and take precedence over the rule: aligned has no effect", "remove profiler.micro.service.http.server.enable")
+		return
 	}
 	p := manifests.Probe{Period: time.Second, Timeout: time.Second, SuccessThreshold: 1, FailureThreshold: 3}
 	if w.Readiness != nil {
@@ -119,98 +117,108 @@ func (c *compiler) aligned(w manifests.Workload, d spec.WorkloadOverride) manife
 	p.Exec, p.TCPPort = nil, 0
 	p.HTTPGet = &manifests.HTTPGet{Port: port, Path: "/readiness", Scheme: "http"}
 	w.Readiness = &p
-	return w
 }
 
-// online resolves how a workload's instances come: what its own labels say,
-// then, where they are silent, the rule, then the originals' defaults. The
-// scenario's differences go before all.
-func (c *compiler) online(w manifests.Workload, d spec.WorkloadOverride, r rule) settings.Online {
-	s := w.Switches
-	o := settings.Online{Early: d.RegisterAt == "process-start"}
-	c.register(&o, w, d, r)
-	if o.Early && o.HealthPath != "" {
-		c.warn("spec.set."+w.Name+".registerAt", fmt.Sprintf("%s registers when %s answers, which is when it can serve: registerAt: process-start does nothing", w.Name, o.HealthPath), "leave the health path out")
+// onlineSettings resolves how the instances of a workload come online. In
+// order of precedence: the scenario's overrides, the workload's own labels, the
+// rule, the vendors' defaults.
+func onlineSettings(src *source, w workload, r rule) settings.Online {
+	o := onlineResolver{src: src, w: w, rule: r}
+	delay, healthPath := o.registration()
+	early := w.override.RegisterAt == "process-start"
+	if early && healthPath != "" {
+		src.warn(w.overridePath(".registerAt"), fmt.Sprintf("%s registers when %s answers, which it does once it can serve: registerAt: process-start has no effect", w.Name, healthPath), "remove the health path")
 	}
-	o.Warmup = c.warmup(w, r)
-	o.Delay, o.StartUp = c.scaled(o.Delay), c.scaled(time.Duration(d.StartupTime))
-	o.HealthEvery = c.scaled(span(s.HealthInterval, cmp.Or(time.Duration(r.HealthEvery), settings.DefaultHealthEvery)))
-	o.Warmup.Window = c.scaled(o.Warmup.Window)
-	return o
+	warmup := o.warmup()
+	warmup.Window = src.scaled(warmup.Window)
+	return settings.Online{
+		Early: early, HealthPath: healthPath, Warmup: warmup,
+		Delay: src.scaled(delay), StartUp: src.scaled(time.Duration(w.override.StartupTime)),
+		HealthEvery: src.scaled(spanOr(w.Switches.HealthInterval, cmp.Or(time.Duration(r.HealthEvery), settings.DefaultHealthEvery))),
+	}
 }
 
-// register is when instances register: of delays that several families ask
-// for, the longest counts, Polaris' own too, unless a rule that no label goes
-// before says otherwise.
-func (c *compiler) register(o *settings.Online, w manifests.Workload, d spec.WorkloadOverride, r rule) {
-	s := w.Switches
-	mse := manifests.Enabled(s.LosslessOnline, false) && s.DelayTime != nil
-	polaris := manifests.Enabled(s.Polaris, false)
+// onlineResolver combines the labels of a workload with a rule.
+type onlineResolver struct {
+	src  *source
+	w    workload
+	rule rule
+}
+
+// registration returns when instances register: a delay after listening, or
+// once a health path answers. If the labels of several vendors set a delay, the
+// longest counts.
+func (o onlineResolver) registration() (delay time.Duration, healthPath string) {
+	s := o.w.Switches
+	mse := enabled(s.LosslessOnline, false) && s.DelayTime != nil
+	polaris := enabled(s.Polaris, false)
 	labelled := polaris && (s.HealthPath != "" || s.PolarisDelay != nil)
-	ruled := r.RegisterDelay > 0 || r.HealthPath != ""
+	ruled := o.rule.RegisterDelay > 0 || o.rule.HealthPath != ""
 	if mse {
-		c.beaten(r, w, "delay", "mse.lossless.delayTime", ruled)
-		o.Delay = *s.DelayTime
+		o.warnLabelWins("delay", "mse.lossless.delayTime", ruled)
+		delay = *s.DelayTime
 	}
 	if labelled {
-		c.beaten(r, w, "delay", "spring.cloud.polaris.lossless", ruled)
-		o.HealthPath = s.HealthPath
+		o.warnLabelWins("delay", "spring.cloud.polaris.lossless", ruled)
+		healthPath = s.HealthPath
 	}
 	switch {
 	case !mse && !labelled && ruled:
-		o.Delay, o.HealthPath = time.Duration(r.RegisterDelay), r.HealthPath
-	case polaris && o.HealthPath == "":
-		o.Delay = max(o.Delay, span(s.PolarisDelay, polarisDelay))
+		delay, healthPath = time.Duration(o.rule.RegisterDelay), o.rule.HealthPath
+	case polaris && healthPath == "":
+		delay = max(delay, spanOr(s.PolarisDelay, polarisDelay))
 	}
-	o.Delay = max(o.Delay, span(s.DubboDelay, 0))
+	delay = max(delay, spanOr(s.DubboDelay, 0))
 	switch {
-	case d.RegisterDelay > 0:
-		if r.HealthPath != "" {
-			c.warn("spec.set."+w.Name+".registerDelay", fmt.Sprintf("%s registers by the delay of set, which goes before the rule: its health path %s is not asked", w.Name, r.HealthPath), "leave out one of them")
+	case o.w.override.RegisterDelay > 0:
+		if o.rule.HealthPath != "" {
+			o.src.warn(o.w.overridePath(".registerDelay"), fmt.Sprintf("registerDelay in set for %s takes precedence over the rule: its health path %s is not checked", o.w.Name, o.rule.HealthPath), "remove one of them")
 		}
-		o.Delay, o.HealthPath = time.Duration(d.RegisterDelay), ""
-	case o.HealthPath != "" && o.Delay > 0:
-		c.warnAt(w.File, w.Line, fmt.Sprintf("%s registers when %s answers: the delay of %s that another of its labels asks for does nothing", w.Name, o.HealthPath, rounded(o.Delay)), "leave out one of them")
-		o.Delay = 0
+		delay, healthPath = time.Duration(o.w.override.RegisterDelay), ""
+	case healthPath != "" && delay > 0:
+		o.src.warnAt(o.w.File, o.w.Line, fmt.Sprintf("%s registers when %s answers: the delay of %s from another label has no effect", o.w.Name, healthPath, rounded(delay)), "remove one of them")
+		delay = 0
 	}
-	c.healthPath(*o, w, r)
+	o.checkHealthPath(healthPath)
+	return delay, healthPath
 }
 
-// healthPath refuses one at which the service is called: each of its requests
-// would be answered as a probe is.
-func (c *compiler) healthPath(o settings.Online, w manifests.Workload, r rule) {
-	if !w.Role.ServesPath(o.HealthPath) {
+// checkHealthPath rejects a path that the service serves: the agent would
+// answer all of its requests.
+func (o onlineResolver) checkHealthPath(path string) {
+	if !o.w.Role.ServesPath(path) {
 		return
 	}
-	p := input.Problem{File: w.File, Line: w.Line}
-	if r.HealthPath == o.HealthPath {
-		p = c.s.Problem(r.path+".healthPath", "", "")
+	p := input.Problem{File: o.w.File, Line: o.w.Line}
+	if o.rule.HealthPath == path {
+		p = o.src.scenario.Problem(o.rule.path+".healthPath", "", "")
 	}
-	p.Text = fmt.Sprintf("health path %s of %s is where its requests come: all of them would be answered UP", o.HealthPath, w.Name)
-	p.Hint = "write one of its own, as /actuator/health"
-	if !slices.Contains(c.problems, p) {
-		c.problems = append(c.problems, p)
-	}
+	p.Text = fmt.Sprintf("health path %s of %s is a path of its requests: all of them would be answered with UP", path, o.w.Name)
+	p.Hint = "use another path, such as /actuator/health"
+	o.src.problemAt(p)
 }
 
-// warmup is the curve for a workload's consumers to follow.
-func (c *compiler) warmup(w manifests.Workload, r rule) settings.Warmup {
-	out := ruledWarmup(r)
-	if on := w.Switches.LosslessOnline; on != nil && !*on {
-		c.beaten(r, w, "warm-up", "mse.lossless.enable", out.Window > 0)
+// warmup returns the curve that the workload's consumers follow.
+func (o onlineResolver) warmup() settings.Warmup {
+	s := o.w.Switches
+	out := ruleWarmup(o.rule)
+	switch on := s.LosslessOnline; {
+	case on == nil:
+	case *on:
+		out = o.labelledWarmup(out)
+	default:
+		o.warnLabelWins("warm-up", "mse.lossless.enable", out.Window > 0)
 		out = settings.Warmup{}
-	} else if on != nil {
-		out = c.labelledWarmup(w, r, out)
 	}
-	if own := span(w.Switches.DubboWarmup, 0); out.Window == 0 && own > 0 {
-		c.beaten(r, w, "model none", "dubbo.provider.warmup", r.Model == spec.NoWarmup)
-		out = settings.Warmup{Model: "linear", Window: own}
+	if window := spanOr(s.DubboWarmup, 0); out.Window == 0 && window > 0 {
+		o.warnLabelWins("model none", "dubbo.provider.warmup", o.rule.Model == spec.NoWarmup)
+		out = settings.Warmup{Model: "linear", Window: window}
 	}
 	return out
 }
 
-// ruledWarmup is what a rule says of it.
-func ruledWarmup(r rule) settings.Warmup {
+// ruleWarmup returns the warm-up that a rule configures.
+func ruleWarmup(r rule) settings.Warmup {
 	if !r.Warms() || r.Model == spec.NoWarmup {
 		return settings.Warmup{}
 	}
@@ -223,29 +231,36 @@ func ruledWarmup(r rule) settings.Warmup {
 	return out
 }
 
-// labelledWarmup is what MSE's labels make of it, its lossless being on. They
-// are of MSE's own model, but a window alone takes the rule's, if that has one.
-func (c *compiler) labelledWarmup(w manifests.Workload, r rule, out settings.Warmup) settings.Warmup {
-	s := w.Switches
+// labelledWarmup applies MSE's labels to the rule's warm-up. The labels are
+// about MSE's own model; a window alone changes the window of the rule's model,
+// if it has one.
+func (o onlineResolver) labelledWarmup(out settings.Warmup) settings.Warmup {
+	s, r := o.w.Switches, o.rule
 	if !r.Warms() || s.WarmupTime != nil && out.Window == 0 {
-		out = settings.Warmup{Model: mseModel, Curve: mseCurve, Window: mseWarmup}
+		out = settings.Warmup{Model: mseModel, Curve: mseCurve, Window: mseWarmupWindow}
 	}
 	if s.WarmupTime != nil {
-		c.beaten(r, w, "window", "mse.lossless.warmupTime", r.Warms())
+		o.warnLabelWins("window", "mse.lossless.warmupTime", r.Warms())
 		out.Window = *s.WarmupTime
 	}
 	if s.WarmupCurve != nil && out.Window > 0 {
-		c.beaten(r, w, "curve", "mse.lossless.funcType", r.Warms())
+		o.warnLabelWins("curve", "mse.lossless.funcType", r.Warms())
 		out.Model, out.Curve = mseModel, *s.WarmupCurve
 	}
 	return out
 }
 
-// StartupTime is how long the pods that the run begins with take by their own
-// settings until they register, the slowest of them: start-up and delay, or two
-// rounds of asking a health path; and until those see them who look only now and
-// then. Those that have been in service for long take nothing; where a runtime
-// cannot have such, all are new.
+// warnLabelWins warns that a label overrides what the rule sets.
+func (o onlineResolver) warnLabelWins(what, label string, ruleSetsIt bool) {
+	if ruleSetsIt && o.rule.path != "" {
+		o.src.warn(o.rule.path, fmt.Sprintf("the label %s of %s takes precedence over the rule: its %s has no effect there", label, o.w.Name, what), "remove the label, or the rule")
+	}
+}
+
+// StartupTime is how long the pods at the start of the run take until they are
+// registered, the slowest of them: start-up and delay, or two health checks;
+// plus the time until consumers that poll have seen them. Warm pods take no
+// time; where a runtime cannot have such, all pods are new.
 func (p *Plan) StartupTime(allNew bool) time.Duration {
 	var longest, poll time.Duration
 	for _, w := range p.Workloads {
@@ -262,11 +277,4 @@ func (p *Plan) StartupTime(allNew bool) time.Duration {
 		}
 	}
 	return longest + poll
-}
-
-// beaten warns that a label goes before what a rule says.
-func (c *compiler) beaten(r rule, w manifests.Workload, what, name string, said bool) {
-	if said && r.path != "" {
-		c.warn(r.path, fmt.Sprintf("%s says %s itself, which goes before the rule: the rule's %s does nothing there", w.Name, name, what), "take the label off, or the rule")
-	}
 }

@@ -63,9 +63,9 @@ func TestLabelsAndRules(t *testing.T) {
 			lines = fmt.Sprintf("  governance: [{online: spring-cloud-c, %s, model: none}]\n", c.rule)
 		}
 		p := compiled(t, labelled(c.labels, lines), Options{})
-		got := workload(t, p, "spring-cloud-c").Settings.Online
+		got := findWorkload(t, p, "spring-cloud-c").Settings.Online
 		require.Equal(t, c.want, settings.Online{Delay: got.Delay, HealthPath: got.HealthPath}, "%s with rule %q", c.labels, c.rule)
-		require.Equal(t, c.beaten, told(p, "goes before the rule: the rule's delay does nothing there"), "%s with rule %q", c.labels, c.rule)
+		require.Equal(t, c.beaten, told(p, "takes precedence over the rule: its delay has no effect there"), "%s with rule %q", c.labels, c.rule)
 	}
 }
 
@@ -101,8 +101,8 @@ func TestWarmupLabelsAndRules(t *testing.T) {
 			lines = fmt.Sprintf("  governance: [{online: spring-cloud-c, %s}]\n", c.rule)
 		}
 		p := compiled(t, labelled(c.labels, lines), Options{})
-		require.Equal(t, c.want, workload(t, p, "spring-cloud-c").Settings.Online.Warmup, "%s with rule %q", c.labels, c.rule)
-		require.Equal(t, c.beaten, told(p, "goes before the rule"), "%s with rule %q", c.labels, c.rule)
+		require.Equal(t, c.want, findWorkload(t, p, "spring-cloud-c").Settings.Online.Warmup, "%s with rule %q", c.labels, c.rule)
+		require.Equal(t, c.beaten, told(p, "takes precedence over the rule"), "%s with rule %q", c.labels, c.rule)
 	}
 }
 
@@ -122,12 +122,12 @@ func TestTheLastRuleWins(t *testing.T) {
 	}
 	const event = "{after: spring-cloud-c.ready, rule: {online: spring-cloud-%s, window: 10s}}"
 	_, err := compile(t, minimal("  steps:\n    - "+late+"\n    - "+fmt.Sprintf(event, "c")+"\n"), Options{})
-	require.EqualError(t, err, "s.yaml:11: step rule spring-cloud-c is for spring-cloud-c, and so is step rule spring-cloud-c in line 10: where one waits for an event, nobody can say which of the two comes last (give both an at)")
+	require.EqualError(t, err, "s.yaml:11: the order of step rule spring-cloud-c and step rule spring-cloud-c (line 10) is not known, but both set rules for spring-cloud-c (use at instead of after in both)")
 	p := compiled(t, minimal("  steps: ["+late+", "+fmt.Sprintf(event, "b")+"]\n"), Options{})
 	require.Empty(t, p.Warnings, "they are for different workloads")
 
 	text := strings.Replace(minimal("  steps: ["+late+"]\n"), "70s}", "70s, cycles: 2}", 1)
-	require.True(t, told(compiled(t, text, Options{}), "the second cycle begins under the rules that the first has ended with"))
+	require.True(t, told(compiled(t, text, Options{}), "the second cycle starts with the rules of the first one's end"))
 }
 
 // TestARuleReachesWhatIsGoverned, and nothing else.
@@ -137,14 +137,14 @@ func TestARuleReachesWhatIsGoverned(t *testing.T) {
   steps: [{at: 10s, rule: {online: spring-cloud-b, version: base, window: 10s, registerDelay: 5s}}]
 `
 	p := compiled(t, minimal(alone), Options{})
-	require.Equal(t, settings.Online{HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-b").Settings.Online)
+	require.Equal(t, settings.Online{HealthEvery: 5 * time.Second}, findWorkload(t, p, "spring-cloud-b").Settings.Online)
 	require.Equal(t, 20002, pods(t, p, "spring-cloud-b").Readiness.TCPPort, "at 55199 nobody would answer")
 	require.Empty(t, p.Rules[0].Online)
-	require.True(t, told(p, "spring-cloud-b is governed by nothing: the rule does not reach it"))
+	require.True(t, told(p, "spring-cloud-b is not governed by MSE or Polaris: the rule has no effect on it"))
 	require.Len(t, p.Warnings, 3, "the rule's, the step's and the manifest's: %+v", p.Warnings)
 
 	p = compiled(t, minimal(strings.Replace(alone, "off", "on", 1)), Options{})
-	require.Equal(t, 5*time.Second, workload(t, p, "spring-cloud-b").Settings.Online.Delay)
+	require.Equal(t, 5*time.Second, findWorkload(t, p, "spring-cloud-b").Settings.Online.Delay)
 	require.Equal(t, 55199, pods(t, p, "spring-cloud-b").Readiness.HTTPGet.Port)
 	require.Len(t, p.Rules[0].Online, 1)
 	require.Empty(t, p.Warnings)
@@ -162,16 +162,16 @@ func TestWhatARuleChangesOnLocalOnly(t *testing.T) {
 		"  set: {spring-cloud-c: {registerDelay: 7s}}\n  steps: [{at: 10s, rule: {online: spring-cloud-c, registerDelay: 5s}}]\n":                            false,
 	} {
 		p := compiled(t, minimal(lines), Options{})
-		require.Equal(t, want, told(p, "on kube step rule spring-cloud-c changes the warm-up of spring-cloud-c only"), lines)
+		require.Equal(t, want, told(p, "on kube, step rule spring-cloud-c changes only the warm-up of spring-cloud-c"), lines)
 	}
 }
 
 // TestAHealthPathIsNoneOfTheChain: every request would be answered as a probe.
 func TestAHealthPathIsNoneOfTheChain(t *testing.T) {
 	for lines, want := range map[string]string{
-		"  governance: [{online: spring-cloud-c, healthPath: /c}]\n":                                               "s.yaml:9: health path /c of spring-cloud-c is where its requests come: all of them would be answered UP (write one of its own, as /actuator/health)",
-		"  steps: [{at: 9s, rule: {online: spring-cloud-zuul, healthPath: /A/up}}]\n":                              "s.yaml:9: health path /A/up of spring-cloud-zuul is where its requests come: all of them would be answered UP (write one of its own, as /actuator/health)",
-		"  governance: [{online: spring-cloud-b, version: gray, healthPath: /b2c}]\n":                              "s.yaml:9: health path /b2c of spring-cloud-b-gray is where",
+		"  governance: [{online: spring-cloud-c, healthPath: /c}]\n":                                               "s.yaml:9: health path /c of spring-cloud-c is a path of its requests: all of them would be answered with UP (use another path, such as /actuator/health)",
+		"  steps: [{at: 9s, rule: {online: spring-cloud-zuul, healthPath: /A/up}}]\n":                              "s.yaml:9: health path /A/up of spring-cloud-zuul is a path of its requests: all of them would be answered with UP (use another path, such as /actuator/health)",
+		"  governance: [{online: spring-cloud-b, version: gray, healthPath: /b2c}]\n":                              "s.yaml:9: health path /b2c of spring-cloud-b-gray is a path of its requests: all of them would be answered with UP (use another path, such as /actuator/health)",
 		"  governance: [{online: spring-cloud-c, healthPath: /b}]\n":                                               "",
 		"  governance: [{online: spring-cloud-c, healthPath: /c}]\n  set: {spring-cloud-c: {registerDelay: 3s}}\n": "",
 	} {
@@ -196,14 +196,14 @@ func TestSecondsThatNoSpeedDivides(t *testing.T) {
 	}{
 		{"polaris", 1, ""},
 		{"polaris", 2, ""},
-		{"polaris", 3, "spring-cloud-c warms up by polaris, which counts in whole seconds, and keeps a weight for 5s, at any speed: over 20s it is a staircase"},
-		{"polaris-mirror", 10, "over 6s it is a staircase"},
-		{"dubbo-go-seconds", 10, "spring-cloud-c warms up by dubbo-go-seconds, which counts in whole seconds, at any speed: over 6s"},
+		{"polaris", 3, "the warm-up model polaris of spring-cloud-c counts whole seconds and keeps a weight for 5s at any speed: over 20s the weights are a few steps"},
+		{"polaris-mirror", 10, "over 6s the weights are a few steps"},
+		{"dubbo-go-seconds", 10, "the warm-up model dubbo-go-seconds of spring-cloud-c counts whole seconds at any speed: over 6s"},
 		{"dubbo-go", 10, ""},
 		{"power", 10, ""},
 	} {
 		p := compiled(t, minimal("  governance: [{online: spring-cloud-c, window: 60s, model: "+c.model+"}]\n"), Options{Speed: c.speed})
-		require.Equal(t, c.want != "", told(p, "staircase"), "%s at %v: %+v", c.model, c.speed, p.Warnings)
+		require.Equal(t, c.want != "", told(p, "the weights are a few steps"), "%s at %v: %+v", c.model, c.speed, p.Warnings)
 		require.True(t, c.want == "" || told(p, c.want), "%+v", p.Warnings)
 	}
 }
@@ -215,15 +215,15 @@ func TestAlignedOfPolaris(t *testing.T) {
 	of := func(aligned, readiness string) *Plan {
 		return compiled(t, minimal("  set: {spring-cloud-b: {"+polaris+readiness+"}}\n  governance: [{online: spring-cloud-b, version: base, registerDelay: 1s"+aligned+"}]\n"), Options{})
 	}
-	port := func(p *Plan) settings.Polaris { return workload(t, p, "spring-cloud-b").Settings.Polaris }
+	port := func(p *Plan) settings.Polaris { return findWorkload(t, p, "spring-cloud-b").Settings.Polaris }
 
 	p := of(", aligned: false", "")
 	require.Equal(t, settings.Polaris{On: true, AdminPort: 28080, NoReadiness: true}, port(p))
 	require.Empty(t, p.Warnings)
 	require.Equal(t, settings.Polaris{On: true, AdminPort: 28080}, port(of("", "")))
-	require.True(t, told(of(", aligned: false", ", readiness: {httpGet: 28080/online}"), "asked at :28080, which neither its switches nor its rule open"))
+	require.True(t, told(of(", aligned: false", ", readiness: {httpGet: 28080/online}"), "uses port 28080, which neither its switches nor its rule open"))
 
-	const over = "set says how readiness of spring-cloud-b is asked, which goes before the rule: aligned does nothing"
+	const over = "the readiness probe in set for spring-cloud-b takes precedence over the rule: aligned has no effect"
 	require.Empty(t, of(", aligned: true", ", readiness: {httpGet: 28080/online}").Warnings, "they say the same")
 	for _, readiness := range []string{"{tcpSocket: 20002}", "{tcpSocket: 28080}", "{httpGet: 55199/readiness}", "none"} {
 		require.True(t, told(of(", aligned: true", ", readiness: "+readiness), over), readiness)
@@ -247,22 +247,22 @@ func TestAStepMayLeaveOneAlone(t *testing.T) {
 // TestWhatTheRunEndsBefore is told, with what it means.
 func TestWhatTheRunEndsBefore(t *testing.T) {
 	for lines, want := range map[string]string{
-		"  set: {spring-cloud-c: {registerDelay: 1h}}\n":                                                       "registers after 1h0m, and the run ends after 1m10s: none that comes meanwhile is ever registered",
-		"  set: {spring-cloud-c: {startupTime: 30s, registerDelay: 40s}}\n":                                    "registers after 1m10s, and",
-		"  governance: [{online: spring-cloud-c, window: 2m}]\n":                                               "is warm after 2m, and the run ends after 1m10s: the end of no warm-up is seen",
+		"  set: {spring-cloud-c: {registerDelay: 1h}}\n":                                                       "register after 1h0m, but the run ends after 1m10s: none of them registers",
+		"  set: {spring-cloud-c: {startupTime: 30s, registerDelay: 40s}}\n":                                    "register after 1m10s, but",
+		"  governance: [{online: spring-cloud-c, window: 2m}]\n":                                               "are warm after 2m, but the run ends after 1m10s: no warm-up completes",
 		"  governance: [{online: spring-cloud-c, window: 70s}]\n":                                              "",
-		"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n":                               "is warm after 2m, and the run",
-		"  steps: [{at: 60s, rule: {online: spring-cloud-c, window: 20s}}]\n":                                  "is warm after 20s, and the run ends after 10s",
+		"  set: {spring-cloud-c: {switches: {mse.lossless.enable: \"true\"}}}\n":                               "are warm after 2m, but the run",
+		"  steps: [{at: 60s, rule: {online: spring-cloud-c, window: 20s}}]\n":                                  "are warm after 20s, but the run ends after 10s",
 		"  steps: [{after: spring-cloud-c.ready, rule: {online: spring-cloud-c, registerDelay: 30s}}]\n":       "",
 		"  time: {cycles: 2, duration: 70s}\n  governance: [{online: spring-cloud-c, window: 2m}]\n":           "",
-		"  time: {speed: 2, duration: 70s}\n  set: {spring-cloud-c: {registerDelay: 20s, startupTime: 51s}}\n": "registers after 35.5s, and the run ends after 35s",
+		"  time: {speed: 2, duration: 70s}\n  set: {spring-cloud-c: {registerDelay: 20s, startupTime: 51s}}\n": "register after 35.5s, but the run ends after 35s",
 	} {
 		text := minimal(lines)
 		if strings.HasPrefix(lines, "  time:") {
 			text = strings.Replace(text, "  time: {start: \"00:04:50\", duration: 70s}\n", "", 1)
 		}
 		p := compiled(t, text, Options{})
-		require.Equal(t, want != "", told(p, "a new instance of spring-cloud-c"), "%s: %+v", lines, p.Warnings)
+		require.Equal(t, want != "", told(p, "new instances of spring-cloud-c"), "%s: %+v", lines, p.Warnings)
 		require.True(t, want == "" || told(p, want), "%s: %+v", lines, p.Warnings)
 	}
 }
@@ -272,16 +272,16 @@ func TestWhatTheRunEndsBefore(t *testing.T) {
 func TestByTimeAndByHealth(t *testing.T) {
 	const up = `spring.cloud.polaris.lossless.enabled: "true", spring.cloud.polaris.lossless.health-check-path: "/up"`
 	p := compiled(t, labelled(up+`, dubbo.provider.delay: "5000"`, ""), Options{})
-	require.Equal(t, settings.Online{HealthPath: "/up", HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-c").Settings.Online)
-	require.True(t, told(p, "registers when /up answers: the delay of 5s that another of its labels asks for does nothing"))
+	require.Equal(t, settings.Online{HealthPath: "/up", HealthEvery: 5 * time.Second}, findWorkload(t, p, "spring-cloud-c").Settings.Online)
+	require.True(t, told(p, "registers when /up answers: the delay of 5s from another label has no effect"))
 
 	p = compiled(t, minimal("  set: {spring-cloud-c: {registerDelay: 7s, switches: {"+up+"}}}\n"), Options{})
-	require.Equal(t, settings.Online{Delay: 7 * time.Second, HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-c").Settings.Online)
+	require.Equal(t, settings.Online{Delay: 7 * time.Second, HealthEvery: 5 * time.Second}, findWorkload(t, p, "spring-cloud-c").Settings.Online)
 	require.Empty(t, p.Warnings, "a difference is meant to be one")
 
 	p = compiled(t, minimal("  set: {spring-cloud-c: {registerDelay: 7s}}\n  governance: [{online: spring-cloud-c, healthPath: /up}]\n"), Options{})
-	require.Equal(t, settings.Online{Delay: 7 * time.Second, HealthEvery: 5 * time.Second}, workload(t, p, "spring-cloud-c").Settings.Online)
-	require.True(t, told(p, "goes before the rule: its health path /up is not asked"))
+	require.Equal(t, settings.Online{Delay: 7 * time.Second, HealthEvery: 5 * time.Second}, findWorkload(t, p, "spring-cloud-c").Settings.Online)
+	require.True(t, told(p, "takes precedence over the rule: its health path /up is not checked"))
 }
 
 // TestARequestThatTakesTooLong times out, though there is a worker for it at once.
@@ -290,12 +290,12 @@ func TestARequestThatTakesTooLong(t *testing.T) {
 	c := p.ColdStarts()[0]
 	require.Equal(t, "spring-cloud-c", c.Workload)
 	require.InDelta(t, 20, c.TimedOut, 1, "those that cost more than the 800 ms of its callers: %+v", c)
-	require.Contains(t, p.String(), "is flooded: about 20 time out")
+	require.Contains(t, p.String(), "overloaded: about 20 requests time out")
 
 	p = compiled(t, minimal("  set: {spring-cloud-c: {coldStartCost: 1s, coldStartRequests: 100}, spring-cloud-b: {callTimeout: 1100ms}, spring-cloud-b-gray: {callTimeout: 1100ms}}\n"), Options{})
 	require.Contains(t, p.String(), "keeps up", "the first 64 find a worker at once, the others wait for 360 ms at most and cost no more")
 	p = compiled(t, minimal("  set: {spring-cloud-c: {coldStartCost: 1s, coldStartRequests: 100, workers: 20}, spring-cloud-b: {callTimeout: 1100ms}, spring-cloud-b-gray: {callTimeout: 1100ms}}\n"), Options{})
-	require.Contains(t, p.String(), "is flooded", "they wait for a worker")
+	require.Contains(t, p.String(), "overloaded", "they wait for a worker")
 }
 
 // TestComingsOfGroups: what a model makes of all together is what is sent.
@@ -328,11 +328,11 @@ func TestComingsOfTheCold(t *testing.T) {
 	require.InDelta(t, 100, all[0].Points[0].Rate, 1e-9, "half of 200/s from the first second")
 	require.Greater(t, all[0].TimedOut, 50.0)
 	require.Zero(t, all[1].TimedOut)
-	require.Regexp(t, `power 2 over 30s, all 2 new .* is flooded: about \d+ time out on each\n`, p.String())
+	require.Regexp(t, `power 2 over 30s, all 2 new .* overloaded: about \d+ requests time out on each\n`, p.String())
 
 	p = compiled(t, minimal("  set: {spring-cloud-c: {initialPods: cold, replicas: 1, work: 20ms, coldStartCost: 500ms, coldStartRequests: 100}}\n"), Options{})
 	require.Len(t, p.ColdStarts(), 1)
-	require.Contains(t, p.String(), "no warm-up, alone")
+	require.Contains(t, p.String(), "no warm-up, the only instance")
 }
 
 // told tells whether a warning says so.

@@ -56,7 +56,7 @@ func compiled(t testing.TB, text string, o Options) *Plan {
 	return p
 }
 
-func workload(t testing.TB, p *Plan, name string) Workload {
+func findWorkload(t testing.TB, p *Plan, name string) Workload {
 	t.Helper()
 	for _, w := range p.Workloads {
 		if w.Name == name {
@@ -142,7 +142,7 @@ func TestArmsAndVersions(t *testing.T) {
 
 func TestSettingsBySwitches(t *testing.T) {
 	p := compiled(t, minimal(""), Options{Seed: 9})
-	base, gray := workload(t, p, "spring-cloud-b").Settings, workload(t, p, "spring-cloud-b-gray").Settings
+	base, gray := findWorkload(t, p, "spring-cloud-b").Settings, findWorkload(t, p, "spring-cloud-b-gray").Settings
 	require.Equal(t, settings.MSE{On: true}, base.MSE, "both servers are switched off")
 	require.Equal(t, settings.DeregisterFirst, base.Offline.Mode)
 	require.Equal(t, settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199}, gray.MSE)
@@ -153,9 +153,9 @@ func TestSettingsBySwitches(t *testing.T) {
 	require.Equal(t, "spring-cloud-c", gray.Next)
 	require.Equal(t, 20002, gray.Port)
 	require.Equal(t, 800*time.Millisecond, gray.Call.Timeout)
-	require.True(t, workload(t, p, "spring-cloud-a").Settings.Lane.TraceTag)
-	require.Empty(t, workload(t, p, "spring-cloud-c").Settings.Next)
-	require.Equal(t, "spring-cloud-a", workload(t, p, "spring-cloud-zuul").Settings.Next)
+	require.True(t, findWorkload(t, p, "spring-cloud-a").Settings.Lane.TraceTag)
+	require.Empty(t, findWorkload(t, p, "spring-cloud-c").Settings.Next)
+	require.Equal(t, "spring-cloud-a", findWorkload(t, p, "spring-cloud-zuul").Settings.Next)
 	require.Equal(t, settings.Online{HealthEvery: 5 * time.Second}, gray.Online, "registered at once, and no warm-up, unless asked")
 }
 
@@ -232,7 +232,7 @@ func TestFamilies(t *testing.T) {
 func TestRulesOfGovernance(t *testing.T) {
 	online := func(w, lines string) settings.Online {
 		t.Helper()
-		return workload(t, compiled(t, minimal(lines), Options{}), w).Settings.Online
+		return findWorkload(t, compiled(t, minimal(lines), Options{}), w).Settings.Online
 	}
 	every := 5 * time.Second
 	two := settings.Warmup{Model: "power", Curve: 2, Window: 2 * time.Minute}
@@ -257,11 +257,11 @@ func TestRulesOfGovernance(t *testing.T) {
 	p := compiled(t, minimal(`  set: {spring-cloud-c: {switches: {mse.lossless.enable: "true", mse.lossless.warmupTime: "30", mse.lossless.funcType: "3", mse.lossless.delayTime: "4"}}}
   governance: [{online: spring-cloud-c, window: 60s, registerDelay: 5s}]
 `), Options{Speed: 2})
-	require.Equal(t, settings.Online{HealthEvery: every / 2, Delay: 2 * time.Second, Warmup: settings.Warmup{Model: "power", Curve: 3, Window: 15 * time.Second}}, workload(t, p, "spring-cloud-c").Settings.Online)
+	require.Equal(t, settings.Online{HealthEvery: every / 2, Delay: 2 * time.Second, Warmup: settings.Warmup{Model: "power", Curve: 3, Window: 15 * time.Second}}, findWorkload(t, p, "spring-cloud-c").Settings.Online)
 	require.Len(t, p.Warnings, 3, "each is told")
 	for _, w := range p.Warnings {
 		require.Equal(t, 10, w.Line)
-		require.Contains(t, w.Text, "goes before the rule")
+		require.Contains(t, w.Text, "takes precedence over the rule")
 	}
 }
 
@@ -280,7 +280,7 @@ func TestRuleSteps(t *testing.T) {
 	}, p.Rules)
 	require.Equal(t, Step{Name: "rule spring-cloud-c", At: 15 * time.Second, Line: 11, Action: ApplyRules{3}}, p.Steps[0])
 	require.Equal(t, ApplyRules{2}, p.Steps[1].Action)
-	require.Equal(t, time.Second, workload(t, p, "spring-cloud-c").Settings.Online.Delay, "until then the governance's")
+	require.Equal(t, time.Second, findWorkload(t, p, "spring-cloud-c").Settings.Online.Delay, "until then the governance's")
 	_, ok := p.OnlineUnder("spring-cloud-c", 2)
 	require.False(t, ok)
 	require.Contains(t, p.String(), "step: rule spring-cloud-c, version 3: spring-cloud-c power 1 over 10s, delay 0s\n")
@@ -297,19 +297,19 @@ func TestBringUp(t *testing.T) {
 
 // TestHowInstancesComeIsPrinted, where it is not at once.
 func TestHowInstancesComeIsPrinted(t *testing.T) {
-	require.NotContains(t, compiled(t, minimal(""), Options{}).String(), "comes online")
+	require.NotContains(t, compiled(t, minimal(""), Options{}).String(), "come online")
 	text := compiled(t, minimal(`  set:
     spring-cloud-c: {initialPods: cold, startupTime: 3s, registerDelay: 20s, coldStartCost: 500ms, coldStartRequests: 100}
     spring-cloud-b: {registerAt: process-start, startupTime: 2s}
   governance: [{online: spring-cloud-a, version: base, healthPath: /up, window: 60s}]
 `), Options{}).String()
-	require.Contains(t, text, "spring-cloud-a  registers when /up answers, asked each 5s, warms up by power 2 over 1m\n")
-	require.Contains(t, text, "spring-cloud-b  listens after 2s, registers as soon as its process runs: too early\n")
-	require.Contains(t, text, "spring-cloud-c  listens after 3s, registers 20s later, is cold: the first request costs 500ms more, until 100 are served, and those that the run begins with are new, too\n")
+	require.Contains(t, text, "spring-cloud-a  registers when /up responds, checked every 5s, warms up: power 2 over 1m\n")
+	require.Contains(t, text, "spring-cloud-b  listens after 2s, registers when its process starts, before it listens\n")
+	require.Contains(t, text, "spring-cloud-c  listens after 3s, registers 20s later, starts cold: the first request takes 500ms longer, decreasing to 0 after 100 requests, also at the start of the run\n")
 
 	p := compiled(t, minimal("  set: {spring-cloud-a: {registerAt: process-start}}\n  governance: [{online: spring-cloud-a, version: base, healthPath: /up}]\n"), Options{})
 	require.Len(t, p.Warnings, 1)
-	require.Contains(t, p.Warnings[0].Text, "registerAt: process-start does nothing")
+	require.Contains(t, p.Warnings[0].Text, "registerAt: process-start has no effect")
 }
 
 // TestAlone: a warm-up beside nobody does nothing, and is told.
@@ -325,14 +325,14 @@ func TestAlone(t *testing.T) {
 // TestAligned: the pod is asked whether it is registered.
 func TestAligned(t *testing.T) {
 	p := compiled(t, minimal("  governance: [{online: spring-cloud-b, version: gray, aligned: false}, {online: spring-cloud-c, aligned: true}]\n  set: {spring-cloud-c: {switches: {msePilotAutoEnable: \"off\", spring.cloud.polaris.lossless.enabled: \"true\"}}}\n"), Options{})
-	require.Zero(t, workload(t, p, "spring-cloud-b-gray").Settings.MSE.ReadinessPort)
+	require.Zero(t, findWorkload(t, p, "spring-cloud-b-gray").Settings.MSE.ReadinessPort)
 	require.Equal(t, &control.HTTPGet{Port: 28080, Path: "/readiness", Scheme: "http"}, pods(t, p, "spring-cloud-c").Readiness.HTTPGet)
-	require.Equal(t, settings.MSE{}, workload(t, p, "spring-cloud-c").Settings.MSE)
+	require.Equal(t, settings.MSE{}, findWorkload(t, p, "spring-cloud-c").Settings.MSE)
 
 	p = compiled(t, minimal("  governance: [{online: spring-cloud-b, aligned: true}]\n"), Options{})
 	require.Equal(t, 20002, pods(t, p, "spring-cloud-b").Readiness.TCPPort)
 	require.Len(t, p.Warnings, 1, "base B's label goes before the rule")
-	require.Contains(t, p.Warnings[0].Text, "aligned does nothing")
+	require.Contains(t, p.Warnings[0].Text, "aligned has no effect")
 	require.Equal(t, 55199, pods(t, p, "spring-cloud-b-gray").Readiness.HTTPGet.Port)
 }
 
@@ -345,7 +345,7 @@ func TestDifferences(t *testing.T) {
     spring-cloud-b-gray: {offline: kill, preStop: none, readiness: none, cache: ttl35}
     spring-cloud-c: {offline: reject, readiness: {tcpSocket: 20003}}
 `), Options{})
-	b := workload(t, p, "spring-cloud-b").Settings
+	b := findWorkload(t, p, "spring-cloud-b").Settings
 	require.Equal(t, settings.MSE{On: true, OfflinePort: 54199}, b.MSE)
 	require.Equal(t, settings.Offline{Mode: "lossless", Notify: true, NoWait: true, MinWait: 3 * time.Second, QuietPeriod: 2 * time.Second, DrainTimeout: 20 * time.Second, Grace: 40 * time.Second, ConsumerMemory: time.Minute}, b.Offline)
 	require.Equal(t, settings.Consumer{Ungoverned: true, Cache: "poll30", CacheFirst: time.Second, CachePeriod: 30 * time.Second, Balancer: "random", MarkTTL: time.Minute, KeepWhenEmpty: true, RetryNextInstance: true}, b.Consumer)
@@ -363,9 +363,9 @@ func TestDifferences(t *testing.T) {
 	gray := pods(t, p, "spring-cloud-b-gray")
 	require.Nil(t, gray.PreStop)
 	require.Nil(t, gray.Readiness)
-	require.Equal(t, settings.MSE{On: true, ReadinessPort: 55199}, workload(t, p, "spring-cloud-b-gray").Settings.MSE)
-	require.Equal(t, 35*time.Second, workload(t, p, "spring-cloud-b-gray").Settings.Consumer.CachePeriod)
-	require.Equal(t, settings.Reject, workload(t, p, "spring-cloud-c").Settings.Offline.Mode)
+	require.Equal(t, settings.MSE{On: true, ReadinessPort: 55199}, findWorkload(t, p, "spring-cloud-b-gray").Settings.MSE)
+	require.Equal(t, 35*time.Second, findWorkload(t, p, "spring-cloud-b-gray").Settings.Consumer.CachePeriod)
+	require.Equal(t, settings.Reject, findWorkload(t, p, "spring-cloud-c").Settings.Offline.Mode)
 	require.Equal(t, 20003, pods(t, p, "spring-cloud-c").Readiness.TCPPort)
 }
 
@@ -374,7 +374,7 @@ func TestDifferences(t *testing.T) {
 func TestSpeedDividesTheTopologyOnly(t *testing.T) {
 	text := minimal("  set: {spring-cloud-b: {cache: ttl35, registerDelay: 20s, work: 10ms, preStop: sleep 20}}\n  steps: [{at: 20s, restart: spring-cloud-c}, {after: gray.deregistered + 200ms, kill: spring-cloud-c}]\n")
 	one, ten := compiled(t, text, Options{}), compiled(t, text, Options{Speed: 10})
-	o, p := workload(t, one, "spring-cloud-b").Settings, workload(t, ten, "spring-cloud-b").Settings
+	o, p := findWorkload(t, one, "spring-cloud-b").Settings, findWorkload(t, ten, "spring-cloud-b").Settings
 	for name, d := range map[string][2]time.Duration{
 		"duration":        {one.Duration, ten.Duration},
 		"stream":          {one.Streams[0].Duration, ten.Streams[0].Duration},
@@ -418,7 +418,7 @@ func TestMargin(t *testing.T) {
 	require.InDelta(t, 3.1, p.Margin.Ratio, .1)
 
 	_, err := compile(t, minimal(""), Options{Speed: 20})
-	require.EqualError(t, err, "s.yaml:8: speed 20 is too high: spring-cloud-b-gray has 1.5s from deregistering to closing, 2.5 times the push of 600ms; at least 3 times are needed (a speed of 16.6 fits)")
+	require.EqualError(t, err, "s.yaml:8: speed 20 is too high: spring-cloud-b-gray has 1.5s from deregistering to closing, 2.5 times the push of 600ms; at least 3 times are needed (use a speed of at most 16.6)")
 
 	short := minimal(`  set: {spring-cloud-b-gray: {preStop: "wget http://127.0.0.1:54199/offline; sleep 1", adaptiveWait: false}}` + "\n")
 	p = compiled(t, short, Options{})
@@ -432,13 +432,13 @@ func TestMargin(t *testing.T) {
 
 	p = compiled(t, minimal(`  set: {spring-cloud-b: {offline: lossless, preStop: "wget http://127.0.0.1:54199/offline; sleep 30", readiness: {httpGet: 55199/readiness}}}`+"\n"), Options{})
 	require.Len(t, p.Warnings, 1)
-	require.Contains(t, p.Warnings[0].Text, "readiness of spring-cloud-b is asked at :55199, which neither its switches nor its rule open: its pods are never ready")
+	require.Contains(t, p.Warnings[0].Text, "the readiness probe of spring-cloud-b uses port 55199, which neither its switches nor its rule open: its pods never become ready")
 	p = compiled(t, minimal(`  set: {spring-cloud-b: {readiness: {httpGet: 55199/readiness}, switches: {profiler.micro.service.http.server.enable: "true"}}}`+"\n"), Options{})
 	require.Empty(t, p.Warnings)
 
 	p = compiled(t, strings.Replace(minimal(""), "00:04:50", "00:03:00", 1), Options{})
 	require.Empty(t, p.Margin.Workload, "nothing lossless goes")
-	require.Contains(t, p.Warnings[0].Text, "nothing takes an instance out")
+	require.Contains(t, p.Warnings[0].Text, "no instance is taken out")
 }
 
 func TestCapacities(t *testing.T) {
@@ -455,7 +455,7 @@ func TestCapacities(t *testing.T) {
 	require.Equal(t, Capacity{Workload: "spring-cloud-b", Rate: 100, Instances: 2, MinInstances: 1, RatePerInstance: 50, PeakRatePerInstance: 100, Work: time.Second, Limit: 64, PredictedLoss: [2]float64{25, 30}}, b)
 	require.Equal(t, Capacity{Workload: "spring-cloud-c", Rate: 200, Instances: 2, MinInstances: 2, RatePerInstance: 100, PeakRatePerInstance: 100, Work: 500 * time.Millisecond, Limit: 64, PredictedLoss: [2]float64{50, 60}}, c)
 	require.Len(t, p.Warnings, 2)
-	require.Contains(t, p.Warnings[0].Text, "spring-cloud-b cannot take its load: 100/s on each of 1, and one can do 64/s")
+	require.Contains(t, p.Warnings[0].Text, "spring-cloud-b would be overloaded (replicas: 1): an instance receives 100/s and can handle 64/s")
 }
 
 // TestComings: what a new instance is sent and can do, with a warm-up and
@@ -479,7 +479,7 @@ func TestComings(t *testing.T) {
 	require.InDelta(t, 6/.52, c.Points[0].Limit, 1e-9)
 	require.InDelta(t, 6/.02, c.Points[5].Limit, 1e-9, "it is warm in the end")
 	require.Greater(t, c.TimedOut, 100.0)
-	require.Contains(t, p.String(), "is flooded")
+	require.Contains(t, p.String(), "overloaded")
 
 	slow := strings.Replace(text, "online: spring-cloud-a", "online: spring-cloud-c", 1)
 	p = compiled(t, slow, Options{})
@@ -490,8 +490,8 @@ func TestComings(t *testing.T) {
 
 func TestCompileBadInput(t *testing.T) {
 	cases := []struct{ name, old, new, want string }{
-		{"set for nobody", "", "  set: {spring-cloud-bb: {}}\n", `s.yaml:9: set names workload "spring-cloud-bb", which is in no manifest (did you mean spring-cloud-b?)`},
-		{"step for nobody", "", "  steps: [{at: 1s, kill: spring-cloud-d}]\n", `s.yaml:9: step kill names workload "spring-cloud-d", which is in no manifest (did you mean spring-cloud-a?)`},
+		{"set for nobody", "", "  set: {spring-cloud-bb: {}}\n", `s.yaml:9: set: no manifest has a workload "spring-cloud-bb" (did you mean spring-cloud-b?)`},
+		{"step for nobody", "", "  steps: [{at: 1s, kill: spring-cloud-d}]\n", `s.yaml:9: step kill: no manifest has a workload "spring-cloud-d" (did you mean spring-cloud-a?)`},
 		{"after nobody", "", "  steps: [{after: grey.ready, kill: spring-cloud-b}]\n", `s.yaml:9: after: "grey" is neither a workload nor an arm (did you mean gray?)`},
 		{"a tag that nobody has", "tag: gray", "tag: blue", "s.yaml:6: no workload has the tag \"blue\": the stream would test the base version (known tags: [gray])\ns.yaml:7: no load belongs to arm \"gray\" (known: base, blue)"},
 		{"an arm without load", "arm: gray, metric", "arm: grey, metric", `s.yaml:7: no load belongs to arm "grey" (did you mean gray?)`},
@@ -499,17 +499,17 @@ func TestCompileBadInput(t *testing.T) {
 		{"below zero", "is: 0", `is: "< 0"`, "s.yaml:7: is: can never hold: lost < 0 is below zero"},
 		{"a class that cannot occur", "is: 0", `is: 0, class: rejected`, "s.yaml:7: class: rejected cannot occur: no workload of the arm has offline: reject"},
 		{"an unknown class", "is: 0", `is: 0, class: [refused, reset-before-bite]`, `s.yaml:7: unknown class "reset-before-bite" (did you mean reset-before-byte?)`},
-		{"a rule for nobody", "", "  governance: [{online: spring-cloud-d, window: 3s}]\n", `s.yaml:9: no workload is the service "spring-cloud-d" (did you mean spring-cloud-a?)`},
-		{"a rule for no version", "", "  governance: [{online: spring-cloud-b, version: grey, window: 3s}]\n", `s.yaml:9: spring-cloud-b has no version "grey" (did you mean gray?)`},
-		{"a rule in a step for nobody", "", "  steps: [{at: 3s, rule: {online: spring-cloud-d, window: 3s}}]\n", `s.yaml:9: no workload is the service "spring-cloud-d" (did you mean spring-cloud-a?)`},
-		{"readiness in a step", "", "  steps: [{at: 3s, rule: {online: spring-cloud-c, aligned: true}}]\n", `s.yaml:9: readiness cannot be aligned while a run is on: pods are asked as they were made (put it under governance)`},
+		{"a rule for nobody", "", "  governance: [{online: spring-cloud-d, window: 3s}]\n", `s.yaml:9: no workload has the service name "spring-cloud-d" (did you mean spring-cloud-a?)`},
+		{"a rule for no version", "", "  governance: [{online: spring-cloud-b, version: grey, window: 3s}]\n", `s.yaml:9: service spring-cloud-b has no version "grey" (did you mean gray?)`},
+		{"a rule in a step for nobody", "", "  steps: [{at: 3s, rule: {online: spring-cloud-d, window: 3s}}]\n", `s.yaml:9: no workload has the service name "spring-cloud-d" (did you mean spring-cloud-a?)`},
+		{"readiness in a step", "", "  steps: [{at: 3s, rule: {online: spring-cloud-c, aligned: true}}]\n", `s.yaml:9: aligned cannot be set by a step: it changes the readiness probe of existing pods (set it under governance)`},
 		{"an unknown switch", "", "  set: {spring-cloud-b: {switches: {mse.lossless.warmupTme: \"3\"}}}\n", `s.yaml:9: unknown switch "mse.lossless.warmupTme" (did you mean mse.lossless.warmupTime?)`},
 		{"a switch's value", "", "  set: {spring-cloud-b: {switches: {mse.lossless.funcType: \"9\"}}}\n", `s.yaml:9: mse.lossless.funcType: "9" is no exponent between 1 and 5 (exponent of the warm-up curve)`},
-		{"another workload by switch", "", "  set: {spring-cloud-b: {switches: {alicloud.service.tag: blue}}}\n", `s.yaml:9: alicloud.service.tag makes another workload of it (change the manifest)`},
+		{"another workload by switch", "", "  set: {spring-cloud-b: {switches: {alicloud.service.tag: blue}}}\n", `s.yaml:9: alicloud.service.tag cannot be overridden: it is the identity of the workload (change the manifest)`},
 		{"an image of nobody", "", "  steps: [{at: 3s, image: spring-cloud-b, ref: example.com/sprin-cloud-b:2}]\n", `s.yaml:9: unknown image "example.com/sprin-cloud-b:2": no demo service stands for it (did you mean …/spring-cloud-b? or map it by imageRoles: {sprin-cloud-b: a})`},
-		{"an image of another", "", "  steps:\n    - {at: 3s, image: spring-cloud-b, ref: spring-cloud-c:2}\n", `s.yaml:10: image "spring-cloud-c:2" is one of the demo service c, and spring-cloud-b runs b (as registry.cn-shanghai.aliyuncs.com/yizhan/spring-cloud-b:0.1-SNAPSHOT)`},
-		{"a pause of nobody", "", "  steps: [{at: 3s, pause: spring-cloud-bb}]\n", `s.yaml:9: step pause names workload "spring-cloud-bb", which is in no manifest (did you mean spring-cloud-b?)`},
-		{"a drain of nobody", "", "  runtimes: [kube]\n  steps:\n    - {at: 3s, drain: spring-cloud-bb}\n", `s.yaml:11: step drain names workload "spring-cloud-bb", which is in no manifest (did you mean spring-cloud-b?)`},
+		{"an image of another", "", "  steps:\n    - {at: 3s, image: spring-cloud-b, ref: spring-cloud-c:2}\n", `s.yaml:10: image "spring-cloud-c:2" is the demo service c, but spring-cloud-b is b (for example registry.cn-shanghai.aliyuncs.com/yizhan/spring-cloud-b:0.1-SNAPSHOT)`},
+		{"a pause of nobody", "", "  steps: [{at: 3s, pause: spring-cloud-bb}]\n", `s.yaml:9: step pause: no manifest has a workload "spring-cloud-bb" (did you mean spring-cloud-b?)`},
+		{"a drain of nobody", "", "  runtimes: [kube]\n  steps:\n    - {at: 3s, drain: spring-cloud-bb}\n", `s.yaml:11: step drain: no manifest has a workload "spring-cloud-bb" (did you mean spring-cloud-b?)`},
 		{"an unknown hop", "is: 0", `is: 0, hop: b->a`, `s.yaml:7: unknown hop "b->a" (did you mean b->c?)`},
 	}
 	for _, c := range cases {
@@ -538,7 +538,7 @@ func TestCompileRefusesWhatTheManifestsCannotDo(t *testing.T) {
 	cron := "{apiVersion: autoscaling.alibabacloud.com/v1beta1, kind: CronHorizontalPodAutoscaler, metadata: {name: x}, spec: {scaleTargetRef: {kind: Deployment, name: gw},\njobs: [{name: down, targetSize: 0,\nschedule: \"0/5 * * * *\"}]}}\n"
 	for name, c := range map[string]struct{ text, want string }{
 		"no gateway":  {deploy("b", "", "spring-cloud-b"), "the manifests have no gateway"},
-		"two names":   {deploy("gw", "", "spring-cloud-zuul") + deploy("b", "", "spring-cloud-b") + deploy("b2", ", msePilotCreateAppName: other", "spring-cloud-b"), `m.yaml:5: b2 is "other" in the registry, but b, the same demo service, is "spring-cloud-b" (versions of a service share msePilotCreateAppName)`},
+		"two names":   {deploy("gw", "", "spring-cloud-zuul") + deploy("b", "", "spring-cloud-b") + deploy("b2", ", msePilotCreateAppName: other", "spring-cloud-b"), `m.yaml:5: b2 registers as "other", but b, the same demo service, registers as "spring-cloud-b" (all versions of a service must have the same msePilotCreateAppName)`},
 		"no schedule": {deploy("gw", "", "spring-cloud-zuul") + cron, `m.yaml:5: job down: parsing schedule "0/5 * * * *"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -556,7 +556,7 @@ func TestCyclesKeepTheLoadOn(t *testing.T) {
 	p := compiled(t, strings.Replace(minimal(""), "duration: 70s", "duration: 70s, cycles: 3", 1), Options{Speed: 2})
 	require.Equal(t, 35*time.Second, p.Duration)
 	require.Equal(t, 105*time.Second, p.Streams[0].Duration)
-	require.Contains(t, p.String(), "35s, 3 cycles (1m45s in all), speed 2")
+	require.Contains(t, p.String(), "35s, 3 cycles (1m45s in total), speed 2")
 }
 
 // A gate without a contrast holds in a run in which nothing happened.
@@ -564,6 +564,6 @@ func TestNoContrastIsToldOf(t *testing.T) {
 	text := strings.Replace(minimal(""), `, {arm: base, metric: lost, is: ">= 0", role: contrast}`, "", 1)
 	p := compiled(t, text, Options{})
 	require.Len(t, p.Warnings, 1)
-	require.Contains(t, p.Warnings[0].Text, "no expectation is a contrast")
+	require.Contains(t, p.Warnings[0].Text, "no expectation has the role contrast")
 	require.Equal(t, 7, p.Warnings[0].Line)
 }

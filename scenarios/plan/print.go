@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -16,26 +17,26 @@ import (
 	"zeroloss/scenarios/control"
 )
 
-// String is the dry run: what would happen, when, and what the arithmetic
-// says of it.
+// String is the dry run: what will happen and when, and the expected load and
+// losses.
 func (p *Plan) String() string {
 	var b strings.Builder
 	pr := printer{p: p, w: &b}
-	pr.head()
-	pr.topology()
+	pr.header()
+	pr.pods()
 	pr.onlineSettings()
 	pr.timeline()
 	pr.load()
-	pr.arithmetic()
+	pr.capacities()
 	pr.coldStarts()
 	pr.expectations()
-	pr.findings("repaired in the manifests", p.Corrections)
-	pr.findings("worth knowing", p.Warnings)
-	return trailing.ReplaceAllString(b.String(), "")
+	pr.findings("corrections of the manifests", p.Corrections)
+	pr.findings("warnings", p.Warnings)
+	return trailingSpaces.ReplaceAllString(b.String(), "")
 }
 
-// trailing blanks come from aligning empty cells.
-var trailing = regexp.MustCompile(`(?m) +$`)
+// trailingSpaces come from aligning empty cells.
+var trailingSpaces = regexp.MustCompile(`(?m) +$`)
 
 type printer struct {
 	p *Plan
@@ -56,55 +57,57 @@ func (pr printer) table(rows ...string) {
 	}
 }
 
-func (pr printer) head() {
+func (pr printer) header() {
 	p := pr.p
-	title := p.Title
-	if title == "" {
-		title = "(untitled)"
-	}
-	pr.f("%s: %s\n", p.Scenario, title)
+	pr.f("%s: %s\n", p.Scenario, cmp.Or(p.Title, "(untitled)"))
 	pr.f("%s", rounded(p.Duration))
 	if p.Cycles > 1 {
-		pr.f(", %d cycles (%s in all)", p.Cycles, rounded(p.Duration*time.Duration(p.Cycles)))
+		pr.f(", %d cycles (%s in total)", p.Cycles, rounded(p.Duration*time.Duration(p.Cycles)))
 	}
 	pr.f(", speed %v, seed %d; CronHPA's clock starts at %s\n", p.Speed, p.Seed, p.Control.ClockStart.Format("15:04:05"))
-	if p.Registry.Workload == "" {
-		return
+	if p.Registry.Workload != "" {
+		pr.f("the registry pushes %s to %s after a change\n", rounded(p.PushDelay), rounded(p.PushDelay+p.PushTick))
 	}
-	pr.f("registry pushes %s to %s after a change\n", rounded(p.PushDelay), rounded(p.PushDelay+p.PushTick))
 }
 
-func (pr printer) topology() {
+func (pr printer) pods() {
 	pr.f("\npods\n")
-	name := pr.p.Registry.Workload
-	if pr.p.Registry.Implied {
-		name += " (implied)"
-	}
-	rows := []string{"workload\tversion\tpods\tgoes offline\thook\tgrace\tready when"}
-	if pr.p.Registry.Workload != "" {
-		rows = append(rows, fmt.Sprintf("%s\t-\t1\t-\t-\t-\tit answers", name))
+	rows := []string{"workload\tversion\tpods\tgoes offline\tpreStop hook\tgrace period\tready when"}
+	if r := pr.p.Registry; r.Workload != "" {
+		name := r.Workload
+		if r.Implied {
+			name += " (implied)"
+		}
+		rows = append(rows, name+"\t-\t1\t-\t-\t-\tit responds")
 	}
 	for i, w := range pr.p.Workloads {
-		if w.External {
-			rows = append(rows, pr.externalRow(w, pr.p.Control.Workloads[i]))
-			continue
-		}
 		c := pr.p.Control.Workloads[i]
-		rows = append(rows, strings.Join([]string{
-			w.Name, version(w.Tag), fmt.Sprint(w.Replicas), mode(w.Settings.Offline), pr.hook(c.PreStop), rounded(c.Grace), ready(c.Readiness),
-		}, "\t"))
+		switch {
+		case w.External && pr.p.Target != nil:
+			rows = append(rows, pr.targetRow(w.Name))
+		case w.External:
+			rows = append(rows, strings.Join([]string{w.Name, "-", fmt.Sprint(w.Replicas), "unknown", pr.hook(c.PreStop), rounded(c.Grace), ready(c.Readiness)}, "\t"))
+		default:
+			rows = append(rows, strings.Join([]string{w.Name, version(w.Tag), fmt.Sprint(w.Replicas), offlineMode(w.Settings.Offline), pr.hook(c.PreStop), rounded(c.Grace), ready(c.Readiness)}, "\t"))
+		}
 	}
 	pr.table(rows...)
 }
 
-func version(tag string) string {
-	if tag == "" {
-		return "base"
+// targetRow is the row of a service that the run attaches to.
+func (pr printer) targetRow(name string) string {
+	t := pr.p.Target
+	row := strings.Join([]string{name, "-", "as deployed", "unknown", "-", "-", "in namespace " + t.Namespace}, "\t")
+	if t.Change != nil {
+		row += "\n  runs take turns: before (unchanged) and after (changed): " + string(t.Change)
 	}
-	return tag
+	return row
 }
 
-func mode(o settings.Offline) string {
+// version is the name of a version by its tag.
+func version(tag string) string { return cmp.Or(tag, "base") }
+
+func offlineMode(o settings.Offline) string {
 	var extra []string
 	if o.Notify {
 		extra = append(extra, "notifies")
@@ -118,10 +121,10 @@ func mode(o settings.Offline) string {
 	return o.Mode + " (" + strings.Join(extra, ", ") + ")"
 }
 
-// hook says what a hook does; its words stand in the manifest. The sleeps of a
-// command are those of the run, divided by its speed.
+// hook summarizes a hook. The sleeps of a command are those of the run, divided
+// by its speed.
 func (pr printer) hook(h *control.Hook) string {
-	const longest = 40
+	const maxLength = 40
 	if h == nil {
 		return "none"
 	}
@@ -144,8 +147,8 @@ func (pr printer) hook(h *control.Hook) string {
 		return strings.Join(does, ", ")
 	}
 	text := []rune(strings.Join(strings.Fields(m.String()), " "))
-	if len(text) > longest {
-		return string(text[:longest-1]) + "…"
+	if len(text) > maxLength {
+		return string(text[:maxLength-1]) + "…"
 	}
 	return string(text)
 }
@@ -155,22 +158,74 @@ func ready(p *control.Probe) string {
 	case p == nil:
 		return "started (no probe)"
 	case p.HTTPGet != nil:
-		return fmt.Sprintf(":%d%s answers, asked each %s", p.HTTPGet.Port, p.HTTPGet.Path, rounded(p.Period))
+		return fmt.Sprintf(":%d%s responds, probed every %s", p.HTTPGet.Port, p.HTTPGet.Path, rounded(p.Period))
 	case p.TCPPort != 0:
-		return fmt.Sprintf(":%d is open, asked each %s", p.TCPPort, rounded(p.Period))
+		return fmt.Sprintf(":%d is open, probed every %s", p.TCPPort, rounded(p.Period))
 	}
-	return fmt.Sprintf("%s succeeds, each %s", strings.Join(p.Exec, " "), rounded(p.Period))
+	return fmt.Sprintf("%s succeeds, probed every %s", strings.Join(p.Exec, " "), rounded(p.Period))
 }
 
-// timeline merges what CronHPA and the steps will do.
+// onlineSettings prints how instances come online, where that takes time.
+func (pr printer) onlineSettings() {
+	var rows []string
+	for _, w := range pr.p.Workloads {
+		if words := onlineWords(w); len(words) > 0 {
+			rows = append(rows, w.Name+"\t"+strings.Join(words, ", "))
+		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	pr.f("\nhow new instances come online (those at the start of the run are warm unless noted)\n")
+	pr.table(rows...)
+}
+
+func onlineWords(w Workload) []string {
+	var words []string
+	o := w.Settings.Online
+	if o.StartUp > 0 {
+		words = append(words, "listens after "+rounded(o.StartUp))
+	}
+	switch {
+	case o.HealthPath != "":
+		words = append(words, fmt.Sprintf("registers when %s responds, checked every %s", o.HealthPath, rounded(o.HealthEvery)))
+	case o.Delay > 0:
+		words = append(words, "registers "+rounded(o.Delay)+" later")
+	}
+	if o.Early {
+		words = append(words, "registers when its process starts, before it listens")
+	}
+	if o.Warmup.Window > 0 {
+		words = append(words, "warms up: "+curveWords(o.Warmup))
+	}
+	if k := w.Settings.Work; k.ColdStartCost > 0 && k.ColdStartRequests > 0 {
+		words = append(words, fmt.Sprintf("starts cold: the first request takes %s longer, decreasing to 0 after %d requests", rounded(k.ColdStartCost), k.ColdStartRequests))
+	}
+	if len(words) > 0 && w.ColdStart {
+		words = append(words, "also at the start of the run")
+	}
+	return words
+}
+
+func curveWords(w settings.Warmup) string {
+	switch {
+	case w.Window == 0:
+		return "no warm-up"
+	case w.Curve == 0:
+		return fmt.Sprintf("%s over %s", w.Model, rounded(w.Window))
+	}
+	return fmt.Sprintf("%s %v over %s", w.Model, w.Curve, rounded(w.Window))
+}
+
+// timeline lists CronHPA jobs and steps by time.
 func (pr printer) timeline() {
 	type line struct {
 		at   time.Duration
 		text string
 	}
-	lines := []line{{0, "time zero: all pods are registered and seen; the load starts"}}
-	for _, f := range pr.p.ScheduledJobs {
-		lines = append(lines, line{f.At, fmt.Sprintf("CronHPA %s: %s to %d", f.Job, f.Workload, f.Target)})
+	lines := []line{{0, "time zero: all pods are registered and known to their consumers; the load starts"}}
+	for _, j := range pr.p.ScheduledJobs {
+		lines = append(lines, line{j.At, fmt.Sprintf("CronHPA job %s: scale %s to %d", j.Job, j.Workload, j.Target)})
 	}
 	var after []string
 	for _, s := range pr.p.Steps {
@@ -182,97 +237,181 @@ func (pr printer) timeline() {
 		after = append(after, fmt.Sprintf("after %s.%s + %s\tstep: %s", s.After.Source, s.After.Event, rounded(s.After.Delay), what))
 	}
 	lines = append(lines, line{pr.p.Duration, "end"})
-	slices.SortStableFunc(lines, func(a, b line) int { return int(a.at - b.at) })
+	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.at, b.at) })
 	var rows []string
 	for _, l := range lines {
 		rows = append(rows, fmt.Sprintf("+%s\t%s", rounded(l.at), l.text))
 	}
-	pr.f("\ntime line\n")
+	pr.f("\ntimeline\n")
 	pr.table(append(rows, after...)...)
 }
 
-// step is a step with what its name does not say.
+// step is the name of a step, with the details that the name does not contain.
 func (pr printer) step(s Step) string {
 	switch a := s.Action.(type) {
 	case Scale:
 		return fmt.Sprintf("%s to %d", s.Name, a.Replicas)
 	case ApplyRules:
-		return s.Name + ", " + pr.ruled(a.Version)
+		return s.Name + ", " + pr.rules(a.Version)
 	case SetImage:
 		return s.Name + " to " + a.Image
 	case KillPods:
 		if a.Count > 1 {
 			return fmt.Sprintf("%s, %d pods", s.Name, a.Count)
 		}
-	case RestoreReplicas, RolloutRestart, PauseRollout, ResumeRollout: // their names say it all
 	case DrainNode:
-		return fmt.Sprintf("%s: the node that carries %s is cordoned, and they are evicted", s.Name, strings.Join(pr.p.DrainedWorkloads(), ", "))
+		return fmt.Sprintf("%s: cordon the node that runs %s, and evict their pods", s.Name, strings.Join(pr.p.DrainedWorkloads(), ", "))
+	case RestoreReplicas, RolloutRestart, PauseRollout, ResumeRollout: // the name contains everything
 	}
 	return s.Name
 }
 
-// ruled tells what the rules of a version say.
-func (pr printer) ruled(version int) string {
-	words := []string{fmt.Sprintf("version %d:", version)}
+// rules summarizes the rules of a version.
+func (pr printer) rules(version int) string {
+	var words []string
 	for _, w := range pr.p.Workloads {
 		if o, ok := pr.p.OnlineUnder(w.Name, version); ok {
-			words = append(words, w.Name, curveWords(o.Warmup)+",", "delay", rounded(o.Delay)+";")
+			words = append(words, fmt.Sprintf("%s %s, delay %s", w.Name, curveWords(o.Warmup), rounded(o.Delay)))
 		}
 	}
-	return strings.TrimSuffix(strings.Join(words, " "), ";")
+	return fmt.Sprintf("version %d: %s", version, strings.Join(words, "; "))
 }
 
 func (pr printer) load() {
-	if pr.externalLoad() {
-		return
-	}
-	pr.f("\nload on %s", pr.p.Entry.Workload)
-	if pr.p.Entry.Service != "" {
-		pr.f(" (Service %s)", pr.p.Entry.Service)
+	external := !slices.ContainsFunc(pr.p.Streams, func(s traffic.Stream) bool { return !s.External() })
+	pr.f("\nload")
+	if !external {
+		pr.f(" on %s", pr.p.Entry.Workload)
+		if pr.p.Entry.Service != "" {
+			pr.f(" (Service %s)", pr.p.Entry.Service)
+		}
 	}
 	pr.f("\n")
 	var rows []string
 	for _, s := range pr.p.Streams {
-		rows = append(rows, fmt.Sprintf("%s\tarm %s\t%s %s\t%v/s for %s\t%d requests\t%s\tmust be answered by %s",
-			s.Name, s.Arm, s.Method, s.Path, s.Rate, rounded(s.Duration), s.Count(), s.Connections, versions(s)))
+		row := fmt.Sprintf("%s\tarm %s\t%s %s", s.Name, s.Arm, s.Method, s.Path)
+		if external {
+			row += fmt.Sprintf("\tto %s of %s", cmp.Or(s.Target, "Service "+s.Service), s.Workload)
+		}
+		row += fmt.Sprintf("\t%v/s for %s\t%d requests\t%s", s.Rate, rounded(s.Duration), s.Count(), s.Connections)
+		if external {
+			row += "\tok: " + successWords(s.Answer)
+		} else {
+			row += "\tmust be served by " + expectedVersions(s)
+		}
+		rows = append(rows, row)
 	}
 	pr.table(rows...)
-	if n := pr.p.LoadPods(); n > 1 {
-		pr.f("  from %d load pods in a cluster: one sends up to %d requests a second\n", n, RatePerLoadPod)
+	if n := pr.p.LoadPods(); n > 1 && !external {
+		pr.f("  sent by %d load pods in a cluster: one sends up to %d requests per second\n", n, RatePerLoadPod)
 	}
 }
 
-// versions says which version a stream expects where.
-func versions(s traffic.Stream) string {
+// expectedVersions tells which version a stream expects of which services.
+func expectedVersions(s traffic.Stream) string {
 	if len(s.Expect) == 0 {
 		return "any"
 	}
 	return version(s.Tag) + " " + strings.Join(slices.Sorted(maps.Keys(s.Expect)), ", ")
 }
 
-func (pr printer) arithmetic() {
+// successWords tells which responses are successful.
+func successWords(a *traffic.Answer) string {
+	if a == nil {
+		return "2xx"
+	}
+	var words []string
+	for _, r := range a.Status {
+		if r.From == r.To {
+			words = append(words, fmt.Sprint(r.From))
+		} else {
+			words = append(words, fmt.Sprintf("%d-%d", r.From, r.To))
+		}
+	}
+	out := cmp.Or(strings.Join(words, ", "), "2xx")
+	if a.JSONPath != "" {
+		out += ", " + a.JSONPath
+		if a.Equals != "" {
+			out += " is " + a.Equals
+		}
+	}
+	if a.Match != "" {
+		out += ", body matches " + a.Match
+	}
+	return out
+}
+
+func (pr printer) capacities() {
 	p := pr.p
 	if len(p.Capacities()) == 0 {
 		return
 	}
-	pr.f("\narithmetic\n")
+	pr.f("\ncapacity\n")
 	var rows []string
 	for _, k := range p.Capacities() {
-		limit := "its work takes no time"
+		limit := "no simulated work"
 		if k.Limit > 0 {
-			limit = fmt.Sprintf("one can do %.0f/s (work %s)", k.Limit, k.Work)
+			limit = fmt.Sprintf("one instance can handle %.0f/s (work %s)", k.Limit, k.Work)
 		}
-		few := ""
+		scaledIn := ""
 		if k.MinInstances != k.Instances {
-			few = fmt.Sprintf(", %.0f/s with %d", k.PeakRatePerInstance, k.MinInstances)
+			scaledIn = fmt.Sprintf(", %.0f/s with %d", k.PeakRatePerInstance, k.MinInstances)
 		}
-		rows = append(rows, fmt.Sprintf("%s\t%.0f/s over %d: %.0f/s each%s\t%s\ta release that is not lossless loses about %.0f to %.0f",
-			k.Workload, k.Rate, k.Instances, k.RatePerInstance, few, limit, k.PredictedLoss[0], k.PredictedLoss[1]))
+		rows = append(rows, fmt.Sprintf("%s\t%.0f/s over %d: %.0f/s each%s\t%s\ta release without lossless offline loses about %.0f to %.0f requests",
+			k.Workload, k.Rate, k.Instances, k.RatePerInstance, scaledIn, limit, k.PredictedLoss[0], k.PredictedLoss[1]))
 	}
 	pr.table(rows...)
 	if m := p.Margin; m.Workload != "" {
 		pr.f("  margin: %s has %s from deregistering to closing, %.1f times the push of %s\n", m.Workload, rounded(m.Shortest), m.Ratio, rounded(m.Push))
 	}
+}
+
+// coldStarts prints the simulation of new instances.
+func (pr printer) coldStarts() {
+	var rows []string
+	for _, c := range pr.p.ColdStarts() {
+		var points []string
+		for _, a := range c.Points {
+			s := fmt.Sprintf("+%s %.1f/s", rounded(a.Age.Round(100*time.Millisecond)), a.Rate)
+			if a.Limit > 0 {
+				s += fmt.Sprintf(" of %.0f/s", a.Limit)
+			}
+			points = append(points, s)
+		}
+		rows = append(rows, strings.Join([]string{c.Workload, c.situation(), strings.Join(points, "\t"), c.result()}, "\t"))
+	}
+	if len(rows) == 0 {
+		return
+	}
+	pr.f("\ntraffic to a new instance vs. its capacity (other instances warm unless noted)\n")
+	pr.table(rows...)
+}
+
+// situation tells how the instance warms up, and which others are new.
+func (c ColdStart) situation() string {
+	words := curveWords(c.Warmup)
+	switch {
+	case c.AllNew && c.Instances == 1:
+		words += ", the only instance"
+	case c.AllNew:
+		words += fmt.Sprintf(", all %d new", c.Instances)
+	case c.FirstInList:
+		words += ", first in the list"
+	}
+	return words
+}
+
+// result tells whether the instance can handle its traffic.
+func (c ColdStart) result() string {
+	switch {
+	case c.TimedOut >= 1 && c.AllNew && c.Instances > 1:
+		return fmt.Sprintf("overloaded: about %.0f requests time out on each", c.TimedOut)
+	case c.TimedOut >= 1:
+		return fmt.Sprintf("overloaded: about %.0f requests time out", c.TimedOut)
+	case c.Points[0].Limit == 0 && c.Work.ColdStartCost == 0:
+		return ""
+	}
+	return "keeps up"
 }
 
 func (pr printer) expectations() {
@@ -294,19 +433,7 @@ func (pr printer) findings(title string, list []Finding) {
 	}
 }
 
-// String is "file:line: text (fix)".
-func (f Finding) String() string {
-	where := f.File
-	if f.Line > 0 {
-		where = fmt.Sprintf("%s:%d", f.File, f.Line)
-	}
-	if f.Fix == "" {
-		return where + ": " + f.Text
-	}
-	return where + ": " + f.Text + " (" + f.Fix + ")"
-}
-
-// rounded drops digits that nobody reads.
+// rounded formats a duration without digits that do not matter.
 func rounded(d time.Duration) string {
 	if d >= time.Second {
 		d = d.Round(time.Millisecond)

@@ -9,37 +9,38 @@ import (
 	"zeroloss/demo-services/warmup"
 )
 
-// flow lets the requests come to a new instance for as long as it warms up, or
-// is looked at.
-func (c *ColdStart) flow(rate float64, patience time.Duration) {
+// simulate sends requests to the new instance until it is warm. rate is the
+// rate of its service, timeout that of its callers.
+func (c *ColdStart) simulate(rate float64, timeout time.Duration) {
 	const finest, steps = time.Millisecond, 200_000
 	length := c.Warmup.Window
 	if length == 0 {
-		length = noWindow
+		length = defaultSimulated
 	}
 	step := max(finest, length/steps)
-	share, q, ages := c.shares(), queue{work: c.Work, patience: patience.Seconds()}, comingAges()
-	come := 0.0
+	share, q, fractions := c.shareByAge(), queue{work: c.Work, timeout: timeout.Seconds()}, coldStartFractions()
+	arrived := 0.0
 	for age := time.Duration(0); age <= length; age += step {
 		sent := rate * share(age)
-		for len(ages) > 0 && age >= time.Duration(ages[0]*float64(length)) {
-			c.Points = append(c.Points, ColdStartPoint{Fraction: ages[0], Age: age, Rate: sent, Limit: q.limit(), Served: q.served})
-			ages = ages[1:]
+		for len(fractions) > 0 && age >= time.Duration(fractions[0]*float64(length)) {
+			c.Points = append(c.Points, ColdStartPoint{Fraction: fractions[0], Age: age, Rate: sent, Limit: q.limit(), Served: q.served})
+			fractions = fractions[1:]
 		}
-		before := come
-		come += sent * step.Seconds()
-		for n := math.Floor(before) + 1; n <= come; n++ {
-			q.take(age.Seconds() + (n-before)/sent)
+		before := arrived
+		arrived += sent * step.Seconds()
+		for n := math.Floor(before) + 1; n <= arrived; n++ {
+			q.add(age.Seconds() + (n-before)/sent)
 		}
 	}
 	c.TimedOut = q.timedOut
 }
 
-// shares is what the new one is sent of its service's requests, by its age.
-func (c ColdStart) shares() func(age time.Duration) float64 {
+// shareByAge returns the share of its service's requests that the new instance
+// receives at an age.
+func (c ColdStart) shareByAge() func(age time.Duration) float64 {
 	const base = 100
 	m, err := warmup.Find(c.Warmup.Model)
-	// A model that is unknown is of another version's plan: as if there were none.
+	// A plan of another version may have a model that is unknown here: no warm-up.
 	if err != nil || c.AllNew || c.Warmup.Window == 0 {
 		return func(time.Duration) float64 { return 1 / float64(c.Instances) }
 	}
@@ -68,25 +69,25 @@ func (c ColdStart) shares() func(age time.Duration) float64 {
 	}
 }
 
-// queue is an instance's workers and those who wait for them, as the demo
-// service has them: a request costs what those that began before it have left
-// of the cold start; who has waited for too long goes, but a request that was
-// begun keeps its worker to its end. Times are seconds.
+// queue models the workers of an instance and the requests that wait for them,
+// as in the demo service. The cost of a request depends on how many were started
+// before it. A request that waits too long times out; one that was started
+// occupies its worker to the end. Times are in seconds.
 type queue struct {
 	work     settings.Work
-	patience float64
-	busy     times // when each worker is free
+	timeout  float64
+	busy     times // when each busy worker becomes free
 	served   float64
 	timedOut float64
 }
 
-// looked is how many requests are looked at after the cold start. Whether a warm
-// instance can do its work, the capacities tell.
-const looked = 1_000_000
+// maxSimulated is the number of requests simulated after the cold start. Whether
+// a warm instance can handle its load is computed in [Plan.Capacities].
+const maxSimulated = 1_000_000
 
-// take is one request more.
-func (q *queue) take(now float64) {
-	if q.served > float64(q.work.ColdStartRequests)+looked {
+// add starts a request, or lets it time out.
+func (q *queue) add(now float64) {
+	if q.served > float64(q.work.ColdStartRequests)+maxSimulated {
 		q.served++
 		return
 	}
@@ -96,7 +97,7 @@ func (q *queue) take(now float64) {
 	begin := now
 	if len(q.busy) >= q.work.Workers && len(q.busy) > 0 {
 		begin = q.busy[0]
-		if begin-now > q.patience {
+		if begin-now > q.timeout {
 			q.timedOut++
 			return
 		}
@@ -107,12 +108,12 @@ func (q *queue) take(now float64) {
 	if end > now {
 		heap.Push(&q.busy, end)
 	}
-	if end-now > q.patience {
+	if end-now > q.timeout {
 		q.timedOut++
 	}
 }
 
-// cost is what the next request costs.
+// cost is the processing time of the next request.
 func (q *queue) cost() float64 {
 	d := q.work.Duration.Seconds()
 	if n := float64(q.work.ColdStartRequests); q.served < n {
@@ -121,8 +122,8 @@ func (q *queue) cost() float64 {
 	return d
 }
 
-// limit is how many requests a second the instance can do as it is; 0 is
-// unbounded.
+// limit is the number of requests per second that the instance can handle in
+// its present state; 0: unlimited.
 func (q *queue) limit() float64 {
 	if cost := q.cost(); cost > 0 {
 		return float64(q.work.Workers) / cost
@@ -130,7 +131,7 @@ func (q *queue) limit() float64 {
 	return 0
 }
 
-// times is a heap, the earliest first.
+// times is a min-heap.
 type times []float64
 
 func (t times) Len() int           { return len(t) }

@@ -4,103 +4,111 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/internal/input"
 	"zeroloss/scenarios/spec"
 )
 
-// ruleStep resolves a rule that comes while the run is on: it takes the place of
-// the one that governance has for the same instances. Its version is only where
-// it stands until [compiler.numberRules].
-func (c *compiler) ruleStep(path string, st spec.Step) {
-	r := *st.Rule
+// firstRuleVersion is the version of the first rules that a step activates.
+// Version 1 is the plan's own rules.
+const firstRuleVersion = 2
+
+// ruleStep is a step that activates a rule during the run. The rule replaces the
+// governance rule of the same instances.
+type ruleStep struct {
+	index  int                        // of the step
+	online map[string]settings.Online // by workload
+}
+
+// ruleSettings resolves how the workloads that a rule reaches come online.
+func ruleSettings(src *source, path string, r spec.Rule) map[string]settings.Online {
 	if r.Aligned != nil {
-		c.problem(path+".rule.aligned", "readiness cannot be aligned while a run is on: pods are asked as they were made", "put it under governance")
+		src.problem(path+".aligned", "aligned cannot be set by a step: it changes the readiness probe of existing pods", "set it under governance")
 	}
-	rules := RuleSet{Version: len(c.p.Rules) + firstRules, Online: map[string]settings.Online{}}
-	for _, w := range c.governed(path+".rule", r) {
-		rules.Online[w.Name] = c.online(w, c.s.Spec.Set[w.Name], rule{r, path + ".rule"})
+	out := map[string]settings.Online{}
+	for _, w := range governedWorkloads(src, path, r) {
+		out[w.Name] = onlineSettings(src, w, rule{r, path})
 	}
-	step := Step{Name: cmp.Or(st.Name, "rule "+r.Online), Line: c.s.Line(path), Action: ApplyRules{rules.Version}}
-	c.place(path, st, &step)
-	c.p.Rules = append(c.p.Rules, rules)
-	c.p.Steps = append(c.p.Steps, step)
+	return out
 }
 
-// firstRules is the version of the first rules that a step brings: those of the
-// plan are 1.
-const firstRules = 2
-
-// numberRules gives the rules of steps versions in the order of their time,
-// since the highest one wins. Of one that waits for an event nobody can tell
-// whether it comes before another or after it.
-func (c *compiler) numberRules() {
-	var steps []*Step
-	for i := range c.p.Steps {
-		if _, ok := c.p.Steps[i].Action.(ApplyRules); ok {
-			steps = append(steps, &c.p.Steps[i])
+// numberRules assigns versions to the rules in the order of their steps' times,
+// since instances use the highest version, and completes the steps.
+func numberRules(src *source, steps []scenarioStep, rules []ruleStep) []RuleSet {
+	checkRuleOrder(src, steps, rules)
+	ordered := slices.Clone(rules)
+	slices.SortStableFunc(ordered, func(a, b ruleStep) int { return cmp.Compare(steps[a.index].At, steps[b.index].At) })
+	var out []RuleSet
+	for i, r := range ordered {
+		st := &steps[r.index]
+		st.Action = ApplyRules{firstRuleVersion + i}
+		out = append(out, RuleSet{Version: firstRuleVersion + i, Online: r.online})
+		if src.scenario.Spec.Time.Cycles > 1 {
+			src.warnAt(src.scenario.File, st.Line, fmt.Sprintf("step %s is not undone: the second cycle starts with the rules of the first one's end", st.Name), "remove cycles; run --repeat starts from the beginning each time")
 		}
 	}
-	c.unordered(steps)
-	slices.SortStableFunc(steps, func(a, b *Step) int { return cmp.Compare(a.At, b.At) })
-	var rules []RuleSet
-	for i, st := range steps {
-		r := c.p.Rules[rulesVersion(*st)-firstRules]
-		r.Version, st.Action = firstRules+i, ApplyRules{firstRules + i}
-		rules = append(rules, r)
-		if c.p.Cycles > 1 {
-			c.warnAt(c.s.File, st.Line, fmt.Sprintf("step %s stays done: the second cycle begins under the rules that the first has ended with", st.Name), "leave cycles out; run --repeat does all of it again")
-		}
-	}
-	c.p.Rules = rules
-	for _, st := range steps {
-		c.keptByKube(*st)
-	}
+	return out
 }
 
-// rulesVersion is the version that a step activates; 0 if it activates none.
-func rulesVersion(s Step) int {
-	a, _ := s.Action.(ApplyRules)
-	return a.Version
-}
-
-// keptByKube warns of what a step's rule changes on local alone: the pods of a
-// Deployment begin with what it was made with, and to make it anew would be a
-// rollout; what reaches a pod later, comes too late for its registering.
-func (c *compiler) keptByKube(st Step) {
-	if c.p.CheckRuntime("kube") != nil {
-		return
-	}
-	for _, w := range c.p.Workloads {
-		if o, ok := c.p.OnlineUnder(w.Name, rulesVersion(st)); ok && registersOtherwise(o, w.Settings.Online) {
-			c.warnAt(c.s.File, st.Line, fmt.Sprintf("on kube step %s changes the warm-up of %s only: the pods of a Deployment keep the delay and the health path that they were made with", st.Name, w.Name), "say them under governance, or add runtimes: [local]")
-		}
-	}
-}
-
-func registersOtherwise(a, b settings.Online) bool {
-	return a.Delay != b.Delay || a.HealthPath != b.HealthPath || a.HealthPath != "" && a.HealthEvery != b.HealthEvery
-}
-
-// unordered finds rules for one workload of which it cannot be said which comes
-// last.
-func (c *compiler) unordered(steps []*Step) {
-	for i, st := range steps {
-		for _, before := range steps[:i] {
+// checkRuleOrder rejects two rules for one workload whose order is unknown,
+// because one of them waits for an event.
+func checkRuleOrder(src *source, steps []scenarioStep, rules []ruleStep) {
+	for i, r := range rules {
+		for _, earlier := range rules[:i] {
+			st, before := steps[r.index], steps[earlier.index]
 			if st.After == nil && before.After == nil {
 				continue
 			}
-			for _, w := range sortedKeys(c.p.Rules[rulesVersion(*st)-firstRules].Online) {
-				if _, both := c.p.OnlineUnder(w, rulesVersion(*before)); both {
-					c.problems = append(c.problems, input.Problem{
-						File: c.s.File, Line: st.Line,
-						Text: fmt.Sprintf("step %s is for %s, and so is step %s in line %d: where one waits for an event, nobody can say which of the two comes last", st.Name, w, before.Name, before.Line),
-						Hint: "give both an at",
+			for _, w := range sortedKeys(r.online) {
+				if _, both := earlier.online[w]; both {
+					src.problemAt(input.Problem{
+						File: src.scenario.File, Line: st.Line,
+						Text: fmt.Sprintf("the order of step %s and step %s (line %d) is not known, but both set rules for %s", st.Name, before.Name, before.Line, w),
+						Hint: "use at instead of after in both",
 					})
 					break
 				}
 			}
 		}
 	}
+}
+
+// onlineVariant is how the instances of a workload come online from a time on.
+type onlineVariant struct {
+	Workload
+	settings.Online
+	from   time.Duration
+	source input.Problem // file and line of the rule or the workload
+}
+
+// onlineVariants lists how instances come online at the start of the run, and
+// then by each step's rules.
+func onlineVariants(src *source, p *Plan) []onlineVariant {
+	var out []onlineVariant
+	for i, w := range p.Workloads {
+		if w.External {
+			continue
+		}
+		at := input.Problem{File: w.File, Line: w.Line}
+		if r := src.workloads[i].rule; r.path != "" {
+			at = src.scenario.Problem(r.path, "", "")
+		}
+		out = append(out, onlineVariant{w, w.Settings.Online, 0, at})
+	}
+	for _, st := range p.Steps {
+		for _, w := range p.Workloads {
+			if o, ok := p.OnlineUnder(w.Name, rulesVersion(st)); ok {
+				out = append(out, onlineVariant{w, o, st.At, input.Problem{File: src.scenario.File, Line: st.Line}})
+			}
+		}
+	}
+	return out
+}
+
+// rulesVersion is the version that a step activates; 0 if it activates none.
+func rulesVersion(s Step) int {
+	a, _ := s.Action.(ApplyRules)
+	return a.Version
 }

@@ -11,5 +11,5 @@ func TestCheckRuntime(t *testing.T) {
 	require.NoError(t, all.CheckRuntime("local"))
 	one := &Plan{Scenario: "drain", Runtimes: []string{"kube"}}
 	require.NoError(t, one.CheckRuntime("kube"))
-	require.EqualError(t, one.CheckRuntime("local"), "drain runs on kube only: what it shows, local cannot\n  add --runtime kube")
+	require.EqualError(t, one.CheckRuntime("local"), "drain cannot run on local, only on kube\n  add --runtime kube")
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	"zeroloss/demo-services/settings"
@@ -9,183 +10,176 @@ import (
 	"zeroloss/scenarios/spec"
 )
 
-// Ports of the families (see design/semantics §0).
+// Ports that the agents open in a pod.
 const (
-	mseOffline   = 54199
-	mseReadiness = 55199
-	polarisAdmin = 28080
-	ownAdmin     = 20900 // ours: notices, settings, state
+	mseOfflinePort   = 54199
+	mseReadinessPort = 55199
+	polarisAdminPort = 28080
+	adminPort        = 20900 // of the demo services: notices, settings, state
 )
 
-// What the originals do where nothing is said, before speed.
+// Defaults of the vendors' agents, before division by speed.
 const (
-	polarisDelay = 30 * time.Second
-	mseWarmup    = 120 * time.Second
-	mseCurve     = 2
-	mseModel     = "power"
+	polarisDelay    = 30 * time.Second
+	mseWarmupWindow = 120 * time.Second
+	mseCurve        = 2
+	mseModel        = "power"
 )
 
-// settings resolves what a workload's services are told: what the switches
-// say, then the scenario's differences. Who and where they are, the runtime
-// fills in.
-func (c *compiler) settings(w manifests.Workload, d spec.WorkloadOverride) settings.Document {
+// compileSettings resolves the settings document of a workload's services:
+// first its switches, then the scenario's overrides. The runtime fills in names
+// and addresses.
+func compileSettings(src *source, p *Plan, w workload) settings.Document {
+	o := w.override
 	doc := settings.Document{
 		Schema: settings.Schema, Version: 1,
 		Role: string(w.Role), Workload: w.Name, Service: w.Service, Tag: w.Tag,
-		Port: w.Role.Port(), AdminPort: ownAdmin, Next: c.next(w.Role), Seed: c.seed,
-		Registry: settings.Registry{Port: c.p.Registry.Port, PushDelay: c.p.PushDelay},
-		Call:     settings.Call{Timeout: cmp.Or(time.Duration(d.CallTimeout), callTimeout(w.Role)), Dial: settings.DefaultDialTimeout, NewConnections: d.Connections == "new"},
-		Lane:     settings.Lane{TraceTag: manifests.Enabled(w.Switches.TraceTag, false), Strict: yes(d.Strict, false)},
+		Port: w.Role.Port(), AdminPort: adminPort, Next: nextService(src, w.Role), Seed: src.options.Seed,
+		Registry: settings.Registry{Port: p.Registry.Port, PushDelay: p.PushDelay},
+		Call:     settings.Call{Timeout: cmp.Or(time.Duration(o.CallTimeout), callTimeout(w.Role)), Dial: settings.DefaultDialTimeout, NewConnections: o.Connections == "new"},
+		Lane:     settings.Lane{TraceTag: enabled(w.Switches.TraceTag, false), Strict: enabled(o.Strict, false)},
+		Work: settings.Work{
+			Duration: time.Duration(o.Work), ColdStartCost: time.Duration(o.ColdStartCost), ColdStartRequests: intOr(o.ColdStartRequests, 0),
+			Workers: intOr(o.Workers, settings.DefaultWorkers), Queue: intOr(o.Queue, settings.DefaultQueue),
+		},
 	}
-	c.families(&doc, w)
-	c.offline(&doc, w, d)
-	doc.Online = c.online(w, d, c.ruleFor(w))
-	c.consumer(&doc, w, d)
-	doc.Work = settings.Work{
-		Duration: time.Duration(d.Work), ColdStartCost: time.Duration(d.ColdStartCost), ColdStartRequests: number(d.ColdStartRequests, 0),
-		Workers: number(d.Workers, settings.DefaultWorkers), Queue: number(d.Queue, settings.DefaultQueue),
+	doc.MSE, doc.Polaris = agentPorts(w)
+	if !doc.MSE.On && !doc.Polaris.On {
+		src.warnAt(w.File, w.Line, w.Name+" is not governed by MSE or Polaris: it goes offline like a plain application, and as a consumer ignores marks, weights and tags", `add the annotation msePilotAutoEnable: "on" to its pods`)
 	}
+	doc.Offline = offlineSettings(src, p, w)
+	switch o.Offline {
+	case "":
+	case settings.Lossless, settings.Reject:
+		if !doc.Polaris.On {
+			doc.MSE.On, doc.MSE.OfflinePort = true, mseOfflinePort
+		}
+	default:
+		doc.MSE.OfflinePort = 0
+	}
+	doc.Online = onlineSettings(src, w, w.rule)
+	doc.Consumer = consumerSettings(src, w, !doc.MSE.On && !doc.Polaris.On)
+	warnRegistryAddress(src, p.Registry, w)
 	return doc
 }
 
-// families opens ports, and decides by the originals' switches whether
-// lossless offline is on: MSE with msePilotAutoEnable, unless its /offline
-// server or its graceful shutdown is switched off; Polaris with
-// lossless.enabled.
-func (c *compiler) families(doc *settings.Document, w manifests.Workload) {
+// agentPorts returns the ports that the workload's switches open.
+func agentPorts(w workload) (settings.MSE, settings.Polaris) {
 	s := w.Switches
-	mse, polaris := manifests.Enabled(s.Governed, false), manifests.Enabled(s.Polaris, false)
-	doc.MSE.On, doc.Polaris.On = mse, polaris
+	mse, polaris := settings.MSE{On: enabled(s.Governed, false)}, settings.Polaris{On: enabled(s.Polaris, false)}
 	if mseLossless(s) {
-		doc.MSE.OfflinePort = mseOffline
+		mse.OfflinePort = mseOfflinePort
 	}
-	if mse && c.asksReadiness(w) {
-		doc.MSE.ReadinessPort = mseReadiness
+	if mse.On && opensReadinessPort(w) {
+		mse.ReadinessPort = mseReadinessPort
 	}
-	if polaris {
-		doc.Polaris.AdminPort, doc.Polaris.NoReadiness = polarisAdmin, !manifests.Enabled(c.ruleFor(w).Aligned, true)
+	if polaris.On {
+		polaris.AdminPort, polaris.NoReadiness = polarisAdminPort, !enabled(w.rule.Aligned, true)
 	}
-	doc.Offline.Mode = settings.DeregisterFirst
-	if losslessOffline(s) {
-		doc.Offline.Mode = settings.Lossless
-	}
-	if !mse && !polaris {
-		c.warnAt(w.File, w.Line, w.Name+" is governed by nothing: it goes offline like a plain application, and as a consumer knows no marks, weights or lanes", `add the annotation msePilotAutoEnable: "on" to its pods`)
-	}
+	return mse, polaris
 }
 
+// mseLossless reports whether MSE's lossless offline is on: with
+// msePilotAutoEnable, unless its /offline server or its graceful shutdown is
+// switched off.
 func mseLossless(s manifests.Switches) bool {
-	return manifests.Enabled(s.Governed, false) && manifests.Enabled(s.OfflineServer, true) && manifests.Enabled(s.GracefulShutdown, true)
+	return enabled(s.Governed, false) && enabled(s.OfflineServer, true) && enabled(s.GracefulShutdown, true)
 }
 
 func losslessOffline(s manifests.Switches) bool {
-	return mseLossless(s) || manifests.Enabled(s.Polaris, false)
+	return mseLossless(s) || enabled(s.Polaris, false)
 }
 
-func (c *compiler) offline(doc *settings.Document, w manifests.Workload, d spec.WorkloadOverride) {
-	o := &doc.Offline
-	switch d.Offline {
-	case "":
-	case settings.Lossless, settings.Reject:
-		o.Mode = d.Offline
-		if !doc.Polaris.On {
-			doc.MSE.On, doc.MSE.OfflinePort = true, mseOffline
-		}
-	default:
-		o.Mode = d.Offline
-		doc.MSE.OfflinePort = 0
+func offlineSettings(src *source, p *Plan, w workload) settings.Offline {
+	o := w.override
+	mode := settings.DeregisterFirst
+	if losslessOffline(w.Switches) {
+		mode = settings.Lossless
 	}
-	o.Notify = yes(d.Notify, manifests.Enabled(w.Switches.Notice, false))
-	o.NoWait = !yes(d.AdaptiveWait, true)
-	o.MinWait = c.p.PushDelay + settings.DefaultMinWaitAfterPush
-	if d.MinWait > 0 {
-		o.MinWait = c.scaled(time.Duration(d.MinWait))
+	out := settings.Offline{
+		Mode:        cmp.Or(o.Offline, mode),
+		Notify:      enabled(o.Notify, enabled(w.Switches.Notice, false)),
+		NoWait:      !enabled(o.AdaptiveWait, true),
+		QuietPeriod: src.scaled(durationOr(o.QuietPeriod, settings.DefaultQuietPeriod)),
+		Grace:       src.scaled(w.Grace), ConsumerMemory: src.scaled(settings.DefaultConsumerMemory),
+		MinWait: p.PushDelay + settings.DefaultMinWaitAfterPush, // not scaled: the push delay is not either
 	}
-	o.QuietPeriod = c.scaled(given(d.QuietPeriod, settings.DefaultQuietPeriod))
-	o.DrainTimeout = max(c.scaled(given(d.DrainTimeout, settings.DefaultDrainTimeout)), o.MinWait)
-	o.Grace = c.scaled(w.Grace)
-	o.ConsumerMemory = c.scaled(settings.DefaultConsumerMemory)
+	if o.MinWait > 0 {
+		out.MinWait = src.scaled(time.Duration(o.MinWait))
+	}
+	out.DrainTimeout = max(src.scaled(durationOr(o.DrainTimeout, settings.DefaultDrainTimeout)), out.MinWait)
+	return out
 }
 
-func (c *compiler) consumer(doc *settings.Document, w manifests.Workload, d spec.WorkloadOverride) {
-	t := &doc.Consumer
-	t.Ungoverned = yes(d.Ungoverned, !doc.MSE.On && !doc.Polaris.On)
-	t.Cache = word(d.Cache, settings.CachePush)
-	switch t.Cache {
+func consumerSettings(src *source, w workload, noAgent bool) settings.Consumer {
+	o := w.override
+	out := settings.Consumer{
+		Ungoverned:        enabled(o.Ungoverned, noAgent),
+		Cache:             cmp.Or(o.Cache, settings.CachePush),
+		Balancer:          cmp.Or(o.Balancer, settings.RoundRobin),
+		MarkTTL:           src.scaled(durationOr(o.MarkTTL, settings.DefaultMarkTTL)),
+		KeepWhenEmpty:     enabled(o.KeepWhenEmpty, false),
+		RetryNextInstance: o.Retry == "next-instance",
+		ClockSkew:         src.scaled(time.Duration(o.ClockSkew)),
+	}
+	switch out.Cache {
 	case settings.CachePoll30:
-		t.CacheFirst, t.CachePeriod = c.scaled(settings.DefaultPoll30First), c.scaled(settings.DefaultPoll30Period)
+		out.CacheFirst, out.CachePeriod = src.scaled(settings.DefaultPoll30First), src.scaled(settings.DefaultPoll30Period)
 	case settings.CacheTTL35:
-		t.CachePeriod = c.scaled(settings.DefaultTTL35Period)
+		out.CachePeriod = src.scaled(settings.DefaultTTL35Period)
 	}
-	t.Balancer = word(d.Balancer, settings.RoundRobin)
-	t.MarkTTL = c.scaled(given(d.MarkTTL, settings.DefaultMarkTTL))
-	t.KeepWhenEmpty = yes(d.KeepWhenEmpty, false)
-	t.RetryNextInstance = d.Retry == "next-instance"
-	t.ClockSkew = c.scaled(time.Duration(d.ClockSkew))
-	c.warnRegistry(w)
+	return out
 }
 
-// warnRegistry names an address of a registry that is not the one of the run.
-func (c *compiler) warnRegistry(w manifests.Workload) {
+// warnRegistryAddress warns of a registry address other than the run's.
+func warnRegistryAddress(src *source, r Registry, w workload) {
 	host := w.Switches.Host()
-	if host == "" || host == c.p.Registry.Workload {
+	if host == "" || host == r.Workload {
 		return
 	}
-	for _, s := range c.m.Services {
+	for _, s := range src.manifests.Services {
 		if s.Name == host {
 			return
 		}
 	}
-	c.warnAt(w.File, w.Line, w.Name+" names its registry "+host+", which is no Service of these manifests; it gets the run's own", "name nacos-server:8848")
+	src.warnAt(w.File, w.Line, fmt.Sprintf("the registry address of %s is %s, which is no Service of these manifests: it uses the run's registry instead", w.Name, host), "write nacos-server:8848")
 }
 
-// next is the service that a role calls; "" for the last one.
-func (c *compiler) next(r manifests.Role) string {
+// nextService returns the service that a role calls; "" for the last one.
+func nextService(src *source, r manifests.Role) string {
 	chain := manifests.Chain()
 	for i, role := range chain[:len(chain)-1] {
 		if role == r {
-			return c.serviceOf(chain[i+1])
+			return src.serviceOf(chain[i+1])
 		}
 	}
 	return ""
 }
 
-// callTimeout returns the default timeout of calls; 0 for services that make
-// none.
+// callTimeout is 0 for the last role, which calls nobody.
 func callTimeout(r manifests.Role) time.Duration {
-	switch r {
-	case manifests.Gateway, manifests.A, manifests.B:
-		return settings.DefaultCallTimeout(string(r))
+	if r == manifests.C {
+		return 0
 	}
-	return 0
+	return settings.DefaultCallTimeout(string(r))
 }
 
-func yes(b *bool, silent bool) bool { return manifests.Enabled(b, silent) }
+func enabled(b *bool, otherwise bool) bool { return manifests.Enabled(b, otherwise) }
 
-func number(n *int, silent int) int {
+func intOr(n *int, otherwise int) int {
 	if n == nil {
-		return silent
+		return otherwise
 	}
 	return *n
 }
 
-func given(d spec.Duration, silent time.Duration) time.Duration {
-	if d == 0 {
-		return silent
-	}
-	return time.Duration(d)
+func durationOr(d spec.Duration, otherwise time.Duration) time.Duration {
+	return cmp.Or(time.Duration(d), otherwise)
 }
 
-func span(d *time.Duration, silent time.Duration) time.Duration {
+func spanOr(d *time.Duration, otherwise time.Duration) time.Duration {
 	if d == nil {
-		return silent
+		return otherwise
 	}
 	return *d
-}
-
-func word(s, silent string) string {
-	if s == "" {
-		return silent
-	}
-	return s
 }

@@ -8,94 +8,56 @@ import (
 
 	"zeroloss/internal/input"
 	"zeroloss/manifests"
-	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/spec"
 )
 
-// jobs takes over the autoscalers, and lists what they will do.
-func (c *compiler) jobs() {
-	for _, a := range c.m.Autoscalers {
-		for _, x := range a.Exclude {
-			if _, err := control.ParseSchedule(x); err != nil {
-				c.problems = append(c.problems, input.Problem{File: a.File, Line: a.Line, Text: "excludeDates: " + err.Error()})
-			}
-		}
-		for _, j := range a.Jobs {
-			if _, err := control.ParseSchedule(j.Schedule); err != nil {
-				c.problems = append(c.problems, badSchedule(a, j, err))
-				continue
-			}
-			c.p.Control.Jobs = append(c.p.Control.Jobs, control.CronJob{
-				Autoscaler: a.Name, Name: j.Name, Workload: a.Target, Schedule: j.Schedule,
-				TargetSize: j.Target, RunOnce: j.RunOnce, Exclude: a.Exclude,
-			})
-		}
-	}
-	if len(c.problems) > 0 {
-		return
-	}
-	firings, err := control.ScheduledJobs(c.p.Control.Jobs, c.p.Control.ClockStart, c.speed, 0, c.p.Duration)
-	if err != nil {
-		c.problem("spec.time", err.Error(), "")
-		return
-	}
-	size := map[string]int{}
-	for _, w := range c.p.Workloads {
-		size[w.Name] = w.Replicas
-	}
-	for _, f := range firings {
-		if f.Skipped {
-			continue
-		}
-		c.p.ScheduledJobs = append(c.p.ScheduledJobs, ScheduledJob{At: f.At, Workload: f.Job.Workload, Job: f.Job.Name, Target: f.Job.TargetSize})
-		if f.Job.TargetSize < size[f.Job.Workload] {
-			c.release(f.Job.Workload)
-		}
-		size[f.Job.Workload] = f.Job.TargetSize
-	}
+// scenarioStep is a step and where it comes from.
+type scenarioStep struct {
+	Step
+	path     string   // in the scenario
+	workload workload // zero for ApplyRules
 }
 
-// release notes that something takes instances of a workload out.
-func (c *compiler) release(workload string) {
-	if !slices.Contains(c.released, workload) {
-		c.released = append(c.released, workload)
+func plainSteps(steps []scenarioStep) []Step {
+	var out []Step
+	for _, s := range steps {
+		out = append(out, s.Step)
 	}
+	return out
 }
 
-// steps resolves the scenario's own steps.
-func (c *compiler) steps() {
-	var deeds []deed
-	for i, st := range c.s.Spec.Steps {
+// compileSteps resolves the steps of the scenario, and the rules that they
+// activate.
+func compileSteps(src *source) ([]scenarioStep, []RuleSet) {
+	var steps []scenarioStep
+	var rules []ruleStep
+	for i, st := range src.scenario.Spec.Steps {
 		path := fmt.Sprintf("spec.steps[%d]", i)
+		verb, name := st.Verb()
 		if st.Rule != nil {
-			c.ruleStep(path, st)
+			verb, name = "rule", st.Rule.Online
+		}
+		step := scenarioStep{path: path, Step: Step{Name: cmp.Or(st.Name, verb+" "+name), Line: src.scenario.Line(path)}}
+		step.At, step.After = startOf(src, path, st)
+		if st.Rule != nil {
+			rules = append(rules, ruleStep{index: len(steps), online: ruleSettings(src, path+".rule", *st.Rule)})
+			steps = append(steps, step)
 			continue
 		}
-		verb, workload := st.Verb()
-		step := Step{Name: cmp.Or(st.Name, verb+" "+workload), Line: c.s.Line(path)}
-		c.place(path, st, &step)
-		w, ok := c.m.Workload(workload)
+		w, ok := src.workload(name)
 		if !ok {
-			c.problem(path+"."+verb, fmt.Sprintf("step %s names workload %q, which is in no manifest", verb, workload), input.DidYouMean(workload, c.m.WorkloadNames()))
+			src.problem(path+"."+verb, fmt.Sprintf("step %s: no manifest has a workload %q", verb, name), input.DidYouMean(name, src.manifests.WorkloadNames()))
 			continue
 		}
-		step.Action = c.action(st, w)
-		if w.Role == manifests.Target {
-			c.release(w.Name)
-		}
-		c.foreignStep(path, step, w)
-		deeds = append(deeds, deed{path, step, w})
-		c.p.Steps = append(c.p.Steps, step)
+		step.workload, step.Action = w, compileAction(st, w)
+		checkExternalStep(src, step)
+		steps = append(steps, step)
 	}
-	c.numberRules()
-	rollouts{}.follow(c, deeds)
-	if len(c.released) == 0 && len(c.problems) == 0 {
-		c.warn("spec.steps", "nothing takes an instance out: no step does, and no CronHPA job shrinks anything between the start and the end", "choose another time.start, or add a step such as {at: 10s, restart: spring-cloud-b}")
-	}
+	return steps, numberRules(src, steps, rules)
 }
 
-// action is what a scenario's step does to w.
-func (c *compiler) action(st spec.Step, w manifests.Workload) Action {
+// compileAction returns what a scenario's step does to w.
+func compileAction(st spec.Step, w workload) Action {
 	switch {
 	case st.Restart != "":
 		return RolloutRestart{w.Name}
@@ -106,36 +68,31 @@ func (c *compiler) action(st spec.Step, w manifests.Workload) Action {
 	case st.Resume != "":
 		return ResumeRollout{w.Name}
 	case st.Kill != "":
-		return KillPods{w.Name, number(st.Pods, 1)}
+		return KillPods{w.Name, intOr(st.Pods, 1)}
 	case st.Drain != "":
 		return DrainNode{w.Name}
 	case !st.Restore:
-		return Scale{w.Name, number(st.To, 0)}
+		return Scale{w.Name, intOr(st.To, 0)}
 	case w.Role == manifests.Target:
 		return RestoreReplicas{w.Name}
 	}
-	return Scale{w.Name, c.with(w, c.s.Spec.Set[w.Name]).Replicas}
+	return Scale{w.Name, w.Replicas}
 }
 
-// place is when a step comes.
-func (c *compiler) place(path string, st spec.Step, step *Step) {
+// startOf returns when a step starts: at a time or after an event of a workload
+// or an arm.
+func startOf(src *source, path string, st spec.Step) (time.Duration, *After) {
 	if st.At != nil {
-		step.At = c.scaled(time.Duration(*st.At))
-		return
+		return src.scaled(time.Duration(*st.At)), nil
 	}
-	step.After = &After{Source: st.After.Source, Event: string(st.After.Event), Delay: st.After.Delay}
-	c.checkAfter(path+".after", st.After.Source)
-}
-
-// checkAfter wants a workload or an arm before the dot.
-func (c *compiler) checkAfter(path, of string) {
-	names := c.m.WorkloadNames()
-	for _, s := range c.s.Spec.Load {
+	names := src.manifests.WorkloadNames()
+	for _, s := range src.scenario.Spec.Load {
 		if !slices.Contains(names, s.Arm) {
 			names = append(names, s.Arm)
 		}
 	}
-	if !slices.Contains(names, of) {
-		c.problem(path, fmt.Sprintf("after: %q is neither a workload nor an arm", of), input.DidYouMean(of, names))
+	if !slices.Contains(names, st.After.Source) {
+		src.problem(path+".after", fmt.Sprintf("after: %q is neither a workload nor an arm", st.After.Source), input.DidYouMean(st.After.Source, names))
 	}
+	return 0, &After{Source: st.After.Source, Event: string(st.After.Event), Delay: st.After.Delay}
 }

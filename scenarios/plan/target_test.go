@@ -67,7 +67,7 @@ func TestATargetIsPlanned(t *testing.T) {
 		Duration: 20 * time.Second, Workload: "orders", Target: "http://n:80", InstanceHeader: "X-Pod",
 		Answer: &traffic.Answer{Status: []traffic.Statuses{{From: 204, To: 204}}},
 	}, p.Streams[1])
-	require.EqualError(t, p.CheckRuntime("kube"), "mine has a target, which is there already: nothing is to be run\n  zeroloss attach FILE")
+	require.EqualError(t, p.CheckRuntime("kube"), "mine has a target, which is deployed already\n  attach to it with: zeroloss attach FILE")
 	text := p.String()
 	require.Contains(t, text, "in namespace shop")
 	require.Contains(t, text, "step: scale orders to 1")
@@ -80,7 +80,7 @@ func TestATargetAloneIsNoContrast(t *testing.T) {
 	p, err := compileText(t, text)
 	require.NoError(t, err)
 	require.Len(t, p.Warnings, 1)
-	require.Contains(t, p.Warnings[0].Text, "one arm, and none to hold it against")
+	require.Contains(t, p.Warnings[0].Text, "there is only one arm")
 }
 
 func TestATargetThatIsOnlyWatched(t *testing.T) {
@@ -95,11 +95,11 @@ func TestATargetThatIsOnlyWatched(t *testing.T) {
 
 func TestWhatCannotBeHadOfATarget(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
-		{"kill", "scale: orders, to: 1", "kill: orders", "s.yaml:11: step kill wants something of ours in the pods of orders (restart and scale do not)"},
-		{"another workload", "scale: orders, to: 1", "restart: order", `s.yaml:11: step restart names workload "order", which is in no manifest (did you mean orders?)`},
+		{"kill", "scale: orders, to: 1", "kill: orders", "s.yaml:11: step kill cannot be used with orders: it is an external service (use restart or scale)"},
+		{"another workload", "scale: orders, to: 1", "restart: order", `s.yaml:11: step restart: no manifest has a workload "order" (did you mean orders?)`},
 		{"a prediction", "is: 0}", "is: predicted}", "s.yaml:14: is: losses of an external service are not predicted: its callers, and when they hear of a release, are unknown (compare with a number)"},
 		{"masked", "metric: lost", "metric: masked", "s.yaml:14: metric: masked is not measured for an external service (lost, releases, p99 and longestOutage are)"},
-		{"speed", "duration: 20s", "duration: 20s, speed: 2", "s.yaml:6: a cluster's own clocks cannot be sped up: the speed has to be 1 (leave it out)"},
+		{"speed", "duration: 20s", "duration: 20s, speed: 2", "s.yaml:6: speed must be 1 with a target: a cluster cannot be sped up (omit speed)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := strings.Replace(onTarget, c.old, c.new, 1)
@@ -137,9 +137,9 @@ func TestAPlainServiceIsPlanned(t *testing.T) {
 
 func TestWhatCannotBeHadOfAPlainService(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
-		{"everywhere", "  runtimes: [kube]\n", "", "s.yaml:4: plain-with is a plain service: only a cluster routes to it (add runtimes: [kube])\ns.yaml:4: plain-without is a plain service: only a cluster routes to it (add runtimes: [kube])"},
-		{"what only ours heed", "{replicas: 2}", "{offline: kill}", "s.yaml:7: plain-with is none of ours: nobody there would heed that (its preStop, grace, replicas and readiness can be set)"},
-		{"an unknown one", "workload: plain-without", "workload: plain-wihout", `s.yaml:9: the stream names workload "plain-wihout", which is in no manifest (did you mean plain-without?)`},
+		{"everywhere", "  runtimes: [kube]\n", "", "s.yaml:4: plain-with is an external service, which requires a cluster to route requests to it (add runtimes: [kube])"},
+		{"what only ours heed", "{replicas: 2}", "{offline: kill}", "s.yaml:7: plain-with is an external service: only preStop, grace, replicas and readiness can be set (remove the other fields)"},
+		{"an unknown one", "workload: plain-without", "workload: plain-wihout", `s.yaml:9: stream without: no manifest has a workload "plain-wihout" (did you mean plain-without?)`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := strings.Replace(onPlain, c.old, c.new, 1)
@@ -151,9 +151,9 @@ func TestWhatCannotBeHadOfAPlainService(t *testing.T) {
 }
 
 func TestGood(t *testing.T) {
-	require.Equal(t, "2xx", good(nil))
-	require.Equal(t, "2xx, $.status is UP", good(&traffic.Answer{JSONPath: "$.status", Equals: "UP"}))
-	require.Equal(t, "200-299, 404, body matches ^ok", good(&traffic.Answer{Status: []traffic.Statuses{{From: 200, To: 299}, {From: 404, To: 404}}, Match: "^ok"}))
+	require.Equal(t, "2xx", successWords(nil))
+	require.Equal(t, "2xx, $.status is UP", successWords(&traffic.Answer{JSONPath: "$.status", Equals: "UP"}))
+	require.Equal(t, "200-299, 404, body matches ^ok", successWords(&traffic.Answer{Status: []traffic.Statuses{{From: 200, To: 299}, {From: 404, To: 404}}, Match: "^ok"}))
 }
 
 // TestAChangeMakesTwoArmsThatTakeTurns: the whole scenario has both, a run one.
@@ -179,7 +179,7 @@ spec:
 		require.JSONEq(t, `{"spec":{"minReadySeconds":5}}`, string(p.Target.Change))
 		require.Empty(t, p.Warnings)
 		require.Equal(t, 10.0, p.TotalRate(), "they are not on together")
-		require.Equal(t, []string{"change its pods, and back", "restart"}, p.TargetChanges())
+		require.Equal(t, []string{"patch its pods and revert the patch", "restart"}, p.TargetChanges())
 		var names, streams, held []string
 		for _, a := range p.Arms {
 			names = append(names, a.Name)
@@ -207,7 +207,7 @@ func TestASecretIsWarnedOf(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, p.Warnings, map[bool]int{true: 1, false: 0}[warned])
 		if warned {
-			require.Equal(t, "header Authorization of stream old will stand in the run directory and in its report as it is", p.Warnings[0].Text)
+			require.Equal(t, "header Authorization of stream old is stored in the run directory and in reports in plain text", p.Warnings[0].Text)
 			require.Equal(t, 8, p.Warnings[0].Line)
 		}
 	}

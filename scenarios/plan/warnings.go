@@ -6,95 +6,86 @@ import (
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/demo-services/warmup"
-	"zeroloss/internal/input"
 )
 
-// way is how the instances of a workload come online from a moment on, by what
-// its settings say or by a step.
-type way struct {
-	Workload
-	settings.Online
-	from  time.Duration
-	where input.Problem // the place of who says so
+// warnRules warns of rules that are valid and probably not what was intended.
+func warnRules(src *source, p *Plan) {
+	warnRulesOnKube(src, p)
+	for _, v := range onlineVariants(src, p) {
+		warnWarmupAlone(src, p, v)
+		warnOnlineAfterEnd(src, p, v)
+		warnCoarseWarmup(src, v)
+	}
 }
 
-// ways lists them, those that the run begins with first.
-func (c *compiler) ways() []way {
-	var out []way
-	for i, w := range c.p.Workloads {
-		if w.External {
-			continue
-		}
-		where := input.Problem{File: w.File, Line: w.Line}
-		if r := c.ruleFor(c.with(c.m.Workloads[i], c.s.Spec.Set[w.Name])); r.path != "" {
-			where = c.s.Problem(r.path, "", "")
-		}
-		out = append(out, way{w, w.Settings.Online, 0, where})
+func (v onlineVariant) warn(src *source, fix, format string, a ...any) {
+	src.warnAt(v.source.File, v.source.Line, fmt.Sprintf(format, a...), fix)
+}
+
+// warnRulesOnKube warns of a step's rule that a cluster applies only partly: a
+// pod of a Deployment registers by the settings that the Deployment was created
+// with. Changing those would be a rollout, and a rule that reaches a running
+// pod comes too late for its registration.
+func warnRulesOnKube(src *source, p *Plan) {
+	if !src.runsOn("kube") {
+		return
 	}
-	for _, st := range c.p.Steps {
-		for _, w := range c.p.Workloads {
-			if o, ok := c.p.OnlineUnder(w.Name, rulesVersion(st)); ok {
-				out = append(out, way{w, o, st.At, input.Problem{File: c.s.File, Line: st.Line}})
+	for _, st := range p.Steps {
+		for _, w := range p.Workloads {
+			if o, ok := p.OnlineUnder(w.Name, rulesVersion(st)); ok && registersDifferently(o, w.Settings.Online) {
+				src.warnAt(src.scenario.File, st.Line, fmt.Sprintf("on kube, step %s changes only the warm-up of %s: the pods of a Deployment keep the delay and health path they were created with", st.Name, w.Name), "set these under governance, or add runtimes: [local]")
 			}
 		}
 	}
-	return out
 }
 
-// doubts warns of what can be had, and will hardly be meant.
-func (c *compiler) doubts() {
-	for _, w := range c.ways() {
-		c.alone(w)
-		c.tooLate(w)
-		c.tooFast(w)
-	}
+func registersDifferently(a, b settings.Online) bool {
+	return a.Delay != b.Delay || a.HealthPath != b.HealthPath || a.HealthPath != "" && a.HealthEvery != b.HealthEvery
 }
 
-func (c *compiler) doubt(w way, fix, format string, a ...any) {
-	c.warnAt(w.where.File, w.where.Line, fmt.Sprintf(format, a...), fix)
-}
-
-// alone warns of warm-ups that nothing can come of: nobody is there who could
-// take the traffic meanwhile.
-func (c *compiler) alone(w way) {
-	if w.Warmup.Window == 0 {
+// warnWarmupAlone warns of the warm-up of a service with one instance: no other
+// instance can take the traffic meanwhile.
+func warnWarmupAlone(src *source, p *Plan, v onlineVariant) {
+	if v.Warmup.Window == 0 {
 		return
 	}
 	n := 0
-	for _, o := range c.p.Workloads {
-		if o.Service == w.Service && o.Tag == w.Tag {
+	for _, o := range p.Workloads {
+		if o.Service == v.Service && o.Tag == v.Tag {
 			n += o.Replicas
 		}
 	}
 	if n == 1 {
-		c.doubt(w, "give it two replicas", "%s has one instance: beside none, a warm-up does nothing, and a new instance has all the traffic from its first second", w.Name)
+		v.warn(src, "set two replicas", "%s has one instance: its warm-up has no effect, since a new instance receives all traffic from the start", v.Name)
 	}
 }
 
-// tooLate warns of instances that the run ends before.
-func (c *compiler) tooLate(w way) {
-	left := c.p.Duration*time.Duration(c.p.Cycles) - w.from
-	registers := w.StartUp + w.Delay
-	switch warm := registers + w.Warmup.Window; {
+// warnOnlineAfterEnd warns of instances that come online after the run.
+func warnOnlineAfterEnd(src *source, p *Plan, v onlineVariant) {
+	left := p.Duration*time.Duration(p.Cycles) - v.from
+	registers := v.StartUp + v.Delay
+	switch warm := registers + v.Warmup.Window; {
 	case registers >= left:
-		c.doubt(w, "a shorter delay, or a longer run", "a new instance of %s registers after %s, and the run ends after %s: none that comes meanwhile is ever registered", w.Name, rounded(registers), rounded(left))
+		v.warn(src, "shorten the delay, or extend the run", "new instances of %s register after %s, but the run ends after %s: none of them registers", v.Name, rounded(registers), rounded(left))
 	case warm > left:
-		c.doubt(w, "a shorter window, or a longer run", "a new instance of %s is warm after %s, and the run ends after %s: the end of no warm-up is seen", w.Name, rounded(warm), rounded(left))
+		v.warn(src, "shorten the window, or extend the run", "new instances of %s are warm after %s, but the run ends after %s: no warm-up completes", v.Name, rounded(warm), rounded(left))
 	}
 }
 
-// shortest is a window in which a model that counts seconds has but few steps.
-const shortest = 30 * time.Second
+// minSteppedWindow is the shortest window in which a model that counts whole
+// seconds resembles its curve.
+const minSteppedWindow = 30 * time.Second
 
-// tooFast warns of models with seconds of their own, which no speed divides.
-func (c *compiler) tooFast(w way) {
-	m, err := warmup.Find(w.Warmup.Model)
-	if err != nil || !m.WholeSeconds || w.Warmup.Window == 0 || w.Warmup.Window >= shortest {
+// warnCoarseWarmup warns of short windows with models that count whole seconds,
+// which speed does not divide.
+func warnCoarseWarmup(src *source, v onlineVariant) {
+	m, err := warmup.Find(v.Warmup.Model)
+	if err != nil || !m.WholeSeconds || v.Warmup.Window == 0 || v.Warmup.Window >= minSteppedWindow {
 		return
 	}
-	steps := "counts in whole seconds"
+	steps := "counts whole seconds"
 	if m.CacheFor > 0 {
-		steps += ", and keeps a weight for " + rounded(m.CacheFor)
+		steps += " and keeps a weight for " + rounded(m.CacheFor)
 	}
-	c.doubt(w, "a window of 30s or more, or a lower speed", "%s warms up by %s, which %s, at any speed: over %s it is a staircase, and no fit tells its curve", w.Name, m.Name, steps, rounded(w.Warmup.Window))
+	v.warn(src, "use a window of 30s or more, or a lower speed", "the warm-up model %s of %s %s at any speed: over %s the weights are a few steps, and the curve cannot be fitted", m.Name, v.Name, steps, rounded(v.Warmup.Window))
 }

@@ -7,98 +7,87 @@ import (
 	"time"
 
 	"zeroloss/demo-services/settings"
+	"zeroloss/internal/input"
 	"zeroloss/manifests"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/spec"
 )
 
-// with is a workload with the scenario's differences to its pods.
-func (c *compiler) with(w manifests.Workload, d spec.WorkloadOverride) manifests.Workload {
-	if d.Replicas != nil {
-		w.Replicas = *d.Replicas
+// workload is a manifest's workload with the scenario's overrides applied.
+type workload struct {
+	manifests.Workload
+	override spec.WorkloadOverride
+	rule     rule // of the scenario's governance; zero if none applies
+}
+
+// overridePath is the scenario's path of a field of the workload's overrides.
+func (w workload) overridePath(field string) string { return "spec.set." + w.Name + field }
+
+// applyOverrides applies the scenario's overrides and rules to the workloads of
+// the manifests.
+func applyOverrides(src *source) []workload {
+	set := src.scenario.Spec.Set
+	for _, name := range sortedKeys(set) {
+		if _, ok := src.manifests.Workload(name); !ok {
+			src.problem("spec.set."+name, fmt.Sprintf("set: no manifest has a workload %q", name), input.DidYouMean(name, src.manifests.WorkloadNames()))
+		}
 	}
-	if d.Grace > 0 {
-		w.Grace = time.Duration(d.Grace)
+	var out []workload
+	for _, m := range src.manifests.Workloads {
+		w := workload{Workload: m, override: set[m.Name]}
+		overridePods(&w)
+		overrideSwitches(src.diagnostics, &w)
+		w.rule = ruleFor(src.scenario, w)
+		alignReadiness(src.diagnostics, &w)
+		if r := w.override.Readiness; r != nil {
+			w.Readiness = readinessProbe(*r)
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func overridePods(w *workload) {
+	o := w.override
+	if o.Replicas != nil {
+		w.Replicas = *o.Replicas
+	}
+	if o.Grace > 0 {
+		w.Grace = time.Duration(o.Grace)
 	}
 	switch {
-	case d.PreStop == nil:
-	case strings.TrimSpace(*d.PreStop) == "none", strings.TrimSpace(*d.PreStop) == "":
+	case o.PreStop == nil:
+	case strings.TrimSpace(*o.PreStop) == "none", strings.TrimSpace(*o.PreStop) == "":
 		w.PreStop = nil
 	default:
-		w.PreStop = &manifests.Hook{Exec: []string{"/bin/sh", "-c", *d.PreStop}}
+		w.PreStop = &manifests.Hook{Exec: []string{"/bin/sh", "-c", *o.PreStop}}
 	}
-	for _, name := range sortedKeys(d.Switches) {
-		// What is wrong with one is told once, by switches.
-		if s, err := w.Switches.With(name, d.Switches[name]); err == nil {
-			w.Switches = s
-		}
-	}
-	w = c.aligned(w, d)
-	if r := d.Readiness; r != nil {
-		w.Readiness = readiness(*r)
-	}
-	return w
 }
 
-// switches refuses those that cannot be set.
-func (c *compiler) switches(workload string) {
-	for _, name := range sortedKeys(c.s.Spec.Set[workload].Switches) {
-		path := "spec.set." + workload + ".switches." + name
+func overrideSwitches(d *diagnostics, w *workload) {
+	for _, name := range sortedKeys(w.override.Switches) {
+		path := w.overridePath(".switches." + name)
 		if name == "msePilotCreateAppName" || name == "alicloud.service.tag" {
-			c.problem(path, name+" makes another workload of it", "change the manifest")
+			d.problem(path, name+" cannot be overridden: it is the identity of the workload", "change the manifest")
 			continue
 		}
-		if _, err := (manifests.Switches{}).With(name, c.s.Spec.Set[workload].Switches[name]); err != nil {
-			c.problem(path, err.Error(), "")
+		s, err := w.Switches.With(name, w.override.Switches[name])
+		if err != nil {
+			d.problem(path, err.Error(), "")
+			continue
 		}
+		w.Switches = s
 	}
 }
 
-// hookFits warns of a hook that its grace period, which runs meanwhile, will
-// cut short.
-func (c *compiler) hookFits(w manifests.Workload, d spec.WorkloadOverride) {
-	slept := w.PreStop.Slept()
-	if slept == 0 || slept < w.Grace {
-		return
-	}
-	text := fmt.Sprintf("the preStop hook of %s sleeps %s, and the grace period of %s, which runs meanwhile, ends no later: the hook will be abandoned, and 2s are left to close", w.Name, slept, w.Grace)
-	if d.PreStop != nil || d.Grace > 0 {
-		c.warn("spec.set."+w.Name, text, "set grace: 90s")
-		return
-	}
-	c.warnAt(w.File, w.HookLine, text, "terminationGracePeriodSeconds: 90")
-}
-
-// readinessOpen warns of a pod whose readiness is asked at a port that its
-// settings do not open: it is never ready.
-func (c *compiler) readinessOpen(w manifests.Workload, d spec.WorkloadOverride, doc settings.Document) {
-	if w.Readiness == nil || w.Readiness.HTTPGet == nil {
-		return
-	}
-	port := w.Readiness.HTTPGet.Port
-	open := map[int]int{mseReadiness: doc.MSE.ReadinessPort, polarisAdmin: doc.Polaris.AdminPort}
-	if doc.Polaris.NoReadiness {
-		open[polarisAdmin] = 0
-	}
-	if at, ours := open[port]; !ours || at == port {
-		return
-	}
-	text := fmt.Sprintf("readiness of %s is asked at :%d, which neither its switches nor its rule open: its pods are never ready, and a rollout of them never ends", w.Name, port)
-	if d.Readiness != nil {
-		c.warn("spec.set."+w.Name+".readiness", text, fmt.Sprintf("set its switches, as {profiler.micro.service.http.server.enable: \"true\"} for :%d", mseReadiness))
-		return
-	}
-	c.warnAt(w.File, w.Line, text, "switch on what opens it, or ask a port of its own")
-}
-
-func readiness(r spec.Probe) *manifests.Probe {
+func readinessProbe(r spec.Probe) *manifests.Probe {
 	if r.None {
 		return nil
 	}
 	p := &manifests.Probe{Period: time.Duration(r.Period), Timeout: time.Second, SuccessThreshold: 1, FailureThreshold: 3}
 	port, path, err := r.Port()
 	switch {
-	case err != nil: // the scenario's decoder has refused it
+	case err != nil: // the scenario's decoder has reported it
 		return nil
 	case r.HTTPGet != "":
 		p.HTTPGet = &manifests.HTTPGet{Port: port, Path: path, Scheme: "http"}
@@ -108,39 +97,122 @@ func readiness(r spec.Probe) *manifests.Probe {
 	return p
 }
 
-// pods is what the control plane needs to know of a workload.
-func (c *compiler) pods(w manifests.Workload) control.Workload {
+// compileWorkloads resolves the settings and the pods of each workload.
+func compileWorkloads(src *source, p *Plan) ([]Workload, []control.Workload) {
+	var out []Workload
+	var pods []control.Workload
+	for _, w := range src.workloads {
+		warnHookExceedsGrace(src.diagnostics, w)
+		x := Workload{
+			Name: w.Name, Role: string(w.Role), Service: w.Service, Replicas: w.Replicas, External: w.Role.External(),
+			Env: w.Env, Labels: w.Labels, File: w.File, Line: w.Line,
+		}
+		if x.External {
+			checkExternalWorkload(src, w)
+		} else {
+			x.Tag, x.ColdStart = w.Tag, w.override.InitialPods == "cold"
+			x.Settings = compileSettings(src, p, w)
+			warnReadinessPortClosed(src.diagnostics, w, x.Settings)
+		}
+		out, pods = append(out, x), append(pods, compilePods(src, w))
+	}
+	checkOneServicePerRole(src.diagnostics, out)
+	return out, pods
+}
+
+// warnHookExceedsGrace warns of a preStop hook that the grace period, which
+// runs at the same time, will cut short.
+func warnHookExceedsGrace(d *diagnostics, w workload) {
+	slept := w.PreStop.Slept()
+	if slept == 0 || slept < w.Grace {
+		return
+	}
+	text := fmt.Sprintf("the preStop hook of %s sleeps %s, but its grace period of %s includes the hook: the hook will be abandoned, and 2s are left to close", w.Name, slept, w.Grace)
+	if w.override.PreStop != nil || w.override.Grace > 0 {
+		d.warn(w.overridePath(""), text, "set grace: 90s")
+		return
+	}
+	d.warnAt(w.File, w.HookLine, text, "terminationGracePeriodSeconds: 90")
+}
+
+// warnReadinessPortClosed warns of a readiness probe to a port that the
+// workload's settings do not open: its pods never become ready.
+func warnReadinessPortClosed(d *diagnostics, w workload, doc settings.Document) {
+	if w.Readiness == nil || w.Readiness.HTTPGet == nil {
+		return
+	}
+	port := w.Readiness.HTTPGet.Port
+	open := map[int]int{mseReadinessPort: doc.MSE.ReadinessPort, polarisAdminPort: doc.Polaris.AdminPort}
+	if doc.Polaris.NoReadiness {
+		open[polarisAdminPort] = 0
+	}
+	if at, known := open[port]; !known || at == port {
+		return
+	}
+	text := fmt.Sprintf("the readiness probe of %s uses port %d, which neither its switches nor its rule open: its pods never become ready, and a rollout never completes", w.Name, port)
+	if w.override.Readiness != nil {
+		d.warn(w.overridePath(".readiness"), text, fmt.Sprintf("for port %d, set switches: {profiler.micro.service.http.server.enable: \"true\"}", mseReadinessPort))
+		return
+	}
+	d.warnAt(w.File, w.Line, text, "set the switch that opens the port, or probe another port")
+}
+
+// checkOneServicePerRole rejects workloads of one role with different names in
+// the registry: a caller calls one name.
+func checkOneServicePerRole(d *diagnostics, workloads []Workload) {
+	first := map[string]Workload{}
+	for _, w := range workloads {
+		if w.External {
+			continue
+		}
+		before, ok := first[w.Role]
+		if !ok {
+			first[w.Role] = w
+		} else if before.Service != w.Service {
+			d.problemAt(input.Problem{
+				File: w.File, Line: w.Line,
+				Text: fmt.Sprintf("%s registers as %q, but %s, the same demo service, registers as %q", w.Name, w.Service, before.Name, before.Service),
+				Hint: "all versions of a service must have the same msePilotCreateAppName",
+			})
+		}
+	}
+}
+
+// compilePods returns what the control plane has to know about a workload.
+func compilePods(src *source, w workload) control.Workload {
 	out := control.Workload{
-		NoService: !slices.ContainsFunc(c.m.Services, func(s manifests.Service) bool { return manifests.Selects(s.Selector, w.Labels) }),
+		External:  w.Role.External(),
+		NoService: !slices.ContainsFunc(src.manifests.Services, func(s manifests.Service) bool { return manifests.Selects(s.Selector, w.Labels) }),
 		Name:      w.Name, Image: w.Image, Replicas: w.Replicas, Recreate: w.Recreate,
 		MaxSurge: w.MaxSurge.Of(w.Replicas, true), MaxUnavailable: w.MaxUnavailable.Of(w.Replicas, false),
-		MinReady: c.scaled(w.MinReady), Grace: c.scaled(w.Grace), DeletionCost: w.DeletionCost,
-		PreStop: c.hook(w.PreStop),
-		Startup: c.probe(w.Startup), Readiness: c.probe(w.Readiness), Liveness: c.probe(w.Liveness),
+		MinReady: src.scaled(w.MinReady), Grace: src.scaled(w.Grace), DeletionCost: w.DeletionCost,
+		PreStop: controlHook(src, w.PreStop),
+		Startup: controlProbe(src, w.Startup), Readiness: controlProbe(src, w.Readiness), Liveness: controlProbe(src, w.Liveness),
 	}
 	if out.MaxSurge == 0 && out.MaxUnavailable == 0 {
-		out.MaxUnavailable = 1 // as Kubernetes resolves what rounding has made impossible
+		out.MaxUnavailable = 1 // as Kubernetes resolves two percentages that round to 0
 	}
 	return out
 }
 
-// hook keeps a command as it was written: the sleep of its shell divides by
-// the plan's speed.
-func (c *compiler) hook(h *manifests.Hook) *control.Hook {
+// controlHook keeps a command as written: the shell of the run divides its
+// sleeps by the plan's speed.
+func controlHook(src *source, h *manifests.Hook) *control.Hook {
 	if h == nil {
 		return nil
 	}
-	return &control.Hook{Exec: h.Exec, HTTPGet: httpGet(h.HTTPGet), Sleep: c.scaled(h.Sleep)}
+	return &control.Hook{Exec: h.Exec, HTTPGet: httpGet(h.HTTPGet), Sleep: src.scaled(h.Sleep)}
 }
 
-// probe divides periods; a probe's time-out is of the network and stays.
-func (c *compiler) probe(p *manifests.Probe) *control.Probe {
+// controlProbe divides periods by the plan's speed. The timeout is a property of
+// the network and stays.
+func controlProbe(src *source, p *manifests.Probe) *control.Probe {
 	if p == nil {
 		return nil
 	}
 	return &control.Probe{
 		Exec: p.Exec, HTTPGet: httpGet(p.HTTPGet), TCPPort: p.TCPPort,
-		InitialDelay: c.scaled(p.InitialDelay), Period: c.scaled(p.Period), Timeout: p.Timeout,
+		InitialDelay: src.scaled(p.InitialDelay), Period: src.scaled(p.Period), Timeout: p.Timeout,
 		SuccessThreshold: p.SuccessThreshold, FailureThreshold: p.FailureThreshold,
 	}
 }

@@ -42,9 +42,9 @@ func newPlan(env Env) *cobra.Command {
 // printFindings prints the plan's findings about its inputs.
 func printFindings(w io.Writer, p *plan.Plan) {
 	for _, r := range p.Corrections {
-		fmt.Fprintf(w, "repaired  %s\n", r)
+		fmt.Fprintf(w, "correction  %s\n", r)
 	}
 	for _, r := range p.Warnings {
-		fmt.Fprintf(w, "warning   %s\n", r)
+		fmt.Fprintf(w, "warning     %s\n", r)
 	}
 }

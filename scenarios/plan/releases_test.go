@@ -31,7 +31,7 @@ func TestDrainSteps(t *testing.T) {
 	p := compiled(t, minimal("  runtimes: [kube]\n  steps: [{at: 10s, drain: spring-cloud-b}]\n"), Options{})
 	require.True(t, p.HasDrain())
 	require.Equal(t, []string{"spring-cloud-b", "spring-cloud-b-gray"}, p.DrainedWorkloads(), "all versions")
-	require.Contains(t, p.String(), "step: drain spring-cloud-b: the node that carries spring-cloud-b, spring-cloud-b-gray is cordoned, and they are evicted\n")
+	require.Contains(t, p.String(), "step: drain spring-cloud-b: cordon the node that runs spring-cloud-b, spring-cloud-b-gray, and evict their pods\n")
 	require.Contains(t, compiled(t, minimal("  steps: [{at: 10s, restart: spring-cloud-b}]\n"), Options{}).String(), "step: restart")
 }
 
@@ -45,9 +45,9 @@ func TestRolloutsAreFollowed(t *testing.T) {
 		"an image":          {"[{at: 1s, image: spring-cloud-b, ref: " + newB + "}]", "", true},
 		"the same":          {"[{at: 1s, image: spring-cloud-b, ref: registry.cn-shanghai.aliyuncs.com/yizhan/spring-cloud-b:0.1-SNAPSHOT}]", "spring-cloud-b has this image already: nothing is rolled out", false},
 		"twice the same":    {"[{at: 1s, image: spring-cloud-b, ref: " + newB + "}, {at: 2s, image: spring-cloud-b, ref: " + newB + "}]", "spring-cloud-b has this image already", true},
-		"paused":            {"[{at: 2s, restart: spring-cloud-b}, {at: 1s, pause: spring-cloud-b}]", "spring-cloud-b is paused: the step comes into force when it is resumed", false},
+		"paused":            {"[{at: 2s, restart: spring-cloud-b}, {at: 1s, pause: spring-cloud-b}]", "spring-cloud-b is paused: the step takes effect when it is resumed", false},
 		"and resumed":       {"[{at: 1s, pause: spring-cloud-b}, {at: 2s, restart: spring-cloud-b}, {at: 3s, resume: spring-cloud-b}]", "", true},
-		"resumed only":      {"[{at: 1s, resume: spring-cloud-b}]", "spring-cloud-b is not paused: the step does nothing", false},
+		"resumed only":      {"[{at: 1s, resume: spring-cloud-b}]", "spring-cloud-b is not paused: the step has no effect", false},
 		"paused some time":  {"[{after: base.ready, restart: spring-cloud-b}, {at: 1s, pause: spring-cloud-b}]", "", true},
 		"out and in again":  {"[{at: 1s, scale: spring-cloud-b, to: 4}, {at: 2s, scale: spring-cloud-b, to: 3}]", "", true},
 		"out":               {"[{at: 1s, scale: spring-cloud-b, to: 4}]", "", false},
@@ -60,7 +60,7 @@ func TestRolloutsAreFollowed(t *testing.T) {
 		if c.warning != "" {
 			require.Contains(t, p.String(), c.warning, name)
 		}
-		require.Equal(t, !c.releases, containsWarning(p, "nothing takes an instance out"), name)
+		require.Equal(t, !c.releases, containsWarning(p, "no instance is taken out"), name)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestAnImageIsThereInTheSecondCycle(t *testing.T) {
 	require.NotContains(t, p.String(), "second cycle")
 	text := minimal("  steps: [{at: 1s, image: spring-cloud-b, ref: " + newB + "}]\n")
 	p = compiled(t, cycles(text), Options{})
-	require.Contains(t, p.String(), "from the second cycle on the image is there already")
+	require.Contains(t, p.String(), "from the second cycle on the image is unchanged")
 }
 
 // replaceTime takes the minimal scenario where no CronHPA job comes.
@@ -100,12 +100,12 @@ func TestABudgetIsNothingToLocal(t *testing.T) {
 		require.NoError(t, err)
 		p, err := Compile(s, m, Options{})
 		require.NoError(t, err)
-		require.Equal(t, told, containsWarning(p, `PodDisruptionBudget "spring-cloud-b-gray" holds in a cluster only`))
+		require.Equal(t, told, containsWarning(p, `PodDisruptionBudget "spring-cloud-b-gray" has no effect on the local runtime`))
 	}
 }
 
 func TestCallTimeout(t *testing.T) {
 	p := compiled(t, minimal("  set: {spring-cloud-a: {callTimeout: 5s}}\n"), Options{Speed: 10})
-	require.Equal(t, 5*time.Second, workload(t, p, "spring-cloud-a").Settings.Call.Timeout, "what is measured is not divided")
-	require.Equal(t, 1200*time.Millisecond, workload(t, p, "spring-cloud-a-gray").Settings.Call.Timeout)
+	require.Equal(t, 5*time.Second, findWorkload(t, p, "spring-cloud-a").Settings.Call.Timeout, "what is measured is not divided")
+	require.Equal(t, 1200*time.Millisecond, findWorkload(t, p, "spring-cloud-a-gray").Settings.Call.Timeout)
 }
