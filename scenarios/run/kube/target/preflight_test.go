@@ -161,7 +161,7 @@ func TestPermissionsOfAChange(t *testing.T) {
 		require.Contains(t, permissions, client.Permission{Group: "apps", Resource: "deployments", Verb: verb, Namespace: "shop"})
 	}
 	require.Contains(t, permissions, client.Permission{Group: "policy", Resource: "poddisruptionbudgets", Verb: "list", Namespace: "shop"})
-	require.ErrorContains(t, CheckAllowed(p, false, false, true), "change its pods, and back")
+	require.ErrorContains(t, CheckAllowed(p, false, false, true), "patch its pods and revert the patch")
 	require.NoError(t, CheckAllowed(p, false, true, false))
 }
 
