@@ -188,7 +188,7 @@ func withinKube(from, to string) bool {
 }
 
 func reportsMay(to string) bool {
-	pure := []string{"loadgen/record", "loadgen/traffic", "scenarios/spec", "scenarios/plan", "scenarios/rundir", "scenarios/control",
+	pure := []string{"internal/format", "loadgen/record", "loadgen/traffic", "scenarios/spec", "scenarios/plan", "scenarios/rundir", "scenarios/control",
 		"demo-services/lossless", "demo-services/warmup", "demo-services/lane", "demo-services/consumer", "demo-services/settings"}
 	return slices.Contains(pure, to)
 }
