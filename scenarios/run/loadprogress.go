@@ -11,16 +11,15 @@ import (
 	"zeroloss/loadgen"
 )
 
-// ProgressReader is a generator process' latest report. The zero value has none; it
-// may be read while it is written.
+// ProgressReader reads the progress of a load generator. It is safe for
+// concurrent use, and its zero value is ready to use.
 type ProgressReader struct {
 	mu  sync.Mutex
 	all []StreamCount
 }
 
-// Read takes the progress lines of a generator process until it closes its
-// output. After an error the rest is read all the same: a process must not
-// block on its output.
+// Read reads progress lines until the generator closes its output. After an
+// error it discards the rest: the generator must not block on its output.
 func (c *ProgressReader) Read(out io.Reader) error {
 	sc := bufio.NewScanner(out)
 	sc.Buffer(nil, 1<<20)
@@ -28,7 +27,7 @@ func (c *ProgressReader) Read(out io.Reader) error {
 		var p loadgen.Progress
 		if err := json.Unmarshal(sc.Bytes(), &p); err != nil {
 			_, derr := io.Copy(io.Discard, out)
-			return errors.Join(fmt.Errorf("reading the load's progress: %w", err), derr)
+			return errors.Join(fmt.Errorf("reading the progress of the load generator: %w", err), derr)
 		}
 		var all []StreamCount
 		for _, s := range p.Streams {
@@ -41,7 +40,7 @@ func (c *ProgressReader) Read(out io.Reader) error {
 	return sc.Err()
 }
 
-// Latest is the last report; nil before the first.
+// Latest is the latest report; nil before the first.
 func (c *ProgressReader) Latest() []StreamCount {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -258,7 +258,7 @@ func (r *Attached) generator(p *plan.Plan, pods loadpods.Pods) *generator {
 	if len(pods) == 0 {
 		l := &localLoad{plan: p, dir: r.o.Dir, executable: r.o.Binary}
 		return &generator{
-			Load: l, progress: l.progress.Latest,
+			Load: l, progress: l.process.Latest,
 			begin:  func(_ *activity, _ run.Inbox, out run.Sink) (run.Sink, error) { return out, nil },
 			finish: func(context.Context) error { return nil },
 		}

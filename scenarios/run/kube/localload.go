@@ -2,18 +2,14 @@ package kube
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"zeroloss/loadgen"
-	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/loadpods"
@@ -26,10 +22,10 @@ type localLoad struct {
 	plan       *plan.Plan
 	dir        *rundir.Dir
 	executable string
+	process    run.LoadProcess
 
-	mu       sync.Mutex
-	cmd      *exec.Cmd
-	progress run.ProgressReader
+	mu  sync.Mutex
+	cmd *exec.Cmd
 }
 
 // closeTimeout is how long a load that is told to stop may take to close its log,
@@ -42,25 +38,18 @@ func (l *localLoad) Start(_ context.Context, zero time.Time, done func(error)) {
 }
 
 func (l *localLoad) run(zero time.Time) error {
-	requests, err := filepath.Abs(l.dir.RequestsPath(""))
+	job, err := run.NewLoadJob(l.plan, l.dir, zero)
 	if err != nil {
-		return fmt.Errorf("resolving the request log: %w", err)
+		return err
 	}
 	events, err := l.dir.CreateEvents(rundir.Load)
 	if err != nil {
 		return err
 	}
-	streams, err := run.ResolveHeaders(l.plan.Streams)
-	if err != nil {
-		return err
+	if err := events.Close(); err != nil {
+		return fmt.Errorf("creating the events of the load: %w", err)
 	}
-	job, err := json.Marshal(loadgen.Job{
-		Schema: loadgen.JobSchema, Target: "", Zero: record.At(zero), Streams: streams, Linger: loadpods.Linger(l.plan),
-		Requests: requests, Events: events.Name(), Instance: record.Instance{Pod: rundir.Load, Incarnation: 1},
-	})
-	if err = errors.Join(err, events.Close()); err != nil {
-		return fmt.Errorf("writing the load's job: %w", err)
-	}
+	job.Events, job.Linger = events.Name(), loadpods.Linger(l.plan)
 	exe := l.executable
 	if exe == "" {
 		if exe, err = os.Executable(); err != nil {
@@ -70,13 +59,7 @@ func (l *localLoad) run(zero time.Time) error {
 	var said strings.Builder
 	cmd := exec.Command(exe, "load")
 	cmd.Stderr = &said
-	in, err := cmd.StdinPipe() // held open: the load takes its end for that of this process
-	if err != nil {
-		return fmt.Errorf("starting the load: %w", err)
-	}
-	defer in.Close()
-	out, err := cmd.StdoutPipe()
-	if err != nil {
+	if err := l.process.Connect(cmd); err != nil {
 		return fmt.Errorf("starting the load: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
@@ -85,8 +68,8 @@ func (l *localLoad) run(zero time.Time) error {
 	l.mu.Lock()
 	l.cmd = cmd
 	l.mu.Unlock()
-	_, werr := in.Write(job)
-	rerr := l.progress.Read(out)
+	werr := l.process.Send(job)
+	rerr := l.process.ReadProgress()
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("the load ended with %w: %s", err, strings.TrimSpace(said.String()))
 	}

@@ -4,42 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
 	"syscall"
 
 	"zeroloss/scenarios/run"
 )
 
-// podAddr is where something listens: an address of its own, or, where the
-// system has but one, ports of its own.
-type podAddr struct {
-	ip     string
-	mapped map[int]int // nil: ports are what they are called
-}
-
-// port is the port that n, as manifests and settings call it, is found at.
-func (p podAddr) port(n int) int {
-	if m, ok := p.mapped[n]; ok {
-		return m
-	}
-	return n
-}
-
-func (p podAddr) addr(n int) string { return net.JoinHostPort(p.ip, strconv.Itoa(p.port(n))) }
-
-// source is the address to call others from; nil leaves it to the system.
-func (p podAddr) source() net.Addr {
-	if p.mapped != nil {
-		return nil
-	}
-	return &net.TCPAddr{IP: net.ParseIP(p.ip)}
-}
-
-// addressPool gives out places, none of them twice.
+// addressPool allocates addresses of the loopback network; none is used twice.
 type addressPool struct {
-	claim     net.Listener // keeps a second run out of the same network
-	octet     int          // of 127.octet/16; 0: the system has but 127.0.0.1
+	claim net.Listener // keeps other runs out of the same network
+	octet int          // of 127.octet/16; 0: the system has only 127.0.0.1
+
 	mu        sync.Mutex
 	next      int
 	allocated map[string]podAddr // by owner
@@ -47,14 +22,14 @@ type addressPool struct {
 
 const (
 	firstOctet, lastOctet = 16, 239
-	claimPort             = 28079 // of no service of ours
+	claimPort             = 28079 // no service listens on it
 	nodeHost              = 1     // 127.x.0.1 is the node
 	firstHost             = 2
 	hostsPerOctet         = 250
 )
 
-// newAddressPool takes a free network of 127/8, beginning its search at one that
-// depends on salt.
+// newAddressPool claims a free network of 127/8. salt decides where the search
+// begins.
 func newAddressPool(salt uint64) (*addressPool, error) {
 	a := &addressPool{next: firstHost, allocated: map[string]podAddr{}}
 	const span = lastOctet - firstOctet + 1
@@ -66,10 +41,10 @@ func newAddressPool(salt uint64) (*addressPool, error) {
 			a.claim, a.octet = l, octet
 			return a, nil
 		case !errors.Is(err, syscall.EADDRINUSE):
-			return a, nil // no such addresses here
+			return a, nil // the system has no such addresses
 		}
 	}
-	return nil, fmt.Errorf("%w: port %d is taken on all loopback networks; the local cluster asked for it to claim one; end what listens on it", run.ErrEnvironment, claimPort)
+	return nil, fmt.Errorf("%w: port %d, which a run listens on to claim a loopback network, is taken on all of them; end what listens on it", run.ErrEnvironment, claimPort)
 }
 
 func (a *addressPool) close() error {
@@ -81,7 +56,7 @@ func (a *addressPool) close() error {
 
 func (a *addressPool) singleAddress() bool { return a.octet == 0 }
 
-// node is the place that kubelet calls from.
+// node is the address of the node, from which the kubelet connects.
 func (a *addressPool) node() podAddr {
 	if a.singleAddress() {
 		return podAddr{ip: "127.0.0.1", mapped: map[int]int{}}
@@ -89,8 +64,8 @@ func (a *addressPool) node() podAddr {
 	return podAddr{ip: fmt.Sprintf("127.%d.0.%d", a.octet, nodeHost)}
 }
 
-// allocate is owner's place, a new one the first time. ports are those it will
-// listen on.
+// allocate returns the owner's address, a new one on the first call. ports are
+// those that the owner listens on.
 func (a *addressPool) allocate(owner string, ports ...int) (podAddr, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -104,7 +79,7 @@ func (a *addressPool) allocate(owner string, ports ...int) (podAddr, error) {
 		}
 	} else {
 		if a.next/hostsPerOctet > 255 {
-			return p, fmt.Errorf("%w: all addresses of 127.%d/16 are used up; %s asked for one", run.ErrEnvironment, a.octet, owner)
+			return p, fmt.Errorf("%w: no address of 127.%d/16 is left for %s", run.ErrEnvironment, a.octet, owner)
 		}
 		p = podAddr{ip: fmt.Sprintf("127.%d.%d.%d", a.octet, a.next/hostsPerOctet, a.next%hostsPerOctet+1)}
 		a.next++
@@ -113,8 +88,8 @@ func (a *addressPool) allocate(owner string, ports ...int) (podAddr, error) {
 	return p, nil
 }
 
-// mapPorts finds a free port for each of ports. All are held until the last is
-// found, so that they differ.
+// mapPorts finds a free port for each of ports. It holds all until it has found
+// the last, so that they differ.
 func mapPorts(into map[int]int, ports []int) error {
 	for _, n := range ports {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -127,20 +102,20 @@ func mapPorts(into map[int]int, ports []int) error {
 	return nil
 }
 
-// checkPortsFree says whether ports can be listened on at p; if not, the error names the
-// port and who asked for it.
+// checkPortsFree returns an error that names the port and its owner if one of
+// the ports cannot be listened on.
 func checkPortsFree(p podAddr, owner string, ports ...int) error {
 	for _, n := range ports {
-		l, err := net.Listen("tcp", p.addr(n))
+		l, err := net.Listen("tcp", p.join(n))
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE):
 			return fmt.Errorf("%w: port %d is already taken; %s asked for it at %s; end what listens there (ss -ltnp 'sport = :%d' names it)",
-				run.ErrEnvironment, p.port(n), owner, p.addr(n), p.port(n))
+				run.ErrEnvironment, p.port(n), owner, p.join(n), p.port(n))
 		case err != nil:
-			return fmt.Errorf("%w: %s cannot listen on %s: %w", run.ErrEnvironment, owner, p.addr(n), err)
+			return fmt.Errorf("%w: %s cannot listen on %s: %w", run.ErrEnvironment, owner, p.join(n), err)
 		}
 		if err := l.Close(); err != nil {
-			return fmt.Errorf("%w: closing the trial listener of %s: %w", run.ErrEnvironment, owner, err)
+			return fmt.Errorf("%w: closing the test listener of %s: %w", run.ErrEnvironment, owner, err)
 		}
 	}
 	return nil

@@ -38,7 +38,7 @@ func TestAddressesRunOut(t *testing.T) {
 	a := &addressPool{octet: 16, next: 256 * hostsPerOctet, allocated: map[string]podAddr{}}
 	_, err := a.allocate("late", 80)
 	require.ErrorIs(t, err, run.ErrEnvironment)
-	require.ErrorContains(t, err, "late asked for one")
+	require.ErrorContains(t, err, "is left for late")
 }
 
 func TestWhereThereIsOneAddress(t *testing.T) {

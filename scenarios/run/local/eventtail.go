@@ -14,23 +14,23 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// tailInterval is how often the children's files are looked at: well below what
-// a step after an event could care for, and cheap (one read of nothing each).
+// tailInterval is the time between reads of the children's events files: well
+// below what matters to a step after an event, and cheap.
 const tailInterval = 20 * time.Millisecond
 
 // eventTail reads events files while they grow.
 type eventTail struct {
-	onEvent func(record.Event)
+	onEvent func(record.Event) // called for each line but inputs and outputs of machines
 	mu      sync.Mutex
 	list    []*tailed
 }
 
 type tailed struct {
 	file *os.File
-	rest []byte // a line whose end is not written yet
+	rest []byte // a line that is not complete yet
 }
 
-// follow adds a file, from its beginning.
+// follow adds a file; it is read from its beginning.
 func (t *eventTail) follow(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -42,8 +42,7 @@ func (t *eventTail) follow(path string) error {
 	return nil
 }
 
-// run reads until ctx is done, then once more, so that what was written before
-// is heard.
+// run reads until ctx is done, and then once more, for what was written before.
 func (t *eventTail) run(ctx context.Context) error {
 	tick := time.NewTicker(tailInterval)
 	defer tick.Stop()
@@ -106,11 +105,10 @@ func (f *tailed) lines(hear func(record.Event)) {
 		line := f.rest[:i]
 		f.rest = f.rest[i+1:]
 		if record.IsMachineStep(line) {
-			continue // many, long, and nothing to act upon
+			continue // there are many, they are long, and nobody waits for them
 		}
 		var e record.Event
-		// A line that is none is the ledger's to report: it reads the file
-		// again, whole.
+		// The ledger reports lines that are no events: it reads the whole file.
 		if json.Unmarshal(line, &e) == nil {
 			hear(e)
 		}

@@ -6,12 +6,11 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"syscall"
 	"time"
 )
 
-// HostStats is what may have disturbed a run, read from the machine and from the
-// harness itself. What a system does not tell is left out.
+// HostStats is what may have disturbed a run: the state of the machine and of the
+// harness at one moment. Values that the system does not provide are left out.
 type HostStats struct {
 	CPUs        int           `json:"cpus"`
 	LoadAverage string        `json:"loadAverage,omitempty"` // 1, 5 and 15 minutes
@@ -22,7 +21,7 @@ type HostStats struct {
 	Sockets     string        `json:"sockets,omitempty"`   // in use, waiting (tw)
 	OpenFiles   int           `json:"openFiles,omitempty"` // of the harness
 	MaxFiles    uint64        `json:"maxFiles,omitempty"`
-	GCs         int64         `json:"gcs"` // of the harness, since its start
+	GCs         int64         `json:"gcs"` // of the harness since its start
 	GCPause     time.Duration `json:"gcPause"`
 	HeapBytes   uint64        `json:"heapBytes"`
 }
@@ -36,13 +35,10 @@ func readHostStats() HostStats {
 		MemPressure: firstLine("/proc/pressure/memory", "some"),
 		PortRange:   firstLine("/proc/sys/net/ipv4/ip_local_port_range", ""),
 		Sockets:     firstLine("/proc/net/sockstat", "TCP:"),
+		MaxFiles:    maxOpenFiles(),
 	}
 	if fds, err := os.ReadDir("/proc/self/fd"); err == nil {
 		n.OpenFiles = len(fds)
-	}
-	var limit syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
-		n.MaxFiles = uint64(limit.Cur)
 	}
 	var gc debug.GCStats
 	debug.ReadGCStats(&gc)
@@ -53,8 +49,8 @@ func readHostStats() HostStats {
 	return n
 }
 
-// firstLine is what follows prefix in the first line that has it; "" where
-// there is no such file or line.
+// firstLine is the rest of the first line with the prefix; "" if there is no
+// such file or line.
 func firstLine(path, prefix string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// newTransport calls from p, where 127.0.0.1 and localhost are p itself. Other
-// names are looked up by resolve; the world outside does not exist.
-func newTransport(p podAddr, resolve func(host string, port int) (string, bool)) *http.Transport {
+// newPodTransport sends requests from a pod: 127.0.0.1 and localhost are the pod
+// itself, and resolve looks up other hosts. Hosts outside the run do not exist.
+func newPodTransport(p podAddr, resolve func(host string, port int) (string, bool)) *http.Transport {
 	dialer := &net.Dialer{LocalAddr: p.source()}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -23,7 +23,7 @@ func newTransport(p podAddr, resolve func(host string, port int) (string, bool))
 			}
 			to, ok := resolve(host, port)
 			if host == "localhost" || host == "127.0.0.1" || host == "::1" || host == p.ip {
-				to, ok = p.addr(port), true
+				to, ok = p.join(port), true
 			}
 			if !ok {
 				return nil, &net.DNSError{Err: "no such host in this cluster", Name: host, IsNotFound: true}

@@ -22,7 +22,7 @@ func TestHooksCallTheirOwnPod(t *testing.T) {
 	resolve := func(host string, port int) (string, bool) {
 		return srv.Listener.Addr().String(), host == "nacos" && port == 8848
 	}
-	s := &hook.Shell{Root: t.TempDir(), Speed: 3000, Transport: newTransport(p, resolve)}
+	s := &hook.Shell{Root: t.TempDir(), Speed: 3000, Transport: newPodTransport(p, resolve)}
 	require.NoError(t, s.Run(t.Context(), []string{"sh", "-c", "wget http://127.0.0.1:54199/offline 2>/tmp/null; sleep 30; exit 0"}))
 	require.NoError(t, s.Run(t.Context(), []string{"sh", "-c", "curl -X PUT http://localhost:54199/offline && sleep 20"}))
 	require.NoError(t, s.Run(t.Context(), []string{"curl", "http://nacos:8848/x"}))

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os/exec"
 	"strconv"
-	"syscall"
 	"time"
 
 	"zeroloss/demo-services/settings"
@@ -22,52 +21,54 @@ const (
 	registryStartTimeout = 10 * time.Second
 )
 
-// registry is the registry server of a run, a child of its own.
+// registry is the registry server of a run, as a child process.
 type registry struct {
-	child *child
-	at    settings.Registry
+	child    *child
+	settings settings.Registry // where it listens
 }
 
-// startRegistry starts it and waits until both ports answer.
-func startRegistry(ctx context.Context, p *plan.Plan, dir *rundir.Dir, places *addressPool, n *supervisor, home string) (*registry, error) {
-	who := cmp.Or(p.Registry.Workload, "the registry")
+// startRegistry starts the registry and waits until both of its ports accept
+// connections.
+func startRegistry(ctx context.Context, p *plan.Plan, res *resources) (*registry, error) {
+	name := cmp.Or(p.Registry.Workload, "the registry")
 	port := cmp.Or(p.Registry.Port, defaultRegistryPort)
-	all := []int{port, port + grpcOffset}
-	at, err := places.allocate(who, all...)
+	ports := []int{port, port + grpcOffset}
+	addr, err := res.addresses.allocate(name, ports...)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPortsFree(at, who, all...); err != nil {
+	if err := checkPortsFree(addr, name, ports...); err != nil {
 		return nil, err
 	}
-	r := &registry{at: settings.Registry{Host: at.ip, Port: at.port(port), GRPCPort: at.port(port + grpcOffset), PushDelay: p.PushDelay}}
-	events, err := dir.CreateEvents(rundir.RegistryServer)
+	r := &registry{settings: settings.Registry{Host: addr.ip, Port: addr.port(port), GRPCPort: addr.port(port + grpcOffset), PushDelay: p.PushDelay}}
+	events, err := res.dir.CreateEvents(rundir.RegistryServer)
 	if err != nil {
 		return nil, err
 	}
-	log, err := createLog(dir, rundir.RegistryServer)
+	log, err := createLog(res.dir, rundir.RegistryServer)
 	if err != nil {
-		return nil, errorsJoinClose(err, events)
+		return nil, joinClose(err, events)
 	}
-	args := []string{
-		"registry", "--bind", at.ip, "--port", strconv.Itoa(r.at.Port), "--grpc-port", strconv.Itoa(r.at.GRPCPort),
-		"--push-delay", p.PushDelay.String(), "--events", fmt.Sprintf("fd:%d", eventsFD), "--parent-fd", strconv.Itoa(parentFD),
+	spec := childSpec{
+		name: name, env: childEnv(nil, res.tmp), dir: res.tmp, events: events, log: log,
+		args: []string{
+			"registry", "--bind", addr.ip, "--port", strconv.Itoa(r.settings.Port), "--grpc-port", strconv.Itoa(r.settings.GRPCPort),
+			"--push-delay", p.PushDelay.String(), "--events", fmt.Sprintf("fd:%d", eventsFD), "--parent-fd", strconv.Itoa(parentFD),
+		},
+		pipes: func(c *exec.Cmd) error { c.Stdout = nil; return nil }, // its greeting is no error
 	}
-	o := childSpec{name: who, args: args, env: childEnv(nil, home), dir: home, events: events, log: log}
-	// It greets people on standard output; a log is for what is wrong.
-	o.pipes = func(c *exec.Cmd) error { c.Stdout = nil; return nil }
-	if r.child, err = n.start(o, nil); err != nil {
+	if r.child, err = res.supervisor.start(spec, nil); err != nil {
 		return nil, fmt.Errorf("%w: %w", run.ErrEnvironment, err)
 	}
-	for _, port := range all {
-		if err := r.await(ctx, dir, at.addr(port)); err != nil {
+	for _, port := range ports {
+		if err := r.await(ctx, res.dir, addr.join(port)); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-// await tries until addr accepts a connection.
+// await waits until addr accepts a connection.
 func (r *registry) await(ctx context.Context, dir *rundir.Dir, addr string) error {
 	ctx, stop := context.WithTimeout(ctx, registryStartTimeout)
 	defer stop()
@@ -83,14 +84,14 @@ func (r *registry) await(ctx context.Context, dir *rundir.Dir, addr string) erro
 		case <-tick.C:
 		case <-r.child.done:
 			_, text := r.child.status()
-			return fmt.Errorf("%w: the registry ended before it served: %s%s", run.ErrEnvironment, text, logTail(dir, rundir.RegistryServer))
+			return fmt.Errorf("%w: the registry ended while it was starting: %s%s", run.ErrEnvironment, text, logTail(dir, rundir.RegistryServer))
 		case <-ctx.Done():
 			return fmt.Errorf("%w: the registry did not answer at %s: %w", run.ErrEnvironment, addr, err)
 		}
 	}
 }
 
-// watch fails the run when the registry ends while it is on.
+// watch ends the run if the registry ends before over is closed.
 func (r *registry) watch(over <-chan struct{}, fail func(error)) {
 	select {
 	case <-over:
@@ -98,23 +99,4 @@ func (r *registry) watch(over <-chan struct{}, fail func(error)) {
 		_, text := r.child.status()
 		fail(fmt.Errorf("%w: the registry ended during the run: %s", run.ErrEnvironment, text))
 	}
-}
-
-// stopChild ends a child in order, and by KILL if that takes too long.
-func stopChild(c *child, patience time.Duration) error {
-	if err := c.signal(syscall.SIGINT); err != nil {
-		return err
-	}
-	t := time.NewTimer(patience)
-	defer t.Stop()
-	select {
-	case <-c.done:
-		return nil
-	case <-t.C:
-	}
-	if err := c.signal(syscall.SIGKILL); err != nil {
-		return err
-	}
-	<-c.done
-	return fmt.Errorf("%w: %s had to be killed at the end", run.ErrEnvironment, c.name)
 }

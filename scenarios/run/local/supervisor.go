@@ -18,9 +18,9 @@ const (
 	parentFD = 4 // a pipe whose end means that the harness is gone
 )
 
-// supervisor starts children, and sees to it that none outlives the harness: each
-// holds the reading end of a pipe that ends with us, and on Linux the kernel
-// kills it besides.
+// supervisor starts children, none of which outlives the harness: each holds the
+// read end of a pipe that closes with the harness, and on Linux the kernel kills
+// it as well.
 type supervisor struct {
 	executable string
 	env        []string // for every child
@@ -51,26 +51,6 @@ func (n *supervisor) startChildren() {
 	for job := range n.jobs {
 		job()
 	}
-}
-
-// child is a process of ours.
-type child struct {
-	name string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has exited and was waited for
-	err  error         // of Wait; read after done
-}
-
-// childSpec is what to start.
-type childSpec struct {
-	name   string
-	args   []string
-	env    []string
-	dir    string
-	events *os.File              // inherited; closed by start
-	log    *os.File              // standard output and error; closed by start
-	pipes  func(*exec.Cmd) error // opens what else it needs; may be nil
-	read   func()                // reads those pipes to their end; may be nil
 }
 
 // start starts a child. exited, if not nil, is called once when it has gone,
@@ -143,25 +123,4 @@ func (n *supervisor) close() error {
 	close(n.jobs)
 	n.idle.Wait()
 	return errors.Join(err, n.write.Close(), n.read.Close())
-}
-
-// signal sends s; that the child has gone already is no error.
-func (c *child) signal(s syscall.Signal) error {
-	if err := c.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("sending %v to %s: %w", s, c.name, err)
-	}
-	return nil
-}
-
-// status is the exit code as a shell tells it (128 + signal), and in words.
-// It may be called once the child has gone.
-func (c *child) status() (int, string) {
-	st := c.cmd.ProcessState
-	if st == nil {
-		return -1, fmt.Sprint(c.err)
-	}
-	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		return 128 + int(ws.Signal()), "signal " + ws.Signal().String()
-	}
-	return st.ExitCode(), st.String()
 }

@@ -2,8 +2,8 @@ package local
 
 import "syscall"
 
-// attributes: a group of its own, so that a terminal's Ctrl-C reaches the
-// harness alone, and death with the harness.
+// sysProcAttr has a child in a process group of its own, so that the terminal's
+// Ctrl-C reaches the harness alone, and killed when the harness dies.
 func sysProcAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -4,6 +4,7 @@ package local
 
 import "syscall"
 
-// attributes: a group of its own, so that a terminal's Ctrl-C reaches the
-// harness alone. That the harness died, the children learn from their pipe.
-func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// sysProcAttr has a child in a process group of its own, so that the terminal's
+// Ctrl-C reaches the harness alone. If the harness dies, the child notices by its
+// pipe.
+func sysProcAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -20,9 +20,10 @@ import (
 )
 
 func TestResolve(t *testing.T) {
-	n := &node{
-		addresses: &addressPool{octet: 99},
-		registry:  settings.Registry{Host: "127.99.0.2", Port: 8848},
+	pods := newPodTable(t.TempDir())
+	s := &services{
+		addresses: &addressPool{octet: 99}, pods: pods,
+		registry: settings.Registry{Host: "127.99.0.2", Port: 8848},
 		plan: &plan.Plan{
 			Registry:  plan.Registry{Workload: "nacos-server"},
 			Workloads: []plan.Workload{{Name: "zuul", Labels: map[string]string{"app": "zuul"}}},
@@ -31,10 +32,9 @@ func TestResolve(t *testing.T) {
 				{Name: "empty", Port: 80, Target: 80, Selector: map[string]string{"app": "none"}},
 			},
 		},
-		pods: map[string]livePod{},
 	}
-	n.addPod("zuul-1", livePod{workload: "zuul", place: podAddr{ip: "127.99.0.3"}})
-	n.addPod("zuul-2", livePod{workload: "zuul", place: podAddr{ip: "127.99.0.4"}})
+	pods.add("zuul-1", "zuul", podAddr{ip: "127.99.0.3"})
+	pods.add("zuul-2", "zuul", podAddr{ip: "127.99.0.4"})
 	tests := []struct {
 		host string
 		port int
@@ -50,14 +50,14 @@ func TestResolve(t *testing.T) {
 		{"10.0.0.1", 80, ""},
 	}
 	for _, tt := range tests {
-		got, ok := n.resolve(tt.host, tt.port)
+		got, ok := s.resolve(tt.host, tt.port)
 		require.Equal(t, tt.want != "", ok, tt.host)
 		if ok {
 			require.Equal(t, tt.want, got)
 		}
 	}
-	require.NoError(t, n.remove("zuul-1"))
-	got, _ := n.resolve("slb", 80)
+	require.NoError(t, pods.remove("zuul-1"))
+	got, _ := s.resolve("slb", 80)
 	require.Equal(t, "127.99.0.4:20000", got, "the next one takes over")
 }
 
@@ -75,10 +75,8 @@ func TestProbe(t *testing.T) {
 	defer srv.Close()
 	port := srv.Listener.Addr().(*net.TCPAddr).Port
 	self := record.Instance{Pod: "b-1", Incarnation: 1}
-	n := &node{
-		addresses: &addressPool{}, plan: &plan.Plan{Speed: 1}, tmp: t.TempDir(),
-		pods: map[string]livePod{"b-1": {place: podAddr{ip: "127.0.0.1", mapped: map[int]int{80: port}}}},
-	}
+	x := newExecutor(&plan.Plan{Speed: 1}, &resources{addresses: &addressPool{}, tmp: t.TempDir()}, settings.Registry{}, nil)
+	x.pods.add(self.Pod, "b", podAddr{ip: "127.0.0.1", mapped: map[int]int{80: port}})
 	get := func(path string) *control.Probe {
 		return &control.Probe{HTTPGet: &control.HTTPGet{Port: 80, Path: path}, Timeout: time.Minute}
 	}
@@ -102,18 +100,18 @@ func TestProbe(t *testing.T) {
 	}
 	at := control.PodAction{Pod: self}
 	for _, tt := range tests {
-		err := n.runProbe(t.Context(), control.RunProbe{PodAction: at, Probe: tt.probe})
+		err := x.probes.run(t.Context(), control.RunProbe{PodAction: at, Probe: tt.probe})
 		if tt.want == "" {
 			require.NoError(t, err, tt.name)
 		} else {
 			require.ErrorContains(t, err, tt.want, tt.name)
 		}
 	}
-	require.ErrorContains(t, n.runHook(t.Context(), control.RunHook{PodAction: at}), "the hook is empty")
-	require.NoError(t, n.runHook(t.Context(), control.RunHook{PodAction: at, Hook: &control.Hook{Sleep: 1}}))
+	require.ErrorContains(t, x.hooks.run(t.Context(), control.RunHook{PodAction: at}), "the hook is empty")
+	require.NoError(t, x.hooks.run(t.Context(), control.RunHook{PodAction: at, Hook: &control.Hook{Sleep: 1}}))
 	gone, stop := context.WithCancel(t.Context())
 	stop()
-	require.ErrorIs(t, n.runHook(gone, control.RunHook{PodAction: at, Hook: &control.Hook{Sleep: time.Hour}}), context.Canceled)
+	require.ErrorIs(t, x.hooks.run(gone, control.RunHook{PodAction: at, Hook: &control.Hook{Sleep: time.Hour}}), context.Canceled)
 }
 
 func TestTailHearsLinesWhenTheyAreWhole(t *testing.T) {
