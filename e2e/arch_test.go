@@ -55,8 +55,9 @@ var layers = map[string]struct {
 	"scenarios/rundir":    {4, "layout of a run on disk"},
 
 	"reports/ledger/history": {4, "what happened to the instances of a run"},
+	"reports/ledger/warmup":  {5, "what consumers made of each warm-up"},
 
-	"reports/ledger": {5, "the account"},
+	"reports/ledger": {6, "the account"},
 	"scenarios/run":  {5, "Runtime, Node, Clock"},
 
 	"scenarios/hook":  {5, "hooks as written: shell, wget, curl, sleep"},
@@ -73,26 +74,26 @@ var layers = map[string]struct {
 	"scenarios/run/kube/target":      {9, "a Deployment that a run attaches to: changed and restored"},
 	"scenarios/run/kube":             {10, "a cluster: kind's, or any"},
 	"scenarios/run/local":            {6, "child processes on this machine"},
-	"reports/gate":                   {6, "the verdict"},
+	"reports/gate":                   {7, "the verdict"},
 
 	"internal/format": {0, "numbers, durations and probabilities as people read them"},
-	"reports":         {7, "a run directory, counted and judged"},
-	"reports/present": {8, "what every report says: labels, sentences, figures, their order"},
+	"reports":         {8, "a run directory, counted and judged"},
+	"reports/present": {9, "what every report says: labels, sentences, figures, their order"},
 
 	"reports/internal/palette":    {1, "colours and marks of the page and the pictures"},
-	"reports/internal/reporttest": {8, "reports and run directories for tests"},
+	"reports/internal/reporttest": {9, "reports and run directories for tests"},
 
-	"reports/text":     {9, "the report on the terminal"},
-	"reports/markdown": {9, "the report in a pull request"},
-	"reports/junit":    {9, "the report for CI"},
-	"reports/summary":  {9, "the report for programs: summary.json"},
-	"reports/html":     {9, "the page"},
-	"reports/chart":    {9, "the pictures"},
-	"reports/compare":  {10, "what several runs show together"},
+	"reports/text":     {10, "the report on the terminal"},
+	"reports/markdown": {10, "the report in a pull request"},
+	"reports/junit":    {10, "the report for CI"},
+	"reports/summary":  {10, "the report for programs: summary.json"},
+	"reports/html":     {10, "the page"},
+	"reports/chart":    {10, "the pictures"},
+	"reports/compare":  {11, "what several runs show together"},
 	"scenarios":        {8, "the catalogue"},
 
-	"cmd/zeroloss/internal/cli": {11, "the verbs"},
-	"cmd/zeroloss":              {12, "one-line main"},
+	"cmd/zeroloss/internal/cli": {12, "the verbs"},
+	"cmd/zeroloss":              {13, "one-line main"},
 	"e2e":                       {12, "tests of the whole"},
 	"e2e/census":                {0, "how the source is laid out"},
 }

@@ -35,7 +35,7 @@ func QPS(w io.Writer, d *present.Document) error { return picture(w, d, "qps", q
 // Warmup writes, as a PNG, how many requests an instance that started under load
 // received per second, compared with its declared warm-up, with weight and latency
 // below. It draws two warm-ups at most, measured ones first.
-func Warmup(w io.Writer, d *present.Document) error { return picture(w, d, "warmup", warmup) }
+func Warmup(w io.Writer, d *present.Document) error { return picture(w, d, "warmup", drawWarmups) }
 
 // Propagation writes, as a PNG, the propagation delay of the registry, and of the run that
 // this one is compared with.

@@ -226,7 +226,7 @@ func TestPicturesTakeTheirWordsFromTheDocument(t *testing.T) {
 		"propagation": {"another registry"},
 	} {
 		s := newSurface()
-		map[string]func(*surface, *present.Document){"timeline": timeline, "loss": loss, "qps": qps, "warmup": warmup, "propagation": propagation}[name](s, d)
+		map[string]func(*surface, *present.Document){"timeline": timeline, "loss": loss, "qps": qps, "warmup": drawWarmups, "propagation": propagation}[name](s, d)
 		for _, w := range append(want, "ANOTHER VERDICT", "another title  ·  local  ·  v0.1.0") {
 			require.Contains(t, s.words, w, name)
 		}

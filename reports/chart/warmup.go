@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"zeroloss/reports/internal/palette"
-	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 	"zeroloss/reports/present"
 )
 
@@ -19,7 +19,7 @@ const maxWarmups = 2
 // bandAlpha is the opacity of the band of chance.
 const bandAlpha = 0.3
 
-func warmup(s *surface, d *present.Document) {
+func drawWarmups(s *surface, d *present.Document) {
 	list := d.DrawnWarmups(maxWarmups)
 	top := s.heading(d, d.WarmupsTitle())
 	if len(list) == 0 {
@@ -67,7 +67,7 @@ func drawWarmup(s *surface, x present.Warmup, area box) {
 	drawTraffic(s, w, v, traffic, s.scale(traffic, most, 6))
 	s.label(box{traffic.x, traffic.y - 24, traffic.w, 0}, present.RequestsPerSecond)
 	one := s.scale(weight, 1, 2)
-	s.curve(w, v, weight, one, 2.6, hex(armColour(1), 1), nil, func(b ledger.WarmupBin) float64 {
+	s.curve(w, v, weight, one, 2.6, hex(armColour(1), 1), nil, func(b warmup.Bin) float64 {
 		if b.From < w.Start {
 			return math.NaN()
 		}
@@ -76,15 +76,15 @@ func drawWarmup(s *surface, x present.Warmup, area box) {
 	s.label(weight, present.WarmupWeight+": "+x.Declared)
 	ms := s.scale(latency, max(0.01, float64(slowest)/float64(time.Millisecond)), 2)
 	for _, of := range []struct {
-		took  func(b ledger.WarmupBin) time.Duration
+		took  func(b warmup.Bin) time.Duration
 		width float64
 		own   bool
-	}{{func(b ledger.WarmupBin) time.Duration { return b.OthersLatency }, 1.8, false}, {func(b ledger.WarmupBin) time.Duration { return b.Latency }, 2.6, true}} {
+	}{{func(b warmup.Bin) time.Duration { return b.OthersLatency }, 1.8, false}, {func(b warmup.Bin) time.Duration { return b.Latency }, 2.6, true}} {
 		ink := softColour()
 		if of.own {
 			ink = hex(armColour(0), 1)
 		}
-		s.curve(w, v, latency, ms, of.width, ink, nil, func(b ledger.WarmupBin) float64 {
+		s.curve(w, v, latency, ms, of.width, ink, nil, func(b warmup.Bin) float64 {
 			if of.took(b) == 0 {
 				return math.NaN()
 			}
@@ -95,7 +95,7 @@ func drawWarmup(s *surface, x present.Warmup, area box) {
 	s.startSteps(w, v, traffic, weight, latency)
 }
 
-func drawTraffic(s *surface, w ledger.Warmup, v span, b box, ceiling float64) {
+func drawTraffic(s *surface, w warmup.Measurement, v span, b box, ceiling float64) {
 	y := func(qps float64) float64 { return b.y + b.h - qps/ceiling*b.h }
 	for _, x := range w.Bins {
 		x0, x1, ok := v.clip(x.From, x.To, 1)
@@ -104,20 +104,20 @@ func drawTraffic(s *surface, w ledger.Warmup, v span, b box, ceiling float64) {
 		}
 	}
 	for i := range w.Peers {
-		s.curve(w, v, b, ceiling, 1.8, softColour(), nil, func(x ledger.WarmupBin) float64 {
+		s.curve(w, v, b, ceiling, 1.8, softColour(), nil, func(x warmup.Bin) float64 {
 			if x.Others[i] == 0 {
 				return math.NaN()
 			}
 			return x.QPS(float64(x.Others[i]))
 		})
 	}
-	s.curve(w, v, b, ceiling, 2, inkColour(), []vg.Length{6, 4}, func(x ledger.WarmupBin) float64 {
+	s.curve(w, v, b, ceiling, 2, inkColour(), []vg.Length{6, 4}, func(x warmup.Bin) float64 {
 		if x.From < w.Start {
 			return math.NaN()
 		}
 		return x.QPS(x.Expected)
 	})
-	s.curve(w, v, b, ceiling, 3.4, hex(armColour(0), 1), nil, func(x ledger.WarmupBin) float64 { return x.QPS(float64(x.Got)) })
+	s.curve(w, v, b, ceiling, 3.4, hex(armColour(0), 1), nil, func(x warmup.Bin) float64 { return x.QPS(float64(x.Got)) })
 	for _, x := range w.Bins {
 		if x0, x1, ok := v.clip(x.From, x.To, 2); ok && x.Failed > 0 {
 			h := max(3, x.QPS(float64(x.Failed))/ceiling*b.h)
@@ -145,7 +145,7 @@ func (s *surface) label(b box, words string) {
 }
 
 // curve draws a value of each bin as a line through their middles. It pauses at NaN.
-func (s *surface) curve(w ledger.Warmup, v span, b box, ceiling, width float64, ink color.Color, dashes []vg.Length, value func(ledger.WarmupBin) float64) {
+func (s *surface) curve(w warmup.Measurement, v span, b box, ceiling, width float64, ink color.Color, dashes []vg.Length, value func(warmup.Bin) float64) {
 	var line []vg.Point
 	flush := func() {
 		if len(line) == 1 { // a bin by itself is a dot
@@ -165,7 +165,7 @@ func (s *surface) curve(w ledger.Warmup, v span, b box, ceiling, width float64, 
 }
 
 // startSteps draws a line through all panels at each step of the instance's start.
-func (s *surface) startSteps(w ledger.Warmup, v span, panels ...box) {
+func (s *surface) startSteps(w warmup.Measurement, v span, panels ...box) {
 	pixel := time.Duration(float64(v.to-v.from) / v.w)
 	steps := slices.DeleteFunc(present.StartSteps(w, 3*pixel), func(m present.StartStep) bool { return m.At < v.from || m.At > v.to })
 	for _, m := range steps {

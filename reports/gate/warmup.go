@@ -10,6 +10,7 @@ import (
 	"zeroloss/reports/curve"
 	"zeroloss/reports/expect"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 )
 
 func timeout(c record.Class) bool {
@@ -34,7 +35,7 @@ func onlineFigure(a *ledger.Arm, m expect.Metric) (figure, string) {
 // figure; and too few requests tell no exponent, however wide its interval.
 func warmupFigure(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 	var all, peers []curve.Bucket
-	var first *ledger.Warmup
+	var first *warmup.Measurement
 	why, requests, needed := "", 0, 0
 	for i := range l.Warmups {
 		w := &l.Warmups[i]
@@ -83,7 +84,7 @@ func warmupFigure(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, str
 // exponentFigure is measured by an interval that excludes something: one that holds
 // all curves beside the declared one proves none.
 func exponentFigure(e curve.Estimate, declared float64) (figure, string) {
-	if !ledger.Informative(e, declared) {
+	if !warmup.Informative(e, declared) {
 		return figure{}, fmt.Sprintf("the exponent is between %.2f and %.2f (95 %%), which excludes neither %g nor a neighbouring exponent", e.Low, e.High, declared)
 	}
 	return intervalFigure(e)
@@ -117,7 +118,7 @@ func warmupEvidence(l *ledger.Ledger, a *ledger.Arm) []string {
 	return out
 }
 
-func curveName(w ledger.Warmup) string {
+func curveName(w warmup.Measurement) string {
 	if w.Curve == 0 {
 		return cmp.Or(w.Model, "linear")
 	}

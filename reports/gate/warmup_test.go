@@ -11,11 +11,12 @@ import (
 	"zeroloss/reports/curve"
 	"zeroloss/reports/expect"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 )
 
 // warmUp is one by x^c among three, as regular as can be.
-func warmUp(c float64) ledger.Warmup {
-	w := ledger.Warmup{Instance: record.Instance{Pod: "c-3", Incarnation: 1}, Arms: []string{"gray"}, Model: "power", Curve: 2, Window: time.Minute}
+func warmUp(c float64) warmup.Measurement {
+	w := warmup.Measurement{Instance: record.Instance{Pod: "c-3", Incarnation: 1}, Arms: []string{"gray"}, Model: "power", Curve: 2, Window: time.Minute}
 	w.DeclaredExponent = 2
 	for i := range 25 {
 		b := curve.Bucket{From: float64(i) / 20, To: float64(i+1) / 20, Sent: 300, Others: []curve.Other{{Instance: "c-1"}, {Instance: "c-2"}}}
@@ -69,7 +70,7 @@ func TestComingOnline(t *testing.T) {
 		"and no other":                        {metric: expect.WarmupExponent, is: "1.5..2.5", want: Pass, got: "2.00 (95 %: 1.86..2.15)"},
 		"another one":                         {metric: expect.WarmupExponent, is: "1", want: Fail, got: "2.00 (95 %: 1.86..2.15)"},
 		"the fit":                             {metric: expect.WarmupFit, is: ">= 0.01", want: Pass, got: "1"},
-		"another fit":                         {metric: expect.WarmupFit, is: ">= 0.01", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups = []ledger.Warmup{warmUp(1)} }, got: "1.8e-107"},
+		"another fit":                         {metric: expect.WarmupFit, is: ">= 0.01", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups = []warmup.Measurement{warmUp(1)} }, got: "1.8e-107"},
 		"fairness":                            {metric: expect.WarmShareSpread, is: "<= 0.1", want: Pass, got: "0.0046"},
 		"fairness of two, once both are warm": {metric: expect.WarmShareSpread, is: "<= 0.1", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = two300(100) }, got: "0.67"},
 		"fairness of one that is never warm":  {metric: expect.WarmShareSpread, is: "<= 0.1", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = two300(100)[:20] }, got: notMeasured},
@@ -89,7 +90,7 @@ func TestComingOnline(t *testing.T) {
 		"one that says it was idle":           {metric: expect.WarmupFit, is: ">= 0.01", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].NoEffect = true }, got: notMeasured},
 		"an idle one beside one that tells":   {metric: expect.WarmupExponent, is: "2", want: Pass, spoil: func(l *ledger.Ledger) { w := warmUp(5); w.NoEffect = true; l.Warmups = append(l.Warmups, w) }, got: "2.00 (95 %: 1.86..2.15)"},
 		"an interval that holds all of them":  {metric: expect.WarmupExponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Buckets = l.Warmups[0].Buckets[19:] }, got: notMeasured},
-		"one that leaves out the declared":    {metric: expect.WarmupExponent, is: "2", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups = []ledger.Warmup{warmUp(1)} }, got: "1.00 (95 %: 0.92..1.08)"},
+		"one that leaves out the declared":    {metric: expect.WarmupExponent, is: "2", want: Fail, spoil: func(l *ledger.Ledger) { l.Warmups = []warmup.Measurement{warmUp(1)} }, got: "1.00 (95 %: 0.92..1.08)"},
 		"a curve that has no exponent":        {metric: expect.WarmupExponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups[0].Model, l.Warmups[0].DeclaredExponent = "polaris", 0 }, got: notMeasured},
 		"two rules":                           {metric: expect.WarmupExponent, is: "2", want: Invalid, spoil: func(l *ledger.Ledger) { l.Warmups = append(l.Warmups, warmUp(2)); l.Warmups[1].Window++ }, got: notMeasured},
 		"early":                               {metric: expect.EarlyRequests, is: "0", want: Fail, spoil: func(l *ledger.Ledger) { l.Arms[1].EarlyRequests = &two }, got: "2"},
@@ -107,7 +108,7 @@ func TestComingOnline(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			l := account(27, 0)
-			l.Warmups = []ledger.Warmup{warmUp(2)}
+			l.Warmups = []warmup.Measurement{warmUp(2)}
 			if c.spoil != nil {
 				c.spoil(l)
 			}

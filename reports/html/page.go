@@ -32,7 +32,7 @@ type page struct {
 	Lanes         int    // instances on the time line
 	Sampling      string // which requests the time line leaves out
 
-	Warmups     []warmup
+	Warmups     []warmupFigure
 	MoreWarmups int
 	Received    []picture // propagation delay by run
 
@@ -48,8 +48,8 @@ type card struct {
 	Colour int // index in palette.Arms
 }
 
-// warmup is a warm-up with its picture.
-type warmup struct {
+// warmupFigure is a warm-up with its picture.
+type warmupFigure struct {
 	present.Warmup
 	picture
 }

@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"zeroloss/internal/format"
-	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 	"zeroloss/reports/present"
 )
 
-func drawWarmups(list []present.Warmup) []warmup {
-	var out []warmup
+func drawWarmups(list []present.Warmup) []warmupFigure {
+	var out []warmupFigure
 	for _, w := range list[:min(shownWarmups, len(list))] {
-		x := warmup{Warmup: w}
+		x := warmupFigure{Warmup: w}
 		if len(w.Raw.Bins) > 0 {
 			x.Wide, x.Narrow = drawWarmup(w, wideSheet()), drawWarmup(w, narrowSheet())
 		}
@@ -44,9 +44,9 @@ func drawWarmup(x present.Warmup, s sheet) template.HTML {
 	d.text("wu-t", atStart, s.gutter, weight.y-9, present.WarmupWeight)
 	d.text("wu-t", atStart, s.gutter, latency.y-9, present.WarmupLatency)
 	traffic.traffic(w)
-	weight.curve("wu-weight", w, func(b ledger.WarmupBin) float64 { return fromStart(w, b, b.Weight) })
-	latency.curve("wu-other", w, func(b ledger.WarmupBin) float64 { return nanIfZero(format.Millis(b.OthersLatency)) })
-	latency.curve("wu-own", w, func(b ledger.WarmupBin) float64 { return nanIfZero(format.Millis(b.Latency)) })
+	weight.curve("wu-weight", w, func(b warmup.Bin) float64 { return fromStart(w, b, b.Weight) })
+	latency.curve("wu-other", w, func(b warmup.Bin) float64 { return nanIfZero(format.Millis(b.OthersLatency)) })
+	latency.curve("wu-own", w, func(b warmup.Bin) float64 { return nanIfZero(format.Millis(b.Latency)) })
 	traffic.startSteps(w, s.near, weight, latency)
 	if s.tips {
 		traffic.tips(w, latency.y+latency.h)
@@ -56,7 +56,7 @@ func drawWarmup(x present.Warmup, s sheet) template.HTML {
 
 // startSteps draws a line through all panels at each step of the instance's start.
 // Steps within near pixels share a label.
-func (p plot) startSteps(w ledger.Warmup, near float64, below ...plot) {
+func (p plot) startSteps(w warmup.Measurement, near float64, below ...plot) {
 	pixel := float64(p.to-p.from) / p.w
 	steps := slices.DeleteFunc(present.StartSteps(w, time.Duration(3*pixel)), func(m present.StartStep) bool { return m.At < p.from || m.At > p.to })
 	for _, m := range steps {
@@ -77,7 +77,7 @@ func (p plot) startSteps(w ledger.Warmup, near float64, below ...plot) {
 }
 
 // fromStart is v from the start of the warm-up, NaN before.
-func fromStart(w ledger.Warmup, b ledger.WarmupBin, v float64) float64 {
+func fromStart(w warmup.Measurement, b warmup.Bin, v float64) float64 {
 	if b.From < w.Start {
 		return math.NaN()
 	}
@@ -91,7 +91,7 @@ func nanIfZero(v float64) float64 {
 	return v
 }
 
-func (p plot) traffic(w ledger.Warmup) {
+func (p plot) traffic(w warmup.Measurement) {
 	var x0, x1, low, high []float64
 	for _, b := range w.Bins {
 		if b.From >= w.Start {
@@ -101,10 +101,10 @@ func (p plot) traffic(w ledger.Warmup) {
 	}
 	p.d.area("wu-band", x0, x1, low, high)
 	for i := range w.Peers {
-		p.curve("wu-other", w, func(b ledger.WarmupBin) float64 { return nanIfZero(b.QPS(float64(b.Others[i]))) })
+		p.curve("wu-other", w, func(b warmup.Bin) float64 { return nanIfZero(b.QPS(float64(b.Others[i]))) })
 	}
-	p.curve("wu-expected", w, func(b ledger.WarmupBin) float64 { return fromStart(w, b, b.QPS(b.Expected)) })
-	p.curve("wu-own", w, func(b ledger.WarmupBin) float64 { return b.QPS(float64(b.Got)) })
+	p.curve("wu-expected", w, func(b warmup.Bin) float64 { return fromStart(w, b, b.QPS(b.Expected)) })
+	p.curve("wu-own", w, func(b warmup.Bin) float64 { return b.QPS(float64(b.Got)) })
 	for _, b := range w.Bins {
 		if b.Failed > 0 {
 			y := min(p.py(b.QPS(float64(b.Failed))), p.y+p.h-3)
@@ -113,7 +113,7 @@ func (p plot) traffic(w ledger.Warmup) {
 	}
 }
 
-func (p plot) curve(class string, w ledger.Warmup, value func(ledger.WarmupBin) float64) {
+func (p plot) curve(class string, w warmup.Measurement, value func(warmup.Bin) float64) {
 	var xs, ys []float64
 	for _, b := range w.Bins {
 		xs, ys = append(xs, p.px((b.From+b.To)/2)), append(ys, p.py(value(b)))
@@ -122,7 +122,7 @@ func (p plot) curve(class string, w ledger.Warmup, value func(ledger.WarmupBin) 
 }
 
 // tips says, under the pointer, what a bin holds.
-func (p plot) tips(w ledger.Warmup, bottom float64) {
+func (p plot) tips(w warmup.Measurement, bottom float64) {
 	for _, b := range w.Bins {
 		words := fmt.Sprintf("%s to %s: %d of %d requests", format.Offset(b.From), format.Offset(b.To), b.Got, b.Sent)
 		if b.From >= w.Start {

@@ -8,6 +8,7 @@ import (
 	"zeroloss/loadgen/record"
 	"zeroloss/reports/exact"
 	"zeroloss/reports/ledger/history"
+	"zeroloss/reports/ledger/warmup"
 	"zeroloss/scenarios/plan"
 )
 
@@ -21,7 +22,7 @@ func Build(in Input) *Ledger {
 		in.Plan = &plan.Plan{}
 	}
 	b := &builder{in: in, history: history.New(in.Plan, in.Zero, in.Events)}
-	b.warmups = newWarmupMeter(b.history)
+	b.warmups = warmup.NewMeter(b.history)
 	b.intake = newIntake(b.history, b.warmups)
 	for i := range in.Requests {
 		b.intake.add(&in.Requests[i])
@@ -34,7 +35,7 @@ type builder struct {
 	in      Input
 	history *history.History
 	intake  *intake
-	warmups *warmupMeter
+	warmups *warmup.Meter
 }
 
 func (b *builder) ledger() *Ledger {
@@ -72,7 +73,7 @@ func (b *builder) ledger() *Ledger {
 		Measured: h.Clocks.Measured, Corrected: h.Clocks.Corrected, Uncertainty: h.Clocks.Worst, WorstClock: h.Clocks.WorstName,
 		UncertainLosses: n.uncertain, PushDelay: b.in.Plan.PushDelay,
 	}
-	l.Warmups = b.warmups.result()
+	l.Warmups = b.warmups.Result()
 	l.Generator = n.pacing.result(n.streams, h.Releases)
 	f := fitness{in: b.in, history: h, intake: n, losses: l.Losses}
 	l.Notes = f.notes()

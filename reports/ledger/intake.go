@@ -6,13 +6,14 @@ import (
 
 	"zeroloss/loadgen/record"
 	"zeroloss/reports/ledger/history"
+	"zeroloss/reports/ledger/warmup"
 )
 
 // intake puts each request into exactly one account of its stream and arm, and
 // counts it with the instances that it reached.
 type intake struct {
 	history  *history.History
-	warmups  *warmupMeter
+	warmups  *warmup.Meter
 	failures failureFinder
 	explain  explainer
 
@@ -34,7 +35,7 @@ type intake struct {
 	instanceByID map[record.Instance]*instanceAccount
 }
 
-func newIntake(h *history.History, w *warmupMeter) *intake {
+func newIntake(h *history.History, w *warmup.Meter) *intake {
 	n := &intake{
 		history: h, warmups: w, failures: newFailureFinder(h), explain: newExplainer(h),
 		unknownStreams: map[string]int{}, streamByName: map[string]*streamAccount{},
@@ -192,7 +193,7 @@ func (n *intake) addCall(s *streamAccount, t record.Trail, arm int, sec *Second)
 		callee := n.accountOf(c.Callee)
 		callee.addAttempt(h.Instance, arm, c.At)
 		s.arm.addIfEarly(callee, c.At)
-		n.warmups.add(t)
+		n.warmups.Add(t)
 	}
 }
 

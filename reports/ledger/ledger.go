@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"zeroloss/loadgen/record"
+	"zeroloss/reports/ledger/warmup"
 	"zeroloss/scenarios/plan"
 )
 
@@ -70,7 +71,7 @@ type Ledger struct {
 	// it: there are some in every runtime.
 	Propagations []Propagation
 	Clock        Clock
-	Warmups      []Warmup // of instances that came within the load, by time
+	Warmups      []warmup.Measurement // of instances that came within the load, by time
 	Generator    Generator
 	Seconds      map[string][]Second // per stream, by second since zero
 	Defects      []string            // why the ledger does not add up or is incomplete; empty is sound

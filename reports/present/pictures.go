@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"zeroloss/internal/format"
-	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 )
 
 // LossTitle compares what was lost with what was predicted.
@@ -80,7 +80,7 @@ func (d *Document) DrawnWarmups(limit int) []Warmup {
 func (w Warmup) ShortConclusion() string {
 	e := w.Raw.Exponent
 	_, known := w.Raw.Holds()
-	if !known || w.Raw.DeclaredExponent == 0 || e.Contains(w.Raw.DeclaredExponent) && !w.Raw.Fit.Agrees(ledger.FitSignificance) {
+	if !known || w.Raw.DeclaredExponent == 0 || e.Contains(w.Raw.DeclaredExponent) && !w.Raw.Fit.Agrees(warmup.FitSignificance) {
 		return w.Name + ": " + w.short
 	}
 	return fmt.Sprintf("%s: exponent %.2f (%.2f–%.2f), declared %g", w.Name, e.Value, e.Low, e.High, w.Raw.DeclaredExponent)

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 )
 
 // StartStep is a time at which a starting instance came a step further.
@@ -15,7 +15,7 @@ type StartStep struct {
 
 // StartSteps returns those of a warm-up, by time. Those within near of an earlier
 // one share its line.
-func StartSteps(w ledger.Warmup, near time.Duration) []StartStep {
+func StartSteps(w warmup.Measurement, near time.Duration) []StartStep {
 	var all []StartStep
 	for _, s := range []struct {
 		at    *time.Duration
@@ -57,7 +57,7 @@ func StartStepLabels(steps []StartStep, near time.Duration) []StartStep {
 
 // WarmupScale is the highest rate (requests per second) and the longest latency
 // that the picture of a warm-up shows.
-func WarmupScale(w ledger.Warmup) (qps float64, latency time.Duration) {
+func WarmupScale(w warmup.Measurement) (qps float64, latency time.Duration) {
 	qps = 1
 	for _, b := range w.Bins {
 		qps = max(qps, b.QPS(b.High), b.QPS(float64(b.Got)))

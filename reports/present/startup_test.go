@@ -10,11 +10,12 @@ import (
 	"zeroloss/reports"
 	"zeroloss/reports/curve"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 )
 
 func warmupLedger() *ledger.Ledger {
-	of := func(pod string, e *curve.Estimate, fit float64) ledger.Warmup {
-		w := ledger.Warmup{Instance: record.Instance{Pod: pod, Incarnation: 1}, Model: "power", Curve: 2, Window: time.Minute, Bins: make([]ledger.WarmupBin, 1)}
+	of := func(pod string, e *curve.Estimate, fit float64) warmup.Measurement {
+		w := warmup.Measurement{Instance: record.Instance{Pod: pod, Incarnation: 1}, Model: "power", Curve: 2, Window: time.Minute, Bins: make([]warmup.Bin, 1)}
 		w.DeclaredExponent, w.Exponent = 2, e
 		if e == nil {
 			w.Unmeasured = "too few"
@@ -23,7 +24,7 @@ func warmupLedger() *ledger.Ledger {
 		}
 		return w
 	}
-	return &ledger.Ledger{Warmups: []ledger.Warmup{
+	return &ledger.Ledger{Warmups: []warmup.Measurement{
 		of("cut", nil, 0), of("kept", &curve.Estimate{Value: 2, Low: 1.9, High: 2.1, Requests: 9}, 0.4),
 		of("missed", &curve.Estimate{Value: 1, Low: 0.9, High: 1.1, Requests: 9}, 0.4), of("uneven", &curve.Estimate{Value: 2, Low: 1.9, High: 2.1, Requests: 9}, 0.001),
 	}}
@@ -59,7 +60,7 @@ func TestMeasuredWarmupsAreDrawnFirst(t *testing.T) {
 
 func TestStartStepsThatLieCloseShareALine(t *testing.T) {
 	at := func(ms int) *time.Duration { d := time.Duration(ms) * time.Millisecond; return &d }
-	w := ledger.Warmup{Listening: at(0), Registered: at(30_000), Ready: at(30_400), WarmedUp: at(90_000)}
+	w := warmup.Measurement{Listening: at(0), Registered: at(30_000), Ready: at(30_400), WarmedUp: at(90_000)}
 	require.Equal(t, []StartStep{{0, "listening"}, {30 * time.Second, "registered, ready"}, {90 * time.Second, "warm"}}, StartSteps(w, time.Second))
 	require.Len(t, StartSteps(w, time.Millisecond), 4)
 	require.Equal(t, []StartStep{{15 * time.Second, "listening · registered, ready"}, {90 * time.Second, "warm"}}, StartStepLabels(StartSteps(w, time.Second), 30*time.Second+1))

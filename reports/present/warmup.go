@@ -10,6 +10,7 @@ import (
 	"zeroloss/reports/curve"
 	"zeroloss/reports/gate"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 )
 
 // Warmup is one warm-up under load: what was declared and what was measured.
@@ -25,7 +26,7 @@ type Warmup struct {
 	Failed     string // "3 of its calls failed"; "" if none
 	Evidence   []string
 	Consumers  []WarmupConsumer
-	Raw        ledger.Warmup
+	Raw        warmup.Measurement
 
 	short string // Conclusion without its second half
 }
@@ -56,7 +57,7 @@ func warmups(l *ledger.Ledger) []Warmup {
 	return out
 }
 
-func newWarmupConsumer(w ledger.Warmup, c ledger.WarmupConsumer) WarmupConsumer {
+func newWarmupConsumer(w warmup.Measurement, c warmup.Consumer) WarmupConsumer {
 	exponent := noValue // of a curve that has none
 	if w.DeclaredExponent > 0 {
 		exponent = fmt.Sprintf("%.2f (%.2f–%.2f)", c.Exponent.Value, c.Exponent.Low, c.Exponent.High)
@@ -68,7 +69,7 @@ func newWarmupConsumer(w ledger.Warmup, c ledger.WarmupConsumer) WarmupConsumer 
 }
 
 // declaration is what the metadata declared: "quadratic over 120 s".
-func declaration(w ledger.Warmup) string {
+func declaration(w warmup.Measurement) string {
 	name := cmp.Or(w.Model, "linear")
 	switch {
 	case name == "power" && w.DeclaredExponent > 0:
@@ -93,12 +94,12 @@ func curveName(c float64) string {
 }
 
 // WarmupConclusion says in one sentence whether a warm-up was as declared.
-func WarmupConclusion(w ledger.Warmup) string {
+func WarmupConclusion(w warmup.Measurement) string {
 	short, rest := conclusion(w)
 	return short + rest
 }
 
-func conclusion(w ledger.Warmup) (short, rest string) {
+func conclusion(w warmup.Measurement) (short, rest string) {
 	if _, known := w.Holds(); !known {
 		return NotMeasured + ": " + cmp.Or(w.Unmeasured, "too few requests"), ""
 	}
@@ -110,11 +111,11 @@ func conclusion(w ledger.Warmup) (short, rest string) {
 	switch {
 	case !e.Contains(w.DeclaredExponent):
 		return exponent + ": not " + curveName(w.DeclaredExponent) + " as declared", ""
-	case !f.Agrees(ledger.FitSignificance):
+	case !f.Agrees(warmup.FitSignificance):
 		return follows(f) + " (" + format.PValue(f.Upper) + ")", ", although " + exponent + " matches"
 	}
 	var excluded []string
-	for _, c := range ledger.NeighbourExponents(w.DeclaredExponent) {
+	for _, c := range warmup.NeighbourExponents(w.DeclaredExponent) {
 		if !e.Contains(c) {
 			excluded = append(excluded, curveName(c))
 		}
@@ -127,14 +128,14 @@ func conclusion(w ledger.Warmup) (short, rest string) {
 }
 
 func follows(f *curve.Fit) string {
-	if f.Agrees(ledger.FitSignificance) {
+	if f.Agrees(warmup.FitSignificance) {
 		return "traffic follows the declared curve"
 	}
 	return "traffic does not follow the declared curve"
 }
 
 // failedCalls counts the failed calls to the new instance; "" if there are none.
-func failedCalls(w ledger.Warmup) string {
+func failedCalls(w warmup.Measurement) string {
 	n := 0
 	for _, b := range w.Bins {
 		n += b.Failed
@@ -146,22 +147,22 @@ func failedCalls(w ledger.Warmup) string {
 }
 
 // evidence is what a conclusion rests on, a sentence each.
-func evidence(w ledger.Warmup) []string {
+func evidence(w warmup.Measurement) []string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if w.Requests > 0 {
 		add("%s", requestsOfWarmup(w))
 	}
 	if f := w.Fit; f != nil {
-		s := fmt.Sprintf("%s: χ² %.1f over %d intervals, %s, threshold α = %g", follows(f), f.ChiSquare, f.DF, format.PValue(f.Upper), ledger.FitSignificance)
-		if f.Regular(ledger.FitSignificance) {
+		s := fmt.Sprintf("%s: χ² %.1f over %d intervals, %s, threshold α = %g", follows(f), f.ChiSquare, f.DF, format.PValue(f.Upper), warmup.FitSignificance)
+		if f.Regular(warmup.FitSignificance) {
 			s += fmt.Sprintf("; more even than chance (%s), as with round robin", format.PValue(f.Lower))
 		}
 		add("%s", s)
 	}
 	if s := w.Step; s != nil {
 		found := "no step at the end of the window"
-		if s.P < ledger.FitSignificance {
+		if s.P < warmup.FitSignificance {
 			found = "a step at the end of the window"
 		}
 		points := func(share float64) string { return format.SignedFloat(100*share, 1) }
@@ -169,7 +170,7 @@ func evidence(w ledger.Warmup) []string {
 	}
 	if f := w.Fairness; f != nil {
 		found := "warm instances share traffic evenly"
-		if !f.Agrees(ledger.FitSignificance) {
+		if !f.Agrees(warmup.FitSignificance) {
 			found = "warm instances do not share traffic evenly"
 		}
 		add("%s: at most %.1f %% apart, %s", found, 100*f.Spread, format.PValue(f.Upper))
@@ -187,7 +188,7 @@ func evidence(w ledger.Warmup) []string {
 	return out
 }
 
-func requestsOfWarmup(w ledger.Warmup) string {
+func requestsOfWarmup(w warmup.Measurement) string {
 	s := format.Count(w.Requests, "request") + " in the window"
 	if !w.NoEffect {
 		s += " could be evaluated"

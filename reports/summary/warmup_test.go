@@ -10,13 +10,14 @@ import (
 	"zeroloss/reports"
 	"zeroloss/reports/internal/reporttest"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 	"zeroloss/scenarios/plan"
 )
 
 func TestWarmupsConform(t *testing.T) {
 	cut := reporttest.KeptWarmup()
-	cut.Finding = ledger.Finding{Unmeasured: "the load ended", Truncated: true}
-	r := &reports.Report{Plan: &plan.Plan{}, Ledger: &ledger.Ledger{Warmups: []ledger.Warmup{reporttest.KeptWarmup(), cut}}}
+	cut.Finding = warmup.Finding{Unmeasured: "the load ended", Truncated: true}
+	r := &reports.Report{Plan: &plan.Plan{}, Ledger: &ledger.Ledger{Warmups: []warmup.Measurement{reporttest.KeptWarmup(), cut}}}
 	var b bytes.Buffer
 	require.NoError(t, Render(&b, document(t, r)))
 	var v map[string]any

@@ -11,6 +11,7 @@ import (
 	"zeroloss/reports"
 	"zeroloss/reports/internal/reporttest"
 	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 	"zeroloss/reports/present"
 )
 
@@ -32,7 +33,7 @@ func TestTextBoundsWhatItShows(t *testing.T) {
 }
 
 func TestWarmupsAreListed(t *testing.T) {
-	d, err := present.New(&reports.Report{Ledger: &ledger.Ledger{Warmups: []ledger.Warmup{reporttest.KeptWarmup()}}})
+	d, err := present.New(&reports.Report{Ledger: &ledger.Ledger{Warmups: []warmup.Measurement{reporttest.KeptWarmup()}}})
 	require.NoError(t, err)
 	var b bytes.Buffer
 	require.NoError(t, Render(&b, d))

@@ -4,10 +4,10 @@ import (
 	"math"
 	"time"
 
-	"zeroloss/demo-services/warmup"
+	model "zeroloss/demo-services/warmup"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports/curve"
-	"zeroloss/reports/ledger"
+	"zeroloss/reports/ledger/warmup"
 )
 
 // bucketsInWindow and bucketsAfter are the buckets of a warm-up: within its window,
@@ -23,7 +23,7 @@ const (
 func (b *builder) warmups() {
 	window := 3 * b.at
 	for i, arm := range []string{"base", "gray", "base", "base", "gray"}[:min(b.o.Warmups, 5)] {
-		w := ledger.Warmup{
+		w := warmup.Measurement{
 			Instance: inst(workload("b", arm), 3), Workload: workload("b", arm), Service: workload("b", ""), Tag: tag(arm), Arms: []string{arm},
 			Model: "power", Curve: 2, Window: window, Start: 2*b.at + 130*time.Millisecond, Coverage: 1.25,
 		}
@@ -50,8 +50,8 @@ func (b *builder) warmups() {
 }
 
 // declared is the declared curve.
-func declared(w ledger.Warmup) curve.Shape {
-	m, err := warmup.Find(w.Model)
+func declared(w warmup.Measurement) curve.Shape {
+	m, err := model.Find(w.Model)
 	if err != nil {
 		panic(err) // the samples use existing models
 	}
@@ -70,7 +70,7 @@ func oscillating(share, swing, age float64) float64 {
 	return share * (1 + swing*math.Sin(4*math.Pi*age))
 }
 
-func (b *builder) buckets(w *ledger.Warmup, came curve.Shape, swing float64) {
+func (b *builder) buckets(w *warmup.Measurement, came curve.Shape, swing float64) {
 	for i := range int(min(bucketsInWindow*w.Coverage, bucketsInWindow+bucketsAfter)) {
 		one := curve.Bucket{Consumer: inst(workload("a", w.Arms[0]), 1).String(), From: float64(i) / bucketsInWindow, To: float64(i+1) / bucketsInWindow}
 		one.Sent = int(rate * w.Window.Seconds() / bucketsInWindow)
@@ -85,11 +85,11 @@ func (b *builder) buckets(w *ledger.Warmup, came curve.Shape, swing float64) {
 	}
 }
 
-func (b *builder) bins(w *ledger.Warmup, came curve.Shape, swing float64, fails bool) {
+func (b *builder) bins(w *warmup.Measurement, came curve.Shape, swing float64, fails bool) {
 	others := float64(len(w.Peers))
 	shape, width := declared(*w), min(time.Second, w.Window/bucketsInWindow)
 	for from := w.Start - 3*width; from+width <= w.Start+time.Duration(float64(w.Window)*w.Coverage); from += width {
-		bin := ledger.WarmupBin{From: from, To: from + width, Sent: int(rate * width.Seconds())}
+		bin := warmup.Bin{From: from, To: from + width, Sent: int(rate * width.Seconds())}
 		age := float64(from+width/2-w.Start) / float64(w.Window)
 		if age >= 0 {
 			share := shape.At(age) / (others + shape.At(age))
@@ -110,8 +110,8 @@ func (b *builder) bins(w *ledger.Warmup, came curve.Shape, swing float64, fails 
 }
 
 // finding is what the ledger would conclude from the buckets.
-func finding(w ledger.Warmup) ledger.Finding {
-	f := ledger.Finding{DeclaredExponent: 2, RequestsNeeded: 509}
+func finding(w warmup.Measurement) warmup.Finding {
+	f := warmup.Finding{DeclaredExponent: 2, RequestsNeeded: 509}
 	for _, b := range w.Buckets[:min(bucketsInWindow, len(w.Buckets))] {
 		f.Requests += b.Sent
 	}
@@ -127,13 +127,13 @@ func finding(w ledger.Warmup) ledger.Finding {
 	shape := declared(w)
 	e, g, alpha, step := curve.Exponent(w.Buckets, w.Family()), curve.GoodnessOfFit(w.Buckets, shape), curve.Governed(w.Buckets[:bucketsInWindow], shape), curve.StepAtEnd(w.Buckets, shape)
 	f.Exponent, f.Fit, f.Governed, f.Step = &e, &g, &alpha, &step
-	f.Consumers = []ledger.WarmupConsumer{{Name: w.Buckets[0].Consumer, Sent: f.Requests, Got: w.Buckets[0].Got, Exponent: e, Governed: alpha}}
+	f.Consumers = []warmup.Consumer{{Name: w.Buckets[0].Consumer, Sent: f.Requests, Got: w.Buckets[0].Got, Exponent: e, Governed: alpha}}
 	return f
 }
 
 // KeptWarmup is a quadratic warm-up that came as declared.
-func KeptWarmup() ledger.Warmup {
-	w := ledger.Warmup{Instance: record.Instance{Pod: "c-2", Incarnation: 1}, Service: "c", Model: "power", Curve: 2, Window: 12 * time.Second, Coverage: 1.25}
+func KeptWarmup() warmup.Measurement {
+	w := warmup.Measurement{Instance: record.Instance{Pod: "c-2", Incarnation: 1}, Service: "c", Model: "power", Curve: 2, Window: 12 * time.Second, Coverage: 1.25}
 	w.DeclaredExponent, w.Requests, w.RequestsNeeded = 2, 2159, 509
 	w.Exponent = &curve.Estimate{Value: 1.97, Low: 1.85, High: 2.09, Requests: 2159}
 	w.Fit = &curve.Fit{ChiSquare: 1.4, DF: 17, Upper: 0.99, Lower: 2e-7}

@@ -1,4 +1,4 @@
-package ledger
+package warmup
 
 import (
 	"fmt"
@@ -16,37 +16,38 @@ import (
 	"zeroloss/scenarios/plan"
 )
 
-// coming is a run of two real consumers in virtual time, as the ledger gets it:
-// what their lists told, and whom they called. The first of three C comes at
-// 10 s.
-type coming struct {
+// startup is a run of two real consumers in virtual time: what their lists had,
+// and which instances they called. The first of three C starts at 10 s.
+type startup struct {
 	warmup   settings.Warmup
 	balancer string
-	rate     float64 // requests a second
+	rate     float64 // requests/s
 }
 
+const zero = record.Micros(1_700_000_000_000_000)
+
 const (
-	comesAt = 10 * time.Second
-	heardIn = 700 * time.Millisecond
+	startsAt = 10 * time.Second
+	heardIn  = 700 * time.Millisecond
 )
 
 // meter has measured all calls of the run.
-func (c coming) meter(t *testing.T, seed uint64) *warmupMeter {
+func (c startup) meter(t *testing.T, seed uint64) *Meter {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 5))
 	var hosts []consumer.Host
 	for i := range 3 {
 		h := consumer.Host{
-			Identity: lossless.Identity{Instance: record.Instance{Pod: fmt.Sprint("c-", i), Incarnation: 1}, Start: int64(sec(-1000)) / 1000},
+			Identity: lossless.Identity{Instance: record.Instance{Pod: fmt.Sprint("c-", i), Incarnation: 1}, Start: int64(zero.Add(-1000*time.Second)) / 1000},
 			Addr:     fmt.Sprintf("c-%d:80", i), Weight: 1, Warmup: c.warmup,
 		}
 		if i == 0 {
-			h.Start = int64(simZero.Add(comesAt)) / 1000
+			h.Start = int64(zero.Add(startsAt)) / 1000
 		}
 		hosts = append(hosts, h)
 	}
-	end := comesAt + c.warmup.Window*5/4
-	in := Input{Plan: &plan.Plan{Duration: end, Speed: 1}, Zero: simZero}
+	end := startsAt + c.warmup.Window*5/4
+	var events []record.Event
 	type view struct {
 		*consumer.View
 		who record.Instance
@@ -54,15 +55,15 @@ func (c coming) meter(t *testing.T, seed uint64) *warmupMeter {
 	var views []view
 	for i := range 2 {
 		v := view{
-			consumer.New(consumer.Config{Epoch: int64(simZero) / 1000, Seed: r.Uint64(), Consumer: settings.Consumer{Balancer: c.balancer}}),
+			consumer.New(consumer.Config{Epoch: int64(zero) / 1000, Seed: r.Uint64(), Consumer: settings.Consumer{Balancer: c.balancer}}),
 			record.Instance{Pod: fmt.Sprint("b-", i), Incarnation: 1},
 		}
 		for _, push := range []struct {
 			at    time.Duration
 			hosts []consumer.Host
-		}{{0, hosts[1:]}, {comesAt + heardIn, hosts}} {
+		}{{0, hosts[1:]}, {startsAt + heardIn, hosts}} {
 			for _, a := range v.Step(push.at, consumer.Event{Kind: consumer.Pushed, Hosts: push.hosts}) {
-				in.Events = append(in.Events, record.Event{At: simZero.Add(push.at), Instance: v.who, Service: "c", Payload: a.Event.Payload})
+				events = append(events, record.Event{At: zero.Add(push.at), Instance: v.who, Service: "c", Payload: a.Event.Payload})
 			}
 			for range r.IntN(20) {
 				_, _, _ = v.Pick(push.at, "") // whose turn it is depends on what was before
@@ -70,25 +71,25 @@ func (c coming) meter(t *testing.T, seed uint64) *warmupMeter {
 		}
 		views = append(views, v)
 	}
-	in.Events = append(in.Events, record.Event{At: simZero.Add(end), Payload: record.LoadEnd{}})
-	m := newWarmupMeter(history.New(in.Plan, in.Zero, in.Events))
+	events = append(events, record.Event{At: zero.Add(end), Payload: record.LoadEnd{}})
+	m := NewMeter(history.New(&plan.Plan{Duration: end, Speed: 1}, zero, events))
 	each := float64(time.Second) / c.rate
-	for at := float64(comesAt + heardIn); at < float64(end)-each; at += each {
+	for at := float64(startsAt + heardIn); at < float64(end)-each; at += each {
 		now := time.Duration(at + r.Float64()*each)
 		v := views[r.IntN(len(views))]
 		h, _, err := v.Pick(now, "")
 		require.NoError(t, err)
-		m.add(record.Trail{{Instance: v.who, Call: &record.Call{Service: "c", At: simZero.Add(now), Callee: h.Instance}}})
+		m.Add(record.Trail{{Instance: v.who, Call: &record.Call{Service: "c", At: zero.Add(now), Callee: h.Instance}}})
 	}
 	return m
 }
 
-// TestLevelOfFindings: of 1,000 runs that keep to their curve, the ledger says
-// of no more than it should that they do not; and of one in twenty that the
-// exponent is another.
+// TestLevelOfFindings: of 1,000 runs that follow their curve, no more than the
+// level of the test are found not to, and the intervals of one in twenty exclude
+// the declared exponent.
 func TestLevelOfFindings(t *testing.T) {
 	const runs = 1000
-	for _, c := range []coming{
+	for _, c := range []startup{
 		{settings.Warmup{Model: "power", Curve: 2, Window: 40 * time.Second}, settings.Random, 40},
 		{settings.Warmup{Model: "linear", Window: 40 * time.Second}, settings.Random, 25},
 	} {
@@ -104,7 +105,7 @@ func TestLevelOfFindings(t *testing.T) {
 				m := c.meter(t, seed)
 				require.Len(t, m.byService["c"], 1)
 				w := m.byService["c"][0]
-				one := Warmup{Model: c.warmup.Model, Curve: c.warmup.Curve, Window: w.window(), Coverage: 1.25, Buckets: m.buckets(w)}
+				one := Measurement{Model: c.warmup.Model, Curve: c.warmup.Curve, Window: w.window(), Coverage: 1.25, Buckets: m.buckets(w)}
 				f := find(one, w.ruleChanged())
 				require.Empty(t, f.Unmeasured)
 				require.Zero(t, f.UnlistedCalls)

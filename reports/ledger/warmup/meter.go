@@ -1,4 +1,4 @@
-package ledger
+package warmup
 
 import (
 	"cmp"
@@ -11,15 +11,16 @@ import (
 	"zeroloss/reports/ledger/history"
 )
 
-// warmupMeter measures the warm-ups of instances that started under load.
-type warmupMeter struct {
+// Meter measures the warm-ups of instances that started under load. It is built
+// by [NewMeter] before the first request is added.
+type Meter struct {
 	history   *history.History
-	byService map[string][]*warmupRecord // by start
+	byService map[string][]*candidate // by start
 }
 
-// warmupRecord is one warm-up while requests are added: an instance has several
-// if its rule changes.
-type warmupRecord struct {
+// candidate is one warm-up while requests are added. An instance has several if
+// its rule changes; those that never took effect are dropped in the end.
+type candidate struct {
 	instance *history.Instance
 	service  string
 	host     history.Host // as consumers' lists have it
@@ -27,20 +28,20 @@ type warmupRecord struct {
 	rule     ruleInterval
 	from, to record.Micros // of the picture
 	binWidth time.Duration
-	calls    []warmupCall // of the service and version, from..to
+	calls    []call // of the service and version, from..to
 }
 
-// warmupCall is one call of the service and version.
-type warmupCall struct {
+// call is one call of the service and version.
+type call struct {
 	at             record.Micros
 	caller, callee record.Instance
 	took           time.Duration
 	failed         bool
 }
 
-// newWarmupMeter finds the warm-ups by what consumers' lists say of instances.
-func newWarmupMeter(h *history.History) *warmupMeter {
-	m := &warmupMeter{history: h, byService: map[string][]*warmupRecord{}}
+// NewMeter finds the warm-ups that consumers' lists announce.
+func NewMeter(h *history.History) *Meter {
+	m := &Meter{history: h, byService: map[string][]*candidate{}}
 	for _, consumer := range h.Instances {
 		for _, l := range consumer.HostLists {
 			for _, host := range l.Hosts {
@@ -50,23 +51,23 @@ func newWarmupMeter(h *history.History) *warmupMeter {
 	}
 	m.findRuleChanges()
 	for _, all := range m.byService {
-		slices.SortFunc(all, func(x, y *warmupRecord) int {
+		slices.SortFunc(all, func(x, y *candidate) int {
 			return cmp.Or(cmp.Compare(x.start, y.start), strings.Compare(x.host.Instance, y.host.Instance), cmp.Compare(x.window(), y.window()))
 		})
 	}
 	return m
 }
 
-func (m *warmupMeter) addHost(service string, host history.Host) {
+func (m *Meter) addHost(service string, host history.Host) {
 	id, err := record.ParseInstance(host.Instance)
 	start := startOf(host)
 	if err != nil || id == (record.Instance{}) || host.Warmup.Window <= 0 || !m.history.UnderLoad(start) {
 		return
 	}
-	if slices.ContainsFunc(m.byService[service], func(w *warmupRecord) bool { return w.host == host }) {
+	if slices.ContainsFunc(m.byService[service], func(w *candidate) bool { return w.host == host }) {
 		return
 	}
-	w := &warmupRecord{instance: m.history.Instance(id), service: service, host: host, start: start}
+	w := &candidate{instance: m.history.Instance(id), service: service, host: host, start: start}
 	w.setPicture(m.history.LoadEnd)
 	m.byService[service] = append(m.byService[service], w)
 }
@@ -74,37 +75,37 @@ func (m *warmupMeter) addHost(service string, host history.Host) {
 // startOf is when a host's age is 0.
 func startOf(h history.Host) record.Micros { return record.Micros(h.Start * 1000) }
 
-func (w *warmupRecord) window() time.Duration { return w.host.Warmup.Window }
+func (w *candidate) window() time.Duration { return w.host.Warmup.Window }
 
-func (w *warmupRecord) end() record.Micros { return w.start.Add(w.window()) }
+func (w *candidate) end() record.Micros { return w.start.Add(w.window()) }
 
 // age is the warm-up's at an instant, in windows.
-func (w *warmupRecord) age(at record.Micros) float64 {
+func (w *candidate) age(at record.Micros) float64 {
 	return float64(at.Sub(w.start)) / float64(w.window())
 }
 
-// add counts the call of a trail's first hop, which chose the callee, with the
-// warm-ups of the callee's service and version.
-func (m *warmupMeter) add(t record.Trail) {
+// Add takes in the call of a trail's first hop. It counts with the warm-ups of
+// the called service and version.
+func (m *Meter) Add(t record.Trail) {
 	c := t[0].Call
 	for _, w := range m.byService[c.Service] {
 		if c.At < w.from || c.At >= w.to || c.Tag != w.host.Tag {
 			continue
 		}
-		w.calls = append(w.calls, warmupCall{at: c.At, caller: t[0].Instance, callee: c.Callee, took: t[0].Took, failed: c.Class != ""})
+		w.calls = append(w.calls, call{at: c.At, caller: t[0].Instance, callee: c.Callee, took: t[0].Took, failed: c.Class != ""})
 	}
 }
 
-// result is what came of each warm-up.
-func (m *warmupMeter) result() []Warmup {
-	var out []Warmup
+// Result returns the measurement of each warm-up, by start.
+func (m *Meter) Result() []Measurement {
+	var out []Measurement
 	for service, all := range m.byService {
 		for _, w := range all {
 			if w.neverInEffect(all) {
 				continue
 			}
 			i := w.instance
-			one := Warmup{
+			one := Measurement{
 				Instance: i.ID, Workload: i.Workload, Service: service, Tag: w.host.Tag,
 				Model: w.host.Warmup.Model, Curve: w.host.Warmup.Curve, Window: w.window(), Start: m.history.Offset(w.start),
 			}
@@ -119,7 +120,7 @@ func (m *warmupMeter) result() []Warmup {
 			out = append(out, one)
 		}
 	}
-	slices.SortFunc(out, func(x, y Warmup) int {
+	slices.SortFunc(out, func(x, y Measurement) int {
 		return cmp.Or(cmp.Compare(x.Start, y.Start), strings.Compare(x.Instance.String(), y.Instance.String()), cmp.Compare(x.Window, y.Window))
 	})
 	return out
@@ -130,13 +131,13 @@ const (
 	measuredWindows  = 1.25 // windows from the start
 )
 
-func (w *warmupRecord) bucketStart(bucket int) record.Micros {
+func (w *candidate) bucketStart(bucket int) record.Micros {
 	return w.start.Add(w.window() * time.Duration(bucket) / bucketsPerWindow)
 }
 
 // buckets are those of all consumers, by time.
-func (m *warmupMeter) buckets(w *warmupRecord) []curve.Bucket {
-	byCaller := map[record.Instance][]warmupCall{}
+func (m *Meter) buckets(w *candidate) []curve.Bucket {
+	byCaller := map[record.Instance][]call{}
 	for _, c := range w.calls {
 		byCaller[c.caller] = append(byCaller[c.caller], c)
 	}
@@ -152,7 +153,7 @@ func (m *warmupMeter) buckets(w *warmupRecord) []curve.Bucket {
 
 // consumerBuckets are the buckets of one consumer in which nothing changed for
 // it.
-func (m *warmupMeter) consumerBuckets(w *warmupRecord, consumer *history.Instance, calls []warmupCall) []curve.Bucket {
+func (m *Meter) consumerBuckets(w *candidate, consumer *history.Instance, calls []call) []curve.Bucket {
 	var out []curve.Bucket
 	for i := range int(bucketsPerWindow * measuredWindows) {
 		from, to := w.bucketStart(i), w.bucketStart(i+1)
@@ -182,7 +183,7 @@ func (m *warmupMeter) consumerBuckets(w *warmupRecord, consumer *history.Instanc
 
 // addOthers adds the other instances to a bucket that begins at from. It reports
 // false if one of them warms up by another rule.
-func (w *warmupRecord) addOthers(b *curve.Bucket, hosts []history.Host, from record.Micros) bool {
+func (w *candidate) addOthers(b *curve.Bucket, hosts []history.Host, from record.Micros) bool {
 	for _, h := range hosts {
 		if h.Instance == w.host.Instance {
 			b.Position = len(b.Others)
@@ -220,7 +221,7 @@ func unchangedHosts(consumer *history.Instance, service string, from, to record.
 
 // versionLeaving reports whether an instance of the same version was being taken
 // out: its consumers avoid it before their lists lack it.
-func (m *warmupMeter) versionLeaving(w *warmupRecord, from, to record.Micros) bool {
+func (m *Meter) versionLeaving(w *candidate, from, to record.Micros) bool {
 	return slices.ContainsFunc(m.history.Releases, func(r *history.Release) bool {
 		return r.Instance.Service == w.service && r.Instance.Tag == w.host.Tag && r.Began < to && max(r.Began, r.LastHeardAt()) >= from
 	})

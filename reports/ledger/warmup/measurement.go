@@ -1,17 +1,24 @@
-package ledger
+// Package warmup measures the warm-ups of a run: what each consumer sent to an
+// instance that started under load, what it should have sent by the rule that
+// the instance publishes, and whether the two agree.
+//
+// A [Meter] finds the warm-ups in the history of the run, takes in the calls of
+// every request, and returns one [Measurement] per warm-up. The statistics are
+// those of reports/curve.
+package warmup
 
 import (
 	"time"
 
 	"zeroloss/demo-services/settings"
-	"zeroloss/demo-services/warmup"
+	model "zeroloss/demo-services/warmup"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports/curve"
 )
 
-// Warmup is the warm-up of one instance that started under load: the rule that
-// its consumers were to follow, and what they did.
-type Warmup struct {
+// Measurement is the warm-up of one instance that started under load: the rule
+// that its consumers were to follow, and what they did.
+type Measurement struct {
 	Instance               record.Instance
 	Workload, Service, Tag string
 	Arms                   []string // whose requests can reach it
@@ -30,17 +37,17 @@ type Warmup struct {
 	// stayed, in windows: under 1 the whole is not known.
 	Coverage float64
 	Peers    []record.Instance // of its service and version that were called too, by name
-	Bins     []WarmupBin       // its picture, by time
+	Bins     []Bin             // its picture, by time
 	Finding
 }
 
-// WarmupBin is one interval of a warm-up as it is drawn: the calls of the
-// service and version, and the instances that consumers chose.
-type WarmupBin struct {
+// Bin is one interval of a warm-up as it is drawn: the calls of the service and
+// version, and the instances that consumers chose.
+type Bin struct {
 	From, To time.Duration // offsets from zero
 	Sent     int           // calls of the service and version, by all consumers
 	Got      int           // of these, to the instance that warms up
-	Others   []int         // to each of Warmup.Peers
+	Others   []int         // to each of Measurement.Peers
 	Failed   int           // of Got
 	// Expected is what Got should be: for each call, the weight that its consumer
 	// should have given to the instance that warms up, as a share of the weights
@@ -52,15 +59,15 @@ type WarmupBin struct {
 }
 
 // QPS is n requests of the bin as a rate.
-func (b WarmupBin) QPS(n float64) float64 { return n / (b.To - b.From).Seconds() }
+func (b Bin) QPS(n float64) float64 { return n / (b.To - b.From).Seconds() }
 
 // Shape is the weight that was declared, by age.
-func (w Warmup) Shape() curve.Shape {
+func (w Measurement) Shape() curve.Shape {
 	return ruleShape(settings.Warmup{Model: w.Model, Curve: w.Curve, Window: w.Window})
 }
 
 func ruleShape(s settings.Warmup) curve.Shape {
-	m, err := warmup.Find(s.Model)
+	m, err := model.Find(s.Model)
 	if err != nil {
 		return curve.Flat()
 	}

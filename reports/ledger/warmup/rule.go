@@ -1,4 +1,4 @@
-package ledger
+package warmup
 
 import (
 	"slices"
@@ -19,30 +19,30 @@ type ruleInterval struct {
 }
 
 // begun is when w's warm-up counts as begun.
-func (w *warmupRecord) begun() record.Micros { return w.start.Add(w.window() / begunShare) }
+func (w *candidate) begun() record.Micros { return w.start.Add(w.window() / begunShare) }
 
 // neverInEffect reports whether nothing happened by w's rule: it was replaced
 // before a tenth of its window, or consumers learned of it after the window
 // ended.
-func (w *warmupRecord) neverInEffect(all []*warmupRecord) bool {
+func (w *candidate) neverInEffect(all []*candidate) bool {
 	if w.rule.from >= w.end() {
 		return true
 	}
 	replaced := w.rule.until != 0 && w.rule.until < w.begun()
-	return replaced && slices.ContainsFunc(all, func(o *warmupRecord) bool {
+	return replaced && slices.ContainsFunc(all, func(o *candidate) bool {
 		return o != w && o.host.Instance == w.host.Instance && o.host.Start == w.host.Start && o.rule.from != 0
 	})
 }
 
 // ruleChanged reports whether another rule was in effect for a part of w's
 // window.
-func (w *warmupRecord) ruleChanged() bool {
+func (w *candidate) ruleChanged() bool {
 	return w.rule.from >= w.begun() || w.rule.until != 0 && w.rule.until < w.end()
 }
 
 // findRuleChanges finds when the rules of instances changed, as consumers heard:
 // a change lasts from the first consumer that hears to the last.
-func (m *warmupMeter) findRuleChanges() {
+func (m *Meter) findRuleChanges() {
 	type key struct{ service, instance string }
 	for _, consumer := range m.history.Instances {
 		known := map[key]history.Host{}
@@ -58,7 +58,7 @@ func (m *warmupMeter) findRuleChanges() {
 	}
 }
 
-func (m *warmupMeter) addRuleChange(l history.HostList, before, after history.Host) {
+func (m *Meter) addRuleChange(l history.HostList, before, after history.Host) {
 	for _, w := range m.byService[l.Service] {
 		switch w.host {
 		case before:

@@ -10,6 +10,7 @@ import (
 
 	"zeroloss/loadgen/record"
 	"zeroloss/reports/curve"
+	"zeroloss/reports/ledger/warmup"
 )
 
 func TestAWarmUpIsFoundToBeKept(t *testing.T) {
@@ -18,12 +19,12 @@ func TestAWarmUpIsFoundToBeKept(t *testing.T) {
 	require.Empty(t, w.Unmeasured)
 	require.Equal(t, 2.0, w.DeclaredExponent)
 	require.True(t, w.Exponent.Contains(2))
-	for _, other := range NeighbourExponents(2) {
+	for _, other := range warmup.NeighbourExponents(2) {
 		require.False(t, w.Exponent.Contains(other))
 	}
-	require.True(t, w.Fit.Agrees(FitSignificance))
-	require.True(t, w.Fit.Regular(FitSignificance), "the consumers take turns")
-	require.True(t, w.Fairness.Agrees(FitSignificance))
+	require.True(t, w.Fit.Agrees(warmup.FitSignificance))
+	require.True(t, w.Fit.Regular(warmup.FitSignificance), "the consumers take turns")
+	require.True(t, w.Fairness.Agrees(warmup.FitSignificance))
 	require.InDelta(t, 0, w.Step.Size, 0.02)
 	require.True(t, w.Governed.Contains(1))
 	require.Zero(t, w.UnlistedCalls)
@@ -199,22 +200,6 @@ func TestNeededIsForWhatCanBeDeclared(t *testing.T) {
 	require.False(t, w.Exponent.Contains(5), "it came by x²")
 }
 
-func TestDeclaredExponent(t *testing.T) {
-	for _, c := range []struct {
-		model string
-		curve float64
-		want  float64
-	}{{"", 0, 1}, {"linear", 0, 1}, {"dubbo", 0, 1}, {"power", 0, 2}, {"power", 3, 3}, {"sermant", 0, 2}, {"sermant-skew", 2, 2}, {"envoy", 1, 0}, {"polaris", 1, 0}, {"unheard-of", 2, 0}} {
-		require.Equal(t, c.want, declared(Warmup{Model: c.model, Curve: c.curve}), c.model)
-	}
-}
-
-func TestNeighbours(t *testing.T) {
-	for c, want := range map[float64][]float64{1: {2}, 2: {1, 3}, 1.5: {1, 2}, 0.5: {1}, 5: {4}, 4.5: {4, 5}} {
-		require.Equal(t, want, NeighbourExponents(c), c)
-	}
-}
-
 // TestAWarmingLifeIsNotYetServing; one that is told of a window later was.
 func TestAWarmingLifeIsNotYetServing(t *testing.T) {
 	phases := func(l *Ledger, who record.Instance) (names []string) {
@@ -233,16 +218,4 @@ func TestAWarmingLifeIsNotYetServing(t *testing.T) {
 	l := s.run()
 	require.Equal(t, []string{"starting", "listening", "registered", "warming", "serving"}, phases(l, fresh.inst))
 	require.Equal(t, []string{"starting", "listening", "registered", "serving"}, phases(l, old.inst))
-}
-
-// TestFollowedExponent: a fraction that Sermant is told does nothing there.
-func TestFollowedExponent(t *testing.T) {
-	for _, c := range []struct {
-		model string
-		curve float64
-		want  float64
-	}{{"linear", 0, 1}, {"dubbo-go-seconds", 0, 1}, {"power", 2.5, 2.5}, {"power", 2.999, 2.999}, {"sermant", 2.5, 2}, {"sermant-skew", 3, 3}, {"sermant", 0.5, 1}, {"envoy", 2, 0}} {
-		require.Equal(t, c.want, followed(Warmup{Model: c.model, Curve: c.curve, Window: time.Minute}), "%s %v", c.model, c.curve)
-	}
-	require.Equal(t, 2.5, declared(Warmup{Model: "sermant", Curve: 2.5}), "what was declared is told as it was")
 }

@@ -1,4 +1,4 @@
-package ledger
+package warmup
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"zeroloss/demo-services/warmup"
+	model "zeroloss/demo-services/warmup"
 	"zeroloss/reports/curve"
 )
 
@@ -34,11 +34,11 @@ type Finding struct {
 	Step           *curve.Step     // at the end of the window
 	Governed       *curve.Estimate // share of the requests whose consumers follow the weights
 	UnlistedCalls  int             // calls of somebody whom their consumer's list did not show
-	Consumers      []WarmupConsumer
+	Consumers      []Consumer
 }
 
-// WarmupConsumer is one consumer's part of a warm-up.
-type WarmupConsumer struct {
+// Consumer is one consumer's part of a warm-up.
+type Consumer struct {
 	Name      string
 	Sent, Got int // within the window
 	Exponent  curve.Estimate
@@ -74,7 +74,7 @@ func Informative(e curve.Estimate, declared float64) bool {
 }
 
 // find reads a warm-up's buckets.
-func find(w Warmup, changed bool) Finding {
+func find(w Measurement, changed bool) Finding {
 	f := Finding{DeclaredExponent: declared(w)}
 	within := slices.DeleteFunc(slices.Clone(w.Buckets), func(b curve.Bucket) bool { return b.From >= 1 })
 	most, alone := 0, true
@@ -107,7 +107,7 @@ func find(w Warmup, changed bool) Finding {
 	return f
 }
 
-func (f *Finding) measure(w Warmup, within []curve.Bucket) {
+func (f *Finding) measure(w Measurement, within []curve.Bucket) {
 	shape, family := w.Shape(), w.Family()
 	if fit := curve.GoodnessOfFit(w.Buckets, shape); fit.DF > 0 {
 		f.Fit = &fit
@@ -138,7 +138,7 @@ func (f *Finding) measure(w Warmup, within []curve.Bucket) {
 
 // FairnessBuckets are the buckets by which those that are warm are compared: after the
 // window, the one that warmed up is one of them.
-func (w Warmup) FairnessBuckets() []curve.Bucket {
+func (w Measurement) FairnessBuckets() []curve.Bucket {
 	out := slices.Clone(w.Buckets)
 	for i, b := range out {
 		if b.From >= 1 {
@@ -154,20 +154,20 @@ func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape, family cur
 		by[b.Consumer] = append(by[b.Consumer], b)
 	}
 	for name, buckets := range by {
-		c := WarmupConsumer{Name: name, Exponent: curve.Exponent(buckets, family), Governed: curve.Governed(buckets, shape)}
+		c := Consumer{Name: name, Exponent: curve.Exponent(buckets, family), Governed: curve.Governed(buckets, shape)}
 		for _, b := range buckets {
 			c.Sent += b.Sent
 			c.Got += b.Got
 		}
 		f.Consumers = append(f.Consumers, c)
 	}
-	slices.SortFunc(f.Consumers, func(a, b WarmupConsumer) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(f.Consumers, func(a, b Consumer) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // declared is the exponent of w's model, 0 if it has none that counts could
 // show.
-func declared(w Warmup) float64 {
-	m, err := warmup.Find(w.Model)
+func declared(w Measurement) float64 {
+	m, err := model.Find(w.Model)
 	switch {
 	case err != nil || m.CacheFor > 0 || m.Parameter != "" && m.Parameter != "exponent":
 		return 0
@@ -181,13 +181,13 @@ func declared(w Warmup) float64 {
 
 // Family is the declared curve for other exponents than its own, rounded as its
 // model rounds.
-func (w Warmup) Family() curve.Family { return curve.FamilyOf(w.Shape(), followed(w)) }
+func (w Measurement) Family() curve.Family { return curve.FamilyOf(w.Shape(), followed(w)) }
 
 // followed is the exponent that consumers reckon with: Sermant's is a whole
 // number, and takes of another one the part before the point.
-func followed(w Warmup) float64 {
+func followed(w Measurement) float64 {
 	c := declared(w)
-	m, err := warmup.Find(w.Model)
+	m, err := model.Find(w.Model)
 	if err != nil || c <= 0 {
 		return 0
 	}

@@ -1,4 +1,4 @@
-package ledger
+package warmup
 
 import (
 	"cmp"
@@ -19,6 +19,9 @@ const (
 	maxLead = 0.5
 )
 
+// confidence of the band around the expected requests.
+const confidence = 0.95
+
 // binWidth is a second, or less for windows of less than 20.
 func binWidth(window time.Duration) time.Duration {
 	for _, w := range []time.Duration{time.Second, 500 * time.Millisecond, 200 * time.Millisecond, 100 * time.Millisecond} {
@@ -30,7 +33,7 @@ func binWidth(window time.Duration) time.Duration {
 }
 
 // setPicture finds out from when to when the picture of w lasts.
-func (w *warmupRecord) setPicture(loadEnd record.Micros) {
+func (w *candidate) setPicture(loadEnd record.Micros) {
 	window, lead := w.window(), time.Duration(0)
 	if at := w.instance.First(record.KindListening); at != 0 && at < w.start {
 		lead = w.start.Sub(at) + window/50
@@ -42,7 +45,7 @@ func (w *warmupRecord) setPicture(loadEnd record.Micros) {
 }
 
 // draw fills in what the picture of a warm-up shows.
-func (m *warmupMeter) draw(w *warmupRecord, out *Warmup) {
+func (m *Meter) draw(w *candidate, out *Measurement) {
 	h, i := m.history, w.instance
 	out.Listening, out.Registered, out.WarmedUp = h.OptionalOffset(i.First(record.KindListening)), h.OptionalOffset(i.First(record.KindRegistered)), h.OptionalOffset(i.First(record.KindWarmupEnd))
 	out.Ready = h.OptionalOffset(cmp.Or(i.First(record.KindPodReady), i.First(record.KindReady)))
@@ -52,7 +55,7 @@ func (m *warmupMeter) draw(w *warmupRecord, out *Warmup) {
 	}
 	out.Coverage = max(0, until.Sub(w.start).Seconds()/w.window().Seconds())
 
-	slices.SortStableFunc(w.calls, func(x, y warmupCall) int { return cmp.Compare(x.at, y.at) })
+	slices.SortStableFunc(w.calls, func(x, y call) int { return cmp.Compare(x.at, y.at) })
 	out.Peers = w.peers()
 	shape, next := out.Shape(), 0
 	for from := w.from; from.Add(w.binWidth) <= w.to; from = from.Add(w.binWidth) {
@@ -71,7 +74,7 @@ func (m *warmupMeter) draw(w *warmupRecord, out *Warmup) {
 }
 
 // peers are the other instances that were called while w warmed up, by name.
-func (w *warmupRecord) peers() []record.Instance {
+func (w *candidate) peers() []record.Instance {
 	seen := map[record.Instance]bool{w.instance.ID: true, {}: true}
 	var out []record.Instance
 	for _, c := range w.calls {
@@ -84,8 +87,8 @@ func (w *warmupRecord) peers() []record.Instance {
 	return out
 }
 
-func (m *warmupMeter) bin(w *warmupRecord, peers []record.Instance, shape curve.Shape, from record.Micros, calls []warmupCall) WarmupBin {
-	out := WarmupBin{From: m.history.Offset(from), To: m.history.Offset(from.Add(w.binWidth)), Others: make([]int, len(peers))}
+func (m *Meter) bin(w *candidate, peers []record.Instance, shape curve.Shape, from record.Micros, calls []call) Bin {
+	out := Bin{From: m.history.Offset(from), To: m.history.Offset(from.Add(w.binWidth)), Others: make([]int, len(peers))}
 	if x := w.age(from.Add(w.binWidth / 2)); x >= 0 {
 		out.Weight = shape.At(x)
 	}
@@ -127,7 +130,7 @@ func median(of []time.Duration) time.Duration {
 // expectedShare is the probability with which a call should have gone to the
 // instance that warms up, by what its consumer saw, and the weight of that
 // instance by the same.
-func (m *warmupMeter) expectedShare(w *warmupRecord, shape curve.Shape, c warmupCall) (share, weight float64) {
+func (m *Meter) expectedShare(w *candidate, shape curve.Shape, c call) (share, weight float64) {
 	consumer := m.history.Instance(c.caller)
 	list, _ := consumer.HostListAt(w.service, c.at)
 	var ages, weights []float64
@@ -157,7 +160,7 @@ func (m *warmupMeter) expectedShare(w *warmupRecord, shape curve.Shape, c warmup
 }
 
 // shapeOf is the shape of a host's rule; shape is that of w's.
-func (w *warmupRecord) shapeOf(host history.Host, shape curve.Shape) curve.Shape {
+func (w *candidate) shapeOf(host history.Host, shape curve.Shape) curve.Shape {
 	if host.Warmup.Window == 0 {
 		return curve.Flat()
 	}
