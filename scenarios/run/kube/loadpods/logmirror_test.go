@@ -179,6 +179,6 @@ func TestMirrorReportsALoadPodThatIsGone(t *testing.T) {
 }
 
 func TestShiftLines(t *testing.T) {
-	text := `{"at":1000,"kind":"push","since":500}` + "\n" + `torn` + "\n"
-	require.Equal(t, `{"at":990,"kind":"push","since":490}`+"\n"+`torn`+"\n", string(shiftLines([]byte(text), -10)))
+	text := `{"at":1000,"kind":"push","subscriber":"a","firstChange":500,"reason":"change"}` + "\n" + `torn` + "\n"
+	require.Equal(t, `{"at":990,"kind":"push","subscriber":"a","firstChange":490,"reason":"change"}`+"\n"+`torn`+"\n", string(shiftLines([]byte(text), -10)))
 }
