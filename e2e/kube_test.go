@@ -251,7 +251,8 @@ func TestKubeMakesAndDeletesItsCluster(t *testing.T) {
 	require.NotContains(t, left, name)
 }
 
-// kill -9 while the cluster is made: clean finds it by the mark alone.
+// kill -9 while the cluster is created: clean knows it by the owner that its nodes
+// carry.
 func TestKubeCleansAClusterThatACrashLeft(t *testing.T) {
 	image := nodeImage(t)
 	name := fmt.Sprintf("zl-e2e-lost-%d", os.Getpid())

@@ -74,14 +74,27 @@ func connectExisting(o Options) (*connection, error) {
 	return c, err
 }
 
-// release ends a run's use of the cluster: it deletes the cluster if the run
-// created it, and nobody else uses it. Otherwise releaseNamespace deletes what
-// the run has in it.
-func (c *connection) release(ctx context.Context, keep bool, namespace string, releaseNamespace func() error, tell func(string, ...any)) error {
-	k := c.kind
-	switch {
-	case k == nil:
+// release ends a run's use of the cluster; see releaseCluster.
+func (c *connection) release(ctx context.Context, keep bool, ns *runNamespace, releaseNamespace func() error, tell func(string, ...any)) error {
+	if c.kind == nil {
 		return releaseNamespace()
+	}
+	return releaseCluster(ctx, c.kind, keep, ns.name, releaseNamespace, tell)
+}
+
+// sharedCluster is a kind cluster that other runs may use, too.
+type sharedCluster interface {
+	Name() string
+	Owned() bool   // a run created it
+	Created() bool // this one did
+	Keep() error
+	Delete(ctx context.Context, ownNamespace string) (why string, err error) // why it was left in place
+}
+
+// releaseCluster deletes a cluster if this run created it, and nobody else uses
+// it. Otherwise releaseNamespace deletes what the run has in it.
+func releaseCluster(ctx context.Context, k sharedCluster, keep bool, namespace string, releaseNamespace func() error, tell func(string, ...any)) error {
+	switch {
 	case keep && k.Owned():
 		tell("kept cluster %s: kind delete cluster --name %s", k.Name(), k.Name())
 		return errors.Join(releaseNamespace(), k.Keep())

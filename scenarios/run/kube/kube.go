@@ -101,7 +101,7 @@ func (r *cluster) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err erro
 	var d *deployment
 	release := func() error { return errors.Join(d.uncordon(), ns.release()) }
 	defer func() {
-		err = errors.Join(err, conn.release(context.WithoutCancel(ctx), r.o.Keep, ns.name, release, tell))
+		err = errors.Join(err, conn.release(context.WithoutCancel(ctx), r.o.Keep, ns, release, tell))
 	}()
 	if ns.c, err = client.New(conn.config); err != nil {
 		return err
