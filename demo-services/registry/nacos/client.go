@@ -1,7 +1,12 @@
-// Package nacos speaks to a Nacos 2.x server, real or embedded, through the
-// unmodified nacos-sdk-go client: a [Client] is a registry.Registrar and a
-// registry.Watcher. Each trap of the SDK that would cost a release requests is
-// handled here and nowhere else.
+// Package nacos is the client of a Nacos 2.x server, real or embedded. A [Client]
+// is a registry.Registrar and a registry.Watcher on top of the unmodified
+// nacos-sdk-go. It works around the behaviours of the SDK that would make a
+// release lose requests:
+//
+//	registrar.go          a deregistration that comes too early is undone
+//	deregister_retry.go   a reconnect undoes a deregistration
+//	subscription.go       concurrent lists can arrive in the wrong order
+//	noop.go               HTTP and logs that nobody asked for
 //
 // It may not know what the lists are used for.
 package nacos
@@ -32,42 +37,42 @@ var (
 	_ registry.Watcher   = (*Client)(nil)
 )
 
-// Options says where the server is and who we are. Host and Dir are required.
+// Options configures a Client. Host and Dir are required.
 type Options struct {
 	Host     string
 	Port     int    // HTTP; 0 is 8848
 	GRPCPort int    // 0 is Port + 1000
-	Identity string // what the server calls this client in its events, as pod/incarnation; "" is its address
+	Identity string // how the server's events name this client, such as pod/incarnation; "" is its address
 
 	Namespace string // "" is public
 	Group     string // "" is DEFAULT_GROUP
 
-	// Dir is an existing directory; the SDK's cache goes into a folder of our
-	// own below it, which Close removes.
+	// Dir is an existing directory. The SDK's cache goes into a new directory
+	// below it, which Close removes.
 	Dir string
-	// KeepWhenEmpty ignores a push of an empty list, as the SDK does unless it
-	// is told otherwise: the last instance of a service then stays for ever.
+	// KeepWhenEmpty ignores empty lists, which is the SDK's default: the last
+	// instance of a service then stays in the list forever.
 	KeepWhenEmpty bool
-	// Timeout bounds each single call of the server; 0 is 3 s.
+	// Timeout bounds each call of the server; 0 is 3 s.
 	Timeout time.Duration
 }
 
-// Client is one connection to the server. A connection holds one publication
-// of each service: whoever publishes two instances of a service opens two.
+// Client is one connection to the server. A connection has one publication per
+// service: to publish two instances of a service, open two clients.
 type Client struct {
 	opts        Options
 	sdk         naming_client.INamingClient
 	http        *http.Client
-	cache       string    // the SDK's cache directory
-	connectedAt time.Time // when it was connected
+	cache       string // the SDK's cache directory
+	connectedAt time.Time
 
 	mu                sync.Mutex // held through callbacks, so that they never overlap
 	closed            bool
-	stopSubscriptions []context.CancelFunc // of the followers; guarded by mu
-	subscriptions     sync.WaitGroup       // the followers
+	stopSubscriptions []context.CancelFunc // guarded by mu
+	subscriptions     sync.WaitGroup
 
-	// publishing is held while the SDK registers or deregisters: a repeated
-	// deregistration must not come after a new registration.
+	// publishing is held while the SDK registers or deregisters, so that a
+	// repeated deregistration cannot come after a new registration.
 	publishing        sync.Mutex
 	deregisterRepeats map[string]context.CancelFunc // by service: see leave
 
@@ -75,8 +80,8 @@ type Client struct {
 	closeErr error
 }
 
-// Connect opens a connection and returns once the SDK is connected, which
-// takes it about 100 ms, or with an error once ctx ends.
+// Connect opens a connection. It returns once the SDK is connected, which takes
+// about 100 ms, or with an error when ctx ends.
 func Connect(ctx context.Context, o Options) (*Client, error) {
 	o.Port = cmp.Or(o.Port, 8848)
 	o.GRPCPort = cmp.Or(o.GRPCPort, o.Port+int(constant.RpcPortOffset))
@@ -84,7 +89,7 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 	o.Timeout = cmp.Or(o.Timeout, 3*time.Second)
 	cache, err := os.MkdirTemp(o.Dir, "nacos-")
 	if err != nil {
-		return nil, fmt.Errorf("making a directory for the cache of the registry's client: %w", err)
+		return nil, fmt.Errorf("creating a directory for the cache of the registry's client: %w", err)
 	}
 	c := &Client{opts: o, cache: cache, http: &http.Client{Timeout: o.Timeout}, deregisterRepeats: map[string]context.CancelFunc{}}
 	if err := c.dial(ctx); err != nil {
@@ -96,21 +101,21 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 func (c *Client) addr() string { return net.JoinHostPort(c.opts.Host, strconv.Itoa(c.opts.Port)) }
 
 // retryInterval is the pause between two attempts at something that the server
-// did not answer; the SDK's own, between its three attempts, is 100 ms.
+// did not answer. The SDK's own pause between its three attempts is 100 ms, too.
 const retryInterval = 100 * time.Millisecond
 
 func (c *Client) dial(ctx context.Context) error {
-	// The SDK's stock logger writes into a file beside the binary.
+	// The SDK's default logger writes to a file next to the binary.
 	logger.SetLogger(noopLogger{})
 	sdk, err := c.open()
 	if err != nil {
 		return err
 	}
 	c.sdk = sdk
-	// A client that could not connect at once tries for ever in the background.
+	// A client that could not connect at once keeps trying in the background.
 	for !sdk.ServerHealthy() {
 		if err := ctxtime.Sleep(ctx, retryInterval); err != nil {
-			return fmt.Errorf("nothing answers there; is the registry up? %w", err)
+			return fmt.Errorf("no answer; is the registry up? %w", err)
 		}
 	}
 	c.connectedAt = time.Now()
@@ -122,10 +127,10 @@ func (c *Client) config() constant.ClientConfig {
 		NamespaceId:          c.opts.Namespace,
 		TimeoutMs:            uint64(c.opts.Timeout.Milliseconds()),
 		CacheDir:             c.cache,
-		LogDir:               c.cache, // unused, as the logger is set; "" would be beside the binary
-		NotLoadCacheAtStart:  true,    // else the last run's hosts come back from disk
+		LogDir:               c.cache, // unused, as the logger is set; "" would be next to the binary
+		NotLoadCacheAtStart:  true,    // otherwise the hosts of the last run come back from disk
 		UpdateCacheWhenEmpty: !c.opts.KeepWhenEmpty,
-		TLSCfg:               constant.TLSConfig{Appointed: true}, // else the environment may switch TLS on
+		TLSCfg:               constant.TLSConfig{Appointed: true}, // otherwise the environment may enable TLS
 	}
 	if c.opts.Identity != "" {
 		cfg.AppConnLabels = map[string]string{registry.IdentityLabel: c.opts.Identity}
@@ -133,10 +138,10 @@ func (c *Client) config() constant.ClientConfig {
 	return cfg
 }
 
-// clientMap guards the SDK's package variable of that name: clients are added
-// to it under a lock but deleted without, so two that close, or one that
-// closes while another opens, can crash the process. Opening takes 100 ms and
-// is safe beside opening: hence the read lock there.
+// clientMap guards the SDK's package variable of that name. The SDK adds clients
+// under a lock but deletes them without one, so closing a client while another
+// one opens or closes can crash the process. Opening takes 100 ms and is safe
+// concurrently with opening, hence the read lock there.
 var clientMap sync.RWMutex
 
 func (c *Client) open() (naming_client.INamingClient, error) {
@@ -144,9 +149,9 @@ func (c *Client) open() (naming_client.INamingClient, error) {
 	err := errors.Join(
 		nc.SetClientConfig(c.config()),
 		nc.SetServerConfig([]constant.ServerConfig{{IpAddr: c.opts.Host, Port: uint64(c.opts.Port), GrpcPort: uint64(c.opts.GRPCPort)}}),
-		// Without its gRPC connection the SDK asks over HTTP for the server's
-		// health and is content with that. With HTTP closed to it, its health
-		// is that of the connection.
+		// Without a gRPC connection the SDK checks the server's health over HTTP,
+		// and is satisfied with that. Without HTTP, the health that it reports is
+		// that of the gRPC connection.
 		nc.SetHttpAgent(noopHTTP{}),
 	)
 	if err != nil {
@@ -163,11 +168,11 @@ func closeSDK(sdk naming_client.INamingClient) {
 	sdk.CloseClient()
 }
 
-// SDK is the client below, for what this package does not offer: the contract
-// suite asks the server through it.
+// SDK returns the SDK's client, for what this package does not offer: the
+// contract suite uses it.
 func (c *Client) SDK() naming_client.INamingClient { return c.sdk }
 
-// Close ends the connection: the server drops what it published at once.
+// Close ends the connection. The server removes what it published at once.
 func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.mu.Lock()

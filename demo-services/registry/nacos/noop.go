@@ -5,11 +5,11 @@ import (
 	"net/http"
 )
 
-// errNoHTTP is what the SDK gets for each HTTP request.
-var errNoHTTP = errors.New("the SDK is given no HTTP here")
+// errNoHTTP is the SDK's result of each HTTP request.
+var errNoHTTP = errors.New("the SDK may not use HTTP")
 
-// noopHTTP is the SDK's HTTP agent that sends nothing. We have no need of it:
-// ephemeral instances are published over gRPC, and Pull has its own client.
+// noopHTTP is an HTTP agent for the SDK that sends nothing. HTTP is not needed:
+// ephemeral instances are published over gRPC, and Pull has a client of its own.
 type noopHTTP struct{}
 
 func (noopHTTP) Get(string, http.Header, uint64, map[string]string) (*http.Response, error) {
@@ -36,7 +36,7 @@ func (noopHTTP) Request(string, string, http.Header, uint64, map[string]string) 
 	return nil, errNoHTTP
 }
 
-// noopLogger is the SDK's Logger that writes nothing.
+// noopLogger is a Logger for the SDK that writes nothing.
 type noopLogger struct{}
 
 func (noopLogger) Info(...any)           {}

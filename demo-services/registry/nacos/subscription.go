@@ -10,32 +10,33 @@ import (
 	"zeroloss/internal/ctxtime"
 )
 
-// subscription is one subscription. It passes on what the SDK tells, and makes sure
-// that what it told last is the server's list.
+// subscription passes on the lists that the SDK receives for one service, and
+// makes sure that the last one is the server's.
 //
-// That is not a matter of course: the SDK handles the answer of a subscription
-// (the first one, and the one after each reconnect) and a push in goroutines of
-// their own, without a lock. Where they meet within a millisecond or two, the
-// older list can come last, or the newer one be taken for no news, and nothing
-// would repair that until the service changes again. So some time after the SDK
-// has told something, the server's list is pulled. It is good if the SDK has
-// told nothing meanwhile: what it tells later is newer.
+// The SDK does not guarantee that. It handles the answer to a subscription (the
+// first one, and the one after each reconnect) and a push in separate goroutines
+// without a lock. If they come within a millisecond or two, the older list can
+// come last, or the newer one can be taken for a duplicate, until the service
+// changes again. So some time after the SDK has received a list, the server's
+// list is pulled. It counts if the SDK has received nothing meanwhile: what the
+// SDK receives later is newer.
 type subscription struct {
 	changed       func([]registry.Host)
 	pull          func(context.Context) ([]registry.Host, error)
-	keepWhenEmpty bool          // an empty list is no news: see Options.KeepWhenEmpty
-	unconfirmed   chan struct{} // of one place: the SDK has told something since
+	keepWhenEmpty bool          // ignore empty lists: see Options.KeepWhenEmpty
+	unconfirmed   chan struct{} // has room for one value: the SDK has received a list since the last pull
 
-	mu            *sync.Mutex     // the client's, held through changed
-	closed        *bool           // the client is closed; guarded by mu
-	list          []registry.Host // the latest that was passed on; nil before the first; guarded by mu
-	receivedCount int             // by the SDK, so far; guarded by mu
+	mu            *sync.Mutex     // the client's; held while changed runs
+	closed        *bool           // of the client; guarded by mu
+	list          []registry.Host // the last one passed on; nil before the first; guarded by mu
+	receivedCount int             // lists received by the SDK; guarded by mu
 }
 
-// confirmAfter is far longer than the SDK takes to handle two lists.
+// confirmAfter is the time from a list to the pull that confirms it. It is much
+// longer than the SDK takes to handle two lists.
 const confirmAfter = 300 * time.Millisecond
 
-// received takes a list from the SDK.
+// received takes a list of the SDK.
 func (f *subscription) received(list []registry.Host) {
 	f.mu.Lock()
 	f.receivedCount++
@@ -44,13 +45,14 @@ func (f *subscription) received(list []registry.Host) {
 	f.requestConfirmation()
 }
 
-// deliver hands a list on that is news. Callers hold mu, so that lists go out as
-// they came in. (A service's very first list can be pulled before it is pushed.)
+// deliver passes a list on if it differs from the last one. Callers hold mu, so
+// lists keep their order. (The first list of a service can be pulled before it is
+// pushed.)
 func (f *subscription) deliver(list []registry.Host) {
 	if *f.closed || f.list != nil && slices.EqualFunc(f.list, list, registry.Host.Equal) {
 		return
 	}
-	f.list = append([]registry.Host{}, list...) // the callback owns what it gets
+	f.list = append([]registry.Host{}, list...) // the callback owns its list
 	f.changed(list)
 }
 
@@ -61,7 +63,7 @@ func (f *subscription) requestConfirmation() {
 	}
 }
 
-// run runs until ctx is done.
+// run confirms lists until ctx is done.
 func (f *subscription) run(ctx context.Context) {
 	for {
 		select {
@@ -74,10 +76,11 @@ func (f *subscription) run(ctx context.Context) {
 	}
 }
 
-// confirm waits, pulls and compares; false if that has to be done again.
+// confirm waits, pulls the server's list, and passes it on if it differs. It
+// returns false if it must be called again.
 func (f *subscription) confirm(ctx context.Context) bool {
 	select {
-	case <-f.unconfirmed: // what it was for is older than what we count now
+	case <-f.unconfirmed: // for a list that is counted below
 	default:
 	}
 	before := f.count()

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/nacos-group/nacos-sdk-go/v2/model"
 	"github.com/nacos-group/nacos-sdk-go/v2/vo"
@@ -17,80 +16,7 @@ import (
 	"zeroloss/internal/ctxtime"
 )
 
-// minDeregisterAge is for how long after connecting a deregistration waits. The SDK's
-// handling of its first "connected" registers anew whatever was registered by
-// then, and it may come after a deregistration and undo it. Registering twice
-// does no harm, so only deregistering waits.
-const minDeregisterAge = 200 * time.Millisecond
-
-// Register publishes h; see registry.Registrar.
-func (c *Client) Register(ctx context.Context, service string, h registry.Host) error {
-	p := vo.RegisterInstanceParam{
-		Ip: h.IP, Port: uint64(h.Port), Weight: h.Weight, Healthy: h.Healthy, Enable: h.Enabled,
-		Ephemeral: true, ClusterName: h.Cluster, Metadata: h.Metadata,
-		ServiceName: service, GroupName: c.opts.Group,
-	}
-	register := func() (bool, error) {
-		c.publishing.Lock()
-		defer c.publishing.Unlock()
-		c.stopDeregisterRepeats(service)
-		return c.sdk.RegisterInstance(p)
-	}
-	if err := retryUntilDone(ctx, register); err != nil {
-		return fmt.Errorf("registering %s as %q at %s: %w", h.Addr(), service, c.addr(), err)
-	}
-	return nil
-}
-
-// Deregister takes the publication back; see registry.Registrar.
-func (c *Client) Deregister(ctx context.Context, service string, h registry.Host) error {
-	p := vo.DeregisterInstanceParam{
-		Ip: h.IP, Port: uint64(h.Port), Cluster: h.Cluster, Ephemeral: true,
-		ServiceName: service, GroupName: c.opts.Group,
-	}
-	if err := ctxtime.Sleep(ctx, time.Until(c.connectedAt.Add(minDeregisterAge))); err != nil {
-		return fmt.Errorf("deregistering %s from %q at %s: %w", h.Addr(), service, c.addr(), err)
-	}
-	deregister := func() (bool, error) { return c.sdk.DeregisterInstance(p) }
-	once := func() (bool, error) {
-		c.publishing.Lock()
-		defer c.publishing.Unlock()
-		ok, err := deregister()
-		if ok && err == nil {
-			c.startDeregisterRepeats(service, deregister)
-		}
-		return ok, err
-	}
-	if err := retryUntilDone(ctx, once); err != nil {
-		return fmt.Errorf("deregistering %s from %q at %s: %w", h.Addr(), service, c.addr(), err)
-	}
-	return nil
-}
-
-// errRefused is what the SDK's (false, nil) means.
-var errRefused = errors.New("the registry refused")
-
-// retryUntilDone repeats call until it succeeds or ctx ends: the SDK gives up after
-// three attempts within 300 ms, which a registry that restarts outlasts.
-func retryUntilDone(ctx context.Context, call func() (bool, error)) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		ok, err := call()
-		if ok && err == nil {
-			return nil
-		}
-		if err == nil {
-			err = errRefused
-		}
-		if stop := ctxtime.Sleep(ctx, retryInterval); stop != nil {
-			return errors.Join(err, stop)
-		}
-	}
-}
-
-// Subscribe follows a service; see registry.Watcher.
+// Subscribe follows a service: see registry.Watcher.
 func (c *Client) Subscribe(ctx context.Context, service string, changed func([]registry.Host)) error {
 	if err := c.subscribe(ctx, service, changed); err != nil {
 		return fmt.Errorf("subscribing to %q at %s: %w", service, c.addr(), err)
@@ -106,14 +32,14 @@ func (c *Client) subscribe(ctx context.Context, service string, changed func([]r
 	err = c.sdk.Subscribe(&vo.SubscribeParam{
 		ServiceName: service, GroupName: c.opts.Group,
 		SubscribeCallback: func(list []model.Instance, err error) {
-			if err == nil { // else the SDK keeps its list, and so do we
+			if err == nil { // otherwise the SDK keeps its list, and so do we
 				f.received(hostsOf(list))
 			}
 		},
 	})
 	for err != nil {
-		// A second Subscribe would add the callback a second time; this asks for
-		// the same subscription without one, and answers into the first.
+		// A second Subscribe would add the callback again. GetService asks for the
+		// same subscription, and its answer goes to the first callback.
 		if stop := ctxtime.Sleep(ctx, retryInterval); stop != nil {
 			return errors.Join(err, stop)
 		}
@@ -123,10 +49,10 @@ func (c *Client) subscribe(ctx context.Context, service string, changed func([]r
 	return nil
 }
 
-// errClosed is what a client says that is closed.
+// errClosed is returned by a closed client.
 var errClosed = errors.New("the client is closed")
 
-// newSubscription makes a follower that runs until Close.
+// newSubscription starts a subscription that runs until Close.
 func (c *Client) newSubscription(ctx context.Context, service string, changed func([]registry.Host)) (*subscription, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -158,11 +84,10 @@ func hostsOf(list []model.Instance) []registry.Host {
 	return out
 }
 
-// maxServices is how many names of services are asked for.
+// maxServices is how many names of services are requested.
 const maxServices = 500
 
-// Services lists the names of services of the client's group, or the first 500
-// of them.
+// Services returns the names of the services of the client's group, at most 500.
 func (c *Client) Services() ([]string, error) {
 	all, err := c.sdk.GetAllServicesInfo(vo.GetAllServiceInfoParam{NameSpace: c.opts.Namespace, GroupName: c.opts.Group, PageNo: 1, PageSize: maxServices})
 	if err != nil {
@@ -174,8 +99,8 @@ func (c *Client) Services() ([]string, error) {
 // maxListBytes bounds what Pull reads: about 20,000 hosts.
 const maxListBytes = 10 << 20
 
-// Pull asks the server for its list; see registry.Watcher. The SDK has no
-// public way to: once subscribed it answers from its own cache.
+// Pull asks the server for its list: see registry.Watcher. The SDK offers no
+// public way to do so: once subscribed, it answers from its own cache.
 func (c *Client) Pull(ctx context.Context, service string) ([]registry.Host, error) {
 	q := url.Values{"serviceName": {service}, "groupName": {c.opts.Group}}
 	if c.opts.Namespace != "" {
