@@ -9,15 +9,15 @@ import (
 	"zeroloss/demo-services/registry/nacos"
 )
 
-// Silent connections are asked after 20 s and have 5 s to answer. They are
-// looked for 3 s after the last ones have been dealt with.
+// Connections that are silent for 20 s are probed and have 5 s to answer. The
+// next check comes 3 s after the last probe is answered or overdue.
 const (
 	minIdleEjection = 20 * time.Second
 	maxIdleEjection = 33 * time.Second
 )
 
-// 10: a publisher that dies without a word stays listed, and healthy, until the
-// server misses it.
+// 10: a publisher whose network dies stays listed, and healthy, until the server
+// ejects its connection.
 func silentLoss(d *driver) {
 	proxy := NewProxy(d, d.target.Host, d.target.GRPCPort)
 	a := d.client(func(o *nacos.Options) { o.GRPCPort = proxy.Port() })
@@ -37,15 +37,14 @@ func silentLoss(d *driver) {
 	}
 }
 
-// downtime and comeback are how long the server is away, and how long its
+// downtime is how long the server is down, and reconnectTimeout how long its
 // clients may take to be back once it answers.
 const (
 	downtime         = 5 * time.Second
 	reconnectTimeout = 10 * time.Second
 )
 
-// 24: a server that restarts has forgotten everything; its clients bring all of
-// it back.
+// 24: a server that restarts has lost everything; its clients restore all of it.
 func restart(d *driver) {
 	cs := d.clients(4)
 	sees := d.watch(cs[0])
@@ -69,7 +68,7 @@ func restart(d *driver) {
 	for _, w := range []*sdkWatch{sees, keeps} {
 		w.within(time.Until(up.Add(reconnectTimeout)), host(1), host(2), host(3))
 	}
-	d.pushes = nil // the last one was of clients that were still coming back
+	d.pushes = nil // the last one was to clients that were still reconnecting
 	d.measured("back up to all restored", time.Since(up))
 
 	d.deregister(cs[3], host(3))
@@ -80,7 +79,7 @@ func restart(d *driver) {
 	}
 }
 
-// pullOnce is the server's list, or nothing while it does not answer.
+// pullOnce returns the server's list, or nothing while it does not answer.
 func (d *driver) pullOnce(c *client) []registry.Host {
 	list, err := c.Pull(d.Context(), d.service)
 	if err != nil {
@@ -89,7 +88,7 @@ func (d *driver) pullOnce(c *client) []registry.Host {
 	return list
 }
 
-// await asks every 50 ms, where the server has no event for what is awaited.
+// await polls every 50 ms for what the server sends no message about.
 func (d *driver) await(within time.Duration, what string, is func() bool) {
 	d.Helper()
 	deadline := time.Now().Add(within)

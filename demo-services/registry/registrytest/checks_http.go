@@ -12,8 +12,8 @@ import (
 	"zeroloss/demo-services/registry"
 )
 
-// 13: a host that is disabled over HTTP leaves the lists and comes back, and
-// its publisher need not know.
+// 13: a host that is disabled over HTTP leaves the lists and comes back, without
+// any action of its publisher.
 func disableOverHTTP(d *driver) {
 	a := d.client()
 	w := d.watch(d.client())
@@ -34,12 +34,11 @@ func disableOverHTTP(d *driver) {
 	require.True(d, a.SDK().ServerHealthy())
 }
 
-// overlaySweep is how often a server looks for overlays whose time is over.
+// overlaySweep is how often a server removes expired overlays.
 const overlaySweep = 5 * time.Second
 
-// 15: what the console said of an instance holds for the next one at its
-// address, until a while after it has gone: a pod that comes back stays
-// disabled.
+// 15: an overlay applies to the next instance at the same address, until some
+// time after the instance has gone: a pod that comes back stays disabled.
 func stickyOverlay(d *driver) {
 	cs := d.clients(5)
 	w, a, again, other, late := d.watch(cs[0]), cs[1], cs[2], cs[3], cs[4]
@@ -58,7 +57,7 @@ func stickyOverlay(d *driver) {
 	w.hosts(host(2)) // and not the first
 
 	d.deregister(again, host(1))
-	d.changed = time.Time{} // it was not listed: nothing to see
+	d.changed = time.Time{} // it was not listed: no list will show the change
 	d.pass(OverlayTTL + overlaySweep + 500*time.Millisecond)
 	d.register(late, host(1))
 	w.hosts(host(1), host(2))
@@ -72,12 +71,12 @@ func deleteIsNoOp(d *driver) {
 	w.hosts(host(1))
 	require.Contains(d, d.http(http.MethodDelete, "/v1/ns/instance", d.form(host(1))), "ok")
 	w.quiet("a DELETE changes nothing")
-	// The subscriber has not just gone deaf.
+	// The subscription still works.
 	d.register(cs[2], host(2))
 	w.hosts(host(1), host(2))
 }
 
-// W7: what HTTP answers, in version 1 and 2, to those who ask by hand.
+// W7: the answers of the open API, versions 1 and 2.
 func answersOverHTTP(d *driver) {
 	h, stranger := host(1), host(9)
 	is := func(method, path string, form url.Values, status int, has ...string) {
@@ -106,7 +105,7 @@ func answersOverHTTP(d *driver) {
 	is("PUT", "/v1/ns/instance", d.form(h, "weight", "10001"), 400)
 	is("PUT", "/v1/ns/instance", d.form(h, "port", "x"), 400, "port")
 
-	// A patch leaves the rest as it is told to be over HTTP, not by the instance.
+	// A patch keeps the other fields of the overlay, not those of the instance.
 	is("PATCH", "/v1/ns/instance", d.form(h, "metadata", "b=2"), 200, "ok")
 	d.await(d.target.bound(), "the patch shows", func() bool {
 		_, body := d.ask("GET", "/v1/ns/instance", d.form(h))
@@ -123,30 +122,31 @@ func answersOverHTTP(d *driver) {
 	is("PATCH", "/v1/ns/instance", d.form(stranger, "enabled", "false"), 404)
 }
 
-// Beats are looked at every beatSweep.
-const beatSweep = 5 * time.Second
+// heartbeatSweep is how often a server checks heartbeats.
+const heartbeatSweep = 5 * time.Second
 
-// W8: what is published over HTTP falls ill without heartbeats, gets well with
-// one, and goes at last. (After 15 and 30 s, unless its metadata says other.)
-func beats(d *driver) {
-	const ill, gone = 2 * time.Second, 8 * time.Second
+// W8: an instance that was registered over HTTP becomes unhealthy without
+// heartbeats, healthy with one, and is removed in the end. (After 15 and 30 s,
+// unless its metadata sets other times.)
+func heartbeats(d *driver) {
+	const unhealthyAfter, goneAfter = 2 * time.Second, 8 * time.Second
 	w := d.watch(d.client())
 	h := host(1)
 	healthy := func(want bool) func([]registry.Host) bool {
 		return func(got []registry.Host) bool { return len(got) == 1 && got[0].Healthy == want }
 	}
 	d.http("POST", "/v1/ns/instance", d.form(h, "metadata",
-		fmt.Sprintf(`{"preserved.heart.beat.interval":"1000","preserved.heart.beat.timeout":"%d","preserved.ip.delete.timeout":"%d"}`, ill.Milliseconds(), gone.Milliseconds())))
+		fmt.Sprintf(`{"preserved.heart.beat.interval":"1000","preserved.heart.beat.timeout":"%d","preserved.ip.delete.timeout":"%d"}`, unhealthyAfter.Milliseconds(), goneAfter.Milliseconds())))
 	last := time.Now()
 	w.await(d.target.bound(), "a healthy one", healthy(true))
-	w.await(ill+beatSweep+d.target.bound(), "a sick one", healthy(false))
-	require.Greater(d, time.Since(last), ill)
+	w.await(unhealthyAfter+heartbeatSweep+d.target.bound(), "an unhealthy one", healthy(false))
+	require.Greater(d, time.Since(last), unhealthyAfter)
 
 	d.http("PUT", "/v1/ns/instance/beat", d.form(h))
 	last = time.Now()
-	w.await(d.target.bound(), "one that is well again", healthy(true))
-	w.await(ill+beatSweep+d.target.bound(), "a sick one", healthy(false))
-	out := w.within(gone + beatSweep + d.target.bound())
-	require.Greater(d, out.at.Sub(last), gone)
-	d.measured("last heartbeat (8 s) to callback", out.at.Sub(last))
+	w.await(d.target.bound(), "one that is healthy again", healthy(true))
+	w.await(unhealthyAfter+heartbeatSweep+d.target.bound(), "an unhealthy one", healthy(false))
+	removed := w.within(goneAfter + heartbeatSweep + d.target.bound())
+	require.Greater(d, removed.at.Sub(last), goneAfter)
+	d.measured("last heartbeat (8 s) to callback", removed.at.Sub(last))
 }

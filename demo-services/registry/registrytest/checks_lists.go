@@ -16,7 +16,7 @@ import (
 	"zeroloss/demo-services/registry/nacos"
 )
 
-// 1: connecting needs gRPC alone.
+// 01: connecting needs no HTTP.
 func connect(d *driver) {
 	var asked atomic.Int32
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -44,7 +44,7 @@ func connect(d *driver) {
 	require.EqualValues(d, 1, asked.Load(), "the recorder would have seen one")
 }
 
-// 2: what is registered can be read, all of it.
+// 02: a registered instance can be read, with all of its fields.
 func registerAndRead(d *driver) {
 	a, b := d.client(), d.client()
 	h := host(1)
@@ -68,7 +68,7 @@ func registerAndRead(d *driver) {
 	require.True(d, h.Equal(pulled[0]), "over HTTP: %+v", pulled[0])
 }
 
-// 3: a service that nobody knows is empty, and can be followed.
+// 03: an unknown service is empty, and can be subscribed to.
 func unknownService(d *driver) {
 	a, b := d.client(), d.client()
 	require.Empty(d, d.all(b))
@@ -82,7 +82,7 @@ func unknownService(d *driver) {
 	w.hosts(host(1))
 }
 
-// 4: who subscribes later is told at once.
+// 04: a later subscriber gets the list at once.
 func subscribeReplay(d *driver) {
 	cs := d.clients(4)
 	witness := d.watch(cs[0])
@@ -99,7 +99,7 @@ func subscribeReplay(d *driver) {
 	require.Equal(d, addrs([]registry.Host{host(1), host(2)}), addrs(first.hosts))
 }
 
-// 17: the SDK's selections see who is healthy.
+// 17: the SDK's selections distinguish healthy instances.
 func healthyOnly(d *driver) {
 	cs := d.clients(3)
 	sick := host(2)
@@ -121,13 +121,13 @@ func healthyOnly(d *driver) {
 	require.Equal(d, host(1).IP, one.Ip)
 }
 
-// 18: a service's name is its own within each group.
+// 18: services with the same name in different groups are different.
 func groups(d *driver) {
 	in := func(g string) func(*nacos.Options) { return func(o *nacos.Options) { o.Group = g } }
 	d.apart(in("G1"), in("G2"))
 }
 
-// 19: and within each namespace; no namespace is public.
+// 19: so are services in different namespaces; no namespace means public.
 func namespaces(d *driver) {
 	in := func(ns string) func(*nacos.Options) { return func(o *nacos.Options) { o.Namespace = ns } }
 	d.apart(in("ns1"), in(""))
@@ -139,7 +139,7 @@ func namespaces(d *driver) {
 	w.hosts(host(1))
 }
 
-// apart asserts that one and two are worlds of their own for one service.
+// apart asserts that one and two do not see each other's instances of a service.
 func (d *driver) apart(one, two func(*nacos.Options)) {
 	w1, w2 := d.watch(d.client(one)), d.watch(d.client(two))
 	a1, a2 := d.client(one), d.client(two)
@@ -149,15 +149,15 @@ func (d *driver) apart(one, two func(*nacos.Options)) {
 	w2.hosts(host(2))
 	d.deregister(a2, host(2))
 	w2.hosts()
-	// In the first, too, something must happen for its history to be complete.
+	// Make a change in the first one, too, so that its history is complete.
 	d.deregister(a1, host(1))
 	w1.hosts()
 	require.Equal(d, []string{"", addrs([]registry.Host{host(1)}), ""}, w1.lists())
 	require.Equal(d, []string{"", addrs([]registry.Host{host(2)}), ""}, w2.lists())
 }
 
-// 20: a subscription to a cluster shows that cluster alone. (Old SDKs have the
-// server cut the list, newer ones cut it themselves.)
+// 20: a subscription to a cluster shows only that cluster. (For old SDKs the
+// server filters the list, newer ones filter it themselves.)
 func clusters(d *driver) {
 	cs := d.clients(6)
 	in := func(i int, cluster string) registry.Host {

@@ -11,13 +11,13 @@ import (
 	"zeroloss/demo-services/registry/nacos"
 )
 
-// 5: a new instance is pushed, after the push delay and not before.
+// 05: a new instance is pushed after the push delay and not before.
 func pushOnAdd(d *driver) {
 	cs := d.clients(3)
 	w := d.watch(cs[0])
 	d.register(cs[1], host(1))
-	// The push of this one has taken along the one that follows a
-	// subscription: from here on none waits that the next change could meet.
+	// This push included the one that follows a subscription. From here on no push
+	// is waiting that the next change could be merged into.
 	w.hosts(host(1))
 
 	before := time.Now()
@@ -26,7 +26,7 @@ func pushOnAdd(d *driver) {
 	require.GreaterOrEqual(d, took, d.target.PushDelay*8/10)
 }
 
-// 6: so is one that left; the service stays known.
+// 06: so is a deregistered one; the service stays known.
 func pushOnDeregister(d *driver) {
 	cs := d.clients(3)
 	w := d.watch(cs[0])
@@ -41,7 +41,7 @@ func pushOnDeregister(d *driver) {
 	require.Contains(d, list.Doms, d.service)
 }
 
-// 7: the last one out leaves an empty list, which a client may refuse to see.
+// 07: when the last instance goes, the list is empty; a client can ignore that.
 func lastOneOut(d *driver) {
 	a := d.client()
 	sees := d.watch(d.client())
@@ -54,13 +54,13 @@ func lastOneOut(d *driver) {
 	sees.hosts()
 	require.Len(d, d.all(stubborn), 1)
 
-	// The next push comes after the empty one, so that has been by then.
+	// The next push comes after the empty one.
 	d.register(a, host(2))
 	keeps.hosts(host(2))
 	require.Equal(d, []string{host(1).Addr(), host(2).Addr()}, keeps.lists())
 }
 
-// 8: a connection that ends takes its publication along.
+// 08: when a connection is closed, its publication is removed.
 func gracefulClose(d *driver) {
 	a := d.client()
 	w := d.watch(d.client())
@@ -71,7 +71,7 @@ func gracefulClose(d *driver) {
 	w.hosts()
 }
 
-// 9: one that is cut does so, too.
+// 09: so it is when the connection is reset.
 func crash(d *driver) {
 	proxy := NewProxy(d, d.target.Host, d.target.GRPCPort)
 	a := d.client(func(o *nacos.Options) { o.GRPCPort = proxy.Port() })
@@ -83,7 +83,7 @@ func crash(d *driver) {
 	w.hosts()
 }
 
-// 11: to register again is to update.
+// 11: registering again updates.
 func metadataUpdate(d *driver) {
 	a := d.client()
 	w := d.watch(d.client())
@@ -99,8 +99,8 @@ func metadataUpdate(d *driver) {
 	})
 }
 
-// 21: a connection has one publication of a service; what comes later replaces
-// it, and whatever a deregistration names, it takes all of it back.
+// 21: a connection has one publication per service. A later registration
+// replaces it, and a deregistration removes all of it, whatever it names.
 func onePublication(d *driver) {
 	a := d.client()
 	w := d.watch(d.client())
@@ -115,7 +115,7 @@ func onePublication(d *driver) {
 	w.hosts()
 }
 
-// 12: a weight is shown, and nothing is sent to one of 0.
+// 12: a weight is shown; an instance with weight 0 gets no requests.
 func weight(d *driver) {
 	cs := d.clients(3)
 	w := d.watch(cs[0])
@@ -136,7 +136,7 @@ func weight(d *driver) {
 	require.Equal(d, host(2).IP, got[0].Ip)
 }
 
-// 14: an instance that its SDK disables leaves the lists and comes back.
+// 14: an instance that its SDK disables leaves the lists, and comes back.
 func disableBySDK(d *driver) {
 	a := d.client()
 	w := d.watch(d.client())
@@ -152,7 +152,7 @@ func disableBySDK(d *driver) {
 	require.True(d, a.SDK().ServerHealthy())
 }
 
-// 22: a storm of changes is one push, or few.
+// 22: a storm of changes causes one push, or few.
 func mergeWindow(d *driver) {
 	const n, attempts = 10, 5
 	cs := d.clients(n + 1)
@@ -180,7 +180,7 @@ func mergeWindow(d *driver) {
 	d.Skipf("no storm in %d attempts: this machine is too slow", attempts)
 }
 
-// 23: a thousand instances are one list, and services come in pages.
+// 23: a thousand instances are one list, and services are listed in pages.
 func many(d *driver) {
 	const publishers, each, services = 20, 50, 25
 	cs := d.clients(publishers + 1)
@@ -200,7 +200,7 @@ func many(d *driver) {
 	}
 	require.Len(d, distinct, publishers*each)
 
-	group := d.service // of its own, so that nobody else's services are counted
+	group := d.service // of its own, so that the services of other checks are not counted
 	a := d.client(func(o *nacos.Options) { o.Group = group })
 	names := map[string]bool{}
 	for i := range services {

@@ -16,7 +16,7 @@ func (d *driver) dial() *WireClient {
 	return DialWire(d, d.target.Host, d.target.GRPCPort)
 }
 
-// naming is the body of a request about the check's service.
+// naming returns the body of a request about the check's service.
 func (d *driver) naming(more string) string {
 	return fmt.Sprintf(`{"requestId":"7","module":"naming","namespace":"public","serviceName":%q,"groupName":"DEFAULT_GROUP",%s}`, d.service, more)
 }
@@ -37,8 +37,8 @@ func acknowledge(w *WireClient, kind, requestID string) {
 	w.Send(kind, fmt.Sprintf(`{"resultCode":200,"errorCode":0,"success":true,"requestId":%q}`, requestID))
 }
 
-// W1: who has not introduced himself is told so; what nobody knows, too; and
-// what succeeds says it in both ways that clients look for.
+// W1: a client without setup is refused, and so is an unknown request. A success
+// is reported in both ways that clients check.
 func refusals(d *driver) {
 	w := d.dial()
 	check := w.Call("ServerCheckRequest", `{"requestId":"1","module":"internal"}`)
@@ -65,8 +65,8 @@ func refusals(d *driver) {
 	}
 }
 
-// W2: the SDK acknowledges each push once, by its number; and says hello before
-// anything else.
+// W2: the SDK acknowledges each push once, by its request ID. It begins with a
+// server check and its setup.
 func acknowledged(d *driver) {
 	rec := NewRecorder(d, d.target.Host, d.target.GRPCPort)
 	a, b := d.client(), d.client(func(o *nacos.Options) { o.GRPCPort = rec.Port() })
@@ -76,11 +76,11 @@ func acknowledged(d *driver) {
 		w.hosts(host(i))
 	}
 	rec.Await(time.Second, "as many acknowledgements as pushes", func(all []Frame) bool {
-		return len(numbers(all, "NotifySubscriberRequest")) > 0 &&
-			len(numbers(all, "NotifySubscriberRequest")) == len(numbers(all, "NotifySubscriberResponse"))
+		return len(requestIDs(all, "NotifySubscriberRequest")) > 0 &&
+			len(requestIDs(all, "NotifySubscriberRequest")) == len(requestIDs(all, "NotifySubscriberResponse"))
 	})
 	all := rec.Frames()
-	pushed, acked := numbers(all, "NotifySubscriberRequest"), numbers(all, "NotifySubscriberResponse")
+	pushed, acked := requestIDs(all, "NotifySubscriberRequest"), requestIDs(all, "NotifySubscriberResponse")
 	require.GreaterOrEqual(d, len(pushed), 3)
 	require.Equal(d, pushed, acked)
 	once := map[string]bool{}
@@ -99,8 +99,8 @@ func acknowledged(d *driver) {
 	require.NotContains(d, strings.Join(kinds[2:], " "), "ServerCheckRequest", "one connection")
 }
 
-// numbers is the request IDs of a kind of frame, in order.
-func numbers(all []Frame, kind string) []string {
+// requestIDs returns the request IDs of a kind of frame, in order.
+func requestIDs(all []Frame, kind string) []string {
 	var out []string
 	for _, f := range all {
 		if f.Kind == kind {
@@ -110,15 +110,14 @@ func numbers(all []Frame, kind string) []string {
 	return out
 }
 
-// A push that is not acknowledged within 5 s is sent again after 1 s more.
+// A push that is not acknowledged within 5 s is retried 1 s later.
 const (
 	ackTimeout = 5 * time.Second
 	retryAfter = time.Second
 )
 
-// W3: a push that nobody acknowledges is sent again, and not for ever once it
-// is acknowledged.
-func pushAgain(d *driver) {
+// W3: a push that is not acknowledged is retried until it is acknowledged.
+func pushRetried(d *driver) {
 	w := d.dial()
 	w.SetUp()
 	require.Equal(d, "SubscribeServiceResponse", d.wireSubscribe(w, "").Kind)
@@ -133,16 +132,17 @@ func pushAgain(d *driver) {
 	require.NotEqual(d, first.RequestID, second.RequestID)
 	require.Greater(d, second.ServiceInfo.LastRefTime, first.ServiceInfo.LastRefTime, "else clients drop it")
 	require.GreaterOrEqual(d, took, ackTimeout+retryAfter*9/10)
-	d.measured("push to its repetition", took)
+	d.measured("push to its retry", took)
 	acknowledge(w, "NotifySubscriberResponse", second.RequestID)
 	select {
 	case a := <-w.frames:
-		require.Fail(d, "acknowledged, and sent again", "%+v", a)
-	case <-time.After(ackTimeout + retryAfter + d.target.bound()): // nothing may come: that takes time to see
+		require.Fail(d, "retried although it was acknowledged", "%+v", a)
+	case <-time.After(ackTimeout + retryAfter + d.target.bound()): // nothing may come, which takes time to see
 	}
 }
 
-// W4: the SDK sends its first registration and subscription twice.
+// W4: repeating a registration, subscription or deregistration has no effect: the
+// SDK sends its first ones twice.
 func twice(d *driver) {
 	pub, sub := d.dial(), d.dial()
 	pub.SetUp()
@@ -165,7 +165,8 @@ func twice(d *driver) {
 	require.True(d, pub.Call("InstanceRequest", d.naming(`"type":"deregisterInstance","instance":{"ip":"127.0.0.2","port":20001,"ephemeral":true}`)).Success, "nothing there")
 }
 
-// W5: lists say to which clusters they are cut: part of old SDKs' cache key.
+// W5: a list names the clusters that it was requested for: old SDKs use them in
+// their cache key.
 func clustersEchoed(d *driver) {
 	pub, other, sub := d.dial(), d.dial(), d.dial()
 	for _, w := range []*WireClient{pub, other, sub} {
@@ -192,8 +193,8 @@ func clustersEchoed(d *driver) {
 	require.Len(d, both.Hosts, 2)
 }
 
-// W6: a connection from which nothing comes is asked whether it lives. Who
-// answers stays; who does not is gone, though its TCP connection is fine.
+// W6: a silent connection is probed. If the client answers, it stays; otherwise
+// the server ejects it although its TCP connection works.
 func detection(d *driver) {
 	w := d.watch(d.client())
 	dead, alive := d.dial(), d.dial()
@@ -213,8 +214,8 @@ func detection(d *driver) {
 		}
 	}
 	gone := w.within(maxIdleEjection+d.target.bound(), host(2))
-	d.measured("last word to callback", gone.at.Sub(silent))
+	d.measured("last message to callback", gone.at.Sub(silent))
 	require.True(d, alive.Call("HealthCheckRequest", `{}`).Success)
 	_, open := dead.Receive(time.Second)
-	require.False(d, open, "its stream is ended")
+	require.False(d, open, "its stream has ended")
 }

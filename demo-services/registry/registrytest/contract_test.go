@@ -15,12 +15,12 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// TestContract holds the embedded server and, where there is one, a real Nacos
-// to the same contract, and shows what each thing took on either.
+// TestContract checks the embedded server and, if there is one, a real Nacos
+// against the same contract, and shows how long each check took on either.
 func TestContract(t *testing.T) {
-	var mine, its registrytest.Column
+	var ours, real registrytest.Column
 	t.Run("servers", func(t *testing.T) {
-		// The real one first, and alone: when it starts it takes all there is.
+		// Start the real one first and alone: it uses all CPUs while it starts.
 		t.Run("real", func(t *testing.T) {
 			if testing.Short() {
 				t.Skip("a real server takes a minute")
@@ -28,46 +28,46 @@ func TestContract(t *testing.T) {
 			n := registrytest.StartNacos(t)
 			t.Logf("up after %v", n.Boot.Round(time.Millisecond))
 			t.Parallel()
-			its = hold(t, n.Target())
-			agree(t, its, delaysOf(t, n.PushLog()), n.Target().PushDelay)
+			real = runContract(t, n.Target())
+			requireAgreement(t, real, delaysOf(t, n.PushLog()), n.Target().PushDelay)
 		})
 		t.Run("embedded", func(t *testing.T) {
 			target, delays := startEmbedded(t)
 			t.Parallel()
-			mine = hold(t, target)
-			agree(t, mine, delays(), target.PushDelay)
+			ours = runContract(t, target)
+			requireAgreement(t, ours, delays(), target.PushDelay)
 		})
 	})
-	t.Log("\n" + registrytest.Table(mine, its))
+	t.Log("\n" + registrytest.Table(ours, real))
 }
 
-func hold(t *testing.T, target registrytest.Target) registrytest.Column {
+func runContract(t *testing.T, target registrytest.Target) registrytest.Column {
 	return registrytest.Column{Name: target.Name, Results: registrytest.Run(t, target)}
 }
 
-// agree holds what subscribers measured against the server's own account.
-func agree(t *testing.T, c registrytest.Column, server []time.Duration, delay time.Duration) {
+// requireAgreement compares what subscribers measured with the server's own log.
+func requireAgreement(t *testing.T, c registrytest.Column, server []time.Duration, delay time.Duration) {
 	t.Helper()
-	ours := c.Pushes()
-	mine, its := registrytest.Quantile(ours, 0.5), registrytest.Quantile(server, 0.5)
-	t.Logf("from change to callback, as subscribers saw it: %v (median of %d); to acknowledgement, as %s says: %v (median of %d)",
-		mine.Round(time.Millisecond), len(ours), c.Name, its.Round(time.Millisecond), len(server))
+	clients := c.Pushes()
+	clientMedian, serverMedian := registrytest.Quantile(clients, 0.5), registrytest.Quantile(server, 0.5)
+	t.Logf("from change to callback, at subscribers: %v (median of %d); to acknowledgement, logged by %s: %v (median of %d)",
+		clientMedian.Round(time.Millisecond), len(clients), c.Name, serverMedian.Round(time.Millisecond), len(server))
 	if slices.ContainsFunc(c.Results, func(r registrytest.Result) bool { return r.Outcome == "" }) {
-		t.Log("not all checks ran: too little to compare")
+		t.Log("not all checks ran: too few measurements to compare")
 		return
 	}
-	require.Greater(t, len(ours), 20)
-	require.Greater(t, len(server), len(ours), "a push to each subscriber")
+	require.Greater(t, len(clients), 20)
+	require.Greater(t, len(server), len(clients), "a push to each subscriber")
 	const tick, slack = 100 * time.Millisecond, 300 * time.Millisecond
-	for _, m := range []time.Duration{mine, its} {
+	for _, m := range []time.Duration{clientMedian, serverMedian} {
 		require.GreaterOrEqual(t, m, delay)
 		require.LessOrEqual(t, m, delay+tick+slack)
 	}
-	require.InDelta(t, mine.Seconds(), its.Seconds(), tick.Seconds())
+	require.InDelta(t, clientMedian.Seconds(), serverMedian.Seconds(), tick.Seconds())
 }
 
-// startEmbedded starts our server; what it returns beside tells how long each
-// push of a change took, until it was acknowledged.
+// startEmbedded starts an embedded server. The function that it returns tells how
+// long each push of a change took until its acknowledgement.
 func startEmbedded(t *testing.T) (registrytest.Target, func() []time.Duration) {
 	t.Helper()
 	var mu sync.Mutex

@@ -20,26 +20,27 @@ import (
 	"zeroloss/demo-services/registry/nacos"
 )
 
-// driver drives one check: clients of its own, and a service of a fresh name.
+// driver runs one check, with clients of its own and a service with a unique
+// name.
 type driver struct {
 	*testing.T
 	target  Target
 	service string
 
-	changed time.Time       // the first change that no list has shown yet; zero if there is none
+	changed time.Time       // the first change that no list has shown yet; zero: none
 	pushes  []time.Duration // from changes to the lists that showed them
-	what    string          // what the check measures; "" is the median of pushes
+	what    string          // what the check measures; "": the median of pushes
 	took    time.Duration
 }
 
-// change notes that the service changes now.
+// change records that the service changes now.
 func (d *driver) change() {
 	if d.changed.IsZero() {
 		d.changed = time.Now()
 	}
 }
 
-// shown notes that a list showed the changes.
+// shown records that a list showed the changes.
 func (d *driver) shown(at time.Time) {
 	if !d.changed.IsZero() {
 		d.pushes = append(d.pushes, at.Sub(d.changed))
@@ -47,7 +48,7 @@ func (d *driver) shown(at time.Time) {
 	}
 }
 
-// measured is what the check is about, in time.
+// measured records what the check measures.
 func (d *driver) measured(what string, took time.Duration) { d.what, d.took = what, took }
 
 // client is one connection.
@@ -67,13 +68,13 @@ func (d *driver) options(alter []func(*nacos.Options)) nacos.Options {
 	return o
 }
 
-// client connects; alter may change how.
+// client connects a client; alter may change its options.
 func (d *driver) client(alter ...func(*nacos.Options)) *client {
 	d.Helper()
 	return d.clients(1, alter...)[0]
 }
 
-// clients connects n of them at once: each takes the SDK 100 ms.
+// clients connects n clients at once, as each connection takes the SDK 100 ms.
 func (d *driver) clients(n int, alter ...func(*nacos.Options)) []*client {
 	d.Helper()
 	out := make([]*client, n)
@@ -92,9 +93,9 @@ func (d *driver) clients(n int, alter ...func(*nacos.Options)) []*client {
 	return out
 }
 
-// served waits until the server answers. The SDK takes itself for connected
-// 100 ms after it has introduced itself, which a server that has just started
-// may not have understood by then.
+// served waits until the server answers. The SDK considers itself connected
+// 100 ms after its setup request, which a server that has just started may not
+// have handled by then.
 func (c *client) served(ctx context.Context) error {
 	for {
 		_, err := c.SDK().GetAllServicesInfo(vo.GetAllServiceInfoParam{PageNo: 1, PageSize: 1})
@@ -107,7 +108,7 @@ func (c *client) served(ctx context.Context) error {
 	}
 }
 
-// each runs f n times at once.
+// each runs f n times concurrently.
 func (d *driver) each(n int, f func(i int) error) {
 	d.Helper()
 	errs := make(chan error, n)
@@ -119,7 +120,7 @@ func (d *driver) each(n int, f func(i int) error) {
 	}
 }
 
-// host is the i-th instance of the check.
+// host returns the i-th instance of the check.
 func host(i int) registry.Host {
 	return registry.NewHost("127.0."+strconv.Itoa(i/200)+"."+strconv.Itoa(i%200+1), 20000+i, registry.Meta{})
 }
@@ -145,7 +146,7 @@ func (d *driver) deregister(c *client, h registry.Host) {
 	require.NoError(d, c.Deregister(ctx, d.service, h))
 }
 
-// update registers again, as the SDK's update does.
+// update registers an instance again with the SDK's update.
 func (d *driver) update(c *client, h registry.Host) {
 	d.Helper()
 	d.change()
@@ -157,7 +158,7 @@ func (d *driver) update(c *client, h registry.Host) {
 	require.True(d, ok)
 }
 
-// batch registers hosts in place of what the client had.
+// batch replaces the client's publication by hosts.
 func (d *driver) batch(c *client, hosts []registry.Host) error {
 	p := vo.BatchRegisterInstanceParam{ServiceName: d.service, GroupName: c.group}
 	for _, h := range hosts {
@@ -172,7 +173,7 @@ func (d *driver) batch(c *client, hosts []registry.Host) error {
 	return err
 }
 
-// all is the SDK's list of the check's service.
+// all returns the SDK's list of the check's service.
 func (d *driver) all(c *client) []model.Instance {
 	d.Helper()
 	list, err := c.SDK().SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: d.service, GroupName: c.group})
@@ -187,7 +188,7 @@ func (d *driver) pull(c *client) []registry.Host {
 	return list
 }
 
-// form names a host to the HTTP side.
+// form returns the form values of a host for the open API.
 func (d *driver) form(h registry.Host, more ...string) url.Values {
 	q := url.Values{
 		"serviceName": {d.service}, "ip": {h.IP}, "port": {strconv.Itoa(h.Port)},
@@ -199,7 +200,7 @@ func (d *driver) form(h registry.Host, more ...string) url.Values {
 	return q
 }
 
-// ask calls the server's HTTP side.
+// ask calls the server's open API.
 func (d *driver) ask(method, path string, form url.Values) (int, string) {
 	d.Helper()
 	u := url.URL{
@@ -216,7 +217,7 @@ func (d *driver) ask(method, path string, form url.Values) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// http is ask for what must succeed.
+// http is like ask for a call that must succeed.
 func (d *driver) http(method, path string, form url.Values) string {
 	d.Helper()
 	status, body := d.ask(method, path, form)
@@ -224,7 +225,7 @@ func (d *driver) http(method, path string, form url.Values) string {
 	return body
 }
 
-// addrs is what hosts are compared by.
+// addrs returns the addresses of hosts, by which lists are compared.
 func addrs(hosts []registry.Host) string {
 	out := make([]string, len(hosts))
 	for i, h := range hosts {
@@ -233,7 +234,7 @@ func addrs(hosts []registry.Host) string {
 	return strings.Join(out, " ")
 }
 
-// fromSDK is a list as the SDK has it, sorted.
+// fromSDK converts a list of the SDK and sorts it.
 func fromSDK(list []model.Instance) []registry.Host {
 	out := make([]registry.Host, 0, len(list))
 	for _, i := range list {

@@ -19,13 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bootTimeout is how long a real server may take to come up; 5 to 15 s is
-// usual.
+// bootTimeout is how long a real server may take to start; 5 to 15 s is usual.
 const bootTimeout = 90 * time.Second
 
-// Nacos is a real server, run by the testbed.
+// Nacos is a real server that the testbed runs.
 type Nacos struct {
-	// Boot is how long the last start took, until it said that it is ready.
+	// Boot is how long the last start took until the server was ready.
 	Boot time.Duration
 
 	run, dir, home string
@@ -34,21 +33,21 @@ type Nacos struct {
 	exited         chan error
 }
 
-// StartNacos runs a real server until the test ends. Where there is none it
-// skips the test, and says why.
+// StartNacos runs a real server until the test ends. If there is none, it skips
+// the test and says why.
 func StartNacos(t testing.TB) *Nacos {
 	t.Helper()
 	bed, err := testbed()
 	require.NoError(t, err)
 	if bed == "" {
-		t.Skip("no real Nacos here: neither ZEROLOSS_TESTBED nor a folder shared/testbed beside the repository")
+		t.Skip("no real Nacos: neither ZEROLOSS_TESTBED nor a directory shared/testbed next to the repository")
 	}
 	if _, err := exec.LookPath("java"); err != nil {
-		t.Skipf("no real Nacos here: %v", err)
+		t.Skipf("no real Nacos: %v", err)
 	}
 	port := freePorts()
 	if port == 0 {
-		t.Skip("no real Nacos here: no four free ports")
+		t.Skip("no real Nacos: no four free ports")
 	}
 	dir := t.TempDir()
 	n := &Nacos{run: filepath.Join(bed, "nacos", "run"), dir: dir, home: filepath.Join(dir, "home"), port: port}
@@ -58,7 +57,7 @@ func StartNacos(t testing.TB) *Nacos {
 	return n
 }
 
-// configure writes the testbed's properties and ours.
+// configure writes the testbed's properties with our additions.
 func (n *Nacos) configure(from string) error {
 	properties, err := os.ReadFile(from)
 	if err != nil {
@@ -76,7 +75,7 @@ nacos.logs.path=%s
 	return os.WriteFile(filepath.Join(conf, "application.properties"), properties, 0o644)
 }
 
-// Target is the server as the contract sees it.
+// Target returns the server as the target of the contract.
 func (n *Nacos) Target() Target {
 	return Target{
 		Name: "Nacos 2.3.2", Host: "127.0.0.1", Port: n.port, GRPCPort: n.port + 1000, PushDelay: 500 * time.Millisecond,
@@ -84,14 +83,14 @@ func (n *Nacos) Target() Target {
 	}
 }
 
-// PID is the server's process.
+// PID returns the server's process ID.
 func (n *Nacos) PID() int { return n.cmd.Process.Pid }
 
-// PushLog is the server's own account of its pushes.
+// PushLog returns the path of the server's own log of its pushes.
 func (n *Nacos) PushLog() string { return filepath.Join(n.home, "logs", "naming-push.log") }
 
-// bootAttempts is how often a start is tried: on a busy machine a server may lose
-// patience with its own database, and exit.
+// bootAttempts is how often a start is tried: on a busy machine a server may exit
+// because its own database is too slow.
 const bootAttempts = 3
 
 // Start starts the server and returns when it is ready.
@@ -111,8 +110,8 @@ func (n *Nacos) Start(t testing.TB) {
 	}
 }
 
-// boot starts the process and waits until it is ready; if that fails it returns
-// the last of what the server wrote.
+// boot starts the process and waits until it is ready. If that fails, it returns
+// the end of the server's output.
 func (n *Nacos) boot(ctx context.Context) (string, error) {
 	logName := filepath.Join(n.dir, "server.log")
 	log, err := os.Create(logName)
@@ -121,9 +120,9 @@ func (n *Nacos) boot(ctx context.Context) (string, error) {
 	}
 	defer log.Close()
 	cmd := exec.Command(n.run, strconv.Itoa(n.port), n.home)
-	cmd.Dir = n.dir // its database logs into the working directory
+	cmd.Dir = n.dir // its database logs to the working directory
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what the script starts goes with it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that killing the group ends what the script starts
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
@@ -137,7 +136,7 @@ func (n *Nacos) boot(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// Kill ends the server at once.
+// Kill kills the server.
 func (n *Nacos) Kill(t testing.TB) {
 	t.Helper()
 	if n.cmd == nil {
@@ -150,7 +149,7 @@ func (n *Nacos) Kill(t testing.TB) {
 	n.cmd = nil
 }
 
-// awaitReady asks the server whether it is up until it is.
+// awaitReady polls the server until it is ready.
 func (n *Nacos) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootTimeout)
 	defer cancel()
@@ -172,7 +171,7 @@ func (n *Nacos) awaitReady(ctx context.Context) error {
 	}
 }
 
-// ready asks once; a server that does not listen yet is not ready.
+// ready checks once. A server that does not listen yet is not ready.
 func ready(ctx context.Context, url string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -186,17 +185,17 @@ func ready(ctx context.Context, url string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// testbed is the folder that knows how to run a real Nacos; "" is none.
+// testbed returns the directory that contains a real Nacos; "" if there is none.
 func testbed() (string, error) {
 	if dir := os.Getenv("ZEROLOSS_TESTBED"); dir != "" {
 		return dir, nil
 	}
-	here, err := os.Getwd()
+	parent, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for {
-		dir := filepath.Join(here, "shared", "testbed")
+		dir := filepath.Join(parent, "shared", "testbed")
 		_, err := os.Stat(filepath.Join(dir, "nacos", "run"))
 		if err == nil {
 			return dir, nil
@@ -204,16 +203,16 @@ func testbed() (string, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
-		if here == filepath.Dir(here) {
+		if parent == filepath.Dir(parent) {
 			return "", nil
 		}
-		here = filepath.Dir(here)
+		parent = filepath.Dir(parent)
 	}
 }
 
-// freePorts finds a port that is free with its three companions: SDKs' gRPC,
-// the cluster's, and Raft. 0 is none. It begins anywhere, as somebody else may
-// be looking at the same time.
+// freePorts returns a port that is free together with the three ports that the
+// server derives from it (gRPC for SDKs, gRPC for the cluster, Raft), or 0. It
+// starts at a random port, as other processes may be searching at the same time.
 func freePorts() int {
 	const first, step, n = 18848, 17, 500
 	begin := rand.N(n)

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy stands between a client and a server's port, to break what is between
-// them.
+// Proxy is a TCP proxy between a client and a server that can break the network
+// between them.
 type Proxy struct {
 	listener net.Listener
 	dropping atomic.Bool
@@ -22,7 +22,8 @@ type Proxy struct {
 	conns   []*net.TCPConn
 }
 
-// NewProxy forwards to host:port until the test ends or it crashes.
+// NewProxy returns a Proxy that forwards to host:port until the test ends or
+// Crash.
 func NewProxy(t testing.TB, host string, port int) *Proxy {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	require.NoError(t, err)
@@ -32,11 +33,11 @@ func NewProxy(t testing.TB, host string, port int) *Proxy {
 	return p
 }
 
-// Port is where it listens.
+// Port returns the port that it listens on.
 func (p *Proxy) Port() int { return p.listener.Addr().(*net.TCPAddr).Port }
 
-// Crash resets all connections and refuses new ones: to the server, the client
-// is dead, and to the client the server.
+// Crash resets all connections and refuses new ones, as if the other side had
+// died.
 func (p *Proxy) Crash() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -44,11 +45,11 @@ func (p *Proxy) Crash() {
 		return
 	}
 	p.crashed = true
-	_ = p.listener.Close() // ends accept; there is nothing to lose
+	_ = p.listener.Close() // ends accept
 	p.resetConnections()
 }
 
-// ResetConnections resets all connections; new ones are welcome.
+// ResetConnections resets all connections. New ones are accepted.
 func (p *Proxy) ResetConnections() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,12 +63,12 @@ func (p *Proxy) resetConnections() {
 	p.conns = nil
 }
 
-// DropAll swallows all bytes from here on, in both directions, and keeps the
-// connections open: a network that has gone without a word.
+// DropAll discards all bytes in both directions from here on, and keeps the
+// connections open, like a network that has died.
 func (p *Proxy) DropAll() { p.dropping.Store(true) }
 
 func reset(c *net.TCPConn) {
-	_ = c.SetLinger(0) // RST in place of FIN; fails only on what is closed
+	_ = c.SetLinger(0) // RST instead of FIN; fails only if it is closed already
 	_ = c.Close()
 }
 
@@ -109,7 +110,7 @@ func (p *Proxy) copy(from, to *net.TCPConn) {
 			}
 		}
 		if err != nil {
-			_ = to.CloseWrite() // hand the end on; the other side may be closed by now
+			_ = to.CloseWrite() // the other side may be closed already
 			return
 		}
 	}

@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// Pushed is a push as a real server accounts for it, to the millisecond.
+// Pushed is a push in the log of a real server, with millisecond precision.
 type Pushed struct {
 	Service string
-	Net     time.Duration // from sending it to its acknowledgement
-	Delay   time.Duration // from the first change that it carries to its acknowledgement
-	SLA     time.Duration // from the last change of the service to the same
+	Net     time.Duration // from sending to the acknowledgement
+	Delay   time.Duration // from the first change in it to the acknowledgement
+	SLA     time.Duration // from the last change of the service to the acknowledgement
 }
 
-// pushLine is a push to all subscribers of a service that changed; those to one
-// that is new have no SLA.
+// pushLine matches a push to all subscribers of a service that changed. Pushes to
+// a new subscriber have no SLA.
 var pushLine = regexp.MustCompile(`\[PUSH-SUCC\] (\d+)ms, all delay time (\d+)ms, SLA (\d+)ms, Service\{.*name='([^']*)'`)
 
-// ReadPushLog reads the pushes of changes in a server's naming-push.log.
+// ReadPushLog reads the pushes of changes from a server's naming-push.log.
 func ReadPushLog(r io.Reader) ([]Pushed, error) {
 	var out []Pushed
 	lines := bufio.NewScanner(r)
@@ -35,7 +35,7 @@ func ReadPushLog(r io.Reader) ([]Pushed, error) {
 		for i := range ms {
 			n, err := strconv.ParseInt(m[1+i], 10, 40)
 			if err != nil {
-				return nil, fmt.Errorf("reading push log line %q: %w", lines.Text(), err)
+				return nil, fmt.Errorf("parsing push log line %q: %w", lines.Text(), err)
 			}
 			ms[i] = time.Duration(n) * time.Millisecond
 		}

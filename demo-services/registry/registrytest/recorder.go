@@ -20,15 +20,15 @@ import (
 // Frame is a message that passed a Recorder.
 type Frame struct {
 	At        time.Time
-	Client    bool // it is the client's, else the server's
+	Client    bool // sent by the client, otherwise by the server
 	Kind      string
 	RequestID string
 	Type      string // of an instance request
 }
 
-// Recorder stands between a client and a server's gRPC port and writes down
-// what they say to each other. Each connection of a client is one to the
-// server, and ends with it.
+// Recorder is a gRPC proxy between a client and a server that records their
+// messages. Each connection of the client has its own connection to the server,
+// and ends with it.
 type Recorder struct {
 	t      testing.TB
 	server string
@@ -37,10 +37,10 @@ type Recorder struct {
 	mu      sync.Mutex
 	all     []Frame
 	news    chan struct{}
-	onFrame func(Frame) // see Gate
+	onFrame func(Frame) // see OnFrame
 }
 
-// NewRecorder forwards to host:port until the test ends.
+// NewRecorder returns a Recorder that forwards to host:port until the test ends.
 func NewRecorder(t testing.TB, host string, port int) *Recorder {
 	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
@@ -58,25 +58,25 @@ func NewRecorder(t testing.TB, host string, port int) *Recorder {
 	return r
 }
 
-// Port is where it listens.
+// Port returns the port that it listens on.
 func (r *Recorder) Port() int { return r.port }
 
-// OnFrame has f called with each frame from here on, before it is passed on: a
-// frame that f holds up waits, and nothing else does.
+// OnFrame sets a function that is called with each frame before it is forwarded.
+// While it blocks, only its frame waits.
 func (r *Recorder) OnFrame(f func(Frame)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.onFrame = f
 }
 
-// Frames is all that passed so far.
+// Frames returns the frames so far.
 func (r *Recorder) Frames() []Frame {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.all)
 }
 
-// Await waits until what passed is as wanted.
+// Await waits until the frames so far are as wanted.
 func (r *Recorder) Await(within time.Duration, what string, want func([]Frame) bool) {
 	r.t.Helper()
 	deadline := time.NewTimer(within)
@@ -90,19 +90,19 @@ func (r *Recorder) Await(within time.Duration, what string, want func([]Frame) b
 	}
 }
 
-// pass writes a frame down and holds it up as long as the gate does.
+// pass records a frame, after OnFrame's function has returned.
 func (r *Recorder) pass(client bool, p *pb.Payload) {
 	var body struct {
 		RequestID string `json:"requestId"`
 		Type      string `json:"type"`
 	}
-	// What is no JSON has no number: tests see an empty one.
+	// A body that is not JSON has no request ID: tests see an empty one.
 	_ = json.Unmarshal(p.GetBody().GetValue(), &body)
 	f := Frame{time.Now(), client, p.GetMetadata().GetType(), body.RequestID, body.Type}
 	r.mu.Lock()
-	gate := r.onFrame
+	onFrame := r.onFrame
 	r.mu.Unlock()
-	gate(f)
+	onFrame(f)
 	r.mu.Lock()
 	r.all = append(r.all, f)
 	r.mu.Unlock()
@@ -112,13 +112,14 @@ func (r *Recorder) pass(client bool, p *pb.Payload) {
 	}
 }
 
-// connTagger ties a client's connection to one of the Recorder's to the server.
+// connTagger ties a client's connection to the Recorder's connection to the
+// server.
 type connTagger struct{ r *Recorder }
 
 type upstreamKey struct{}
 
 func (t connTagger) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
-	// The options are complete: it cannot fail.
+	// It cannot fail: the options are complete.
 	c, _ := grpc.NewClient("passthrough:///"+t.r.server, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(10<<20)))
 	return context.WithValue(ctx, upstreamKey{}, c)
@@ -126,7 +127,7 @@ func (t connTagger) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.C
 
 func (t connTagger) HandleConn(ctx context.Context, s stats.ConnStats) {
 	if _, end := s.(*stats.ConnEnd); end {
-		_ = upstream(ctx).Close() // it fails only on what is closed
+		_ = upstream(ctx).Close() // fails only if it is closed already
 	}
 }
 
@@ -143,7 +144,7 @@ type recordedCalls struct {
 	r *Recorder
 }
 
-// Request passes a call on, and its answer back.
+// Request forwards a call and its answer.
 func (c recordedCalls) Request(ctx context.Context, p *pb.Payload) (*pb.Payload, error) {
 	c.r.pass(true, p)
 	out, err := pb.NewRequestClient(upstream(ctx)).Request(ctx, p)
@@ -158,7 +159,7 @@ type recordedStreams struct {
 	r *Recorder
 }
 
-// RequestBiStream passes frames on, in both directions, until either side ends.
+// RequestBiStream forwards frames in both directions until either side ends.
 func (s recordedStreams) RequestBiStream(in pb.BiRequestStream_RequestBiStreamServer) error {
 	ctx, cancel := context.WithCancel(in.Context())
 	defer cancel()

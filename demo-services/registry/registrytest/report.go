@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Result is what a check came to on a target.
+// Result is the result of a check on a target.
 type Result struct {
 	ID       string
 	Check    string
-	Outcome  string // ok, failed, skipped; "" if it did not run
-	Measured string // what was measured; "" is nothing
+	Outcome  string // ok, failed, skipped; "": it did not run
+	Measured string // what was measured; "": nothing
 	Took     time.Duration
-	Pushes   []time.Duration // from each change to the callback that showed it
+	Pushes   []time.Duration // times from a change to the callback that showed it
 }
 
 func (d *driver) result(c check) Result {
@@ -32,7 +32,7 @@ func (d *driver) result(c check) Result {
 	return r
 }
 
-// Quantile is the q-quantile (0 to 1) by nearest rank; 0 of nothing.
+// Quantile returns the q-quantile (0 to 1) by nearest rank; 0 if all is empty.
 func Quantile(all []time.Duration, q float64) time.Duration {
 	if len(all) == 0 {
 		return 0
@@ -41,13 +41,13 @@ func Quantile(all []time.Duration, q float64) time.Duration {
 	return s[min(int(q*float64(len(s))), len(s)-1)]
 }
 
-// Column is a target's results.
+// Column holds the results of a target.
 type Column struct {
 	Name    string
 	Results []Result
 }
 
-// Pushes is all that the column measured from a change to its callback.
+// Pushes returns all times from a change to its callback.
 func (c Column) Pushes() []time.Duration {
 	var all []time.Duration
 	for _, r := range c.Results {
@@ -56,8 +56,9 @@ func (c Column) Pushes() []time.Duration {
 	return all
 }
 
-// Table is check × target × milliseconds, in markdown. A column without a name
-// is one that there was no server for: it is left out.
+// Table returns a Markdown table of checks and targets with times in
+// milliseconds. Columns without a name, for which there was no server, are left
+// out.
 func Table(columns ...Column) string {
 	columns = slices.DeleteFunc(slices.Clone(columns), func(c Column) bool { return c.Name == "" })
 	var b strings.Builder

@@ -12,25 +12,24 @@ import (
 	"zeroloss/demo-services/registry"
 )
 
-// listReceived is one call of a subscriber's callback.
+// listReceived is one call of a subscription's callback.
 type listReceived struct {
 	at    time.Time
 	hosts []registry.Host
 }
 
-// sdkWatch is a subscription of the SDK's and all that it was told.
+// sdkWatch is a subscription of the SDK and the lists that it received.
 type sdkWatch struct {
 	d    *driver
 	news chan struct{}
 
 	mu   sync.Mutex
 	all  []listReceived
-	read int // how many of them await has passed
+	read int // how many of them await has consumed
 }
 
-// watch subscribes c to the check's service, or to clusters of it. It does so
-// through the SDK, as the list that our own client confirms over HTTP can be
-// there before the push.
+// watch subscribes c to the check's service, or to clusters of it. It uses the
+// SDK, as our own client pulls lists over HTTP, which can come before the push.
 func (d *driver) watch(c *client, clusters ...string) *sdkWatch {
 	d.Helper()
 	w := &sdkWatch{d: d, news: make(chan struct{}, 1)}
@@ -55,14 +54,14 @@ func (w *sdkWatch) add(hosts []registry.Host) {
 	}
 }
 
-// history is all that was seen.
+// history returns all lists received so far.
 func (w *sdkWatch) history() []listReceived {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.all)
 }
 
-// lists is the addresses of each list that was seen.
+// lists returns the addresses of each list received so far.
 func (w *sdkWatch) lists() []string {
 	all := w.history()
 	out := make([]string, len(all))
@@ -72,8 +71,8 @@ func (w *sdkWatch) lists() []string {
 	return out
 }
 
-// match is the first list, of those not passed yet, that is wanted; it and all
-// before it are passed by.
+// match returns the first wanted list among those not consumed yet, and consumes
+// it and all before it.
 func (w *sdkWatch) match(want func([]registry.Host) bool) (listReceived, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -86,7 +85,7 @@ func (w *sdkWatch) match(want func([]registry.Host) bool) (listReceived, bool) {
 	return listReceived{}, false
 }
 
-// await waits for a list that is wanted.
+// await waits for a wanted list.
 func (w *sdkWatch) await(within time.Duration, what string, want func([]registry.Host) bool) listReceived {
 	w.d.Helper()
 	deadline := time.NewTimer(within)
@@ -104,13 +103,13 @@ func (w *sdkWatch) await(within time.Duration, what string, want func([]registry
 	}
 }
 
-// hosts waits, up to a push's bound, for a list of exactly these hosts.
+// hosts waits, no longer than a push may take, for a list of exactly these hosts.
 func (w *sdkWatch) hosts(want ...registry.Host) listReceived {
 	w.d.Helper()
 	return w.within(w.d.target.bound(), want...)
 }
 
-// within is hosts with a time of its own.
+// within is like hosts with another timeout.
 func (w *sdkWatch) within(d time.Duration, want ...registry.Host) listReceived {
 	w.d.Helper()
 	want = slices.Clone(want)
@@ -119,8 +118,8 @@ func (w *sdkWatch) within(d time.Duration, want ...registry.Host) listReceived {
 	return w.await(d, "["+list+"]", func(got []registry.Host) bool { return addrs(got) == list })
 }
 
-// quiet waits for a push's bound and asserts that no list came. There is no
-// event to wait for: that nothing happens takes time to see.
+// quiet waits as long as a push may take, and asserts that no list came. There is
+// no message to wait for.
 func (w *sdkWatch) quiet(why string) {
 	w.d.Helper()
 	before := len(w.lists())
@@ -128,7 +127,7 @@ func (w *sdkWatch) quiet(why string) {
 	require.Len(w.d, w.lists(), before, why)
 }
 
-// pass lets time pass, where time is what the check is about.
+// pass lets time pass, where the check is about time.
 func (d *driver) pass(dur time.Duration) {
 	select {
 	case <-time.After(dur):

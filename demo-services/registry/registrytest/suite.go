@@ -1,12 +1,14 @@
 // Package registrytest is the contract of a registry: what a Nacos server,
-// embedded or real, does when nacos-sdk-go asks it to, and what it says on the
-// wire. [Run] holds a running server to it, and [Table] tells how long each
-// thing took; the only thing that may differ is the push delay. [StartNacos]
-// runs a real server, [Proxy] and [Recorder] stand between a client and its
-// server.
+// embedded or real, does on behalf of nacos-sdk-go, and what it sends on the
+// wire. [Run] checks a running server against the contract, and [Table] shows how
+// long each check took. Only the push delay may differ between servers.
 //
-// The checks run in real time, side by side: they wait for what must happen,
-// with a deadline, and wait a while only where nothing must happen.
+// The checks are in checks_*.go. [StartNacos] runs a real server. [Proxy] and
+// [Recorder] stand between a client and its server, and [WireClient] is a client
+// without an SDK.
+//
+// The checks run in parallel and in real time: they wait for what must happen,
+// with a deadline, and for a fixed time only if nothing may happen.
 package registrytest
 
 import (
@@ -24,23 +26,23 @@ type Target struct {
 	GRPCPort  int
 	PushDelay time.Duration // from a change to its push
 
-	// Down kills the server, and Up starts it again on the same ports, with
-	// nothing of what was published; it returns once the server answers.
+	// Down kills the server. Up starts it again on the same ports without its
+	// publications, and returns once the server answers.
 	Down, Up func(testing.TB)
 }
 
-// OverlayTTL is how long what the console said of an instance must outlive it:
-// a server is held to the contract with this time, not with its 60 s.
+// OverlayTTL is how long overlays must outlive their instance in the contract. A
+// server must be configured with it, as the default of 60 s would take too long.
 const OverlayTTL = 5 * time.Second
 
-// tick is the grid on which servers push.
+// tick is the interval at which servers push.
 const tick = 100 * time.Millisecond
 
-// slack is what a single push may take beyond that on a machine that has other
-// things to do. What pushes take in the middle, [Table] tells.
+// slack is how late a single push may come on a busy machine. [Table] shows the
+// median of all pushes.
 const slack = 2 * time.Second
 
-// bound is the latest that a push may come.
+// bound returns the latest time at which a push may come.
 func (g Target) bound() time.Duration { return g.PushDelay + tick + slack }
 
 // check is one line of the contract.
@@ -51,23 +53,24 @@ type check struct {
 	kind kind
 }
 
-// kind is how a check goes with others.
+// kind is how a check runs beside others.
 type kind int
 
 const (
-	parallel    kind = iota // a few of them at once
-	longRunning             // for long: it disturbs nobody, and nobody waits for it
-	exclusive               // after all others, as it takes the server down
+	parallel    kind = iota // beside a few others
+	longRunning             // takes long and disturbs no other check
+	exclusive               // after all others, as it stops the server
 )
 
-// checks is the contract: by number what an SDK sees, with a W the frames.
+// checks returns the contract. Numbered checks are about what an SDK sees, those
+// with a W about the wire protocol.
 func checks() []check {
 	return []check{
 		{"10", "silent loss", silentLoss, longRunning},
 		{"15", "sticky overlay", stickyOverlay, longRunning},
-		{"W3", "push sent again", pushAgain, longRunning},
-		{"W6", "detection of the silent", detection, longRunning},
-		{"W8", "heartbeats over HTTP", beats, longRunning},
+		{"W3", "push retried", pushRetried, longRunning},
+		{"W6", "detection of silent connections", detection, longRunning},
+		{"W8", "heartbeats over HTTP", heartbeats, longRunning},
 		{"02", "register and read", registerAndRead, parallel},
 		{"03", "unknown service", unknownService, parallel},
 		{"04", "subscribe replay", subscribeReplay, parallel},
@@ -98,10 +101,11 @@ func checks() []check {
 	}
 }
 
-// maxParallel is how many busy checks run at once: more would measure the machine.
+// maxParallel is how many parallel checks run at once: with more of them the
+// measurements would be those of the machine.
 const maxParallel = 6
 
-// Run holds target to the contract and tells what it measured.
+// Run checks target against the contract and returns what it measured.
 func Run(t *testing.T, target Target) []Result {
 	all := checks()
 	results := make([]Result, len(all))
@@ -137,8 +141,8 @@ func Run(t *testing.T, target Target) []Result {
 	return results
 }
 
-// warmUp has a server push until it does so swiftly: one that has just been
-// started is slow at first. It is no check: what is wrong shows later.
+// warmUp makes a server push until it does so quickly, as a server that has just
+// been started is slow. It is not a check.
 func warmUp(d *driver) {
 	const most, calm = 10, 300 * time.Millisecond
 	cs := d.clients(2)

@@ -14,10 +14,11 @@ import (
 	"zeroloss/demo-services/registry/registrytest"
 )
 
-// brokenBy says to a process of this test how its server is broken.
+// brokenBy is the environment variable that tells a process of this test how its
+// server is broken.
 const brokenBy = "ZEROLOSS_TEST_BROKEN"
 
-// broken is servers that do not keep the contract, and the check that says so.
+// broken lists servers that violate the contract, and the check that must fail.
 var broken = []struct {
 	name  string
 	check string
@@ -26,13 +27,13 @@ var broken = []struct {
 }{
 	{name: "pushes too early", check: "05", with: embedded.Options{Timing: registry.Timing{PushDelay: 100 * time.Millisecond}}},
 	{name: "never pushes", check: "06", fault: registry.Fault{Drop: true}},
-	{name: "forgets what the console said", check: "15", with: embedded.Options{Timing: registry.Timing{OverlayTTL: -1}}},
-	{name: "sends again too early", check: "W3", with: embedded.Options{Timing: registry.Timing{AckTimeout: time.Second}}},
-	{name: "is impatient", check: "W6", with: embedded.Options{ConnIdleLimit: time.Second}},
+	{name: "loses overlays", check: "15", with: embedded.Options{Timing: registry.Timing{OverlayTTL: -1}}},
+	{name: "retries too early", check: "W3", with: embedded.Options{Timing: registry.Timing{AckTimeout: time.Second}}},
+	{name: "ejects too early", check: "W6", with: embedded.Options{ConnIdleLimit: time.Second}},
 }
 
-// TestTheContractFires runs checks against servers that are broken, in
-// processes of their own, as they are to fail.
+// TestTheContractFires runs checks against broken servers, in processes of their
+// own, as they must fail.
 func TestTheContractFires(t *testing.T) {
 	for _, b := range broken {
 		t.Run(b.name, func(t *testing.T) {
@@ -46,7 +47,7 @@ func TestTheContractFires(t *testing.T) {
 	}
 }
 
-// TestBroken is what those processes run.
+// TestBroken is the test in those processes.
 func TestBroken(t *testing.T) {
 	for _, b := range broken {
 		if b.name == os.Getenv(brokenBy) {
@@ -58,7 +59,7 @@ func TestBroken(t *testing.T) {
 			return
 		}
 	}
-	t.Skip("a part of TestTheContractFires")
+	t.Skip("runs only as a part of TestTheContractFires")
 }
 
 func TestTable(t *testing.T) {
@@ -99,5 +100,5 @@ func TestReadPushLog(t *testing.T) {
 	require.Equal(t, []registrytest.Pushed{{Service: "b", Net: 2 * ms, Delay: 553 * ms, SLA: 551 * ms}}, got)
 
 	_, err = registrytest.ReadPushLog(strings.NewReader("[PUSH-SUCC] 9999999999999999999ms, all delay time 1ms, SLA 1ms, Service{name='b'"))
-	require.ErrorContains(t, err, "reading push log line")
+	require.ErrorContains(t, err, "parsing push log line")
 }

@@ -14,18 +14,18 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// WireClient is a client without an SDK: it sends what a test wants and acknowledges
-// nothing by itself.
+// WireClient is a client without an SDK: it sends only what a test tells it to,
+// and acknowledges nothing by itself.
 type WireClient struct {
 	t      testing.TB
 	unary  pb.RequestClient
 	stream pb.BiRequestStream_RequestBiStreamClient
-	frames chan Answer // of the stream; closed with it
+	frames chan Answer // of the stream; closed when it ends
 }
 
-// Answer is what the server says, in the part that tests look at.
+// Answer is a message of the server, with the fields that tests use.
 type Answer struct {
-	Kind         string `json:"-"` // its type's name
+	Kind         string `json:"-"` // name of the message type
 	ErrorCode    int    `json:"errorCode"`
 	ResultCode   int    `json:"resultCode"`
 	Success      bool   `json:"success"`
@@ -63,7 +63,7 @@ func (w *WireClient) listen() {
 	for {
 		p, err := w.stream.Recv()
 		if err != nil {
-			return // the connection has ended: whoever awaits a frame says so
+			return // the connection has ended, which Receive reports
 		}
 		a, err := answerOf(p)
 		if err != nil {
@@ -79,12 +79,12 @@ func answerOf(p *pb.Payload) (Answer, error) {
 	return a, err
 }
 
-// NewFrame is a message of a kind, with a body of JSON.
+// NewFrame returns a message with a JSON body.
 func NewFrame(kind, body string) *pb.Payload {
 	return &pb.Payload{Metadata: &pb.Metadata{Type: kind}, Body: &anypb.Any{Value: []byte(body)}}
 }
 
-// Call asks the server.
+// Call makes a unary call.
 func (w *WireClient) Call(kind, body string) Answer {
 	w.t.Helper()
 	p, err := w.unary.Request(w.t.Context(), NewFrame(kind, body))
@@ -100,7 +100,8 @@ func (w *WireClient) Send(kind, body string) {
 	require.NoError(w.t, w.stream.Send(NewFrame(kind, body)))
 }
 
-// Receive waits for the next frame of the stream; false if it has ended.
+// Receive waits for the next frame of the stream. It returns false if the stream
+// has ended.
 func (w *WireClient) Receive(within time.Duration) (Answer, bool) {
 	w.t.Helper()
 	deadline := time.NewTimer(within)
@@ -114,8 +115,8 @@ func (w *WireClient) Receive(within time.Duration) (Answer, bool) {
 	}
 }
 
-// SetUp introduces the client and waits until the server has understood: unlike
-// calls, the stream is not answered.
+// SetUp sends the setup request and waits until the server has handled it, as
+// messages on the stream are not answered.
 func (w *WireClient) SetUp() {
 	w.t.Helper()
 	w.Send("ConnectionSetupRequest", `{"clientVersion":"Nacos-Go-Client:test","tenant":"","labels":{"module":"naming","source":"sdk"}}`)
@@ -126,6 +127,6 @@ func (w *WireClient) SetUp() {
 			return
 		}
 		require.Equal(w.t, 301, a.ErrorCode)
-		require.True(w.t, time.Now().Before(deadline), "the server does not take the setup in")
+		require.True(w.t, time.Now().Before(deadline), "the server does not handle the setup request")
 	}
 }
