@@ -27,7 +27,7 @@ var assets embed.FS
 // Render writes the page of d to w. Style, script and data are inline, and the
 // content security policy of the page forbids any request.
 func Render(w io.Writer, d *present.Document) error {
-	tmpl, err := template.New("page.html.tmpl").Funcs(functions()).ParseFS(assets, "assets/*.tmpl")
+	tmpl, err := template.New("page.html.tmpl").Option("missingkey=error").Funcs(functions()).ParseFS(assets, "assets/*.tmpl")
 	if err != nil {
 		return fmt.Errorf("parsing the page's template: %w", err)
 	}

@@ -32,7 +32,7 @@ func Render(w io.Writer, d *present.Document) error {
 		}
 	}
 	for _, w := range d.Warmups {
-		p.line("- %s, %s: %s", cell(w.Name), w.Declared, w.Conclusion)
+		p.line("- %s, %s: %s", cell(w.Instance), w.Declared, w.Conclusion)
 	}
 	p.quality(d.Quality)
 	if err := p.w.Flush(); err != nil {

@@ -56,12 +56,13 @@ func headline(l *ledger.Ledger) string {
 	}
 	var parts []string
 	for _, a := range l.Arms {
-		parts = append(parts, lossCount(a))
+		parts = append(parts, LossCount(a))
 	}
 	return strings.Join(parts, ", ") + "."
 }
 
-func lossCount(a ledger.Arm) string {
+// LossCount is the figure of an arm that a run is about: "base lost 27 of 7,000".
+func LossCount(a ledger.Arm) string {
 	if a.Sent == 0 {
 		return a.Name + " sent nothing"
 	}

@@ -92,7 +92,7 @@ func (p *printer) warmups(list []present.Warmup) {
 	}
 	p.section(present.WarmupsHeading)
 	for _, w := range list[:min(shownWarmups, len(list))] {
-		p.line("  %s  %s, from %s", w.Name, w.Declared, w.Start)
+		p.line("  %s  %s, from %s", w.Instance, w.Declared, w.Start)
 		p.line("    %s", w.Conclusion)
 		for _, s := range w.Evidence {
 			p.line("    %s", s)

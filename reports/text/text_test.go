@@ -37,5 +37,5 @@ func TestWarmupsAreListed(t *testing.T) {
 	require.NoError(t, err)
 	var b bytes.Buffer
 	require.NoError(t, Render(&b, d))
-	require.Contains(t, b.String(), "Warm-up: expected vs. measured\n  c-2  quadratic over 12 s, from +0.000 s\n    exponent 1.97")
+	require.Contains(t, b.String(), "Warm-up: expected vs. measured\n  c-2/1  quadratic over 12 s, from +0.000 s\n    exponent 1.97")
 }

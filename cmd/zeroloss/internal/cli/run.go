@@ -17,6 +17,7 @@ import (
 	"zeroloss/loadgen/record"
 	"zeroloss/reports"
 	"zeroloss/reports/compare"
+	"zeroloss/reports/present"
 	"zeroloss/scenarios"
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/local"
@@ -295,7 +296,7 @@ func (f *runFlags) repeated(ctx context.Context, env Env, args []string) error {
 func summaryLine(n int, r *reports.Report) string {
 	s := fmt.Sprintf("%d: %s", n, r.Result.Verdict)
 	for _, a := range r.Ledger.Arms {
-		s += fmt.Sprintf("  %s lost %d of %d", a.Name, a.Lost, a.Sent)
+		s += "  " + present.LossCount(a)
 	}
 	return s
 }
