@@ -41,7 +41,7 @@ func (e Event) Shift(d Micros) Event {
 	case Stalled:
 		shift(&p.Since)
 		e.Payload = p
-	case Unwatched:
+	case WatchGap:
 		shift(&p.Since)
 		e.Payload = p
 	case Push:

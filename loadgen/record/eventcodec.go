@@ -79,7 +79,7 @@ var table = []row{
 	rowOf[NodeDrained](),
 	rowOf[PodAddress](),
 	rowOf[RolloutSeen](),
-	rowOf[Unwatched](),
+	rowOf[WatchGap](),
 	rowOf[RegistryChange](),
 	rowOf[Push](),
 	rowOf[TimeZero](),

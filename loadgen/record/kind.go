@@ -68,7 +68,7 @@ const (
 	KindNodeDrained      Kind = "node-drained"
 	KindPodAddress       Kind = "pod-address"
 	KindRolloutSeen      Kind = "rollout-seen"
-	KindUnwatched        Kind = "unwatched"
+	KindWatchGap         Kind = "watch-gap"
 )
 
 // What the registry and the run report.
@@ -142,7 +142,7 @@ func (EvictionRefused) kind() Kind  { return KindEvictionRefused }
 func (NodeDrained) kind() Kind      { return KindNodeDrained }
 func (PodAddress) kind() Kind       { return KindPodAddress }
 func (RolloutSeen) kind() Kind      { return KindRolloutSeen }
-func (Unwatched) kind() Kind        { return KindUnwatched }
+func (WatchGap) kind() Kind         { return KindWatchGap }
 func (RegistryChange) kind() Kind   { return KindRegistryChange }
 func (Push) kind() Kind             { return KindPush }
 func (TimeZero) kind() Kind         { return KindTimeZero }

@@ -220,9 +220,9 @@ type (
 	}
 	// RolloutSeen: the workload's pod template has changed.
 	RolloutSeen struct{}
-	// Unwatched: a resource of the cluster was not watched for a while. The gap
+	// WatchGap: a resource of the cluster was not watched for a while. The gap
 	// is reported twice: when it is detected, and when it ends.
-	Unwatched struct {
+	WatchGap struct {
 		Resource string        `json:"resource"`
 		Since    Micros        `json:"since"`
 		Duration time.Duration `json:"duration,omitempty"` // 0: the gap has not ended

@@ -9,12 +9,12 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// unwatched adds that something was not seen from one second to another; to 0
+// addWatchGap adds a watch gap from one second to another; to 0
 // is that it is not seen again. It is told late when that begins, as runs do.
-func unwatched(in *Input, of string, from, to float64) {
-	in.Events = append(in.Events, record.Event{At: sec(from + 1), Payload: record.Unwatched{Resource: of, Since: sec(from)}})
+func addWatchGap(in *Input, of string, from, to float64) {
+	in.Events = append(in.Events, record.Event{At: sec(from + 1), Payload: record.WatchGap{Resource: of, Since: sec(from)}})
 	if to != 0 {
-		in.Events = append(in.Events, record.Event{At: sec(to), Payload: record.Unwatched{Resource: of, Since: sec(from), Duration: sec(to).Sub(sec(from))}})
+		in.Events = append(in.Events, record.Event{At: sec(to), Payload: record.WatchGap{Resource: of, Since: sec(from), Duration: sec(to).Sub(sec(from))}})
 	}
 }
 
@@ -40,7 +40,7 @@ func TestWhatWasNotWatched(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			in := strangers()
-			unwatched(&in, "pods", c.from, c.to)
+			addWatchGap(&in, "pods", c.from, c.to)
 			if c.lost != 0 {
 				fail(&in, c.lost, record.Refused, 0, time.Millisecond)
 			}
@@ -61,11 +61,11 @@ func TestWhatWasNotWatched(t *testing.T) {
 // TestGapsAreOne, where several watches see nothing at once.
 func TestGapsAreOne(t *testing.T) {
 	in := strangers()
-	unwatched(&in, "pods", 6.5, 8)
-	unwatched(&in, "its API server", 6.4, 7)
-	unwatched(&in, "pods", 8, 8.5)
-	unwatched(&in, "endpointslices", 9, 9.5)
-	unwatched(&in, "events", 20, 21)
+	addWatchGap(&in, "pods", 6.5, 8)
+	addWatchGap(&in, "its API server", 6.4, 7)
+	addWatchGap(&in, "pods", 8, 8.5)
+	addWatchGap(&in, "endpointslices", 9, 9.5)
+	addWatchGap(&in, "events", 20, 21)
 	l := Build(in)
 	require.Empty(t, l.Defects)
 	require.Len(t, l.Notes, 2)

@@ -127,7 +127,7 @@ func (c *ObservedCluster) handleEvent(e Event) {
 		c.handleObservation(e)
 	case WatchGap:
 		if !c.shutDown {
-			c.recordEvent(record.Event{Payload: record.Unwatched{Resource: e.Resource, Since: e.Since, Duration: e.Lasted}})
+			c.recordEvent(record.Event{Payload: record.WatchGap{Resource: e.Resource, Since: e.Since, Duration: e.Lasted}})
 		}
 	case Tick, Acknowledged:
 		// Every step handles deadlines; there is nothing else to do.

@@ -160,7 +160,7 @@ func TestClusterTellsWhatItDidNotSee(t *testing.T) {
 	lost := control.WatchGap{Resource: "pods", Since: 7, Lasted: 20 * time.Microsecond}
 	out := c.Step(sec(1), lost)
 	require.Len(t, out, 1)
-	require.Equal(t, record.Event{Payload: record.Unwatched{Resource: "pods", Since: 7, Duration: 20 * time.Microsecond}}, out[0].(control.RecordEvent).Event)
+	require.Equal(t, record.Event{Payload: record.WatchGap{Resource: "pods", Since: 7, Duration: 20 * time.Microsecond}}, out[0].(control.RecordEvent).Event)
 	c.Step(sec(2), control.Shutdown{})
 	require.Empty(t, c.Step(sec(3), lost))
 }

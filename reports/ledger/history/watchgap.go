@@ -27,7 +27,7 @@ func watchGaps(events []record.Event) []WatchGap {
 	index := map[key]int{}
 	var all []WatchGap
 	for _, e := range events {
-		g, ok := e.Payload.(record.Unwatched)
+		g, ok := e.Payload.(record.WatchGap)
 		if !ok {
 			continue
 		}

@@ -8,9 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 
-	"zeroloss/internal/ctxtime"
 	"zeroloss/loadgen"
-	"zeroloss/loadgen/record"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 	"zeroloss/scenarios/run"
@@ -137,7 +135,7 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 	var pods loadpods.Pods
 	if r.o.InCluster {
 		ns := &runNamespace{name: owner.NamespacePrefix + r.o.Run, keep: r.o.Keep, tell: tell, c: r.c}
-		defer func() { err = errors.Join(err, ns.release()) }()
+		defer func() { err = errors.Join(err, ns.release(ctx)) }()
 		if pods, err = r.deployLoad(ctx, ns, p); err != nil {
 			return interrupted(ctx, err)
 		}
@@ -158,8 +156,7 @@ func revert(ctx context.Context, change *target.Change, tell func(string, ...any
 
 // deployLoad creates the load pods, and makes sure that they reach the target.
 func (r *Attached) deployLoad(ctx context.Context, ns *runNamespace, p *plan.Plan) (loadpods.Pods, error) {
-	c := &cluster{o: r.o.Options}
-	image, err := c.images(ctx, r.conn, c.build(), false, ns.tell)
+	image, err := loadImages(ctx, r.o.Options, r.conn, buildOwnImage(r.o.Options), false, ns.tell)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +181,7 @@ func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, ou
 	if err != nil {
 		return err
 	}
-	log, err := observe.CreateTargetLog(r.o.Dir)
+	log, err := observe.CreateTargetLog(r.o.Dir, pods.Ahead())
 	if err != nil {
 		return err
 	}
@@ -192,14 +189,13 @@ func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, ou
 	a := newActivity(ctx)
 	d := target.New(r.c, p.Target)
 	deployments := observe.NewDeploymentWatch(r.deployment, log.Write)
-	e := &targetExecutor{activity: a, target: d, watch: deployments}
-	defer func() { err = errors.Join(err, r.restore(d, e, tell), log.Close()) }()
+	e := &targetExecutor{runActivity: a, target: d, watch: deployments}
+	defer func() { err = errors.Join(err, r.restore(ctx, d, e, tell), log.Close()) }()
 	list, err := observe.OpenRegistryWatch(ctx, p.Target.Nacos, 0)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
 	g := r.generator(p, pods)
-	log.SetClock(g.ahead)
 	err = run.DirectOn(ctx, p, run.Options{ControlPlane: plane, StartupTimeout: attachStartupTimeout, LoadLead: loadLead}, func(in run.Inbox) (run.Components, error) {
 		sink, err := g.begin(a, in, out)
 		if err != nil {
@@ -207,7 +203,7 @@ func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, ou
 		}
 		reporter := observe.NewReporter(p.Target.Namespace, p.Streams, in.Control)
 		t := &targetPods{ctx: a.ctx, ownership: ownership, workload: r.deployment.Name, reporter: reporter, since: began}
-		w := &watcher{activity: a, c: r.c, namespace: p.Target.Namespace, send: in.Control}
+		w := &namespaceWatcher{runActivity: a, c: r.c, namespace: p.Target.Namespace, send: in.Control}
 		w.start(reporter, t.onPod, t.onEvent)
 		watch(w, "deployments", r.c.Deployments(p.Target.Namespace), client.Handler[*appsv1.Deployment]{
 			OnObject: func(d *appsv1.Deployment) error { deployments.Deployment(d); return nil },
@@ -231,100 +227,17 @@ func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, ou
 
 // restore gives the target the replicas that it had, if the run has scaled it. It
 // has a deadline of its own: it follows an interruption, too.
-func (r *Attached) restore(d *target.Deployment, e *targetExecutor, tell func(string, ...any)) error {
+func (r *Attached) restore(ctx context.Context, d *target.Deployment, e *targetExecutor, tell func(string, ...any)) error {
 	if !e.scaled.Load() {
 		return nil
 	}
-	ctx, stop := context.WithTimeout(context.Background(), cleanupTimeout)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer stop()
 	done, err := d.RestoreReplicas(ctx)
 	if done != "" {
 		tell("Deployment %s: %s", d, done)
 	}
 	return err
-}
-
-// generator is what sends an attached run's load: load pods, or a process of this
-// machine.
-type generator struct {
-	run.Load
-	ahead    record.Micros // of the record's clock, to this process's
-	progress func() []run.StreamCount
-	begin    func(a *activity, in run.Inbox, out run.Sink) (run.Sink, error) // returns the sink of the harness
-	finish   func(context.Context) error
-}
-
-func (r *Attached) generator(p *plan.Plan, pods loadpods.Pods) *generator {
-	if len(pods) == 0 {
-		l := &localLoad{plan: p, dir: r.o.Dir, executable: r.o.Binary}
-		return &generator{
-			Load: l, progress: l.process.Latest,
-			begin:  func(_ *activity, _ run.Inbox, out run.Sink) (run.Sink, error) { return out, nil },
-			finish: func(context.Context) error { return nil },
-		}
-	}
-	logs := loadpods.NewMirrors(r.o.Dir, pods)
-	l := loadpods.NewLoad(p, pods, func() (string, error) { return "", nil }, nil) // each stream has a target of its own
-	return &generator{
-		Load: l, ahead: pods.Ahead(), progress: l.Progress, finish: logs.Finish,
-		begin: func(a *activity, in run.Inbox, out run.Sink) (run.Sink, error) {
-			if err := pods.RecordClocks(out); err != nil {
-				return nil, err
-			}
-			logs.Start(a.ctx, in.Observed, a.fail)
-			return pods.Sink(out), nil
-		},
-	}
-}
-
-// releasePollInterval is how often a target that is only observed is looked at.
-const releasePollInterval = time.Second
-
-// endAfterRelease ends the load once a release of the target, whoever started it,
-// has been over for quiet.
-func endAfterRelease(ctx context.Context, d *target.Deployment, quiet time.Duration, end func(run.EndLoad)) {
-	e := observe.ReleaseEnd{QuietFor: quiet}
-	for {
-		s, err := d.State(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			e.Unknown() // the duration ends the load at the latest
-		case e.Over(time.Now(), s):
-			end(run.EndLoad{Payload: record.Concluded{}, Why: fmt.Sprintf("the release of %s was over for %v", d, quiet)})
-			return
-		}
-		if ctxtime.Sleep(ctx, releasePollInterval) != nil {
-			return
-		}
-	}
-}
-
-// lossLimit is how many requests a run may lose before it is aborted; 0 means any
-// number.
-type lossLimit struct{ requests int }
-
-// reached returns how many requests are lost, and whether that is the limit.
-func (l lossLimit) reached(counts []run.StreamCount) (lost uint64, reached bool) {
-	for _, c := range counts {
-		for class, n := range c.Failed {
-			if class != "" {
-				lost += n
-			}
-		}
-	}
-	return lost, l.requests > 0 && lost >= uint64(l.requests)
-}
-
-// watch ends the load once the limit is reached.
-func (l lossLimit) watch(ctx context.Context, progress func() []run.StreamCount, end func(run.EndLoad)) {
-	for ctxtime.Sleep(ctx, 100*time.Millisecond) == nil {
-		if lost, reached := l.reached(progress()); reached {
-			end(run.EndLoad{Payload: record.Aborted{}, Why: fmt.Sprintf("%d requests are lost; the limit (--abort-after) is %d", lost, l.requests)})
-			return
-		}
-	}
 }
 
 var _ run.Runtime = (*Attached)(nil)

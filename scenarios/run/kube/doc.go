@@ -1,22 +1,29 @@
 // Package kube is the runtime of a Kubernetes cluster: one of kind's, created or
-// reused, or any that a kubeconfig names. A run has a namespace of its own, in
-// which the plan's manifests are applied, a real Nacos is the registry, and a
-// load pod generates the load and collects the services' events. Where the rate
-// needs more, several pods generate it, and the first of them collects.
+// reused, or any that a kubeconfig names.
 //
-// [New] is the runtime of a plan, [NewAttached] that of a target: a Deployment
-// that exists already, with nothing of this program in it. [Clean] removes what
-// killed runs have left, and restores targets. This package joins the parts:
+// [New] returns the runtime of a run with a namespace of its own. The plan's
+// manifests are applied there, a real Nacos is the registry, and one or more load
+// pods generate the load and collect what the services report. The runtime leaves
+// pods to the cluster's own controllers and kubelets, and records what it observes
+// of them. [NewAttached] returns the runtime of a target: a Deployment that exists
+// already, and in which nothing is this program's. [Clean] removes and restores what
+// killed runs have left.
 //
-//	owner        whose an object in a cluster is
-//	client       the cluster's API
-//	kindcluster  kind's clusters: created, used, deleted
-//	render       a plan as Kubernetes objects (pure)
-//	observe      what the cluster shows, as events
-//	drain        a node that is cordoned and emptied
-//	loadpods     the pods that send the load
-//	target       the Deployment that a run attaches to
+// A run goes through these files: kube.go, connection.go (which cluster), images.go,
+// deploy.go and startup.go (until registry and load are ready), direct.go (which
+// joins executor.go, watch.go and the load), namespace.go (the end). attach.go is
+// that of a target. The packages below do the work, and do not know each other's
+// run:
 //
-// It touches only objects that carry its labels, a target as far as its plan's
-// steps and change say, and no kubeconfig.
+//   - client: the API, and watches that know their gaps
+//   - owner: whose an object is
+//   - render: the objects of a run, purely
+//   - kindcluster: kind clusters, created and deleted
+//   - observe: what the cluster shows, as events
+//   - loadpods: the load pods, and their logs
+//   - drain: a node that is emptied
+//   - target: a Deployment that is changed, and restored
+//
+// A run touches nothing but what carries its labels, a target as far as its plan's
+// steps and change say, and no other cluster's kubeconfig.
 package kube

@@ -22,7 +22,7 @@ import (
 // execute has do carry out an action in a goroutine of its own, and reports the
 // outcome. An error ends the run, unless rules have not arrived or an eviction was
 // refused, which the control plane judges.
-func (a *activity) execute(act control.Action, do func() error, done func(control.Event)) {
+func (a *runActivity) execute(act control.Action, do func() error, done func(control.Event)) {
 	a.wg.Go(func() {
 		err := do()
 		if _, rules := act.(control.SendRules); err != nil && !rules && !errors.Is(err, drain.ErrRefused) {
@@ -35,7 +35,7 @@ func (a *activity) execute(act control.Action, do func() error, done func(contro
 // executor carries out actions on a run's own workloads. It implements
 // run.Executor.
 type executor struct {
-	*activity
+	*runActivity
 	c         *client.Client
 	namespace string
 	plan      *plan.Plan
@@ -124,7 +124,7 @@ func environmentError(err error) error {
 
 // targetExecutor carries out actions on a target. It implements run.Executor.
 type targetExecutor struct {
-	*activity
+	*runActivity
 	target *target.Deployment
 	watch  *observe.DeploymentWatch
 	scaled atomic.Bool // by this run, or about to be

@@ -31,7 +31,7 @@ func TestScalingOfATarget(t *testing.T) {
 		c, _ := clienttest.New(t, d, pdb)
 		a := newActivity(t.Context())
 		e := &targetExecutor{
-			activity: a, target: target.New(c, &plan.Target{Namespace: "shop", Deployment: "orders"}),
+			runActivity: a, target: target.New(c, &plan.Target{Namespace: "shop", Deployment: "orders"}),
 			watch: observe.NewDeploymentWatch(d, func(record.Event) {}),
 		}
 		done := make(chan control.Event, 1)
@@ -71,7 +71,7 @@ func TestOwnPods(t *testing.T) {
 		a := newActivity(ctx)
 		entry := &entry{plan: p}
 		entry.loadBegun.Store(x.begun)
-		own := &ownPods{activity: a, diagnosis: diagnosis{c, "zeroloss-1"}, plan: p, entry: entry, reporter: observe.NewReporter("zeroloss-1", nil, func(control.Event) {})}
+		own := &ownPods{runActivity: a, diagnosis: diagnosis{c, "zeroloss-1"}, plan: p, entry: entry, reporter: observe.NewReporter("zeroloss-1", nil, func(control.Event) {})}
 		require.NoError(t, own.onPod(podFrom(t, x.pod)))
 		select {
 		case err := <-a.failed:

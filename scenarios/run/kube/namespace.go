@@ -59,11 +59,11 @@ func explainCreate(c *client.Client, name string, err error) error {
 
 // release deletes the namespace, or keeps it if the user wants that. It has a
 // deadline of its own: it follows an interruption, too.
-func (n *runNamespace) release() error {
+func (n *runNamespace) release(ctx context.Context) error {
 	if !n.created {
 		return nil
 	}
-	ctx, stop := context.WithTimeout(context.Background(), cleanupTimeout)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer stop()
 	if n.keep {
 		n.tell("kept namespace %s: kubectl delete namespace %s", n.name, n.name)

@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,58 +20,23 @@ import (
 	"zeroloss/scenarios/run/kube/owner"
 )
 
-// activity is what goes on during a run: goroutines that end with it, and the
-// first error that makes the run worthless.
-type activity struct {
-	ctx    context.Context // ends with the run; not with an interruption
-	end    context.CancelFunc
-	wg     sync.WaitGroup
-	failed chan error
-}
-
-// newActivity returns that of a run which ctx may interrupt: it goes on until stop
-// is called, so that the end of the run is observed, too.
-func newActivity(ctx context.Context) *activity {
-	a := &activity{failed: make(chan error, 1)}
-	a.ctx, a.end = context.WithCancel(context.WithoutCancel(ctx))
-	return a
-}
-
-// stop ends the goroutines and waits for them.
-func (a *activity) stop() {
-	a.end()
-	a.wg.Wait()
-}
-
-// fail ends the run with err. After the first error, and after the end, it does
-// nothing.
-func (a *activity) fail(err error) {
-	if a.ctx.Err() != nil {
-		return
-	}
-	select {
-	case a.failed <- err:
-	default:
-	}
-}
-
-// watcher watches a namespace during a run.
-type watcher struct {
-	*activity
+// namespaceWatcher watches a namespace during a run.
+type namespaceWatcher struct {
+	*runActivity
 	c         *client.Client
 	namespace string
 	send      func(control.Event)
 }
 
 // gaps returns a tracker that reports the watch gaps of what.
-func (w *watcher) gaps(what string) *client.GapTracker {
+func (w *namespaceWatcher) gaps(what string) *client.GapTracker {
 	return client.NewGapTracker(func(since time.Time, lasted time.Duration) {
 		w.send(control.WatchGap{Resource: what, Since: record.At(since), Lasted: lasted.Truncate(time.Microsecond)})
 	})
 }
 
 // watch keeps h informed of a resource's objects.
-func watch[T metav1.Object, L runtime.Object](w *watcher, name string, source client.ListerWatcher[L], h client.Handler[T]) {
+func watch[T metav1.Object, L runtime.Object](w *namespaceWatcher, name string, source client.ListerWatcher[L], h client.Handler[T]) {
 	r := client.NewReflector(w.c, name, source, h, w.gaps(name))
 	w.wg.Go(func() {
 		if err := r.Run(w.ctx); err != nil {
@@ -82,7 +46,7 @@ func watch[T metav1.Object, L runtime.Object](w *watcher, name string, source cl
 }
 
 // start watches what the reporter reports, and the API server itself.
-func (w *watcher) start(r *observe.Reporter, onPod func(*corev1.Pod) error, onEvent func(*corev1.Event)) {
+func (w *namespaceWatcher) start(r *observe.Reporter, onPod func(*corev1.Pod) error, onEvent func(*corev1.Event)) {
 	watch(w, "pods", w.c.Pods(w.namespace), client.Handler[*corev1.Pod]{OnObject: onPod, OnGone: r.PodDeleted})
 	watch(w, "endpointslices", w.c.EndpointSlices(w.namespace), client.Handler[*discoveryv1.EndpointSlice]{
 		OnObject: func(s *discoveryv1.EndpointSlice) error { r.EndpointSlice(s); return nil }, OnGone: r.EndpointSliceDeleted,
@@ -96,7 +60,7 @@ func (w *watcher) start(r *observe.Reporter, onPod func(*corev1.Pod) error, onEv
 // ownPods is told of the pods and Events in a run's own namespace: of demo
 // services, whose start may fail the run, and of registry and load, whose end does.
 type ownPods struct {
-	*activity
+	*runActivity
 	diagnosis
 	plan       *plan.Plan
 	reporter   *observe.Reporter

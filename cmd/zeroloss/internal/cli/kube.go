@@ -68,7 +68,7 @@ func (f *kubeFlags) check(c *scenarios.Prepared) error {
 	if f.context != "" && f.image == "" {
 		return errors.New("--context cannot load local images into the nodes\n  push the image (zeroloss image --push REF), then add --image REF")
 	}
-	if err := kube.CheckRun(f.runID); f.runID != "" && err != nil {
+	if err := kube.CheckRunID(f.runID); f.runID != "" && err != nil {
 		return err
 	}
 	_, err := render.Render(c.Plan, c.Manifests, render.Options{Run: "check", LoadPods: f.loadPods})

@@ -85,8 +85,14 @@ type Pods []*Pod
 func (p Pods) Collector() *collect.Client { return p[0].client }
 
 // Ahead returns how far the record's clock is ahead of this process's; 0 if the
-// difference is less than its uncertainty.
-func (p Pods) Ahead() record.Micros { return significant(p[0].clock) }
+// difference is less than its uncertainty, or if there are no load pods: then it is
+// this process's.
+func (p Pods) Ahead() record.Micros {
+	if len(p) == 0 {
+		return 0
+	}
+	return significant(p[0].clock)
+}
 
 // clockRounds is how often a load pod's clock is asked; the quickest answer counts.
 const clockRounds = 9

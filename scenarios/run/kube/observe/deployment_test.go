@@ -16,7 +16,7 @@ import (
 func TestDeploymentWatch(t *testing.T) {
 	dir, err := rundir.Create(t.TempDir() + "/run")
 	require.NoError(t, err)
-	log, err := CreateTargetLog(dir)
+	log, err := CreateTargetLog(dir, 0)
 	require.NoError(t, err)
 	d := func(name string, replicas int32, host string) *appsv1.Deployment {
 		d := &appsv1.Deployment{}

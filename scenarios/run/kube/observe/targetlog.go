@@ -13,27 +13,22 @@ import (
 // TargetLog is the run directory's event log of a target: what is seen of it
 // besides its pods. It is safe for concurrent use.
 type TargetLog struct {
+	ahead record.Micros
+
 	mu     sync.Mutex
 	file   *os.File
 	events *record.EventWriter
-	ahead  record.Micros // of the record's clock, to this process's
-	err    error         // the first one
+	err    error // the first one
 }
 
-// CreateTargetLog creates the log in dir.
-func CreateTargetLog(dir *rundir.Dir) (*TargetLog, error) {
+// CreateTargetLog creates the log in dir. ahead is how far the record's clock is
+// ahead of this process's.
+func CreateTargetLog(dir *rundir.Dir, ahead record.Micros) (*TargetLog, error) {
 	f, err := dir.CreateEvents("target")
 	if err != nil {
 		return nil, err
 	}
-	return &TargetLog{file: f, events: record.NewEventWriter(f)}, nil
-}
-
-// SetClock says how far the record's clock is ahead of this process's.
-func (l *TargetLog) SetClock(ahead record.Micros) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ahead = ahead
+	return &TargetLog{ahead: ahead, file: f, events: record.NewEventWriter(f)}, nil
 }
 
 // Write writes e with the present time. Close returns an error of it.

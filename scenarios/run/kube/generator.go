@@ -16,6 +16,38 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
+// generator is what sends an attached run's load: load pods, or a process of this
+// machine.
+type generator struct {
+	run.Load
+	progress func() []run.StreamCount
+	begin    func(a *runActivity, in run.Inbox, out run.Sink) (run.Sink, error) // returns the sink of the harness
+	finish   func(context.Context) error
+}
+
+func (r *Attached) generator(p *plan.Plan, pods loadpods.Pods) *generator {
+	if len(pods) == 0 {
+		l := &localLoad{plan: p, dir: r.o.Dir, executable: r.o.Binary}
+		return &generator{
+			Load: l, progress: l.process.Latest,
+			begin:  func(_ *runActivity, _ run.Inbox, out run.Sink) (run.Sink, error) { return out, nil },
+			finish: func(context.Context) error { return nil },
+		}
+	}
+	logs := loadpods.NewMirrors(r.o.Dir, pods)
+	l := loadpods.NewLoad(p, pods, func() (string, error) { return "", nil }, nil) // each stream has a target of its own
+	return &generator{
+		Load: l, progress: l.Progress, finish: logs.Finish,
+		begin: func(a *runActivity, in run.Inbox, out run.Sink) (run.Sink, error) {
+			if err := pods.RecordClocks(out); err != nil {
+				return nil, err
+			}
+			logs.Start(a.ctx, in.Observed, a.fail)
+			return pods.Sink(out), nil
+		},
+	}
+}
+
 // localLoad is a load that a process of this machine generates. It implements
 // run.Load.
 type localLoad struct {
