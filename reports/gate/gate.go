@@ -56,10 +56,10 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 		r.Verdict, r.Reasons, r.InstrumentUnfit = Invalid, unfit, true
 	case len(failed) > 0:
 		r.Verdict, r.Reasons = Fail, failed
-		if l.Aborted != "" {
+		if l.Aborted {
 			r.Reasons = append(r.Reasons, aborted(l))
 		}
-	case l.Aborted != "":
+	case l.Aborted:
 		r.Verdict, r.Reasons = Invalid, append([]string{aborted(l)}, unproven...)
 	case len(unproven) > 0:
 		r.Verdict, r.Reasons = Invalid, unproven
@@ -69,7 +69,7 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 
 // aborted says why a run knows less than it was to.
 func aborted(l *ledger.Ledger) string {
-	return "aborted: " + l.Aborted + "; later losses are unknown"
+	return "aborted: " + l.AbortText + "; later losses are unknown"
 }
 
 // instrumentProblems lists why the instrument's word cannot be taken.

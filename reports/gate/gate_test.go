@@ -84,16 +84,16 @@ func TestVerdicts(t *testing.T) {
 			l.Interrupted = true
 		}, Invalid, "interrupted: "},
 		"aborted, the gate fails": {27, 3, func(l *ledger.Ledger) {
-			l.Aborted = "100 requests are lost"
+			l.Aborted, l.AbortText = true, "100 requests are lost"
 		}, Fail, "gate gray lost is 0: want 0, got 3"},
 		"aborted, and says so": {27, 3, func(l *ledger.Ledger) {
-			l.Aborted = "100 requests are lost"
+			l.Aborted, l.AbortText = true, "100 requests are lost"
 		}, Fail, "aborted: 100 requests are lost; later losses are unknown"},
 		"aborted before the gate failed": {27, 0, func(l *ledger.Ledger) {
-			l.Aborted = "100 requests are lost"
+			l.Aborted, l.AbortText = true, "100 requests are lost"
 		}, Invalid, "aborted: 100 requests are lost"},
 		"aborted, and unfit": {27, 3, func(l *ledger.Ledger) {
-			l.Aborted, l.Defects = "100 requests are lost", []string{"a hole"}
+			l.Aborted, l.AbortText, l.Defects = true, "100 requests are lost", []string{"a hole"}
 		}, Invalid, "a hole"},
 		"a defect": {27, 0, func(l *ledger.Ledger) {
 			l.Defects = []string{"stream base: 3 numbers occur twice"}

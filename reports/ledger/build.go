@@ -44,7 +44,7 @@ func (b *builder) ledger() *Ledger {
 		Zero: b.in.Zero, Interrupted: b.in.Interrupted, Losses: n.losses, Seconds: map[string][]Second{},
 	}
 	if end := earlyEnd(b.in.Events); end.Kind() == record.KindAborted {
-		l.Aborted = end.Text
+		l.Aborted, l.AbortText = true, end.Text
 	}
 	if n.lastDone != 0 {
 		l.Duration = max(0, h.Offset(n.lastDone))

@@ -222,7 +222,8 @@ func TestALoadThatWasEndedOnPurpose(t *testing.T) {
 		s.event(record.Event{At: sec(2.01), Payload: record.LoadEnd{Sent: sent}})
 		l = s.build()
 		require.Empty(t, l.Defects)
-		require.Equal(t, kind == record.KindAborted, l.Aborted == "enough")
+		require.Equal(t, kind == record.KindAborted, l.Aborted)
+		require.Equal(t, l.Aborted, l.AbortText == "enough")
 		// Its last frame is lost, and nothing else shows it.
 		last := s.in.Requests[len(s.in.Requests)-1]
 		s.in.Requests = s.in.Requests[:len(s.in.Requests)-1]

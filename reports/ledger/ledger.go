@@ -64,10 +64,11 @@ type Ledger struct {
 	Zero        record.Micros
 	Duration    time.Duration // from time zero to the end of the last request
 	Interrupted bool          // the run did not finish; the ledger has what was recorded until then
-	// Aborted is why the load was stopped at its limit of lost requests; "" if it
-	// was not. Losses after that are not known.
-	Aborted   string
-	Arms      []Arm // in the plan's order
+	// Aborted: the load was stopped at its limit of lost requests. Losses after
+	// that are not known.
+	Aborted   bool
+	AbortText string // why, for people
+	Arms      []Arm  // in the plan's order
 	Streams   []Stream
 	Releases  []Release  // by time
 	Instances []Instance // of the plan's workloads, by workload, then by time

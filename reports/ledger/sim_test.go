@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -231,7 +232,45 @@ func (s *sim) run() *Ledger {
 
 func (s *sim) build() *Ledger {
 	slices.SortStableFunc(s.in.Events, func(a, b record.Event) int { return int(a.At - b.At) })
-	return Build(s.in)
+	l := Build(s.in)
+	requireSameWithoutText(s.in, l)
+	return l
+}
+
+// requireSameWithoutText panics if the texts of events, which are for people
+// only, decide anything: without them the account has the same facts.
+func requireSameWithoutText(in Input, l *Ledger) {
+	in.Events = slices.Clone(in.Events)
+	for i := range in.Events {
+		in.Events[i].Text = ""
+	}
+	want, got := factsOf(l), factsOf(Build(in))
+	if want != got {
+		panic(fmt.Sprintf("the texts of events change the account from\n%s\nto\n%s", want, got))
+	}
+}
+
+// factsOf is an account without the sentences that quote events.
+func factsOf(l *Ledger) string {
+	c := *l
+	c.AbortText, c.HostStats = "", nil
+	c.Defects = make([]string, len(l.Defects))
+	c.Notes = slices.Clone(l.Notes)
+	for i := range c.Notes {
+		c.Notes[i].Text = ""
+	}
+	c.Instances = slices.Clone(l.Instances)
+	for i := range c.Instances {
+		c.Instances[i].Milestones = slices.Clone(c.Instances[i].Milestones)
+		for k := range c.Instances[i].Milestones {
+			c.Instances[i].Milestones[k].Text = ""
+		}
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }
 
 const hopTime = 500 // µs
