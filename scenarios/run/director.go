@@ -13,16 +13,14 @@ import (
 )
 
 const (
-	// startupTimeout is how long all pods have to be registered and seen, where
-	// the runtime has no terms of its own.
+	// startupTimeout is the default of Options.StartupTimeout.
 	startupTimeout = 15 * time.Second
-	// loadLead is what the load generator has to start before time zero,
-	// likewise.
+	// loadLead is the default of Options.LoadLead.
 	loadLead = 500 * time.Millisecond
-	// loadEndTimeout is how much longer than its streams the load may take: its
-	// last answers, and the closing of its log.
+	// loadEndTimeout is how much longer than its streams the load may take: for
+	// its last responses, and to close its log.
 	loadEndTimeout = 10 * time.Second
-	// shutdownTimeout bounds the end: whatever is left then is named and given up.
+	// shutdownTimeout bounds the time that everything has to exit.
 	shutdownTimeout = 8 * time.Second
 )
 
@@ -32,20 +30,21 @@ const (
 	startup  phase = iota // pods come up
 	waiting               // time zero is set
 	running               // load and steps
-	stopping              // everything is told to go
+	stopping              // everything is told to exit
 	finished
 )
 
-func (s phase) String() string {
-	return [...]string{"starting", "waiting", "running", "ending", "over"}[s]
+func (p phase) String() string {
+	return [...]string{"starting", "waiting", "running", "ending", "over"}[p]
 }
 
-// Director decides the course of a run: when it has come up, when time zero
-// is, when steps come and when it is over. It contains the control plane and
-// writes down each of its inputs and outputs. It is pure, like the plane.
+// Director decides the course of a run: when it has started up, when time zero
+// is, when steps are due and when the run is over. It steps the control plane,
+// and records its inputs and outputs. It is pure.
 //
-//	raising ─ all registered and seen ─▶ settled ─ zero ─▶ playing ─ load over ─▶ closing ─ all gone ─▶ over
-//	   └───── 15 s, a failure, an interruption ───────────────┴──────────────────▶ closing
+//	startup ── all pods registered and known ─▶ waiting ── time zero ─▶ running ── load ended ─▶ stopping ── all exited ─▶ finished
+//	   │                                          │                       │                        ▲
+//	   └─ timeout, failure, interruption ─────────┴───────────────────────┴────────────────────────┘
 type Director struct {
 	plan         *plan.Plan
 	controlPlane ControlPlane
@@ -56,73 +55,73 @@ type Director struct {
 	phase     phase
 	now       time.Duration
 	zero      time.Duration
-	cycle     int           // from 1 while playing
-	deadline  time.Duration // of the stage: give up raising, time zero, end of load, last word
-	loading   bool          // the generator runs
-	loadEnded bool          // on purpose, before its time
+	cycle     int           // from 1 while running
+	deadline  time.Duration // of the phase: startup timeout, time zero, end of the load, shutdown timeout
+	loading   bool          // the load generator runs
+	loadEnded bool          // early and on purpose
 	err       error
 	out       []Command
 }
 
-// ControlPlane decides about pods: [control.Plane], or [control.Cluster] where a real
-// cluster does.
+// ControlPlane decides about pods: a [control.SimulatedControlPlane], or a
+// [control.ObservedCluster] if a real cluster decides.
 type ControlPlane interface {
 	Step(now time.Duration, e control.Event) []control.Action
 	Next() (time.Duration, bool)
 	Pods() []control.PodState
-	Empty() bool // no container is left
+	Empty() bool // all containers have ended
 }
 
-// Options is what differs between runtimes in the course of a run. The zero
-// value is that of a machine's own processes.
+// Options are the differences between runtimes in the course of a run. The zero
+// value is for processes of this machine.
 type Options struct {
-	ControlPlane   ControlPlane  // nil is control.New
-	StartupTimeout time.Duration // how long all pods have to be registered and seen, beside what the plan itself lets them wait; 0 is 15 s
-	LoadLead       time.Duration // what the load has to start before time zero; 0 is 0.5 s
+	ControlPlane   ControlPlane  // nil: a control.SimulatedControlPlane
+	StartupTimeout time.Duration // for all pods to be registered and known to their callers, in addition to the time that the plan itself allows; 0: 15 s
+	LoadLead       time.Duration // for the load generator to start before time zero; 0: 0.5 s
 }
 
-// NewDirector directs p on a control plane of our own.
-func NewDirector(p *plan.Plan) (*Director, error) { return NewDirectorOn(p, Options{}) }
-
-// NewDirectorOn directs p on the given terms.
-func NewDirectorOn(p *plan.Plan, t Options) (*Director, error) {
-	if t.ControlPlane == nil && p.HasDrain() {
-		return nil, fmt.Errorf("directing %q: it drains a node, and a machine's own processes have none", p.Scenario)
+// NewDirector returns a Director of p. It returns an error if the plan cannot be
+// carried out.
+func NewDirector(p *plan.Plan, o Options) (*Director, error) {
+	if o.ControlPlane == nil && p.HasDrain() {
+		return nil, fmt.Errorf("directing %q: a step drains a node, and processes of this machine have none", p.Scenario)
 	}
-	t.StartupTimeout, t.LoadLead = cmp.Or(t.StartupTimeout, startupTimeout), cmp.Or(t.LoadLead, loadLead)
-	t.StartupTimeout += p.StartupTime(t.ControlPlane != nil)
-	if t.ControlPlane == nil {
-		plane, err := control.NewSimulatedControlPlane(p.Control)
+	o.StartupTimeout, o.LoadLead = cmp.Or(o.StartupTimeout, startupTimeout), cmp.Or(o.LoadLead, loadLead)
+	o.StartupTimeout += p.StartupTime(o.ControlPlane != nil)
+	if o.ControlPlane == nil {
+		simulated, err := control.NewSimulatedControlPlane(p.Control)
 		if err != nil {
 			return nil, fmt.Errorf("directing %q: %w", p.Scenario, err)
 		}
-		t.ControlPlane = plane
+		o.ControlPlane = simulated
 	}
-	return &Director{plan: p, controlPlane: t.ControlPlane, options: t, startupCheck: newStartupCheck(p), steps: &stepScheduler{plan: p}}, nil
+	return &Director{plan: p, controlPlane: o.ControlPlane, options: o, startupCheck: newStartupCheck(p), steps: &stepScheduler{plan: p}}, nil
 }
 
-// Err is why the run is not what it should have been; nil if it is. It is
-// final once Finish was ordered.
+// Err is the reason why the run failed or ended early; nil if it did not. It is
+// final after Finish.
 func (d *Director) Err() error { return d.err }
 
-// Step takes in what happened at now and returns what is to be done, in order.
+// Step handles an input at now and returns the commands that follow from it, in
+// order.
 func (d *Director) Step(now time.Duration, in Input) []Command {
 	d.now, d.out = max(d.now, now), nil
 	if d.phase == finished {
 		return nil
 	}
-	switch {
-	case in.Control != nil:
-		d.stepControlPlane(in.Control)
-	case in.Observed != nil:
-		d.startupCheck.observe(in.Observed.Event)
-		d.triggerSteps(in.Observed.At, in.Observed.Event)
-	case in.LoadEnded != nil:
-		d.onLoadOver(in.LoadEnded.Err)
-	case in.EndLoad != nil:
-		d.endLoad(*in.EndLoad)
-	case in.Stop != nil:
-		d.shutDown(in.Stop)
+	switch in := in.(type) {
+	case Tick: // advance does what is due
+	case ControlEvent:
+		d.stepControlPlane(in.Event)
+	case ObservedEvent:
+		d.startupCheck.observe(in.Event)
+		d.triggerSteps(in.At, in.Event)
+	case LoadEnded:
+		d.onLoadEnded(in.Err)
+	case EndLoad:
+		d.endLoad(in)
+	case Stop:
+		d.shutDown(in.Err)
 	}
 	d.advance()
 	out := d.out
@@ -130,12 +129,10 @@ func (d *Director) Step(now time.Duration, in Input) []Command {
 	return out
 }
 
-// Begin brings the pods up.
-func (d *Director) Begin() Input {
-	return Input{Control: control.Begin{}}
-}
+// Begin is the first input: it creates the pods.
+func (d *Director) Begin() Input { return ControlEvent{control.Begin{}} }
 
-// Next is the earliest deadline it or the control plane owns.
+// Next is the earliest deadline of the Director and the control plane.
 func (d *Director) Next() (time.Duration, bool) {
 	if d.phase == finished {
 		return 0, false
@@ -174,7 +171,7 @@ func (d *Director) total() time.Duration {
 	return time.Duration(max(1, d.plan.Cycles)) * d.plan.Duration
 }
 
-// stepControlPlane steps the control plane, and writes down with what and what came of it.
+// stepControlPlane steps the control plane, and records its input and output.
 func (d *Director) stepControlPlane(e control.Event) {
 	actions := d.controlPlane.Step(d.now, e)
 	if _, tick := e.(control.Tick); !tick || len(actions) > 0 {
@@ -189,7 +186,7 @@ func (d *Director) stepControlPlane(e control.Event) {
 			d.triggerSteps(d.now, a.Event)
 			continue
 		}
-		d.out = append(d.out, Command{Execute: a})
+		d.add(Execute{a})
 	}
 }
 
@@ -201,9 +198,11 @@ func encode(v any) json.RawMessage {
 	return b
 }
 
-func (d *Director) write(e record.Event) { d.out = append(d.out, Command{Write: &e}) }
+func (d *Director) add(c Command) { d.out = append(d.out, c) }
 
-// triggerSteps lets steps that wait for an event have it.
+func (d *Director) write(e record.Event) { d.add(WriteEvent{e}) }
+
+// triggerSteps schedules the steps that wait for e, which happened at at.
 func (d *Director) triggerSteps(at time.Duration, e record.Event) {
 	if d.phase != running {
 		return
@@ -224,7 +223,7 @@ func (d *Director) workloadOf(i record.Instance) string {
 	return ""
 }
 
-// advance does what is due, and changes the stage when it is time.
+// advance does what is due, and changes the phase when it is time.
 func (d *Director) advance() {
 	if at, ok := d.controlPlane.Next(); ok && at <= d.now {
 		d.stepControlPlane(control.Tick{})
@@ -243,9 +242,9 @@ func (d *Director) advance() {
 	}
 }
 
-// awaitStartup sets time zero once all are registered and seen. That readiness
-// probes have passed too is waited for as long, but not insisted on: what is
-// registered can be called.
+// awaitStartup sets time zero once all pods are registered and known to their
+// callers. It waits for readiness probes too, but only until the timeout: an
+// instance that is registered can be called.
 func (d *Director) awaitStartup() {
 	if d.deadline == 0 {
 		d.deadline = d.now + d.options.StartupTimeout
@@ -255,15 +254,15 @@ func (d *Director) awaitStartup() {
 	late := d.now >= d.deadline
 	switch {
 	case len(missing) > 0 && late:
-		d.shutDown(fmt.Errorf("%w: not all is up after %v: %s", ErrEnvironment, d.options.StartupTimeout, strings.Join(missing, "; ")))
+		d.shutDown(fmt.Errorf("%w: pods not ready after %v: %s", ErrEnvironment, d.options.StartupTimeout, strings.Join(missing, "; ")))
 	case len(missing) == 0 && (late || len(unready(pods)) == 0):
 		d.phase, d.zero = waiting, d.now+d.options.LoadLead
 		d.deadline, d.loading = d.zero, true
-		d.out = append(d.out, Command{StartLoad: true, Zero: d.zero})
+		d.add(StartLoad{d.zero})
 	}
 }
 
-// Missing lists what the run still waits for.
+// Missing lists what the startup still waits for.
 func (d *Director) Missing() []string {
 	if d.phase != startup {
 		return nil
@@ -272,11 +271,10 @@ func (d *Director) Missing() []string {
 	return append(d.startupCheck.missing(pods), unready(pods)...)
 }
 
-// startTimeZero is time zero.
 func (d *Director) startTimeZero() {
 	d.phase, d.cycle = running, 1
 	d.deadline = d.zero + d.total() + loadEndTimeout
-	d.out = append(d.out, Command{Write: &record.Event{Payload: record.TimeZero{}}, Zero: d.zero})
+	d.add(WriteTimeZero{d.zero})
 	d.write(record.Event{Payload: record.HostStats{Phase: record.StatsBegin}})
 	d.steps.startCycle(d.zero)
 	d.stepControlPlane(control.TimeZero{})
@@ -300,12 +298,12 @@ func (d *Director) advanceRun() {
 	case !d.loading:
 		d.deadline = d.zero + d.total()
 	case d.now >= d.deadline:
-		d.shutDown(fmt.Errorf("%w: the load generator has not ended %v after its last request was due", ErrEnvironment, loadEndTimeout))
+		d.shutDown(fmt.Errorf("%w: the load generator did not end within %v of its last request", ErrEnvironment, loadEndTimeout))
 	}
 }
 
-// endLoad ends the load, and no step comes any more. Where there is no load
-// yet, or none any more, there is nothing to end.
+// endLoad ends the load and the steps. Before the load has started and after it
+// has ended, it does nothing.
 func (d *Director) endLoad(e EndLoad) {
 	if d.phase != running || d.loadEnded || !d.loading {
 		return
@@ -313,7 +311,7 @@ func (d *Director) endLoad(e EndLoad) {
 	d.loadEnded, d.deadline = true, d.now+loadEndTimeout
 	d.write(record.Event{Payload: e.Payload, Text: e.Why})
 	d.steps.stop()
-	d.out = append(d.out, Command{StopLoad: true})
+	d.add(StopLoad{})
 }
 
 func (d *Director) executeStep(st plan.Step) {
@@ -332,7 +330,7 @@ func (d *Director) executeStep(st plan.Step) {
 	}
 }
 
-func (d *Director) onLoadOver(err error) {
+func (d *Director) onLoadEnded(err error) {
 	d.loading = false
 	switch {
 	case d.phase == stopping && (err == nil || d.err != nil):
@@ -344,15 +342,15 @@ func (d *Director) onLoadOver(err error) {
 	}
 }
 
-// fail keeps the first reason.
+// fail keeps the first error.
 func (d *Director) fail(err error) {
 	if d.err == nil {
 		d.err = err
 	}
 }
 
-// shutDown begins the end: nothing new is started, all that is there is told to
-// go. err is why, if it is early.
+// shutDown starts nothing new, and tells everything that runs to exit. err is
+// the reason if that is early, else nil.
 func (d *Director) shutDown(err error) {
 	if d.phase >= stopping {
 		return
@@ -365,25 +363,25 @@ func (d *Director) shutDown(err error) {
 	d.steps.stop()
 	d.phase, d.deadline = stopping, d.now+shutdownTimeout
 	if d.loading {
-		d.out = append(d.out, Command{StopLoad: true})
+		d.add(StopLoad{})
 	}
 	d.stepControlPlane(control.Shutdown{})
 	d.finishIfEmpty()
 }
 
-// finishIfEmpty is over when nothing is left.
+// finishIfEmpty ends the run once everything has exited, or at the timeout.
 func (d *Director) finishIfEmpty() {
 	gone := d.controlPlane.Empty() && !d.loading
 	if !gone && d.now < d.deadline {
 		return
 	}
 	if !gone {
-		d.fail(fmt.Errorf("%w: not all that was started has stopped", ErrEnvironment))
+		d.fail(fmt.Errorf("%w: processes or pods did not exit within %v", ErrEnvironment, shutdownTimeout))
 	}
 	if d.err == nil {
 		d.write(record.Event{Payload: record.RunEnd{}})
 	}
 	d.phase = finished
 	d.write(record.Event{Payload: record.End{}})
-	d.out = append(d.out, Command{Finish: true})
+	d.add(Finish{})
 }

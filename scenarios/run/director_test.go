@@ -18,10 +18,10 @@ import (
 	"zeroloss/scenarios/run"
 )
 
-// theatre plays a Director in virtual time: containers start at once and
+// simulation runs a Director in virtual time: containers start at once and
 // register after 300 ms, consumers see the whole list 200 ms later, containers
-// leave 100 ms after they were told to. It starts at an offset of 0.
-type theatre struct {
+// exit 100 ms after a signal. It starts at an offset of 0.
+type simulation struct {
 	t        *testing.T
 	d        *run.Director
 	now      time.Duration
@@ -52,23 +52,23 @@ type stamped struct {
 	record.Event
 }
 
-func newTheatre(t *testing.T, p *plan.Plan) *theatre {
-	d, err := run.NewDirector(p)
+func newSimulation(t *testing.T, p *plan.Plan) *simulation {
+	d, err := run.NewDirector(p, run.Options{})
 	require.NoError(t, err)
-	return &theatre{t: t, d: d, mute: map[string]bool{}, loadFor: time.Duration(p.Cycles) * p.Duration}
+	return &simulation{t: t, d: d, mute: map[string]bool{}, loadFor: time.Duration(p.Cycles) * p.Duration}
 }
 
-func (h *theatre) later(after time.Duration, in run.Input) {
+func (h *simulation) later(after time.Duration, in run.Input) {
 	h.queue = append(h.queue, timed{h.now + after, in})
 	slices.SortStableFunc(h.queue, func(a, b timed) int { return cmp.Compare(a.at, b.at) })
 }
 
-func (h *theatre) fact(after time.Duration, e record.Event) {
-	h.later(after, run.Input{Observed: &run.ObservedEvent{At: h.now + after, Event: e}})
+func (h *simulation) fact(after time.Duration, e record.Event) {
+	h.later(after, run.ObservedEvent{At: h.now + after, Event: e})
 }
 
 // play lives until it is over, or until end.
-func (h *theatre) play(end time.Duration) {
+func (h *simulation) play(end time.Duration) {
 	if h.now == 0 {
 		h.later(0, h.d.Begin())
 	}
@@ -81,7 +81,7 @@ func (h *theatre) play(end time.Duration) {
 			h.queue = h.queue[1:]
 			h.step(e.at, e.in)
 		case ok && next <= end:
-			h.step(next, run.Input{})
+			h.step(next, run.Tick{})
 		default:
 			h.now = end
 			return
@@ -89,30 +89,32 @@ func (h *theatre) play(end time.Duration) {
 	}
 }
 
-func (h *theatre) step(at time.Duration, in run.Input) {
+func (h *simulation) step(at time.Duration, in run.Input) {
 	h.now = max(h.now, at)
-	for _, o := range h.d.Step(h.now, in) {
-		switch {
-		case o.Write != nil:
-			h.written = append(h.written, stamped{h.now, *o.Write})
-		case o.Execute != nil:
-			h.execute(o.Execute)
-		case o.StartLoad:
-			h.loads = append(h.loads, o.Zero)
-			h.later(o.Zero-h.now+h.loadFor, run.Input{LoadEnded: &run.LoadEnded{Err: h.loadErr}})
-		case o.StopLoad:
+	for _, c := range h.d.Step(h.now, in) {
+		switch c := c.(type) {
+		case run.WriteEvent:
+			h.written = append(h.written, stamped{h.now, c.Event})
+		case run.WriteTimeZero:
+			h.written = append(h.written, stamped{h.now, record.Event{Payload: record.TimeZero{}}})
+		case run.Execute:
+			h.execute(c.Action)
+		case run.StartLoad:
+			h.loads = append(h.loads, c.Zero)
+			h.later(c.Zero-h.now+h.loadFor, run.LoadEnded{Err: h.loadErr})
+		case run.StopLoad:
 			h.stopped = append(h.stopped, h.now)
-			h.later(50*time.Millisecond, run.Input{LoadEnded: &run.LoadEnded{}})
-		case o.Finish:
+			h.later(50*time.Millisecond, run.LoadEnded{})
+		case run.Finish:
 			h.finished = true
 		}
 	}
 }
 
-func (h *theatre) execute(a control.Action) {
+func (h *simulation) execute(a control.Action) {
 	switch a := a.(type) {
 	case control.StartContainer:
-		h.later(0, run.Input{Control: control.OutcomeOf(a, nil)})
+		h.later(0, run.ControlEvent{Event: control.OutcomeOf(a, nil)})
 		if !h.mute[a.Workload] {
 			h.fact(cmp.Or(h.comes[a.Workload], 300*time.Millisecond), record.Event{Payload: record.Registered{}, Instance: a.Pod})
 		}
@@ -132,16 +134,16 @@ func (h *theatre) execute(a control.Action) {
 		}
 	case control.SendRules:
 		h.rules = append(h.rules, a)
-		h.later(0, run.Input{Control: control.OutcomeOf(a, nil)})
+		h.later(0, run.ControlEvent{Event: control.OutcomeOf(a, nil)})
 	case control.SendSignal:
 		if !h.deaf {
-			h.later(100*time.Millisecond, run.Input{Control: control.ContainerExited{Pod: a.Pod}})
+			h.later(100*time.Millisecond, run.ControlEvent{Event: control.ContainerExited{Pod: a.Pod}})
 		}
 	default: // the plane does not wait for the outcome
 	}
 }
 
-func (h *theatre) of(kind record.Kind) []time.Duration {
+func (h *simulation) of(kind record.Kind) []time.Duration {
 	out := []time.Duration{}
 	for _, e := range h.written {
 		if e.Kind() == kind {
@@ -178,7 +180,7 @@ func chain(steps ...plan.Step) *plan.Plan {
 const zero = 1000
 
 func TestCourseOfARun(t *testing.T) {
-	h := newTheatre(t, chain(
+	h := newSimulation(t, chain(
 		plan.Step{Name: "in", At: 2 * time.Second, Action: plan.Scale{Workload: "b", Replicas: 1}},
 		plan.Step{Name: "roll", At: 4 * time.Second, Action: plan.RolloutRestart{Workload: "b"}},
 		plan.Step{Name: "crash", At: 6 * time.Second, Action: plan.KillPods{Workload: "gateway", Count: 1}},
@@ -200,19 +202,19 @@ func TestCourseOfARun(t *testing.T) {
 }
 
 func TestWhoIsMissing(t *testing.T) {
-	tests := map[string]func(h *theatre){
-		"is not registered":              func(h *theatre) { h.mute["b"] = true },
-		"sees 1 of 2 instances of svc-b": func(h *theatre) { h.blind = true },
+	tests := map[string]func(h *simulation){
+		"is not registered":              func(h *simulation) { h.mute["b"] = true },
+		"sees 1 of 2 instances of svc-b": func(h *simulation) { h.blind = true },
 	}
 	for want, spoil := range tests {
-		h := newTheatre(t, chain())
+		h := newSimulation(t, chain())
 		spoil(h)
 		h.play(14 * time.Second)
 		require.NotEmpty(t, h.d.Missing())
 		h.play(time.Hour)
 		require.True(t, h.finished)
 		require.ErrorIs(t, h.d.Err(), run.ErrEnvironment)
-		require.ErrorContains(t, h.d.Err(), "not all is up after 15s")
+		require.ErrorContains(t, h.d.Err(), "pods not ready after 15s")
 		require.ErrorContains(t, h.d.Err(), want)
 		require.Empty(t, h.loads)
 		require.Empty(t, h.of(record.KindRunEnd))
@@ -222,7 +224,7 @@ func TestWhoIsMissing(t *testing.T) {
 // A cache that only a call fills is empty until there is load: what its client has
 // heard is enough.
 func TestALazyCacheIsNotWaitedFor(t *testing.T) {
-	h := newTheatre(t, chain())
+	h := newSimulation(t, chain())
 	h.receives = true
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
@@ -233,7 +235,7 @@ func TestALazyCacheIsNotWaitedFor(t *testing.T) {
 func TestUnreadyPodsAreWaitedForNotInsistedOn(t *testing.T) {
 	p := chain()
 	p.Control.Workloads[1].Readiness = &control.Probe{TCPPort: 1, Period: time.Second} // nobody answers here
-	h := newTheatre(t, p)
+	h := newSimulation(t, p)
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
 	require.Equal(t, ms(15_500), h.loads)
@@ -241,7 +243,7 @@ func TestUnreadyPodsAreWaitedForNotInsistedOn(t *testing.T) {
 
 func TestStepAfterAnEvent(t *testing.T) {
 	for _, name := range []string{"b", "gray"} {
-		h := newTheatre(t, chain(plan.Step{
+		h := newSimulation(t, chain(plan.Step{
 			Name: "then", After: &plan.After{Source: name, Event: string(record.KindDeregistered), Delay: 200 * time.Millisecond},
 			Action: plan.Scale{Workload: "b", Replicas: 0},
 		}))
@@ -269,7 +271,7 @@ func TestStepAfterAnEvent(t *testing.T) {
 func TestRuleStep(t *testing.T) {
 	p := chain(plan.Step{Name: "rule b", At: time.Second, Action: plan.ApplyRules{Version: 2}})
 	p.Rules = []plan.RuleSet{{Version: 2, Online: map[string]settings.Online{"b": {}}}}
-	h := newTheatre(t, p)
+	h := newSimulation(t, p)
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
 	require.Equal(t, ms(zero+1000), h.of(record.KindStep))
@@ -282,7 +284,7 @@ func TestRuleStep(t *testing.T) {
 // TestTemplateSteps: what a new image, a pause and a resume make of the pods is
 // the control plane's to decide; the steps reach it.
 func TestTemplateSteps(t *testing.T) {
-	h := newTheatre(t, chain(
+	h := newSimulation(t, chain(
 		plan.Step{Name: "pause b", At: time.Second, Action: plan.PauseRollout{Workload: "b"}},
 		plan.Step{Name: "image b", At: 2 * time.Second, Action: plan.SetImage{Workload: "b", Image: "b:2"}},
 		plan.Step{Name: "resume b", At: 4 * time.Second, Action: plan.ResumeRollout{Workload: "b"}},
@@ -297,11 +299,11 @@ func TestTemplateSteps(t *testing.T) {
 // plane is told.
 func TestADrainNeedsNodes(t *testing.T) {
 	p := chain(plan.Step{Name: "drain b", At: time.Second, Action: plan.DrainNode{Workload: "b"}})
-	_, err := run.NewDirector(p)
-	require.ErrorContains(t, err, "it drains a node, and a machine's own processes have none")
+	_, err := run.NewDirector(p, run.Options{})
+	require.ErrorContains(t, err, "a step drains a node, and processes of this machine have none")
 	plane, err := control.NewObservedCluster(p.Control)
 	require.NoError(t, err)
-	_, err = run.NewDirectorOn(p, run.Options{ControlPlane: plane})
+	_, err = run.NewDirector(p, run.Options{ControlPlane: plane})
 	require.NoError(t, err)
 }
 
@@ -311,7 +313,7 @@ func TestTimeZeroWaitsForADelay(t *testing.T) {
 		p := chain()
 		p.Workloads[1].ColdStart = cold
 		p.Workloads[1].Settings.Online.Delay = 20 * time.Second
-		h := newTheatre(t, p)
+		h := newSimulation(t, p)
 		h.comes = map[string]time.Duration{"b": 21 * time.Second}
 		h.play(time.Hour)
 		require.Len(t, h.of(record.KindTimeZero), want)
@@ -326,7 +328,7 @@ func TestCycles(t *testing.T) {
 	p.Cycles = 3
 	p.Control.ClockStart = time.Date(2026, 1, 1, 0, 4, 57, 0, time.UTC)
 	p.Control.Jobs = []control.CronJob{{Autoscaler: "b", Name: "x", Workload: "b", Schedule: "0 0/5 * * * *", TargetSize: 1}}
-	h := newTheatre(t, p)
+	h := newSimulation(t, p)
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
 	require.Equal(t, ms(zero+1000, zero+5000, zero+11_000, zero+15_000, zero+21_000, zero+25_000), h.of(record.KindStep))
@@ -338,8 +340,8 @@ func TestCycles(t *testing.T) {
 func TestStops(t *testing.T) {
 	why := fmt.Errorf("%w: Ctrl-C", run.ErrInterrupted)
 	for _, at := range []int{0, 100, 700, zero + 4000} {
-		h := newTheatre(t, chain())
-		h.later(time.Duration(at)*time.Millisecond, run.Input{Stop: why})
+		h := newSimulation(t, chain())
+		h.later(time.Duration(at)*time.Millisecond, run.Stop{Err: why})
 		h.play(time.Hour)
 		require.True(t, h.finished)
 		require.ErrorIs(t, h.d.Err(), run.ErrInterrupted)
@@ -352,7 +354,7 @@ func TestStops(t *testing.T) {
 
 // Children that neither TERM nor KILL moves do not keep the run from ending.
 func TestDeafChildren(t *testing.T) {
-	h := newTheatre(t, chain())
+	h := newSimulation(t, chain())
 	h.deaf = true
 	h.play(time.Hour)
 	require.True(t, h.finished)
@@ -369,11 +371,11 @@ func TestLoadThatFails(t *testing.T) {
 	}{
 		{"it fails", 3 * time.Second, errors.New("no descriptors"), "no descriptors", zero + 3100},
 		{"it ends before time zero", -100 * time.Millisecond, nil, "ended before time zero", zero},
-		{"it never ends", time.Hour, nil, "has not ended 10s after its last request was due", zero + 20_100},
+		{"it never ends", time.Hour, nil, "did not end within 10s of its last request", zero + 20_100},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newTheatre(t, chain())
+			h := newSimulation(t, chain())
 			h.loadFor, h.loadErr = tt.loadFor, tt.err
 			h.play(2 * time.Hour)
 			require.ErrorIs(t, h.d.Err(), run.ErrEnvironment)
@@ -385,7 +387,7 @@ func TestLoadThatFails(t *testing.T) {
 
 // A load that ends early has sent all it had to; the run goes on to its end.
 func TestLoadMayBeShorter(t *testing.T) {
-	h := newTheatre(t, chain())
+	h := newSimulation(t, chain())
 	h.loadFor = time.Second
 	h.play(time.Hour)
 	require.NoError(t, h.d.Err())
@@ -393,7 +395,7 @@ func TestLoadMayBeShorter(t *testing.T) {
 }
 
 func TestUnknownStepEndsTheRun(t *testing.T) {
-	h := newTheatre(t, chain(plan.Step{Name: "boom"}))
+	h := newSimulation(t, chain(plan.Step{Name: "boom"}))
 	h.play(time.Hour)
 	require.ErrorContains(t, h.d.Err(), `carrying out step "boom": unknown action`)
 }
@@ -401,14 +403,14 @@ func TestUnknownStepEndsTheRun(t *testing.T) {
 func TestDirectorRefusesABadPlan(t *testing.T) {
 	p := chain()
 	p.Control.Workloads[0].MaxSurge = 0
-	_, err := run.NewDirector(p)
+	_, err := run.NewDirector(p, run.Options{})
 	require.ErrorContains(t, err, `directing "small"`)
 }
 
 // What is written down lets the control plane be replayed.
 func TestReplayFromEvents(t *testing.T) {
 	p := chain(plan.Step{Name: "in", At: 2 * time.Second, Action: plan.Scale{Workload: "b", Replicas: 1}})
-	h := newTheatre(t, p)
+	h := newSimulation(t, p)
 	h.play(time.Hour)
 	var inputs []control.TimedEvent
 	var want control.Actions
@@ -434,9 +436,9 @@ func TestReplayFromEvents(t *testing.T) {
 // no step comes after it, and the run has an end of its own.
 func TestEndsBeforeItsTime(t *testing.T) {
 	for _, kind := range []record.Kind{record.KindConcluded, record.KindAborted} {
-		h := newTheatre(t, chain(plan.Step{Name: "late", At: 6 * time.Second, Action: plan.RolloutRestart{Workload: "b"}}))
+		h := newSimulation(t, chain(plan.Step{Name: "late", At: 6 * time.Second, Action: plan.RolloutRestart{Workload: "b"}}))
 		for range 2 { // the second one changes nothing
-			h.later((zero+4000)*time.Millisecond, run.Input{EndLoad: &run.EndLoad{Payload: record.ZeroPayload(kind), Why: "enough"}})
+			h.later((zero+4000)*time.Millisecond, run.EndLoad{Payload: record.ZeroPayload(kind), Why: "enough"})
 		}
 		h.play(time.Hour)
 		require.True(t, h.finished)
@@ -448,8 +450,8 @@ func TestEndsBeforeItsTime(t *testing.T) {
 		require.Equal(t, ms(zero+4150), h.of(record.KindRunEnd), "the load has closed its log, and all have gone")
 	}
 	// Before there is a load there is nothing to end.
-	h := newTheatre(t, chain())
-	h.later(100*time.Millisecond, run.Input{EndLoad: &run.EndLoad{Payload: record.Concluded{}}})
+	h := newSimulation(t, chain())
+	h.later(100*time.Millisecond, run.EndLoad{Payload: record.Concluded{}})
 	h.play(time.Hour)
 	require.Equal(t, ms(zero+10_100), h.of(record.KindRunEnd))
 	require.Empty(t, h.of(record.KindConcluded))

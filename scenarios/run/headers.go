@@ -6,8 +6,8 @@ import (
 	"zeroloss/loadgen/traffic"
 )
 
-// ResolveHeaders is streams as a generator is told them: what their headers take from
-// this process's environment is filled in. They are not to be written down.
+// ResolveHeaders fills in the headers that the streams take from environment
+// variables of this process. The result may hold secrets and must not be recorded.
 func ResolveHeaders(streams []traffic.Stream) ([]traffic.Stream, error) {
 	return traffic.Resolve(streams, os.LookupEnv)
 }

@@ -10,7 +10,8 @@ import (
 	"zeroloss/scenarios/plan"
 )
 
-// startupCheck is who has come up, as the instances tell it themselves.
+// startupCheck knows which instances have registered and which instances their
+// callers see, from the events that the instances record.
 type startupCheck struct {
 	plan       *plan.Plan
 	registered map[record.Instance]bool
@@ -39,9 +40,9 @@ func (r *startupCheck) observe(e record.Event) {
 	}
 }
 
-// missing lists what is not there yet of pods: those that are not registered,
-// and consumers that do not see the whole list of those they call. Empty
-// means that load may begin.
+// missing lists what pods still lack: pods that are not registered, and consumers
+// that do not see all instances of the service they call. The load may start if it
+// is empty.
 func (r *startupCheck) missing(pods []control.PodState) []string {
 	var out []string
 	for _, w := range r.plan.Workloads {
@@ -71,9 +72,9 @@ func (r *startupCheck) missingPods(w plan.Workload, pods []control.PodState) []s
 		n++
 		switch {
 		case !p.Running:
-			out = append(out, p.Instance.Pod+" does not run")
+			out = append(out, p.Instance.Pod+" is not running")
 		case w.External && p.Terminating:
-			out = append(out, p.Instance.Pod+" is still on its way out")
+			out = append(out, p.Instance.Pod+" is still terminating")
 		case w.External && !p.Ready:
 			out = append(out, p.Instance.Pod+" is not ready")
 		case !w.External && !r.registered[p.Instance]:
@@ -86,7 +87,7 @@ func (r *startupCheck) missingPods(w plan.Workload, pods []control.PodState) []s
 	return out
 }
 
-// expectedInstances is how many instances each service has once all are up.
+// expectedInstances is the number of instances of each service once all are up.
 func (r *startupCheck) expectedInstances() map[string]int {
 	out := map[string]int{}
 	for _, w := range r.plan.Workloads {
@@ -103,7 +104,7 @@ func (r *startupCheck) workload(name string) *plan.Workload {
 	return &r.plan.Workloads[i]
 }
 
-// unready lists the pods that no readiness probe has passed yet.
+// unready lists the pods that are not ready.
 func unready(pods []control.PodState) []string {
 	var out []string
 	for _, p := range pods {

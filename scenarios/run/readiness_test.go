@@ -21,9 +21,9 @@ func TestAnOldPodIsWaitedFor(t *testing.T) {
 	}
 	plane, err := control.NewObservedCluster(p.Control)
 	require.NoError(t, err)
-	d, err := run.NewDirectorOn(p, run.Options{ControlPlane: plane})
+	d, err := run.NewDirector(p, run.Options{ControlPlane: plane})
 	require.NoError(t, err)
-	tell := func(e control.Event) { d.Step(time.Second, run.Input{Control: e}) }
+	tell := func(e control.Event) { d.Step(time.Second, run.ControlEvent{Event: e}) }
 	d.Step(0, d.Begin())
 	old, fresh := record.Instance{Pod: "orders-a", Incarnation: 1}, record.Instance{Pod: "orders-b", Incarnation: 1}
 	for _, i := range []record.Instance{old, fresh} {
@@ -34,7 +34,7 @@ func TestAnOldPodIsWaitedFor(t *testing.T) {
 		tell(control.ContainerRunning{Pod: i})
 		tell(control.ReadinessObserved{Pod: i, Ready: true})
 	}
-	require.Equal(t, []string{"orders-a is still on its way out"}, d.Missing())
+	require.Equal(t, []string{"orders-a is still terminating"}, d.Missing())
 	tell(control.PodGone{Pod: old})
 	require.Empty(t, d.Missing())
 }

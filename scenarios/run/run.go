@@ -1,10 +1,10 @@
-// Package run carries a plan out: it joins the pure control plane to a
-// [Executor] that executes its actions, brings all pods up, sets time zero, lets
-// load and steps happen, and ends it all.
+// Package run carries out a plan: it connects the control plane of
+// scenarios/control to an [Executor] of its actions, waits until all pods are up,
+// sets time zero, runs the load and the steps, and shuts everything down.
 //
-// [Direct] is the loop that every runtime shares; scenarios/run/local is the
-// runtime of this machine. What is decided here is decided by [Director], which
-// is pure; what a run shows is for reports to say.
+// [Direct] is the loop that all runtimes share; scenarios/run/local and
+// scenarios/run/kube are the runtimes. The course of a run is decided by
+// [Director], which is pure. What a run shows is judged by reports.
 package run
 
 import (
@@ -17,43 +17,41 @@ import (
 	"zeroloss/scenarios/plan"
 )
 
-// ErrEnvironment marks what is not the input's fault and proves nothing: a
-// port that is taken, a pod that does not come up, a child that cannot be
-// started.
-var ErrEnvironment = errors.New("the environment failed")
+// ErrEnvironment marks failures that are not the input's fault and prove nothing
+// about a release: a port that is taken, a pod that does not start.
+var ErrEnvironment = errors.New("environment error")
 
-// ErrInterrupted is the error of a run whose context was done before it was
+// ErrInterrupted is the error of a run whose context was done before the run was
 // over. What was measured until then is kept.
 var ErrInterrupted = errors.New("interrupted")
 
-// Runtime executes plans: in processes of this machine, or in a cluster.
+// Runtime carries out plans, in processes of this machine or in a cluster.
 type Runtime interface {
-	// Run executes p and returns when it is over or ctx is done. All that it
-	// started has stopped when it returns, and it calls out no more. Errors
-	// are ErrEnvironment or ErrInterrupted, wrapped, or a failure to write
-	// down what happened.
+	// Run carries out p and returns when the run is over or ctx is done. All that
+	// it started has stopped when it returns, and it does not call out anymore.
+	// Errors wrap ErrEnvironment or ErrInterrupted, or are failures to record
+	// events.
 	Run(ctx context.Context, p *plan.Plan, out Sink) error
 }
 
-// Sink takes what the harness itself has to tell. Its methods are called from
+// Sink receives what the harness records and reports. Its methods are called from
 // one goroutine.
 type Sink interface {
-	// Event writes e down, in one write and without a buffer, before it
-	// returns. An error ends the run.
+	// Event records e before it returns, in one write and without a buffer. An
+	// error ends the run.
 	Event(e record.Event) error
-	// Progress is told how the run goes, some times a second. It must not
-	// block.
+	// Progress is called several times a second. It must not block.
 	Progress(p Progress)
 }
 
-// Progress is how a run goes, for those who watch it.
+// Progress is the progress of a run, for people who watch it.
 type Progress struct {
 	Phase   string        // starting, waiting, running, ending
 	Elapsed time.Duration // since time zero; negative before it, 0 while it is not known
 	Total   time.Duration // from time zero to the end of the load
-	Missing []string      // while waiting: who is not there yet
-	Load    []StreamCount // as of the load generator's latest report
-	Note    string        // an event worth a line, as "spring-cloud-b scaled to 1"
+	Missing []string      // while starting: what the run waits for
+	Load    []StreamCount // latest report of the load generator
+	Note    string        // an event worth a line, such as "spring-cloud-b scaled to 1"
 }
 
 // StreamCount is what a stream has done so far.
@@ -66,21 +64,22 @@ type StreamCount struct {
 	Failed map[record.Class]uint64
 }
 
-// Executor is all that differs between this machine, a cluster and simulated
-// time.
+// Executor carries out the actions of the control plane. It is what differs
+// between this machine, a cluster and simulated time.
 type Executor interface {
-	// Do carries a out. It never blocks; what takes time goes on elsewhere.
-	// It calls done exactly once, with a's Op, from any goroutine. ctx is
-	// done when the run is over. It is never given a Note.
+	// Execute carries out a. It never blocks: what takes time goes on in the
+	// background. It calls done exactly once, from any goroutine, with
+	// [control.OutcomeOf] a. ctx is done when the run is over. a is never a
+	// [control.RecordEvent].
 	Execute(ctx context.Context, a control.Action, done func(control.Event))
 }
 
 // Load is the load generator of a run.
 type Load interface {
-	// Start starts it so that it sends from zero on, and returns at once.
-	// done is called exactly once when it is over, nil if it has done all.
+	// Start starts the load generator, which sends from zero on, and returns at
+	// once. done is called exactly once when the load has ended; nil: as planned.
 	Start(ctx context.Context, zero time.Time, done func(error))
-	// Stop tells it to stop and to close its log. It never blocks; done
-	// follows.
+	// Stop has the load generator stop sending and close its log. It never
+	// blocks; done follows.
 	Stop()
 }

@@ -15,156 +15,135 @@ import (
 	"zeroloss/scenarios/plan"
 )
 
-// Components is what a runtime brings to a run.
+// Components are what a runtime contributes to a run.
 type Components struct {
 	Executor Executor
 	Load     Load
 	Sink     Sink
-	// Failed delivers what makes the run worthless, as a registry that died.
-	// nil is never.
+	// Failed delivers errors that end the run, such as a registry that exits. It
+	// may be nil.
 	Failed <-chan error
-	// Counts is the load's latest report; nil is none.
+	// LoadProgress is the latest report of the load generator. It may be nil.
 	LoadProgress func() []StreamCount
-	// Noise reads the machine's state, for the record; nil is none.
+	// HostStats reads the state of the machine, for the record. It may be nil.
 	HostStats func() json.RawMessage
 }
 
-// Inbox is where a cast puts what it learns, from any goroutine. Its functions
-// never block.
+// Inbox is where the components of a run report, from any goroutine. Its
+// functions never block.
 type Inbox struct {
-	Observed func(record.Event)  // a line that a child has written
-	Control  func(control.Event) // what answers no action: a container's exit
-	EndLoad  func(EndLoad)       // the load is to end now, on purpose
+	Observed func(record.Event)  // an event that a service, the registry or the load generator has recorded
+	Control  func(control.Event) // an event that is no outcome of an action
+	EndLoad  func(EndLoad)       // ends the load early
 }
 
-// progressInterval is how often the sink is told how it goes.
+// progressInterval is the time between two reports of progress to the sink.
 const progressInterval = 250 * time.Millisecond
 
-// Direct carries p out and returns when it is over. join is called once, before
-// anything is started; what it returns takes part.
+// Direct carries out p and returns when the run is over. It calls setup once,
+// before it starts anything.
 //
-// When ctx is done, the run ends early: everything is told to go, what was
+// If ctx is done, the run ends early: everything is told to exit, what was
 // measured is kept, and the error is ErrInterrupted.
-func Direct(ctx context.Context, p *plan.Plan, join func(Inbox) (Components, error)) error {
-	d, err := NewDirector(p)
+func Direct(ctx context.Context, p *plan.Plan, o Options, setup func(Inbox) (Components, error)) error {
+	d, err := NewDirector(p, o)
 	if err != nil {
 		return err
 	}
-	return direct(ctx, p, d, join)
-}
-
-// DirectOn is Direct in a runtime with terms of its own.
-func DirectOn(ctx context.Context, p *plan.Plan, t Options, join func(Inbox) (Components, error)) error {
-	d, err := NewDirectorOn(p, t)
-	if err != nil {
+	r := &runner{director: d, start: time.Now()}
+	if r.components, err = setup(Inbox{Observed: r.onObserved, Control: r.onControlEvent, EndLoad: r.onEndLoad}); err != nil {
 		return err
 	}
-	return direct(ctx, p, d, join)
-}
-
-func direct(ctx context.Context, p *plan.Plan, d *Director, join func(Inbox) (Components, error)) (err error) {
-	l := &runner{director: d, plan: p, zero: time.Now()}
-	if l.components, err = join(Inbox{Observed: l.onObserved, Control: l.onControlEvent, EndLoad: l.onEndLoad}); err != nil {
-		return err
-	}
-	// The loop outlives ctx: it has to see the children go.
+	// The loop outlives ctx: it waits for the children to exit.
 	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	l.finish = stop
-	defer context.AfterFunc(ctx, func() {
-		l.inbox.Put(Input{Stop: fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))})
-	})()
-	go l.forwardFailures(alive)
+	r.finish = stop
+	defer context.AfterFunc(ctx, func() { r.inbox.Put(Stop{fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))}) })()
+	go r.forwardFailures(alive)
 
 	loop := machine.Loop[Input, Command]{
-		Machine: d, Clock: machine.Since(l.zero), Inbox: &l.inbox,
-		Do:    func(now time.Duration, o Command) { l.execute(alive, now, o) },
-		Trace: func(now time.Duration, _ Input, _ []Command) { l.reportProgress(now) },
+		Machine: d, Clock: machine.Since(r.start), Inbox: &r.inbox,
+		Tick:  func() Input { return Tick{} },
+		Do:    func(now time.Duration, c Command) { r.execute(alive, now, c) },
+		Trace: func(now time.Duration, _ Input, _ []Command) { r.reportProgress(now) },
 	}
-	l.inbox.Put(d.Begin())
+	r.inbox.Put(d.Begin())
 	if err := loop.Drive(alive); !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("directing %q: %w", p.Scenario, err)
 	}
-	return errors.Join(d.Err(), l.err)
+	return errors.Join(d.Err(), r.err)
 }
 
-// runner is the executor around a Director: it decides nothing.
+// runner carries out the commands of a Director. It decides nothing.
 type runner struct {
 	director   *Director
-	plan       *plan.Plan
 	components Components
 	inbox      machine.Queue[Input]
-	zero       time.Time // the run's beginning
+	start      time.Time // of the run
 	finish     func()
-	err        error // of the sink; only the loop touches it
-	progress   time.Time
-	notes      []string // lines for the progress, not yet told
+	err        error // of the sink; used by the loop only
+	reported   time.Time
+	notes      []string // lines of the progress that are not reported yet
 }
 
-// forwardFailures brings in failures and a pulse for the progress.
-func (l *runner) forwardFailures(ctx context.Context) {
+// forwardFailures sends failures to the Director, and ticks for the progress.
+func (r *runner) forwardFailures(ctx context.Context) {
 	t := time.NewTicker(progressInterval)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case err := <-l.components.Failed:
-			l.inbox.Put(Input{Stop: err})
+		case err := <-r.components.Failed:
+			r.inbox.Put(Stop{err})
 		case <-t.C:
-			l.inbox.Put(Input{})
+			r.inbox.Put(Tick{})
 		}
 	}
 }
 
-func (l *runner) onObserved(e record.Event) {
-	l.inbox.Put(Input{Observed: &ObservedEvent{At: e.At.Time().Sub(l.zero), Event: e}})
+func (r *runner) onObserved(e record.Event) {
+	r.inbox.Put(ObservedEvent{At: e.At.Time().Sub(r.start), Event: e})
 }
 
-func (l *runner) onControlEvent(e control.Event) { l.inbox.Put(Input{Control: e}) }
+func (r *runner) onControlEvent(e control.Event) { r.inbox.Put(ControlEvent{e}) }
 
-func (l *runner) onEndLoad(e EndLoad) { l.inbox.Put(Input{EndLoad: &e}) }
+func (r *runner) onEndLoad(e EndLoad) { r.inbox.Put(e) }
 
-func (l *runner) execute(ctx context.Context, now time.Duration, o Command) {
-	switch {
-	case o.Write != nil:
-		l.write(o)
-	case o.Execute != nil:
-		l.components.Executor.Execute(ctx, o.Execute, l.onControlEvent)
-	case o.StartLoad:
-		l.components.Load.Start(ctx, l.zero.Add(o.Zero), func(err error) { l.inbox.Put(Input{LoadEnded: &LoadEnded{Err: err}}) })
-	case o.StopLoad:
-		l.components.Load.Stop()
-	case o.Finish:
-		l.reportProgress(now)
-		l.finish()
+func (r *runner) execute(ctx context.Context, now time.Duration, c Command) {
+	switch c := c.(type) {
+	case WriteEvent:
+		r.write(c.Event, time.Now())
+	case WriteTimeZero:
+		r.write(record.Event{Payload: record.TimeZero{}}, r.start.Add(c.Zero))
+	case Execute:
+		r.components.Executor.Execute(ctx, c.Action, r.onControlEvent)
+	case StartLoad:
+		r.components.Load.Start(ctx, r.start.Add(c.Zero), func(err error) { r.inbox.Put(LoadEnded{err}) })
+	case StopLoad:
+		r.components.Load.Stop()
+	case Finish:
+		r.reportProgress(now)
+		r.finish()
 	}
 }
 
-// write is one event of the harness. Its instant is that of the writing, but
-// for time zero, which is known exactly.
-func (l *runner) write(o Command) {
-	e := *o.Write
-	e.At = record.At(time.Now())
-	switch p := e.Payload.(type) {
-	case record.TimeZero:
-		e.At = record.At(l.zero.Add(o.Zero))
-	case record.HostStats:
-		if l.components.HostStats != nil {
-			p.Stats = l.components.HostStats()
-			e.Payload = p
-		}
+func (r *runner) write(e record.Event, at time.Time) {
+	e.At = record.At(at)
+	if p, ok := e.Payload.(record.HostStats); ok && r.components.HostStats != nil {
+		p.Stats = r.components.HostStats()
+		e.Payload = p
 	}
 	if s := headline(e); s != "" {
-		l.notes = append(l.notes, s)
+		r.notes = append(r.notes, s)
 	}
-	if err := l.components.Sink.Event(e); err != nil && l.err == nil {
-		l.err = fmt.Errorf("writing down event %q: %w", e.Kind(), err)
-		l.inbox.Put(Input{Stop: l.err})
+	if err := r.components.Sink.Event(e); err != nil && r.err == nil {
+		r.err = fmt.Errorf("recording event %q: %w", e.Kind(), err)
+		r.inbox.Put(Stop{r.err})
 	}
 }
 
-// headline is the line that progress shows for e, if it deserves one.
+// headline is the line about e in the progress; "" if there is none.
 func headline(e record.Event) string {
 	text := e.Text
 	switch p := e.Payload.(type) {
@@ -180,24 +159,24 @@ func headline(e record.Event) string {
 	return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", e.Kind(), cmp.Or(e.Instance.Pod, e.Workload), text)), " ")
 }
 
-func (l *runner) reportProgress(now time.Duration) {
-	if len(l.notes) == 0 && time.Since(l.progress) < progressInterval {
+func (r *runner) reportProgress(now time.Duration) {
+	if len(r.notes) == 0 && time.Since(r.reported) < progressInterval {
 		return
 	}
-	l.progress = time.Now()
-	p := Progress{Phase: l.director.phase.String(), Total: l.director.total(), Missing: l.director.Missing()}
-	if l.director.zero > 0 {
-		p.Elapsed = now - l.director.zero
+	r.reported = time.Now()
+	p := Progress{Phase: r.director.phase.String(), Total: r.director.total(), Missing: r.director.Missing()}
+	if r.director.zero > 0 {
+		p.Elapsed = now - r.director.zero
 	}
-	if l.components.LoadProgress != nil {
-		p.Load = l.components.LoadProgress()
+	if r.components.LoadProgress != nil {
+		p.Load = r.components.LoadProgress()
 	}
-	for _, note := range l.notes {
+	for _, note := range r.notes {
 		p.Note = note
-		l.components.Sink.Progress(p)
+		r.components.Sink.Progress(p)
 	}
-	if len(l.notes) == 0 {
-		l.components.Sink.Progress(p)
+	if len(r.notes) == 0 {
+		r.components.Sink.Progress(p)
 	}
-	l.notes = l.notes[:0]
+	r.notes = r.notes[:0]
 }

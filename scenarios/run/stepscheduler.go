@@ -11,8 +11,8 @@ import (
 	"zeroloss/scenarios/plan"
 )
 
-// stepScheduler is the scenario's steps: each comes at its time, or once in a cycle
-// after an event.
+// stepScheduler knows which steps of the scenario are due: each at its time, or
+// once per cycle after an event.
 type stepScheduler struct {
 	plan    *plan.Plan
 	due     []scheduledStep
@@ -24,7 +24,7 @@ type scheduledStep struct {
 	step plan.Step
 }
 
-// startCycle arms all steps for the cycle that begins at now.
+// startCycle schedules all steps for the cycle that begins at now.
 func (s *stepScheduler) startCycle(now time.Duration) {
 	s.due, s.waiting = nil, nil
 	for _, st := range s.plan.Steps {
@@ -43,7 +43,7 @@ func (s *stepScheduler) schedule(at time.Duration, st plan.Step) {
 	slices.SortStableFunc(s.due, func(a, b scheduledStep) int { return cmp.Compare(a.at, b.at) })
 }
 
-// onEvent arms the steps that wait for e, of workload, which happened at at.
+// onEvent schedules the steps that wait for e, which happened to a workload at at.
 func (s *stepScheduler) onEvent(at time.Duration, e record.Event, workload string) {
 	s.waiting = slices.DeleteFunc(s.waiting, func(st plan.Step) bool {
 		if record.Kind(st.After.Event) != e.Kind() || !s.matchesWorkload(st.After.Source, workload) {
@@ -54,8 +54,8 @@ func (s *stepScheduler) onEvent(at time.Duration, e record.Event, workload strin
 	})
 }
 
-// matchesWorkload says whether name, a workload's or an arm's, stands for workload. An
-// arm stands for the workloads of its own version.
+// matchesWorkload reports whether name is that of the workload, or of an arm that
+// it belongs to: an arm stands for the workloads of its version.
 func (s *stepScheduler) matchesWorkload(name, workload string) bool {
 	if name == workload {
 		return true
@@ -90,7 +90,7 @@ func (s *stepScheduler) take(now time.Duration) []plan.Step {
 	return out
 }
 
-// controlEvents is what a step tells the control plane.
+// controlEvents are the events that a step sends to the control plane.
 func controlEvents(p *plan.Plan, st plan.Step) ([]control.Event, error) {
 	switch a := st.Action.(type) {
 	case plan.ApplyRules:
@@ -114,7 +114,7 @@ func controlEvents(p *plan.Plan, st plan.Step) ([]control.Event, error) {
 	case plan.SetImage:
 		return []control.Event{control.ImageStep{Workload: a.Workload, Image: a.Image}}, nil
 	case plan.KillPods:
-		// Killed and gone: no container comes back at its address.
+		// The pod goes with its container: none comes back at its address.
 		return slices.Repeat([]control.Event{control.KillStep{Workload: a.Workload, Evict: true}}, max(1, a.Count)), nil
 	case plan.RestoreReplicas:
 		return nil, fmt.Errorf("carrying out step %q: the number of replicas to restore is not known", st.Name)

@@ -196,7 +196,7 @@ func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, ou
 		return interrupted(ctx, err)
 	}
 	g := r.generator(p, pods)
-	err = run.DirectOn(ctx, p, run.Options{ControlPlane: plane, StartupTimeout: attachStartupTimeout, LoadLead: loadLead}, func(in run.Inbox) (run.Components, error) {
+	err = run.Direct(ctx, p, run.Options{ControlPlane: plane, StartupTimeout: attachStartupTimeout, LoadLead: loadLead}, func(in run.Inbox) (run.Components, error) {
 		sink, err := g.begin(a, in, out)
 		if err != nil {
 			return run.Components{}, err

@@ -27,7 +27,7 @@ func (d *deployment) run(ctx context.Context, dir *rundir.Dir, out run.Sink) err
 	entry := &entry{plan: d.plan, serviceURL: entryServiceURL(d.plan, d.addresses)}
 	load := loadpods.NewLoad(d.plan, pods, entry.url, serviceURLs(d.plan, d.addresses))
 	logs := loadpods.NewMirrors(dir, pods)
-	err = run.DirectOn(ctx, d.plan, run.Options{ControlPlane: plane, StartupTimeout: startupTimeout, LoadLead: loadLead}, func(in run.Inbox) (run.Components, error) {
+	err = run.Direct(ctx, d.plan, run.Options{ControlPlane: plane, StartupTimeout: startupTimeout, LoadLead: loadLead}, func(in run.Inbox) (run.Components, error) {
 		if err := pods.RecordClocks(out); err != nil {
 			return run.Components{}, err
 		}

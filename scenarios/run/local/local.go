@@ -108,7 +108,7 @@ func runPlan(ctx context.Context, p *plan.Plan, out run.Sink, res *resources) (e
 	x := newExecutor(p, res, reg.settings, fail)
 	l := &load{plan: p, dir: res.dir, supervisor: res.supervisor, home: res.tmp, target: func() (string, error) { return entryURL(p, x.pods) }}
 	defer func() { end(); err = errors.Join(err, x.wait(cleanupTimeout)) }()
-	return run.Direct(ctx, p, func(in run.Inbox) (run.Components, error) {
+	return run.Direct(ctx, p, run.Options{}, func(in run.Inbox) (run.Components, error) {
 		x.containers.exited = in.Control
 		x.containers.tail.onEvent = in.Observed
 		x.wg.Go(func() {
