@@ -1,7 +1,6 @@
 package chart
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -30,20 +29,11 @@ func (v span) clip(from, to time.Duration, least float64) (x0, x1 float64, ok bo
 // ticks draws the time axis below b, with lines through it.
 func (s *surface) ticks(v span, b box, labels bool) {
 	step := present.AxisStep(float64(v.to-v.from) / float64(time.Second) / max(2, v.w/95))
-	digits := present.AxisDecimals(step)
 	for k := math.Ceil(v.from.Seconds()/step - 1e-9); k*step <= v.to.Seconds()+1e-9; k++ {
 		x := v.px(time.Duration(k * step * float64(time.Second)))
 		s.rect(box{math.Floor(x), b.y, 1, b.h}, lineColour())
 		if labels {
-			s.text(x, b.y+b.h+18, plain(16).to(centre), "%s s", offset(k*step, digits))
+			s.text(x, b.y+b.h+18, plain(16).to(centre), "%s", present.AxisTime(k*step, step))
 		}
 	}
-}
-
-// offset writes seconds since zero: +10, and 0 without a sign.
-func offset(seconds float64, digits int) string {
-	if math.Abs(seconds) < 1e-9 {
-		return "0"
-	}
-	return fmt.Sprintf("%+.*f", digits, seconds)
 }

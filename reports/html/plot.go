@@ -55,7 +55,7 @@ func (p plot) timeAxis(numbered bool) {
 		x := p.px(time.Duration(k * step * float64(time.Second)))
 		p.d.line("wu-grid", x, p.y, x, p.y+p.h)
 		if numbered && x < p.x+p.w-14 {
-			p.d.text("wu-n", atMiddle, x, p.y+p.h+17, fmt.Sprintf("%+.*f s", present.AxisDecimals(step), k*step))
+			p.d.text("wu-n", atMiddle, x, p.y+p.h+17, present.AxisTime(k*step, step))
 		}
 	}
 }

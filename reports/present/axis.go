@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"zeroloss/internal/format"
 	"zeroloss/reports/ledger"
 )
 
@@ -21,6 +22,14 @@ func AxisStep(want float64) float64 {
 
 // AxisDecimals is how many decimal places tell the labels of an axis apart.
 func AxisDecimals(step float64) int { return max(0, int(math.Ceil(-math.Log10(step)-1e-9))) }
+
+// AxisTime is the label of a time axis: "0 s", "+10 s".
+func AxisTime(seconds, step float64) string {
+	if math.Abs(seconds) < 1e-9 {
+		return "0 s"
+	}
+	return format.SignedFloat(seconds, AxisDecimals(step)) + " s"
+}
 
 // RunEnd is the right end of a time axis: the first whole second by which the run
 // is over, at least one.

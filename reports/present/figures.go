@@ -106,7 +106,7 @@ func masked(a ledger.Arm) string {
 
 func releaseFigures(rows rowMaker, l *ledger.Ledger) Group {
 	return Group{Title: "Releases", Rows: []Row{
-		rows.count("releases", func(a ledger.Arm) int { return a.Releases }),
+		rows.count("instances released", func(a ledger.Arm) int { return a.Releases }),
 		rows.text("longest stale route", "", func(a ledger.Arm) string { return staleRoute(l, a) }),
 		rows.duration("longest outage", func(a ledger.Arm) time.Duration { return a.LongestOutage }),
 	}}

@@ -168,6 +168,13 @@ func TestCommandCanBePasted(t *testing.T) {
 	require.Equal(t, "zeroloss run offline --runtime local --seed 7 --speed 2", command(reports.Meta{Scenario: "offline", Runtime: "local", Seed: 7, Speed: 2}))
 }
 
+func TestAxisTime(t *testing.T) {
+	for seconds, want := range map[float64]string{0: "0 s", 10: "+10 s", -5: "−5 s"} {
+		require.Equal(t, want, AxisTime(seconds, 5))
+	}
+	require.Equal(t, "+0.5 s", AxisTime(0.5, 0.5))
+}
+
 func TestAxisStep(t *testing.T) {
 	for want, step := range map[float64]float64{0.03: 0.05, 1: 1, 1.2: 2, 3: 5, 7: 10, 40: 50, 51: 100} {
 		require.InDelta(t, step, AxisStep(want), 1e-9)

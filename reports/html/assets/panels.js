@@ -214,7 +214,7 @@ const panels = (function () {
       }
       c.fillStyle = zl.colour('soft');
       c.textBaseline = 'middle';
-      const label = zl.at(k * step, digits), half = c.measureText(label).width / 2, mid = Math.min(px, b.x + b.w - half);
+      const label = k === 0 ? '0 s' : zl.at(k * step, digits), half = c.measureText(label).width / 2, mid = Math.min(px, b.x + b.w - half);
       if (mid - half < used + 8) continue;
       used = mid + half;
       c.textAlign = 'center';
