@@ -8,8 +8,8 @@ import (
 	"zeroloss/internal/input"
 )
 
-// cronGroup is the CronHPA controller's, whose Go types are not published as
-// a module of their own: these are what its CRD says.
+// cronGroup is the API group of the CronHPA controller. Its Go types are not
+// published as a module: those below follow its CRD.
 const cronGroup = "autoscaling.alibabacloud.com"
 
 type cronHPA struct {
@@ -38,7 +38,7 @@ type cronJob struct {
 	RunOnce    bool   `json:"runOnce,omitempty"`
 }
 
-// DeepCopyObject makes it a runtime.Object; a decoder never copies.
+// DeepCopyObject is required by runtime.Object.
 func (c *cronHPA) DeepCopyObject() runtime.Object {
 	out := *c
 	c.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
@@ -51,13 +51,13 @@ func addCron(s *runtime.Scheme) {
 	s.AddKnownTypeWithName(schema.GroupVersionKind{Group: cronGroup, Version: "v1beta1", Kind: "CronHorizontalPodAutoscaler"}, &cronHPA{})
 }
 
-// cron reads a CronHorizontalPodAutoscaler. The controller finds its target
-// by group and kind: the version (apps/v1beta2 of old examples) is ignored.
+// cron converts a CronHorizontalPodAutoscaler. The controller finds its target
+// by group and kind and ignores the version (apps/v1beta2 in old examples).
 func (l *loader) cron(c *cronHPA, root input.Node) {
 	spec := root.Get("spec")
 	target := spec.Find("scaleTargetRef")
 	if k := c.Spec.ScaleTargetRef.Kind; k != "Deployment" {
-		l.problem(target.Find("kind"), "scaleTargetRef names a "+k+", and only a Deployment can be scaled here", input.DidYouMean(k, []string{"Deployment"}))
+		l.problem(target.Find("kind"), "unsupported scaleTargetRef kind "+quoted(k)+": only a Deployment can be scaled", input.DidYouMean(k, []string{"Deployment"}))
 	}
 	if c.Spec.ScaleTargetRef.Name == "" {
 		l.problem(target, "scaleTargetRef has no name", "name a Deployment")
@@ -70,14 +70,14 @@ func (l *loader) cron(c *cronHPA, root input.Node) {
 	seen := map[string]bool{}
 	for i, j := range c.Spec.Jobs {
 		if j.Name == "" || seen[j.Name] {
-			l.problem(jobs[i], "job "+quoted(j.Name)+" needs a name of its own", "the controller tells jobs apart by name")
+			l.problem(jobs[i], "job name "+quoted(j.Name)+" must be unique and not empty", "the controller identifies jobs by name")
 		}
 		seen[j.Name] = true
 		if j.Schedule == "" {
-			l.problem(jobs[i], "the job has no schedule", `as "0 0/5 * * * *", seconds first`)
+			l.problem(jobs[i], "the job has no schedule", `for example "0 0/5 * * * *", seconds first`)
 		}
 		if jobs[i].Get("targetSize").Shape() == input.Absent || j.TargetSize < 0 {
-			l.problem(jobs[i].Find("targetSize"), "the job has no targetSize of 0 or more", "")
+			l.problem(jobs[i].Find("targetSize"), "the job must have a targetSize of at least 0", "")
 		}
 		a.Jobs = append(a.Jobs, Job{Name: j.Name, Schedule: j.Schedule, Target: int(j.TargetSize), RunOnce: j.RunOnce, Line: jobs[i].Find("schedule").Line()})
 	}

@@ -16,7 +16,7 @@ import (
 	"zeroloss/internal/input"
 )
 
-// codec decodes strictly what this package understands.
+// codec decodes the supported kinds strictly.
 func codec() runtime.Decoder {
 	scheme := runtime.NewScheme()
 	scheme.AddKnownTypes(appsv1.SchemeGroupVersion, &appsv1.Deployment{})
@@ -26,7 +26,7 @@ func codec() runtime.Decoder {
 	return serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
 }
 
-// Kinds that are read.
+// Supported kinds.
 const (
 	deployment = "Deployment"
 	service    = "Service"
@@ -34,12 +34,12 @@ const (
 	budget     = "PodDisruptionBudget"
 )
 
-func understood() []string { return []string{deployment, service, cronKind, budget} }
+func supportedKinds() []string { return []string{deployment, service, cronKind, budget} }
 
-// document reads one object.
+// document decodes one object.
 func (l *loader) document(d input.Document) {
 	if d.Root.Shape() != input.Mapping {
-		l.problem(d.Root, "is "+d.Root.Shape()+", not a Kubernetes object", "an object has apiVersion, kind and metadata")
+		l.problem(d.Root, "expected a Kubernetes object, got "+d.Root.Shape(), "an object has apiVersion, kind and metadata")
 		return
 	}
 	kind, api, ok := l.identify(d.Root)
@@ -49,15 +49,15 @@ func (l *loader) document(d input.Document) {
 	problems := len(l.problems)
 	switch kind {
 	case deployment:
-		l.fields(d.Root, &appsv1.Deployment{})
+		l.checkFields(d.Root, &appsv1.Deployment{})
 	case service:
-		l.fields(d.Root, &corev1.Service{})
+		l.checkFields(d.Root, &corev1.Service{})
 	case cronKind:
-		l.fields(d.Root, &cronHPA{})
+		l.checkFields(d.Root, &cronHPA{})
 	case budget:
-		l.fields(d.Root, &policyv1.PodDisruptionBudget{})
+		l.checkFields(d.Root, &policyv1.PodDisruptionBudget{})
 	}
-	l.identity(kind, d.Root)
+	l.checkName(kind, d.Root)
 	if len(l.problems) > problems {
 		return
 	}
@@ -78,19 +78,20 @@ func (l *loader) document(d input.Document) {
 	}
 }
 
-// identify says what an object is, repairing what is evident; ok is false if
-// it is not read, for which there is then a warning or a problem.
+// identify returns the kind and apiVersion of an object. A missing or outdated
+// one is corrected if the object's fields leave no doubt. ok is false if the
+// object is not supported, which is reported.
 func (l *loader) identify(root input.Node) (kind, api string, ok bool) {
 	kind, api = root.Get("kind").Text(), root.Get("apiVersion").Text()
 	if kind == "" {
-		if kind = evident(root); kind == "" {
-			l.problem(root, "the object has no kind", "add kind: Deployment, or what it is")
+		if kind = evidentKind(root); kind == "" {
+			l.problem(root, "the object has no kind", "add its kind, for example kind: Deployment")
 			return "", "", false
 		}
 		l.correct(root, "the object has no kind; its fields are those of a "+kind, "add kind: "+kind)
 	}
 	if kind == "Scenario" && strings.HasPrefix(api, "zeroloss/") {
-		l.problem(root.Get("kind"), "is a scenario, not a manifest", "run it without -f")
+		l.problem(root.Get("kind"), "this is a scenario, not a manifest", "run it without -f")
 		return "", "", false
 	}
 	group := strings.Split(api, "/")[0]
@@ -105,32 +106,33 @@ func (l *loader) identify(root input.Node) (kind, api string, ok bool) {
 		l.correct(root, "the Service has no apiVersion; read as v1", "add apiVersion: v1")
 		return kind, "v1", true
 	case kind == budget:
-		l.problem(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q of a %s is not served", api, budget), "write apiVersion: "+budgetAPI)
+		l.problem(root.Find("apiVersion"), fmt.Sprintf("unsupported apiVersion %q of a %s", api, budget), "write apiVersion: "+budgetAPI)
 		return "", "", false
 	case kind == cronKind:
-		l.problem(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q has no %s", api, cronKind), "write apiVersion: "+cronGroup+"/v1beta1")
+		l.problem(root.Find("apiVersion"), fmt.Sprintf("unsupported apiVersion %q of a %s", api, cronKind), "write apiVersion: "+cronGroup+"/v1beta1")
 		return "", "", false
 	}
-	l.unread(root, kind, api)
+	l.reportUnsupported(root, kind, api)
 	return "", "", false
 }
 
-// unread tells a slip of the pen from an object that means nothing here.
-func (l *loader) unread(root input.Node, kind, api string) {
+// reportUnsupported distinguishes a misspelled kind (a problem) from one that is
+// not supported (a warning).
+func (l *loader) reportUnsupported(root input.Node, kind, api string) {
 	if kind == "List" {
-		l.problem(root.Find("kind"), "a List is not read", "write its items as documents, separated by ---")
+		l.problem(root.Find("kind"), "a List is not supported", "write its items as separate documents, with --- between them")
 		return
 	}
-	near := input.Nearest(kind, append(understood(), "StatefulSet", "DaemonSet", "ReplicaSet"))
+	near := input.Nearest(kind, append(supportedKinds(), "StatefulSet", "DaemonSet", "ReplicaSet"))
 	if near != "" && near != kind && len(near)-len(kind) < 3 {
 		l.problem(root.Find("kind"), fmt.Sprintf("unknown kind %q", kind), "did you mean "+near+"?")
 		return
 	}
-	l.warn(root.Find("kind"), fmt.Sprintf("%s %s (%s) is not understood and does nothing here", kind, quoted(root.Find("metadata.name").Text()), api), "")
+	l.warn(root.Find("kind"), fmt.Sprintf("%s %s (%s) is not supported and has no effect", kind, quoted(root.Find("metadata.name").Text()), api), "")
 }
 
-// evident is the kind that only this object's fields can mean.
-func evident(root input.Node) string {
+// evidentKind is the only kind with the object's fields; "" if there are several.
+func evidentKind(root input.Node) string {
 	spec := root.Get("spec")
 	switch {
 	case spec.Get("template").Shape() == input.Mapping && strings.HasPrefix(root.Get("apiVersion").Text(), "apps/"):
@@ -143,8 +145,8 @@ func evident(root input.Node) string {
 	return ""
 }
 
-// identity wants a name, and each only once.
-func (l *loader) identity(kind string, root input.Node) {
+// checkName checks that the object has a name that is unique in its kind.
+func (l *loader) checkName(kind string, root input.Node) {
 	name := root.Find("metadata.name")
 	if name.Shape() != input.Scalar || name.Text() == "" || root.Get("metadata").Get("name").Shape() == input.Absent {
 		l.problem(root.Find("metadata"), "the "+kind+" has no metadata.name", "")
@@ -152,13 +154,13 @@ func (l *loader) identity(kind string, root input.Node) {
 	}
 	key := kind + "/" + name.Text()
 	if first, twice := l.names[key]; twice {
-		l.problem(name, fmt.Sprintf("%s %q is there twice", kind, name.Text()), "first at "+first.File+":"+strconv.Itoa(first.Line))
+		l.problem(name, fmt.Sprintf("duplicate %s %q", kind, name.Text()), "first defined at "+first.File+":"+strconv.Itoa(first.Line))
 		return
 	}
 	l.names[key] = name.Problem("", "")
 }
 
-// decode hands the document to Kubernetes' own strict decoder.
+// decode decodes the document with Kubernetes' strict decoder.
 func decode(d input.Document, kind, api string) (runtime.Object, error) {
 	raw, err := yaml.YAMLToJSONStrict(d.Data)
 	if err != nil {
@@ -178,8 +180,8 @@ func decode(d input.Document, kind, api string) (runtime.Object, error) {
 
 func quotedJSON(s string) json.RawMessage { return json.RawMessage(strconv.Quote(s)) }
 
-// codecProblem finds the line of an error that Kubernetes' decoder found and
-// the walk over the fields did not.
+// codecProblem converts an error of Kubernetes' decoder, which
+// [loader.checkFields] did not find, to a Problem with its line.
 func codecProblem(d input.Document, err error) input.Problem {
 	text := strings.TrimPrefix(err.Error(), "strict decoding error: ")
 	at := d.Root

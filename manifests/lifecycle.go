@@ -20,13 +20,13 @@ type Hook struct {
 	Sleep   time.Duration
 }
 
-// HTTPGet goes to the pod's own address unless Host is set.
+// HTTPGet is a request to the pod's address, unless Host is set.
 type HTTPGet struct {
 	Host, Path, Scheme string
 	Port               int
 }
 
-// Probe is a container probe, Kubernetes' defaults filled in.
+// Probe is a container probe with Kubernetes' defaults filled in.
 type Probe struct {
 	Exec    []string
 	HTTPGet *HTTPGet
@@ -39,22 +39,22 @@ type Probe struct {
 	FailureThreshold int
 }
 
-// sleepWord finds the sleeps of a shell command.
-var sleepWord = regexp.MustCompile(`\bsleep\s+(\d+(?:\.\d+)?)([smh]?)\b`)
+// sleepCommand finds the sleeps of a shell command.
+var sleepCommand = regexp.MustCompile(`\bsleep\s+(\d+(?:\.\d+)?)([smh]?)\b`)
 
-// Slept is how long a hook sleeps by its own words, in all.
+// Slept is how long the hook sleeps in total, as far as its command tells.
 func (h *Hook) Slept() time.Duration {
 	if h == nil {
 		return 0
 	}
 	total := h.Sleep
-	for _, m := range sleepWord.FindAllStringSubmatch(strings.Join(h.Exec, " "), -1) {
+	for _, m := range sleepCommand.FindAllStringSubmatch(strings.Join(h.Exec, " "), -1) {
 		unit := m[2]
 		if unit == "" {
 			unit = "s"
 		}
 		d, err := time.ParseDuration(m[1] + unit)
-		if err == nil { // the pattern allows nothing else, but digits without end
+		if err == nil { // it can only fail because the number is too large
 			total += d
 		}
 	}
@@ -66,7 +66,7 @@ func (h *Hook) CallsOffline() bool {
 	return h != nil && (strings.Contains(strings.Join(h.Exec, " "), "/offline") || h.HTTPGet != nil && strings.HasPrefix(h.HTTPGet.Path, "/offline"))
 }
 
-// String is how a person would write it.
+// String summarizes the hook for people.
 func (h *Hook) String() string {
 	switch {
 	case h == nil:
@@ -81,12 +81,12 @@ func (h *Hook) String() string {
 	return "none"
 }
 
-// lifecycle reads hook and probes.
+// lifecycle converts the preStop hook and the probes.
 func (l *loader) lifecycle(w *Workload, c corev1.Container, node input.Node) {
 	if c.Lifecycle != nil {
 		pre := node.Find("lifecycle.preStop")
 		if c.Lifecycle.PostStart != nil {
-			l.warn(node.Find("lifecycle.postStart"), "postStart is not run here", "")
+			l.warn(node.Find("lifecycle.postStart"), "postStart hooks are not supported: it does not run", "")
 		}
 		if c.Lifecycle.PreStop != nil {
 			w.PreStop, w.HookLine = l.hook(c.Lifecycle.PreStop, c, pre, w.Role), pre.Line()
@@ -97,7 +97,7 @@ func (l *loader) lifecycle(w *Workload, c corev1.Container, node input.Node) {
 	w.Liveness = l.probe(c.LivenessProbe, c, node.Get("livenessProbe"), w.Role)
 	if w.PreStop != nil && w.PreStop.HTTPGet != nil && w.PreStop.CallsOffline() {
 		l.set.Warnings = append(l.set.Warnings, Finding{File: w.File, Line: w.HookLine,
-			Text: "an httpGet hook comes from the node, and /offline answers 403 to all but the pod itself",
+			Text: "the node sends an httpGet hook, but /offline answers 403 to everyone except the pod itself",
 			Fix:  "use exec: wget http://127.0.0.1:54199/offline; sleep 30"})
 	}
 }
@@ -111,13 +111,13 @@ func (l *loader) hook(h *corev1.LifecycleHandler, c corev1.Container, n input.No
 	case h.Sleep != nil:
 		return &Hook{Sleep: time.Duration(h.Sleep.Seconds) * time.Second}
 	}
-	l.problem(n, "preStop has none of exec, httpGet and sleep", "")
+	l.problem(n, "preStop must have exec, httpGet or sleep", "")
 	return nil
 }
 
 func (l *loader) httpGet(g *corev1.HTTPGetAction, c corev1.Container, n input.Node, role Role) *HTTPGet {
 	if strings.EqualFold(string(g.Scheme), "https") {
-		l.problem(n.Find("scheme"), "scheme HTTPS is not spoken by the demo services", "")
+		l.problem(n.Find("scheme"), "scheme HTTPS is not supported by the demo services", "write scheme: HTTP")
 	}
 	return &HTTPGet{Host: g.Host, Port: l.port(g.Port, c, n.Find("port"), role), Path: "/" + strings.TrimPrefix(g.Path, "/"), Scheme: "http"}
 }
@@ -132,7 +132,7 @@ func (l *loader) probe(p *corev1.Probe, c corev1.Container, n input.Node, role R
 	}
 	for name, v := range map[string]int32{"initialDelaySeconds": p.InitialDelaySeconds, "periodSeconds": p.PeriodSeconds, "timeoutSeconds": p.TimeoutSeconds, "successThreshold": p.SuccessThreshold, "failureThreshold": p.FailureThreshold} {
 		if v < 0 {
-			l.problem(n.Find(name), fmt.Sprintf("%s is %d", name, v), "")
+			l.problem(n.Find(name), fmt.Sprintf("%s must be at least 0, got %d", name, v), "")
 		}
 	}
 	switch {
@@ -143,16 +143,16 @@ func (l *loader) probe(p *corev1.Probe, c corev1.Container, n input.Node, role R
 	case p.TCPSocket != nil:
 		out.TCPPort = l.port(p.TCPSocket.Port, c, n.Find("tcpSocket.port"), role)
 	case p.GRPC != nil:
-		l.warn(n, "a gRPC probe is not run here: the pod counts as having none", "")
+		l.warn(n, "gRPC probes are not supported: the pod is treated as if it had none", "")
 		return nil
 	default:
-		l.problem(n, "the probe has none of exec, httpGet and tcpSocket", "")
+		l.problem(n, "the probe must have exec, httpGet or tcpSocket", "")
 		return nil
 	}
 	return out
 }
 
-// port resolves a port that may be named.
+// port resolves a number or the name of a port.
 func (l *loader) port(v intstr.IntOrString, c corev1.Container, n input.Node, role Role) int {
 	port := int(v.IntVal)
 	if v.Type == intstr.String {
@@ -166,7 +166,7 @@ func (l *loader) port(v intstr.IntOrString, c corev1.Container, n input.Node, ro
 		}
 	}
 	if port < 1 || port > 65535 {
-		l.problem(n, fmt.Sprintf("%s is no port of this container", quoted(v.String())), "1 to 65535, or the name of one of its ports")
+		l.problem(n, fmt.Sprintf("invalid port %s", quoted(v.String())), "write 1 to 65535, or the name of a port of this container")
 	}
 	return port
 }

@@ -1,9 +1,10 @@
-// Package manifests reads the topology: Deployments, Services and
-// CronHorizontalPodAutoscalers as Kubernetes writes them. [Load] decodes them
-// strictly, with file and line in every error, repairs what is evidently
-// meant (and lists it), and names what it does not understand. The switches
-// of MSE, EDAS, Polaris and Dubbo, wherever they stand, become one typed
-// [Switches] by one table, [Table].
+// Package manifests reads the topology from Kubernetes manifests: Deployments,
+// Services, CronHorizontalPodAutoscalers and PodDisruptionBudgets. [Load]
+// decodes them strictly, with file and line in every error. It corrects what is
+// obviously wrong, such as a missing kind, and reports corrections and
+// unsupported objects; it never changes the YAML. Labels, annotations and
+// environment variables of MSE, EDAS, Polaris and Dubbo become one typed
+// [Switches], defined by [Table].
 //
 // The manifests of the catalogue are embedded: [Open].
 //
@@ -13,6 +14,7 @@ package manifests
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -32,13 +34,13 @@ func Names() []string {
 	return names
 }
 
-// Open is an embedded manifest by its file name; ok is false if there is none.
+// Open returns an embedded manifest by its file name.
 func Open(name string) (input.Source, bool) {
 	data, err := files.ReadFile(name)
 	return input.Source{Name: name, Data: data}, err == nil
 }
 
-// Finding is a remark: a repair, or something that will not be as written.
+// Finding is a correction or a warning about a line of a manifest.
 type Finding struct {
 	File string
 	Line int
@@ -46,16 +48,16 @@ type Finding struct {
 	Fix  string
 }
 
-// Set is everything that a number of manifests say together.
+// Set is the content of a set of manifests.
 type Set struct {
-	Workloads            []Workload // demo services, in their order
+	Workloads            []Workload // in the order of the files, without the registry
 	Registry             *Registry  // nil: no manifest has one
 	Services             []Service
 	Autoscalers          []Autoscaler
 	PodDisruptionBudgets []PodDisruptionBudget
 
-	Corrections []Finding // what was changed, and why
-	Warnings    []Finding // what will not be as written
+	Corrections []Finding // what was read differently than written, and why
+	Warnings    []Finding // what has no effect, or another one than expected
 }
 
 // Registry is the Deployment of a Nacos image.
@@ -66,7 +68,7 @@ type Registry struct {
 	Line   int
 }
 
-// Service is a Kubernetes Service, one entry a port.
+// Service is a port of a Kubernetes Service.
 type Service struct {
 	Name     string
 	Port     int
@@ -86,7 +88,7 @@ type Autoscaler struct {
 	Line    int
 }
 
-// Job is one of an Autoscaler's. The schedule is not parsed here.
+// Job is a job of an Autoscaler. Its schedule is not parsed here.
 type Job struct {
 	Name     string
 	Schedule string
@@ -95,7 +97,7 @@ type Job struct {
 	Line     int // of the schedule
 }
 
-// Workload looks one up by name.
+// Workload returns a workload by its name.
 func (s *Set) Workload(name string) (Workload, bool) {
 	i := slices.IndexFunc(s.Workloads, func(w Workload) bool { return w.Name == name })
 	if i < 0 {
@@ -104,7 +106,7 @@ func (s *Set) Workload(name string) (Workload, bool) {
 	return s.Workloads[i], true
 }
 
-// WorkloadNames lists them in their order.
+// WorkloadNames lists the names of all workloads.
 func (s *Set) WorkloadNames() []string {
 	names := make([]string, len(s.Workloads))
 	for i, w := range s.Workloads {
@@ -113,15 +115,15 @@ func (s *Set) WorkloadNames() []string {
 	return names
 }
 
-// Options of [Load]; the zero value is the usual.
+// Options of [Load]; the zero value is valid.
 type Options struct {
 	// StandIns maps an image, or its name alone, to a demo service: gateway,
 	// a, b, c or registry, also as "service a".
 	ImageRoles map[string]string
 }
 
-// Load reads sources as one topology. The error lists all that is wrong with
-// any of them.
+// Load reads sources as one topology. Its error lists all problems of all of
+// them.
 func Load(sources []input.Source, o Options) (*Set, error) {
 	l := loader{set: &Set{}, imageRoles: o.ImageRoles, names: map[string]input.Problem{}}
 	l.checkImageRoles()
@@ -141,11 +143,11 @@ func Load(sources []input.Source, o Options) (*Set, error) {
 	return l.set, nil
 }
 
-// loader collects what the documents say, and what is wrong with them.
+// loader collects the content and the problems of documents.
 type loader struct {
 	set        *Set
 	imageRoles map[string]string
-	names      map[string]input.Problem // kind/name to where it was first seen
+	names      map[string]input.Problem // kind/name to where it was first defined
 	problems   input.Problems
 }
 
@@ -164,13 +166,13 @@ func (l *loader) warn(n input.Node, text, fix string) {
 func (l *loader) checkImageRoles() {
 	for image, command := range l.imageRoles {
 		if _, ok := roleOf(command); !ok {
-			l.problems = append(l.problems, input.Problem{File: "imageRoles", Text: image + ": unknown demo service " + command,
+			l.problems = append(l.problems, input.Problem{File: "imageRoles", Text: fmt.Sprintf("%s: unknown demo service %q", image, command),
 				Hint: input.DidYouMean(command, RoleNames())})
 		}
 	}
 }
 
-// roleOf reads the right side of a stand-in.
+// roleOf parses a demo service's name, as in Options.ImageRoles.
 func roleOf(command string) (Role, bool) {
 	command = strings.TrimSpace(strings.TrimPrefix(command, "service "))
 	for _, r := range RoleNames() {

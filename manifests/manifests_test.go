@@ -55,7 +55,7 @@ func TestLoadListsRepairs(t *testing.T) {
 		{"legacy.yaml", 26, "the object has no kind; its fields are those of a Deployment", "add kind: Deployment"},
 		{"legacy.yaml", 45, `apiVersion "apps/v1beta2" of a Deployment is no longer served; read as apps/v1`, "write apiVersion: apps/v1"},
 		{"legacy.yaml", 72, "containerPort is 8080, but the service listens on 20002", "write containerPort: 20002"},
-		{"legacy.yaml", 23, `Service "nacos-server" has no port 9848: clients of Nacos 2 speak gRPC on port + 1000`, "add - {name: grpc, port: 9848, targetPort: 9848}"},
+		{"legacy.yaml", 23, `Service "nacos-server" has no port 9848: Nacos 2 clients use gRPC on port + 1000`, "add - {name: grpc, port: 9848, targetPort: 9848}"},
 	}, s.Corrections)
 	require.Equal(t, Service{Name: "nacos-server", Port: 9848, Target: 9848, Selector: map[string]string{"app": "nacos-server"}, File: "legacy.yaml", Line: 23}, s.Services[1])
 }
@@ -67,7 +67,7 @@ func TestLoadNamesWhatItDoesNotUnderstand(t *testing.T) {
 		lines, texts = append(lines, w.Line), append(texts, w.Text)
 	}
 	require.Equal(t, []int{80, 70, 49, 71, 63, 67, 83}, lines, "%q", texts)
-	for i, want := range []string{`container "log"`, "POD_IP", "stands on the Deployment", "unknown switch", "volumes", "command", `ConfigMap "conf"`} {
+	for i, want := range []string{`container "log"`, "POD_IP", "is set on the Deployment", "unknown switch", "volumes", "command", `ConfigMap "conf"`} {
 		require.Contains(t, texts[i], want)
 	}
 	require.Equal(t, "did you mean micro.service.shutdown.server.enable?", legacy(t).Warnings[3].Fix)
@@ -112,7 +112,7 @@ func TestStandIns(t *testing.T) {
 		}
 	}
 	_, err := Load(src, Options{ImageRoles: map[string]string{"checkout": "gatway"}})
-	require.EqualError(t, err, "imageRoles: checkout: unknown demo service gatway (did you mean gateway?)\nx.yaml:1: unknown image \"example.com/shop/checkout:1.2\": no demo service stands for it (or map it by imageRoles: {checkout: a})")
+	require.EqualError(t, err, "imageRoles: checkout: unknown demo service \"gatway\" (did you mean gateway?)\nx.yaml:1: unknown image \"example.com/shop/checkout:1.2\": it is not the image of a demo service (or map it with imageRoles: {checkout: a})")
 }
 
 func TestAmountRoundsAsKubernetesDoes(t *testing.T) {

@@ -28,11 +28,11 @@ type PodDisruptionBudget struct {
 func (l *loader) budget(b *policyv1.PodDisruptionBudget, root input.Node) {
 	spec := root.Get("spec")
 	if (b.Spec.MinAvailable == nil) == (b.Spec.MaxUnavailable == nil) {
-		l.problem(root.Find("spec"), fmt.Sprintf("PodDisruptionBudget %q wants one of minAvailable and maxUnavailable", b.Name), "as minAvailable: 1")
+		l.problem(root.Find("spec"), fmt.Sprintf("PodDisruptionBudget %q must have either minAvailable or maxUnavailable", b.Name), "for example minAvailable: 1")
 	}
 	var least Amount // read for what is wrong with it
-	l.amount(&least, b.Spec.MinAvailable, spec.Get("minAvailable"))
-	l.amount(&least, b.Spec.MaxUnavailable, spec.Get("maxUnavailable"))
+	l.amount(&least, b.Spec.MinAvailable, spec, "minAvailable")
+	l.amount(&least, b.Spec.MaxUnavailable, spec, "maxUnavailable")
 	selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
 	if err != nil {
 		l.problem(root.Find("spec.selector"), fmt.Sprintf("PodDisruptionBudget %q: %v", b.Name, err), "")
@@ -53,7 +53,7 @@ func (l *loader) joinBudgets() {
 		}
 		if len(b.Workloads) == 0 {
 			l.set.Warnings = append(l.set.Warnings, Finding{File: b.File, Line: b.Line,
-				Text: fmt.Sprintf("PodDisruptionBudget %q selects the pods of no workload: it protects nobody", b.Name)})
+				Text: fmt.Sprintf("PodDisruptionBudget %q selects no pods and has no effect", b.Name)})
 		}
 	}
 }

@@ -33,12 +33,12 @@ func TestBudget(t *testing.T) {
 
 func TestBadBudget(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
-		"neither":       {"  minAvailable: 1\n", "", `m.yaml:44: PodDisruptionBudget "b" wants one of minAvailable and maxUnavailable (as minAvailable: 1)`},
-		"both":          {"minAvailable: 1", "minAvailable: 1\n  maxUnavailable: 1", `m.yaml:44: PodDisruptionBudget "b" wants one of minAvailable and maxUnavailable (as minAvailable: 1)`},
-		"words":         {"minAvailable: 1", "minAvailable: most", `m.yaml:45: "most" is neither a number nor a percentage (as 1 or 25%)`},
-		"negative":      {"minAvailable: 1", "minAvailable: -1", "m.yaml:45: -1 is negative"},
+		"neither":       {"  minAvailable: 1\n", "", `m.yaml:44: PodDisruptionBudget "b" must have either minAvailable or maxUnavailable (for example minAvailable: 1)`},
+		"both":          {"minAvailable: 1", "minAvailable: 1\n  maxUnavailable: 1", `m.yaml:44: PodDisruptionBudget "b" must have either minAvailable or maxUnavailable (for example minAvailable: 1)`},
+		"words":         {"minAvailable: 1", "minAvailable: most", `m.yaml:45: minAvailable must be a number or a percentage, got "most" (for example 1 or 25%)`},
+		"negative":      {"minAvailable: 1", "minAvailable: -1", "m.yaml:45: minAvailable must be at least 0, got -1"},
 		"unknown field": {"minAvailable: 1", "minAvailabel: 1", `m.yaml:45: unknown field "minAvailabel" in spec (did you mean minAvailable?)`},
-		"old version":   {"policy/v1\n", "policy/v1beta1\n", `m.yaml:41: apiVersion "policy/v1beta1" of a PodDisruptionBudget is not served (write apiVersion: policy/v1)`},
+		"old version":   {"policy/v1\n", "policy/v1beta1\n", `m.yaml:41: unsupported apiVersion "policy/v1beta1" of a PodDisruptionBudget (write apiVersion: policy/v1)`},
 		"kind":          {"kind: PodDisruptionBudget", "kind: PodDisruptionBudgt", `m.yaml:42: unknown kind "PodDisruptionBudgt" (did you mean PodDisruptionBudget?)`},
 	} {
 		_, err := load(replaced(t, aBudget, c.old, c.new))
@@ -46,7 +46,7 @@ func TestBadBudget(t *testing.T) {
 	}
 	s, err := load(replaced(t, aBudget, "selector: {matchLabels: {app: b}}\n", "selector: {matchLabels: {app: c}}\n"))
 	require.NoError(t, err)
-	require.Contains(t, s.Warnings, Finding{File: "m.yaml", Line: 43, Text: `PodDisruptionBudget "b" selects the pods of no workload: it protects nobody`})
+	require.Contains(t, s.Warnings, Finding{File: "m.yaml", Line: 43, Text: `PodDisruptionBudget "b" selects no pods and has no effect`})
 }
 
 func TestRoleOf(t *testing.T) {

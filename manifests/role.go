@@ -8,7 +8,7 @@ import (
 	"zeroloss/internal/input"
 )
 
-// Role is the demo service that an image stands for.
+// Role is the demo service that an image runs.
 type Role string
 
 // Roles, in the order of the chain.
@@ -18,23 +18,25 @@ const (
 	B            Role = "b"
 	C            Role = "c"
 	RegistryRole Role = "registry"
-	// Plain is a service that is none of ours, run as it is written, in a
-	// cluster: it has no place in the chain.
+	// Plain is an external service that a run deploys to a cluster exactly as
+	// its manifest says.
 	Plain Role = "plain"
-	// Target is one that is there already, in a cluster; no manifest has it.
+	// Target is an external service that is deployed already and that a run
+	// attaches to; no manifest contains it.
 	Target Role = "target"
 )
 
-// External reports whether a service of this role is none of ours.
+// External reports whether the role is not a demo service: it does not report
+// events and is observed from outside.
 func (r Role) External() bool { return r == Plain || r == Target }
 
-// Chain lists the roles of the chain, the outermost first.
+// Chain lists the roles that a request passes, in this order.
 func Chain() []Role { return []Role{Gateway, A, B, C} }
 
 // RoleNames lists all roles.
 func RoleNames() []string { return []string{"gateway", "a", "b", "c", "registry", "plain"} }
 
-// Port is the one a demo service listens on, whatever containerPort says.
+// Port is the port that the demo service listens on, regardless of containerPort.
 func (r Role) Port() int {
 	switch r {
 	case Gateway:
@@ -51,8 +53,7 @@ func (r Role) Port() int {
 	return 8848 // the registry's; its gRPC port is 1000 above
 }
 
-// ServesPath tells whether a path is the demo service's own, which the chain's
-// requests have.
+// ServesPath reports whether the demo service serves requests with this path.
 func (r Role) ServesPath(path string) bool {
 	switch r {
 	case Gateway:
@@ -67,7 +68,7 @@ func (r Role) ServesPath(path string) bool {
 	return false
 }
 
-// imageRole knows the demo's images by the last part of their name.
+// imageRole returns the role of the demo's images by the last part of their name.
 func imageRole(name string) (Role, bool) {
 	switch name {
 	case "spring-cloud-zuul", "spring-cloud-gateway":
@@ -86,7 +87,7 @@ func imageRole(name string) (Role, bool) {
 	return "", false
 }
 
-// knownImages is for hints.
+// knownImages lists image names for hints.
 func knownImages() []string {
 	return []string{"spring-cloud-zuul", "spring-cloud-gateway", "spring-cloud-a", "spring-cloud-b", "spring-cloud-c", "nacos-server", "plain-server"}
 }
@@ -99,27 +100,27 @@ func imageName(image string) string {
 	return name
 }
 
-// role finds what an image stands for.
+// role returns the role of an image.
 func (l *loader) role(image string) (Role, bool) { return RoleOf(image, l.imageRoles) }
 
-// RoleOf finds what an image stands for: a stand-in first, as [Options] has
-// them, then its name.
+// RoleOf returns the role of an image: from imageRoles (see [Options]) or else
+// from its name.
 func RoleOf(image string, imageRoles map[string]string) (Role, bool) {
 	untagged := strings.TrimSuffix(image, image[strings.LastIndexByte(image, '/')+1:]) + imageName(image)
 	for _, key := range []string{image, untagged, imageName(image)} {
-		if command, ok := imageRoles[key]; ok {
-			return roleOf(command)
+		if name, ok := imageRoles[key]; ok {
+			return roleOf(name)
 		}
 	}
 	return imageRole(imageName(image))
 }
 
-// UnknownImage is what is wrong with an image that stands for nothing, and a
+// UnknownImage returns the error message for an image without a role, and a
 // hint.
 func UnknownImage(image string) (text, hint string) {
 	hint = input.Nearest(imageName(image), knownImages())
 	if hint != "" {
 		hint = "did you mean …/" + hint + "? "
 	}
-	return fmt.Sprintf("unknown image %q: no demo service stands for it", image), hint + "or map it by imageRoles: {" + imageName(image) + ": a}"
+	return fmt.Sprintf("unknown image %q: it is not the image of a demo service", image), hint + "or map it with imageRoles: {" + imageName(image) + ": a}"
 }

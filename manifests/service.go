@@ -9,11 +9,11 @@ import (
 	"zeroloss/internal/input"
 )
 
-// service reads a Service; its targets are checked when all is read.
+// service converts a Service. Its targets are checked once all documents are read.
 func (l *loader) service(s *corev1.Service, root input.Node) {
 	spec := root.Get("spec")
 	if s.Spec.Type == corev1.ServiceTypeExternalName {
-		l.warn(spec.Get("type"), fmt.Sprintf("Service %q of type ExternalName is not resolved here", s.Name), "")
+		l.warn(spec.Get("type"), fmt.Sprintf("Service %q of type ExternalName is not supported and has no effect", s.Name), "")
 		return
 	}
 	ports := spec.Get("ports").Items()
@@ -29,7 +29,7 @@ func (l *loader) service(s *corev1.Service, root input.Node) {
 			target = 0 // a name: of the port that the service listens on
 		}
 		if p.Port < 1 || p.Port > 65535 || target < 0 || target > 65535 {
-			l.problem(ports[i], fmt.Sprintf("port %d to %d is none", p.Port, target), "1 to 65535")
+			l.problem(ports[i], fmt.Sprintf("port and targetPort must be between 1 and 65535, got %d and %d", p.Port, target), "")
 		}
 		l.set.Services = append(l.set.Services, Service{
 			Name: s.Name, Port: int(p.Port), Target: target, Selector: s.Spec.Selector,
@@ -38,7 +38,7 @@ func (l *loader) service(s *corev1.Service, root input.Node) {
 	}
 }
 
-// join holds the objects against each other once all are read.
+// join checks references between objects once all documents are read.
 func (l *loader) join() {
 	l.joinServices()
 	l.joinBudgets()
@@ -47,11 +47,11 @@ func (l *loader) join() {
 			continue
 		}
 		l.problems = append(l.problems, input.Problem{File: a.File, Line: a.Line,
-			Text: fmt.Sprintf("the autoscaler %q scales Deployment %q, which is in no manifest", a.Name, a.Target),
+			Text: fmt.Sprintf("autoscaler %q scales Deployment %q, but no manifest contains it", a.Name, a.Target),
 			Hint: input.DidYouMean(a.Target, l.set.WorkloadNames())})
 	}
 	if len(l.set.Workloads) == 0 && len(l.problems) == 0 {
-		l.problems = append(l.problems, input.Problem{File: "manifests", Text: "hold no Deployment of a demo service: nothing to run"})
+		l.problems = append(l.problems, input.Problem{File: "manifests", Text: "there is no Deployment of a demo service to run"})
 	}
 }
 
@@ -63,7 +63,7 @@ func (l *loader) joinServices() {
 		s := &l.set.Services[i]
 		role, ok := l.selected(s.Selector)
 		if !ok {
-			l.set.Warnings = append(l.set.Warnings, Finding{File: s.File, Line: s.Line, Text: fmt.Sprintf("Service %q selects no pod", s.Name)})
+			l.set.Warnings = append(l.set.Warnings, Finding{File: s.File, Line: s.Line, Text: fmt.Sprintf("Service %q selects no pods", s.Name)})
 		}
 		if s.Target == 0 {
 			s.Target = role.Port()
@@ -92,7 +92,7 @@ func (l *loader) grpcPort(ports []Service) {
 	grpc.Port, grpc.Target = http.Port+1000, http.Target+1000
 	l.set.Services = append(l.set.Services, grpc)
 	l.set.Corrections = append(l.set.Corrections, Finding{File: http.File, Line: http.Line,
-		Text: fmt.Sprintf("Service %q has no port %d: clients of Nacos 2 speak gRPC on port + 1000", http.Name, grpc.Port),
+		Text: fmt.Sprintf("Service %q has no port %d: Nacos 2 clients use gRPC on port + 1000", http.Name, grpc.Port),
 		Fix:  fmt.Sprintf("add - {name: grpc, port: %d, targetPort: %d}", grpc.Port, grpc.Target)})
 }
 

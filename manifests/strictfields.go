@@ -11,10 +11,10 @@ import (
 	"zeroloss/internal/input"
 )
 
-// fields walks an object along its Go type and finds unknown, double and
-// mistyped fields, each with its line and the nearest word. Kubernetes' own
-// decoder would find them too, but not where they are.
-func (l *loader) fields(root input.Node, object any) {
+// checkFields walks an object along its Go type and reports unknown, duplicate
+// and mistyped fields, each with its line and the nearest known name.
+// Kubernetes' own decoder finds them, too, but does not know their lines.
+func (l *loader) checkFields(root input.Node, object any) {
 	l.walk("", root, reflect.TypeOf(object).Elem())
 }
 
@@ -23,14 +23,14 @@ func (l *loader) walk(path string, n input.Node, t reflect.Type) {
 		t = t.Elem()
 	}
 	if n.Shape() == input.Null || n.Shape() == input.Absent {
-		return // null is absence to Kubernetes
+		return // Kubernetes treats null as absent
 	}
 	if t == reflect.TypeFor[intstr.IntOrString]() {
 		l.want(path, n, input.Scalar)
 		return
 	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
-		return // quantities and times: their own affair
+		return // quantities and times parse themselves
 	}
 	switch t.Kind() {
 	case reflect.Struct:
@@ -61,11 +61,11 @@ func (l *loader) want(path string, n input.Node, shape string) bool {
 	hint := ""
 	switch {
 	case n.Template():
-		hint = "a template must be rendered first"
+		hint = "render the template first"
 	case shape == input.List:
-		hint = "begin each entry with a dash"
+		hint = "start each item with a dash"
 	}
-	l.problem(n, fmt.Sprintf("%s is %s, not %s", last(path), n.Shape(), shape), hint)
+	l.problem(n, fmt.Sprintf("%s must be %s, got %s", last(path), shape, n.Shape()), hint)
 	return false
 }
 
@@ -81,7 +81,7 @@ func (l *loader) walkStruct(path string, n input.Node, t reflect.Type) {
 		case !ok:
 			l.problem(f.Value, fmt.Sprintf("unknown field %q%s", f.Key, inside(path)), input.DidYouMean(f.Key, keys(known)))
 		case seen[f.Key]:
-			l.problem(f.Value, fmt.Sprintf("field %q is there twice%s", f.Key, inside(path)), "")
+			l.problem(f.Value, fmt.Sprintf("duplicate field %q%s", f.Key, inside(path)), "")
 		default:
 			l.walk(strings.TrimPrefix(path+"."+f.Key, "."), f.Value, child)
 		}
@@ -93,15 +93,15 @@ func (l *loader) walkMap(path string, n input.Node, element reflect.Type) {
 	seen := map[string]bool{}
 	for _, f := range n.Fields() {
 		if seen[f.Key] {
-			l.problem(f.Value, fmt.Sprintf("key %q is there twice%s", f.Key, inside(path)), "")
+			l.problem(f.Value, fmt.Sprintf("duplicate key %q%s", f.Key, inside(path)), "")
 		}
 		seen[f.Key] = true
 		l.walk(path+"."+f.Key, f.Value, element)
 	}
 }
 
-// scalar holds a value against its Go type as YAML 1.1 reads it, which is
-// what Kubernetes speaks: on and yes are booleans there.
+// scalar checks a value against its Go type as YAML 1.1 reads it, which
+// Kubernetes uses: on and yes are booleans there.
 func (l *loader) scalar(path string, n input.Node, kind reflect.Kind) {
 	text, plain := n.Text(), !n.Quoted()
 	boolean := plain && isBool(text)
@@ -109,26 +109,26 @@ func (l *loader) scalar(path string, n input.Node, kind reflect.Kind) {
 	switch kind {
 	case reflect.String:
 		if boolean || number {
-			l.problem(n, fmt.Sprintf("%s is a string, and %s without quotes is not", last(path), text), "write "+quoted(text))
+			l.problem(n, fmt.Sprintf("%s must be a string, got %s without quotes", last(path), text), "write "+quoted(text))
 		}
 	case reflect.Bool:
 		if !boolean {
-			l.problem(n, fmt.Sprintf("%s is %s, not true or false", last(path), quoted(text)), "")
+			l.problem(n, fmt.Sprintf("%s must be true or false, got %s", last(path), quoted(text)), "")
 		}
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		if n.Tag() != "!!int" {
-			l.problem(n, fmt.Sprintf("%s is %s, not a whole number", last(path), quoted(text)), wholeHint(text))
+			l.problem(n, fmt.Sprintf("%s must be a whole number, got %s", last(path), quoted(text)), wholeHint(text))
 		}
 	}
 }
 
-// wholeHint helps those who gave a number quotes or a unit.
+// wholeHint is the hint for a number with quotes or a unit.
 func wholeHint(text string) string {
 	digits := strings.TrimRight(text, "smhunit ")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" {
 		return ""
 	}
-	return "write " + digits + ", without unit and quotes"
+	return "write " + digits + ", without a unit or quotes"
 }
 
 func isBool(text string) bool {
@@ -139,7 +139,7 @@ func isBool(text string) bool {
 	return false
 }
 
-// jsonFields maps a struct's JSON names to their types, inlined ones included.
+// jsonFields maps the JSON names of a struct, inlined ones included, to types.
 func jsonFields(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}
 	for i := range t.NumField() {

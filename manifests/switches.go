@@ -8,27 +8,27 @@ import (
 	"zeroloss/internal/input"
 )
 
-// switchValue is one switch as it stands somewhere.
+// switchValue is a switch and where it is set.
 type switchValue struct {
 	name, value, where string
 	node               input.Node
 }
 
-// switches resolves all that a workload's labels, annotations and environment
-// say. A label wins over an annotation, and that over the environment: the
-// originals' agents see it so.
+// switches resolves the switches in a workload's labels, annotations and
+// environment. A label takes precedence over an annotation, and that over the
+// environment, as in the vendors' agents.
 func (l *loader) switches(w *Workload, root, container input.Node) {
 	pod := root.Find("spec.template")
 	var all []switchValue
 	all = append(all, l.environment(container)...)
-	all = append(all, l.unfold(fields(pod.Get("metadata").Get("annotations"), "annotation"))...)
-	all = append(all, l.unfold(fields(pod.Get("metadata").Get("labels"), "label"))...)
+	all = append(all, l.expandPolarisConfig(metadataValues(pod.Get("metadata").Get("annotations"), "annotation"))...)
+	all = append(all, l.expandPolarisConfig(metadataValues(pod.Get("metadata").Get("labels"), "label"))...)
 	l.warnMisplaced(root)
 
 	last := map[string]switchValue{}
 	for _, s := range all {
 		if before, twice := last[s.name]; twice && before.value != s.value {
-			l.warn(s.node, fmt.Sprintf("%s is %q as %s and %q as %s; the %s wins", s.name, s.value, s.where, before.value, before.where, s.where), "say it once")
+			l.warn(s.node, fmt.Sprintf("%s is set to %q as %s and to %q as %s; the %s takes precedence", s.name, s.value, s.where, before.value, before.where, s.where), "set it once")
 		}
 		last[s.name] = s
 		l.apply(&w.Switches, s)
@@ -38,12 +38,12 @@ func (l *loader) switches(w *Workload, root, container input.Node) {
 		w.Service = defaultService(w.Role)
 	}
 	if w.Role.External() {
-		w.Service = w.Name // it is in no registry
+		w.Service = w.Name // it does not register
 	}
 	l.checkPrerequisites(w, pod)
 }
 
-// apply asks the table.
+// apply sets the switch according to the table.
 func (l *loader) apply(s *Switches, x switchValue) {
 	table := Table()
 	i := slices.IndexFunc(table, func(row Switch) bool { return row.Name == x.name })
@@ -54,12 +54,12 @@ func (l *loader) apply(s *Switches, x switchValue) {
 		return
 	}
 	if family(x.name) {
-		l.warn(x.node, fmt.Sprintf("unknown switch %q does nothing", x.name), input.DidYouMean(x.name, switchNames()))
+		l.warn(x.node, fmt.Sprintf("unknown switch %q has no effect", x.name), input.DidYouMean(x.name, switchNames()))
 	}
 }
 
-// fields lists labels or annotations.
-func fields(n input.Node, where string) []switchValue {
+// metadataValues lists labels or annotations.
+func metadataValues(n input.Node, where string) []switchValue {
 	var out []switchValue
 	for _, f := range n.Fields() {
 		out = append(out, switchValue{name: f.Key, value: f.Value.Text(), where: where, node: f.Value})
@@ -78,9 +78,9 @@ func (l *loader) environment(container input.Node) []switchValue {
 	return out
 }
 
-// unfold replaces the JSON of the Polaris agent's configuration by the
-// switches in it. JSON is YAML, so that it is read by the same parser.
-func (l *loader) unfold(all []switchValue) []switchValue {
+// expandPolarisConfig replaces the JSON of the Polaris agent's configuration by
+// the switches in it. JSON is YAML: the same parser reads it.
+func (l *loader) expandPolarisConfig(all []switchValue) []switchValue {
 	var out []switchValue
 	for _, s := range all {
 		if s.name != polarisConfig {
@@ -89,7 +89,7 @@ func (l *loader) unfold(all []switchValue) []switchValue {
 		}
 		docs, problems := input.Split(input.Source{Name: s.node.File(), Data: []byte(s.value)})
 		if len(problems) > 0 || len(docs) != 1 || docs[0].Root.Shape() != input.Mapping {
-			l.problem(s.node, polarisConfig+" is not a JSON object", `as '{"spring.cloud.polaris.lossless.enabled": "true"}'`)
+			l.problem(s.node, polarisConfig+" must be a JSON object", `for example '{"spring.cloud.polaris.lossless.enabled": "true"}'`)
 			continue
 		}
 		for _, f := range docs[0].Root.Fields() {
@@ -99,32 +99,33 @@ func (l *loader) unfold(all []switchValue) []switchValue {
 	return out
 }
 
-// warnMisplaced finds switches on the Deployment itself, where no agent looks.
+// warnMisplaced reports switches on the Deployment itself, where agents do not
+// look.
 func (l *loader) warnMisplaced(root input.Node) {
 	for _, place := range []string{"annotations", "labels"} {
 		for _, f := range root.Get("metadata").Get(place).Fields() {
 			if slices.Contains(switchNames(), f.Key) || family(f.Key) {
-				l.warn(f.Value, fmt.Sprintf("%s stands on the Deployment, where no agent looks: it does nothing", f.Key), "move it to spec.template.metadata")
+				l.warn(f.Value, fmt.Sprintf("%s is set on the Deployment, where agents do not look: it has no effect", f.Key), "move it to spec.template.metadata")
 			}
 		}
 	}
 }
 
-// checkPrerequisites names switches that need another one.
+// checkPrerequisites reports switches without the one that they require.
 func (l *loader) checkPrerequisites(w *Workload, pod input.Node) {
 	s := w.Switches
 	if (s.WarmupTime != nil || s.DelayTime != nil) && !Enabled(s.LosslessOnline, false) {
-		l.warn(pod.Find("metadata"), w.Name+": mse.lossless.warmupTime and delayTime do nothing without mse.lossless.enable", `add mse.lossless.enable: "true"`)
+		l.warn(pod.Find("metadata"), w.Name+": mse.lossless.warmupTime and delayTime have no effect without mse.lossless.enable", `add mse.lossless.enable: "true"`)
 	}
 	if (s.PolarisDelay != nil || s.HealthPath != "") && !Enabled(s.Polaris, false) {
-		l.warn(pod.Find("metadata"), w.Name+": spring.cloud.polaris.lossless.* does nothing without spring.cloud.polaris.lossless.enabled", `set it to "true"`)
+		l.warn(pod.Find("metadata"), w.Name+": spring.cloud.polaris.lossless.* has no effect without spring.cloud.polaris.lossless.enabled", `set it to "true"`)
 	}
 	if Enabled(s.Governed, false) && Enabled(s.Polaris, false) {
-		l.warn(pod.Find("metadata"), w.Name+" is governed by MSE and by Polaris: both /offline ports open, and the later of the delays counts", "choose one")
+		l.warn(pod.Find("metadata"), w.Name+" is governed by both MSE and Polaris: both /offline ports are open, and the longer delay counts", "choose one")
 	}
 }
 
-// defaultService names a demo service that gave itself no name.
+// defaultService is the registry name of a demo service that sets none.
 func defaultService(r Role) string {
 	if r == Gateway {
 		return "spring-cloud-zuul"
@@ -132,8 +133,8 @@ func defaultService(r Role) string {
 	return "spring-cloud-" + string(r)
 }
 
-// Host is where the registry's address points, without scheme and port;
-// "" if none was given. Ports are those of the registry's role.
+// Host is the host of the registry's address; "" if no address is set. Its port
+// is ignored.
 func (s Switches) Host() string {
 	_, host, ok := strings.Cut(s.RegistryAddress, "://")
 	if !ok {

@@ -97,7 +97,7 @@ func TestALabelWins(t *testing.T) {
 	w, warnings := resolve(t, `alicloud.service.tag: blue`, `alicloud.service.tag: gray`, `{name: alicloud.service.tag, value: green}`)
 	require.Equal(t, "blue", w.Tag)
 	require.Len(t, warnings, 2)
-	require.Equal(t, `alicloud.service.tag is "blue" as label and "gray" as annotation; the label wins`, warnings[1].Text)
+	require.Equal(t, `alicloud.service.tag is set to "blue" as label and to "gray" as annotation; the label takes precedence`, warnings[1].Text)
 }
 
 func TestUnknownSwitches(t *testing.T) {
@@ -110,7 +110,7 @@ func TestUnknownSwitches(t *testing.T) {
 		"profiler.micro.service.http.server.enabe": "did you mean profiler.micro.service.http.server.enable?",
 	} {
 		_, warnings := resolve(t, "", fmt.Sprintf("%q: x", name), "")
-		require.Equal(t, []Finding{{"m.yaml", 9, fmt.Sprintf("unknown switch %q does nothing", name), nearest}}, warnings)
+		require.Equal(t, []Finding{{"m.yaml", 9, fmt.Sprintf("unknown switch %q has no effect", name), nearest}}, warnings)
 	}
 	_, warnings := resolve(t, "", `prometheus.io/scrape: "true"`, `{name: JAVA_HOME, value: /jre}`)
 	require.Empty(t, warnings, "what belongs to no family is nobody's business")

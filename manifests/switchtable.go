@@ -10,8 +10,8 @@ import (
 	"zeroloss/internal/input"
 )
 
-// Switches is what the originals' names say about a workload, in one type.
-// A nil pointer means that nothing was said.
+// Switches are the settings of a workload under the vendors' names. A nil
+// pointer means that the switch is not set.
 type Switches struct {
 	// MSE and EDAS.
 	Governed         *bool // msePilotAutoEnable
@@ -38,20 +38,19 @@ type Switches struct {
 	DubboDelay  *time.Duration
 	DubboWarmup *time.Duration
 
-	// RegistryAddress is where the originals look for Nacos; "" is the
-	// Service nacos-server.
+	// RegistryAddress is the address of Nacos; "" is the Service nacos-server.
 	RegistryAddress string
 }
 
-// Switch is one row of the table: a name of the originals and what it sets.
+// Switch is a row of the table: a vendor's name and what it sets.
 type Switch struct {
 	Name string
-	Doc  string // what it means, for people
+	Doc  string // for people
 	set  func(s *Switches, value string) error
 }
 
-// Table maps every name that the originals have published to its setting.
-// Sources: the vendors' documents and demo manifests.
+// Table maps every name that the vendors have published to its setting. Sources:
+// their documentation and demo manifests.
 func Table() []Switch {
 	return []Switch{
 		{"msePilotAutoEnable", "governed by MSE", toggle(func(s *Switches) **bool { return &s.Governed })},
@@ -60,7 +59,7 @@ func Table() []Switch {
 		{"micro.service.shutdown.server.enable", "/offline on 54199", toggle(func(s *Switches) **bool { return &s.OfflineServer })},
 		{"profiler.micro.service.http.server.enable", "readiness on 55199", toggle(func(s *Switches) **bool { return &s.HTTPServer })},
 		{"profiler.micro.service.graceful.shutdown.enable", "lossless offline as a whole", toggle(func(s *Switches) **bool { return &s.GracefulShutdown })},
-		{"profiler.micro.service.tag.trace.enable", "what leaves a tagged instance carries its tag", toggle(func(s *Switches) **bool { return &s.TraceTag })},
+		{"profiler.micro.service.tag.trace.enable", "requests sent by a tagged instance carry its tag", toggle(func(s *Switches) **bool { return &s.TraceTag })},
 		{"mse.lossless.enable", "lossless online: delay and warm-up", toggle(func(s *Switches) **bool { return &s.LosslessOnline })},
 		{"mse.lossless.warmupTime", "warm-up window in seconds", span(time.Second, func(s *Switches) **time.Duration { return &s.WarmupTime })},
 		{"mse.lossless.funcType", "exponent of the warm-up curve", exponent(func(s *Switches) **float64 { return &s.WarmupCurve })},
@@ -68,15 +67,15 @@ func Table() []Switch {
 		{"mse.lossless.notice", "consumers are notified", toggle(func(s *Switches) **bool { return &s.Notice })},
 
 		{"polarismesh.cn/javaagent", "the Polaris agent is injected", toggle(func(s *Switches) **bool { return &s.PolarisAgent })},
-		{"polarismesh.cn/javaagentFrameworkName", "framework; without effect here", nothing},
-		{"polarismesh.cn/javaagentFrameworkVersion", "framework's version; without effect here", nothing},
-		{"polarismesh.cn/javaagentVersion", "agent's version; without effect here", nothing},
-		{polarisConfig, "further switches, as JSON", nothing}, // unfolded before the table is asked
+		{"polarismesh.cn/javaagentFrameworkName", "framework; no effect here", nothing},
+		{"polarismesh.cn/javaagentFrameworkVersion", "framework's version; no effect here", nothing},
+		{"polarismesh.cn/javaagentVersion", "agent's version; no effect here", nothing},
+		{polarisConfig, "further switches, as JSON", nothing}, // expanded before the table is used
 		{"spring.cloud.polaris.lossless.enabled", "lossless of Polaris", toggle(func(s *Switches) **bool { return &s.Polaris })},
 		{"spring.cloud.polaris.lossless.delay-register-interval", "milliseconds before registering", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.PolarisDelay })},
-		{"spring.cloud.polaris.lossless.health-check-path", "register once this answers", rooted(func(s *Switches) *string { return &s.HealthPath })},
-		{"spring.cloud.polaris.lossless.health-check-interval", "milliseconds between asking it", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.HealthInterval })},
-		{"spring.cloud.polaris.lossless.port", "admin port; only 28080 is known here", only("28080")},
+		{"spring.cloud.polaris.lossless.health-check-path", "register once this path answers", rooted(func(s *Switches) *string { return &s.HealthPath })},
+		{"spring.cloud.polaris.lossless.health-check-interval", "milliseconds between health checks", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.HealthInterval })},
+		{"spring.cloud.polaris.lossless.port", "admin port; only 28080 is supported", only("28080")},
 
 		{"dubbo.provider.delay", "milliseconds before registering", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.DubboDelay })},
 		{"dubbo.service.delay", "milliseconds before registering", span(time.Millisecond, func(s *Switches) **time.Duration { return &s.DubboDelay })},
@@ -88,7 +87,7 @@ func Table() []Switch {
 	}
 }
 
-// With are the switches with one more set, as if a label said so.
+// With returns the switches with one more set, as if by a label.
 func (s Switches) With(name, value string) (Switches, error) {
 	table := Table()
 	i := slices.IndexFunc(table, func(row Switch) bool { return row.Name == name })
@@ -103,7 +102,8 @@ func (s Switches) With(name, value string) (Switches, error) {
 
 const polarisConfig = "polarismesh.cn/javaagentConfig"
 
-// families begin the names of which an unknown one is worth a warning.
+// families are prefixes of switches: an unknown one with such a prefix is
+// reported.
 func families() []string {
 	return []string{
 		"msePilot", "mse.lossless.", "micro.service.", "profiler.micro.service.", "profile_micro_service_", "alicloud.service.",
@@ -128,10 +128,10 @@ func switchNames() []string {
 	return names
 }
 
-// Enabled reports whether a switch says yes; silent is its value if nothing was said.
-func Enabled(b *bool, silent bool) bool {
+// Enabled returns the value of a switch; otherwise if it is not set.
+func Enabled(b *bool, otherwise bool) bool {
 	if b == nil {
-		return silent
+		return otherwise
 	}
 	return *b
 }
@@ -144,7 +144,7 @@ func toggle(field func(*Switches) **bool) func(*Switches, string) error {
 			v = true
 		case "false", "off", "disable", "disabled":
 		default:
-			return fmt.Errorf("%q is neither true nor false", value)
+			return fmt.Errorf("must be true or false, got %q", value)
 		}
 		*field(s) = &v
 		return nil
@@ -154,7 +154,7 @@ func toggle(field func(*Switches) **bool) func(*Switches, string) error {
 func word(field func(*Switches) *string) func(*Switches, string) error {
 	return func(s *Switches, value string) error {
 		if strings.ContainsAny(value, " \t\n\"'") {
-			return fmt.Errorf("%q holds blanks or quotes", value)
+			return fmt.Errorf("must not contain blanks or quotes, got %q", value)
 		}
 		*field(s) = value
 		return nil
@@ -170,16 +170,16 @@ func rooted(field func(*Switches) *string) func(*Switches, string) error {
 	}
 }
 
-// span reads whole units without their sign, as the originals write them.
+// span parses a number of units, without the unit's name.
 func span(unit time.Duration, field func(*Switches) **time.Duration) func(*Switches, string) error {
 	return func(s *Switches, value string) error {
 		const longest = 24 * time.Hour
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
-			return fmt.Errorf("%q is not a whole number (of %s, without unit)", value, unitName(unit))
+			return fmt.Errorf("must be a whole number of %s without a unit, got %q", unitName(unit), value)
 		}
 		if n < 0 || n > int64(longest/unit) {
-			return fmt.Errorf("%s %s is not between 0 and a day", value, unitName(unit))
+			return fmt.Errorf("must be between 0 and 24 hours, got %s %s", value, unitName(unit))
 		}
 		d := time.Duration(n) * unit
 		*field(s) = &d
@@ -194,12 +194,12 @@ func unitName(unit time.Duration) string {
 	return "milliseconds"
 }
 
-// exponent reads a curve, 1 (linear) to 5.
+// exponent parses a curve, 1 (linear) to 5.
 func exponent(field func(*Switches) **float64) func(*Switches, string) error {
 	return func(s *Switches, value string) error {
 		c, err := strconv.ParseFloat(value, 64)
 		if err != nil || !(c >= 1 && c <= 5) {
-			return fmt.Errorf("%q is no exponent between 1 and 5", value)
+			return fmt.Errorf("must be between 1 and 5, got %q", value)
 		}
 		*field(s) = &c
 		return nil
@@ -211,7 +211,7 @@ func nothing(*Switches, string) error { return nil }
 func only(want string) func(*Switches, string) error {
 	return func(_ *Switches, value string) error {
 		if value != want {
-			return fmt.Errorf("%s is not supported: it is always %s here", value, want)
+			return fmt.Errorf("must be %s, got %s", want, value)
 		}
 		return nil
 	}
@@ -219,7 +219,7 @@ func only(want string) func(*Switches, string) error {
 
 func address(s *Switches, value string) error {
 	if strings.Trim(value, " ") == "" {
-		return fmt.Errorf("the registry's address is empty")
+		return fmt.Errorf("must not be empty")
 	}
 	s.RegistryAddress = value
 	return nil

@@ -13,13 +13,13 @@ import (
 	"zeroloss/internal/input"
 )
 
-// Workload is a Deployment of a demo service. Durations are as written.
+// Workload is a Deployment. Durations are as in the manifest.
 type Workload struct {
 	Name     string
 	Role     Role
 	Image    string
 	Replicas int
-	Service  string // its name in the registry: msePilotCreateAppName, else by its role
+	Service  string // its name in the registry: msePilotCreateAppName, or else by its role
 	Tag      string // version; "" is base
 
 	Switches Switches
@@ -45,14 +45,14 @@ type Workload struct {
 	GraceLine int // of terminationGracePeriodSeconds, or where it would be
 }
 
-// Amount is a number of pods, or a percentage of the replicas.
+// Amount is a number of pods or a percentage of the replicas.
 type Amount struct {
 	N       int
 	Percent bool
 }
 
-// Of resolves it as Kubernetes does: a surge is rounded up, what may be
-// unavailable down.
+// Of resolves a percentage as Kubernetes does: maxSurge is rounded up,
+// maxUnavailable down.
 func (a Amount) Of(replicas int, up bool) int {
 	if !a.Percent {
 		return a.N
@@ -70,7 +70,7 @@ const (
 	defaultPercent = 25
 )
 
-// deployment reads a Deployment, as a demo service or as the registry.
+// deployment converts a Deployment of a demo service or of the registry.
 func (l *loader) deployment(d *appsv1.Deployment, root input.Node) {
 	pod := root.Find("spec.template")
 	if !l.selectsItself(d, root) {
@@ -83,7 +83,7 @@ func (l *loader) deployment(d *appsv1.Deployment, root input.Node) {
 	name := root.Find("metadata.name")
 	if role == RegistryRole {
 		if l.set.Registry != nil {
-			l.problem(name, "is a second registry", "one Deployment of a Nacos image")
+			l.problem(name, "there is more than one registry", "keep one Deployment with a Nacos image")
 			return
 		}
 		l.set.Registry = &Registry{Name: d.Name, Labels: d.Spec.Template.Labels, File: root.File(), Line: name.Line()}
@@ -100,12 +100,12 @@ func (l *loader) deployment(d *appsv1.Deployment, root input.Node) {
 		w.Replicas = int(*d.Spec.Replicas)
 	}
 	if w.Replicas < 0 {
-		l.problem(root.Find("spec.replicas"), fmt.Sprintf("replicas is %d", w.Replicas), "")
+		l.problem(root.Find("spec.replicas"), fmt.Sprintf("replicas must be at least 0, got %d", w.Replicas), "")
 	}
 	if g := d.Spec.Template.Spec.TerminationGracePeriodSeconds; g != nil {
 		w.Grace = time.Duration(*g) * time.Second
 		if *g < 0 {
-			l.problem(pod.Find("spec.terminationGracePeriodSeconds"), fmt.Sprintf("the grace period is %d", *g), "")
+			l.problem(pod.Find("spec.terminationGracePeriodSeconds"), fmt.Sprintf("terminationGracePeriodSeconds must be at least 0, got %d", *g), "")
 		}
 	}
 	l.strategy(&w, d, root)
@@ -114,30 +114,30 @@ func (l *loader) deployment(d *appsv1.Deployment, root input.Node) {
 	l.ports(c, node, role)
 	l.cost(&w, pod)
 	l.switches(&w, root, node)
-	if !role.External() { // what is, is run as it is written
+	if !role.External() { // external workloads run as they are written
 		l.warnIgnoredFields(d, root, pod, i)
 	}
 	l.set.Workloads = append(l.set.Workloads, w)
 }
 
-// selectsItself refuses what the API server would refuse.
+// selectsItself rejects selectors that the API server would reject.
 func (l *loader) selectsItself(d *appsv1.Deployment, root input.Node) bool {
 	selector := root.Find("spec.selector")
 	if d.Spec.Selector == nil || len(d.Spec.Selector.MatchLabels)+len(d.Spec.Selector.MatchExpressions) == 0 {
-		l.problem(root.Find("spec.selector"), fmt.Sprintf("Deployment %q has no selector", d.Name), "spec.selector.matchLabels repeats the labels of the template")
+		l.problem(root.Find("spec.selector"), fmt.Sprintf("Deployment %q has no selector", d.Name), "repeat the labels of the template in spec.selector.matchLabels")
 		return false
 	}
 	for k, v := range d.Spec.Selector.MatchLabels {
 		if d.Spec.Template.Labels[k] != v {
-			l.problem(selector.Find("matchLabels."+k), fmt.Sprintf("the selector wants %s=%s, but the template's label is %q", k, v, d.Spec.Template.Labels[k]), "selector and template labels must agree")
+			l.problem(selector.Find("matchLabels."+k), fmt.Sprintf("the selector requires %s=%s, but the label of the template is %q", k, v, d.Spec.Template.Labels[k]), "the selector must match the labels of the template")
 			return false
 		}
 	}
 	return true
 }
 
-// container is the one that is run: the first whose image is known. Others
-// are named in a warning.
+// container returns the container to run: the first with a known image. The
+// others are reported.
 func (l *loader) container(d *appsv1.Deployment, pod input.Node) (index int, role Role, ok bool) {
 	nodes := pod.Find("spec.containers").Items()
 	if len(nodes) == 0 {
@@ -151,7 +151,7 @@ func (l *loader) container(d *appsv1.Deployment, pod input.Node) (index int, rol
 		case known && index < 0:
 			index, role = i, r
 		case index >= 0:
-			l.warn(nodes[i], fmt.Sprintf("container %q (%s) is not run: a pod is one process here", c.Name, c.Image), "")
+			l.warn(nodes[i], fmt.Sprintf("container %q (%s) does not run: only one container of a pod is supported", c.Name, c.Image), "")
 		}
 	}
 	if index < 0 {
@@ -177,26 +177,28 @@ func (l *loader) strategy(w *Workload, d *appsv1.Deployment, root input.Node) {
 	if r == nil {
 		return
 	}
-	l.amount(&w.MaxSurge, r.MaxSurge, s.Find("rollingUpdate.maxSurge"))
-	l.amount(&w.MaxUnavailable, r.MaxUnavailable, s.Find("rollingUpdate.maxUnavailable"))
+	l.amount(&w.MaxSurge, r.MaxSurge, s.Find("rollingUpdate"), "maxSurge")
+	l.amount(&w.MaxUnavailable, r.MaxUnavailable, s.Find("rollingUpdate"), "maxUnavailable")
 	if w.MaxSurge.N == 0 && w.MaxUnavailable.N == 0 {
-		l.problem(s.Find("rollingUpdate"), "maxSurge and maxUnavailable are both 0: no pod could ever be replaced", "")
+		l.problem(s.Find("rollingUpdate"), "maxSurge and maxUnavailable must not both be 0", "")
 	}
 }
 
-func (l *loader) amount(a *Amount, v *intstr.IntOrString, n input.Node) {
+// amount converts the field name of parent.
+func (l *loader) amount(a *Amount, v *intstr.IntOrString, parent input.Node, name string) {
 	if v == nil {
 		return
 	}
+	n := parent.Find(name)
 	if v.Type == intstr.Int {
 		*a = Amount{N: int(v.IntVal)}
 	} else if p, err := strconv.Atoi(trimPercent(v.StrVal)); err == nil && trimPercent(v.StrVal) != v.StrVal {
 		*a = Amount{N: p, Percent: true}
 	} else {
-		l.problem(n, fmt.Sprintf("%q is neither a number nor a percentage", v.StrVal), "as 1 or 25%")
+		l.problem(n, fmt.Sprintf("%s must be a number or a percentage, got %q", name, v.StrVal), "for example 1 or 25%")
 	}
 	if a.N < 0 {
-		l.problem(n, fmt.Sprintf("%s is negative", v.String()), "")
+		l.problem(n, fmt.Sprintf("%s must be at least 0, got %s", name, v.String()), "")
 	}
 }
 
@@ -207,22 +209,22 @@ func trimPercent(s string) string {
 	return s
 }
 
-// env takes the literal variables; hooks and the switch table read them.
+// env collects the literal variables, which hooks and switches use.
 func (l *loader) env(w *Workload, c corev1.Container, node input.Node) {
 	nodes := node.Get("env").Items()
 	for i, e := range c.Env {
 		if e.ValueFrom != nil {
-			l.warn(nodes[i], fmt.Sprintf("variable %q is set from elsewhere (valueFrom), which is not read here", e.Name), "give it a value")
+			l.warn(nodes[i], fmt.Sprintf("valueFrom of variable %q is not supported: it is not set", e.Name), "write a value")
 			continue
 		}
 		w.Env[e.Name] = e.Value
 	}
 }
 
-// ports: a demo service listens on its own port whatever is declared.
+// ports corrects a containerPort: a demo service listens on its own port.
 func (l *loader) ports(c corev1.Container, node input.Node, role Role) {
 	if role.External() {
-		return // it listens on what it likes
+		return // its ports are its own
 	}
 	nodes := node.Get("ports").Items()
 	if len(c.Ports) == 0 || slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return int(p.ContainerPort) == role.Port() }) {
@@ -238,7 +240,7 @@ func (l *loader) cost(w *Workload, pod input.Node) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		l.problem(pod.Find("metadata.annotations."+deletionCost), fmt.Sprintf("pod-deletion-cost is %q, not a whole number", text), "")
+		l.problem(pod.Find("metadata.annotations."+deletionCost), fmt.Sprintf("pod-deletion-cost must be a whole number, got %q", text), "")
 	}
 	w.DeletionCost = n
 }
@@ -247,7 +249,7 @@ func (l *loader) cost(w *Workload, pod input.Node) {
 // not mean anything to a process on this machine anyway.
 func (l *loader) warnIgnoredFields(d *appsv1.Deployment, root, pod input.Node, container int) {
 	if d.Spec.Paused {
-		l.warn(root.Find("spec.paused"), "paused is not heeded", "")
+		l.warn(root.Find("spec.paused"), "paused has no effect", "")
 	}
 	l.warnIgnored(pod.Find("spec"), "containers", "terminationGracePeriodSeconds",
 		"dnsPolicy", "dnsConfig", "restartPolicy", "imagePullSecrets", "schedulerName", "enableServiceLinks")
@@ -258,7 +260,7 @@ func (l *loader) warnIgnoredFields(d *appsv1.Deployment, root, pod input.Node, c
 func (l *loader) warnIgnored(n input.Node, heeded ...string) {
 	for _, f := range n.Fields() {
 		if !slices.Contains(heeded, f.Key) && f.Value.Shape() != input.Null {
-			l.warn(f.Value, f.Key+" means nothing to a pod that is a process, and is left out", "")
+			l.warn(f.Value, f.Key+" has no effect: a pod is a process here", "")
 		}
 	}
 }

@@ -134,18 +134,18 @@ func TestPrepareWrongInput(t *testing.T) {
 		"a directory":         {Request{Scenario: dir}, dir + ": is a directory"},
 		"a missing file":      {Request{Scenario: filepath.Join(dir, "none.yaml")}, "none.yaml: no such file"},
 		"an empty file":       {Request{Scenario: write("empty.yaml", "")}, "empty.yaml:1: is empty"},
-		"10 MB of nonsense":   {Request{Scenario: write("big.yaml", strings.Repeat("nonsense [{\n", 900_000))}, "big.yaml: is bigger than 4 MiB"},
-		"3 MB of nonsense":    {Request{Scenario: write("deep.yaml", strings.Repeat("[{", 1_500_000))}, "deep.yaml:1: is not YAML"},
+		"10 MB of nonsense":   {Request{Scenario: write("big.yaml", strings.Repeat("nonsense [{\n", 900_000))}, "big.yaml: is larger than 4 MiB"},
+		"3 MB of nonsense":    {Request{Scenario: write("deep.yaml", strings.Repeat("[{", 1_500_000))}, "deep.yaml:1: is not valid YAML"},
 		"a manifest":          {Request{Scenario: write("m.yaml", "apiVersion: v1\nkind: Service\n")}, "to run Kubernetes manifests: zeroloss run -f FILE"},
 		"binary":              {Request{Scenario: write("bin.yaml", "\x7fELF\x00")}, "is not text"},
 		"a bare directory":    {Request{Manifests: []string{dir}}, dir + ": is a directory"},
 		"one bare of two":     {Request{Manifests: []string{write("ok.yaml", "a: b\n"), filepath.Join(dir, "none.yaml")}}, "none.yaml: no such file"},
-		"a scenario as bare":  {Request{Manifests: []string{write("s.yaml", "apiVersion: zeroloss/v1\nkind: Scenario\n")}}, "s.yaml:2: is a scenario, not a manifest"},
+		"a scenario as bare":  {Request{Manifests: []string{write("s.yaml", "apiVersion: zeroloss/v1\nkind: Scenario\n")}}, "s.yaml:2: this is a scenario, not a manifest"},
 		"an unreadable --set": {Request{Scenario: "offline", Set: []string{"speed"}}, "--set speed: expected key=value"},
 		"a wrong --set":       {Request{Scenario: "offline", Set: []string{"time.speed=fast"}}, `speed must be a number, got "fast"`},
 		"a wrong speed":       {Request{Scenario: "offline", Speed: 1e6}, "--speed: speed must be between 0.01 and 100, got 1e+06"},
 		"too fast":            {Request{Scenario: "offline", Speed: 50}, "speed 50 is too high"},
-		"no stdin":            {Request{Manifests: []string{"-"}}, "there is no standard input"},
+		"no stdin":            {Request{Manifests: []string{"-"}}, "standard input is not available"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

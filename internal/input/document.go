@@ -51,7 +51,7 @@ func Split(src Source) ([]Document, Problems) {
 		}
 	}
 	if len(docs) == 0 && len(problems) == 0 {
-		return nil, Problems{{File: src.Name, Line: 1, Text: "holds comments only"}}
+		return nil, Problems{{File: src.Name, Line: 1, Text: "contains only comments"}}
 	}
 	return docs, problems
 }
@@ -90,7 +90,7 @@ func parse(d Document) (root Node, err error) {
 	// one more text that is not YAML.
 	defer func() {
 		if r := recover(); r != nil {
-			root, err = Node{}, Problem{File: d.Source, Line: d.Line, Text: fmt.Sprintf("is not YAML that can be read: %v", r)}
+			root, err = Node{}, Problem{File: d.Source, Line: d.Line, Text: fmt.Sprintf("is not valid YAML: %v", r)}
 		}
 	}()
 	var doc, rest yaml.Node
@@ -104,7 +104,7 @@ func parse(d Document) (root Node, err error) {
 	if err := dec.Decode(&rest); err != nil && !errors.Is(err, io.EOF) {
 		return Node{}, syntax(d, err)
 	} else if err == nil {
-		return Node{}, Problem{File: d.Source, Line: d.Line + rest.Line - 1, Text: "a second document begins here", Hint: "separate documents by a line of --- alone"}
+		return Node{}, Problem{File: d.Source, Line: d.Line + rest.Line - 1, Text: "unexpected second document", Hint: "separate documents with a line that contains only ---"}
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" && doc.Content[0].Value == "" {
 		return Node{}, nil
@@ -133,14 +133,14 @@ func syntax(d Document, err error) Problem {
 			line++
 		}
 	}
-	p := Problem{File: d.Source, Line: line, Text: "is not YAML: " + text}
+	p := Problem{File: d.Source, Line: line, Text: "is not valid YAML: " + text}
 	switch {
 	case bytes.Contains(d.Data, []byte("{{")):
-		p.Hint = "a template must be rendered first"
+		p.Hint = "render the template first"
 	case strings.Contains(text, "cannot start any token"):
-		p.Hint = "indent by spaces, and quote values that begin with @ or %"
+		p.Hint = "indent with spaces, and quote values that start with @ or %"
 	case strings.Contains(text, "mapping values are not allowed"):
-		p.Hint = "is the indentation right? a value with ': ' in it needs quotes"
+		p.Hint = "check the indentation; a value that contains ': ' needs quotes"
 	}
 	return p
 }

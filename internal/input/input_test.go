@@ -27,8 +27,8 @@ func TestReadRefusesWhatIsNoText(t *testing.T) {
 		{"blank", write("blank.yaml", " \n\t\n"), "blank.yaml:1: is empty"},
 		{"binary", write("binary.yaml", "a: 1\n\x00\x01"), "binary.yaml:2: is not text"},
 		{"not UTF-8", write("latin.yaml", "a: 1\nb: \xe9\n"), "latin.yaml:2: is not text"},
-		{"huge", write("huge.yaml", strings.Repeat("nonsense ", MaxBytes/8)), "huge.yaml: is bigger than 4 MiB"},
-		{"no standard input", "-", "-: there is no standard input"},
+		{"huge", write("huge.yaml", strings.Repeat("nonsense ", MaxBytes/8)), "huge.yaml: is larger than 4 MiB"},
+		{"no standard input", "-", "-: standard input is not available"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestSplitGoesOnBehindABrokenDocument(t *testing.T) {
 	require.Len(t, problems, 2)
 	require.Equal(t, 1, problems[0].Line)
 	require.Equal(t, 6, problems[1].Line)
-	require.Contains(t, problems[1].Hint, "indent by spaces")
+	require.Contains(t, problems[1].Hint, "indent with spaces")
 }
 
 // The parser and the scanner of the YAML library count lines differently.
@@ -88,7 +88,7 @@ func TestSyntaxErrorsNameTheirLine(t *testing.T) {
 	} {
 		_, problems := Split(Source{Name: "x.yaml", Data: []byte(text)})
 		require.Len(t, problems, 1, "%q", text)
-		require.Contains(t, problems[0].Text, "is not YAML", "%q", text)
+		require.Contains(t, problems[0].Text, "is not valid YAML", "%q", text)
 		require.Equal(t, line, problems[0].Line, "%q: %v", text, problems[0])
 	}
 }
@@ -105,7 +105,7 @@ func TestSplitRefusesTooManyDocuments(t *testing.T) {
 func TestSplitNamesATemplate(t *testing.T) {
 	_, problems := Split(Source{Name: "f.yaml", Data: []byte("name: {{ .name }}-a\n")})
 	require.Len(t, problems, 1)
-	require.Equal(t, "a template must be rendered first", problems[0].Hint)
+	require.Equal(t, "render the template first", problems[0].Hint)
 
 	docs, problems := Split(Source{Name: "f.yaml", Data: []byte("image: {{ .Values.image }}\nlabels: {a: b}\n")})
 	require.Empty(t, problems, "to YAML it is a mapping with a mapping for its key")

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// CheckPath tells what is wrong with the path of a URL, and what is right; ""
-// if nothing is. It is compared with the paths of requests, which have neither
-// query nor fragment, nor anything escaped.
+// CheckPath returns what is wrong with the path of a URL, and a hint; "" if it is
+// valid. It is compared with the paths of requests, which have no query, no
+// fragment and no escapes.
 func CheckPath(path string) (text, hint string) {
 	if !strings.HasPrefix(path, "/") {
-		return fmt.Sprintf("%q does not begin with a slash", path), "write /" + path
+		return fmt.Sprintf("must start with a slash, got %q", path), "write /" + path
 	}
 	if u, err := url.Parse(path); err != nil || u.Path != path {
 		plain, _, _ := strings.Cut(path, "?")
@@ -19,7 +19,7 @@ func CheckPath(path string) (text, hint string) {
 		if p, err := url.PathUnescape(plain); err == nil {
 			plain = p
 		}
-		return fmt.Sprintf("%q is more than a path: no request would ever match it", path), "write " + plain
+		return fmt.Sprintf("must be a plain path, without query, fragment or escapes, got %q", path), "write " + plain
 	}
 	return "", ""
 }

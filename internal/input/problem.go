@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong with an input. It is an error.
+// Problem is an error in an input.
 type Problem struct {
 	File string
-	Line int    // from 1; 0 if it is about the whole file
+	Line int    // from 1; 0: the whole file
 	Text string // what is wrong
 	Hint string // what to do about it; may be empty
 }
@@ -29,14 +29,14 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Problems are all that is wrong, one a line, by file and line. Whoever gets
-// one has started nothing: it is exit code 2.
+// Problems is a list of errors in inputs. A command that returns Problems has
+// started nothing and exits with code 2.
 type Problems []Problem
 
-// maxShown bounds what a person is shown at once.
+// maxShown limits the number of problems that Error lists.
 const maxShown = 50
 
-// Error lists them.
+// Error lists the problems, one per line.
 func (ps Problems) Error() string {
 	lines := make([]string, 0, len(ps))
 	for i, p := range ps {
@@ -49,7 +49,7 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Err is nil if there are none, and the sorted Problems otherwise.
+// Err returns the problems sorted by file and line; nil if there are none.
 func (ps Problems) Err() error {
 	if len(ps) == 0 {
 		return nil
@@ -67,7 +67,7 @@ func (ps Problems) Err() error {
 	return slices.Compact(sorted)
 }
 
-// IsInvalid reports whether err says that an input is wrong (exit code 2).
+// IsInvalid reports whether err is about an invalid input (exit code 2).
 func IsInvalid(err error) bool {
 	var one Problem
 	var many Problems

@@ -1,9 +1,9 @@
-// Package input is a text that a user gave us and what is wrong with it:
-// [Read] reads a file within bounds, [Split] cuts it into YAML documents that
-// remember their lines, a [Node] finds the line of a field, a [Problem] says
-// file, line, what and hint, and [Nearest] finds the word that was meant.
+// Package input reads YAML files and reports errors in them: [Read] reads a
+// file of limited size, [Split] splits it into documents, a [Node] knows the
+// line of a field, a [Problem] is an error with file, line and hint, and
+// [Nearest] finds the word that was probably meant.
 //
-// It knows neither manifests nor scenarios: both are read with it.
+// It knows neither manifests nor scenarios: both use it.
 package input
 
 import (
@@ -17,7 +17,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxBytes bounds one input; Kubernetes itself takes no object beyond 1.5 MiB.
+// MaxBytes limits the size of an input. Kubernetes accepts no object larger than
+// 1.5 MiB.
 const MaxBytes = 4 << 20
 
 // Source is one input.
@@ -26,12 +27,12 @@ type Source struct {
 	Data []byte
 }
 
-// Read reads the file at path; "-" is stdin. What is missing, a directory,
-// empty, binary or too big is a [Problem].
+// Read reads the file at path; "-" is stdin. If it is missing, a directory,
+// empty, binary or too large, the error is a [Problem].
 func Read(path string, stdin io.Reader) (Source, error) {
 	if path == "-" {
 		if stdin == nil {
-			return Source{}, Problem{File: "-", Text: "there is no standard input"}
+			return Source{}, Problem{File: "-", Text: "standard input is not available"}
 		}
 		return read("standard input", stdin)
 	}
@@ -43,7 +44,7 @@ func Read(path string, stdin io.Reader) (Source, error) {
 		return Source{}, Problem{File: path, Text: "is a directory", Hint: insideHint(path)}
 	}
 	if !info.Mode().IsRegular() && info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) == 0 {
-		return Source{}, Problem{File: path, Text: "is not a file that can be read", Hint: "name a YAML file, or - for standard input"}
+		return Source{}, Problem{File: path, Text: "is not a regular file", Hint: "name a YAML file, or - for standard input"}
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -58,7 +59,7 @@ func unreadable(path string, err error) Problem {
 	case errors.Is(err, fs.ErrNotExist):
 		return Problem{File: path, Text: "no such file", Hint: besideHint(path)}
 	case errors.Is(err, fs.ErrPermission):
-		return Problem{File: path, Text: "may not be read (permission denied)"}
+		return Problem{File: path, Text: "permission denied"}
 	}
 	return Problem{File: path, Text: "cannot be read: " + err.Error()}
 }
@@ -100,11 +101,12 @@ func read(name string, r io.Reader) (Source, error) {
 	return src, nil
 }
 
-// validateText says why the bytes cannot be YAML, before any parser sees them.
+// validateText returns a Problem if the bytes cannot be YAML, before any parser
+// sees them.
 func (s Source) validateText() (Problem, bool) {
 	switch {
 	case len(s.Data) > MaxBytes:
-		return Problem{File: s.Name, Text: fmt.Sprintf("is bigger than %d MiB", MaxBytes>>20), Hint: "is this the right file?"}, true
+		return Problem{File: s.Name, Text: fmt.Sprintf("is larger than %d MiB", MaxBytes>>20), Hint: "is this the right file?"}, true
 	case len(bytes.TrimSpace(s.Data)) == 0:
 		return Problem{File: s.Name, Line: 1, Text: "is empty"}, true
 	case bytes.IndexByte(s.Data, 0) >= 0 || !utf8.Valid(s.Data):
