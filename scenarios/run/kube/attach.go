@@ -109,17 +109,17 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 			return err
 		}
 	}
-	tell := teller(out)
+	logf := progressLogger(out)
 	if change := target.NewChange(r.c, p.Target); change != nil {
 		if err := change.WaitRolledOut(ctx); err != nil {
 			return err
 		}
 		if p.Target.Arm == spec.ArmAfter {
-			tell("changing Deployment %s", change)
+			logf("changing Deployment %s", change)
 			if err := change.Apply(ctx); err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, revert(ctx, change, tell)) }()
+			defer func() { err = errors.Join(err, revert(ctx, change, logf)) }()
 			if err := change.WaitRolledOut(ctx); err != nil {
 				return err
 			}
@@ -134,20 +134,20 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 	}
 	var pods loadpods.Pods
 	if r.o.InCluster {
-		ns := &runNamespace{name: owner.NamespacePrefix + r.o.Run, keep: r.o.Keep, tell: tell, c: r.c}
+		ns := &runNamespace{name: owner.NamespacePrefix + r.o.Run, keep: r.o.Keep, logf: logf, c: r.c}
 		defer func() { err = errors.Join(err, ns.release(ctx)) }()
 		if pods, err = r.deployLoad(ctx, ns, p); err != nil {
 			return interrupted(ctx, err)
 		}
 	}
-	return r.run(ctx, p, pods, out, tell)
+	return r.run(ctx, p, pods, out, logf)
 }
 
 // revert reverts a change, whatever has become of the run.
-func revert(ctx context.Context, change *target.Change, tell func(string, ...any)) error {
+func revert(ctx context.Context, change *target.Change, logf func(string, ...any)) error {
 	fresh, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer stop()
-	tell("reverting the change of Deployment %s", change)
+	logf("reverting the change of Deployment %s", change)
 	if err := change.Revert(fresh); err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func revert(ctx context.Context, change *target.Change, tell func(string, ...any
 
 // deployLoad creates the load pods, and makes sure that they reach the target.
 func (r *Attached) deployLoad(ctx context.Context, ns *runNamespace, p *plan.Plan) (loadpods.Pods, error) {
-	image, err := loadImages(ctx, r.o.Options, r.conn, buildOwnImage(r.o.Options), false, ns.tell)
+	image, err := loadImages(ctx, r.o.Options, r.conn, buildOwnImage(r.o.Options), false, ns.logf)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (r *Attached) deployLoad(ctx context.Context, ns *runNamespace, p *plan.Pla
 
 // run carries the plan out. Pods send the load; if there are none, this machine
 // does.
-func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, out run.Sink, tell func(string, ...any)) (err error) {
+func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, out run.Sink, logf func(string, ...any)) (err error) {
 	plane, err := control.NewObservedCluster(p.Control)
 	if err != nil {
 		return fmt.Errorf("directing %q: %w", p.Scenario, err)
@@ -190,7 +190,7 @@ func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, ou
 	d := target.New(r.c, p.Target)
 	deployments := observe.NewDeploymentWatch(r.deployment, log.Write)
 	e := &targetExecutor{runActivity: a, target: d, watch: deployments}
-	defer func() { err = errors.Join(err, r.restore(ctx, d, e, tell), log.Close()) }()
+	defer func() { err = errors.Join(err, r.restore(ctx, d, e, logf), log.Close()) }()
 	list, err := observe.OpenRegistryWatch(ctx, p.Target.Nacos, 0)
 	if err != nil {
 		return interrupted(ctx, err)
@@ -227,7 +227,7 @@ func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, ou
 
 // restore gives the target the replicas that it had, if the run has scaled it. It
 // has a deadline of its own: it follows an interruption, too.
-func (r *Attached) restore(ctx context.Context, d *target.Deployment, e *targetExecutor, tell func(string, ...any)) error {
+func (r *Attached) restore(ctx context.Context, d *target.Deployment, e *targetExecutor, logf func(string, ...any)) error {
 	if !e.scaled.Load() {
 		return nil
 	}
@@ -235,7 +235,7 @@ func (r *Attached) restore(ctx context.Context, d *target.Deployment, e *targetE
 	defer stop()
 	done, err := d.RestoreReplicas(ctx)
 	if done != "" {
-		tell("Deployment %s: %s", d, done)
+		logf("Deployment %s: %s", d, done)
 	}
 	return err
 }

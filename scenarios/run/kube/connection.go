@@ -22,12 +22,12 @@ type connection struct {
 
 // connect connects to the cluster that the options name. A kind cluster that
 // does not exist is created.
-func connect(ctx context.Context, o Options, p *plan.Plan, tell func(string, ...any)) (*connection, error) {
+func connect(ctx context.Context, o Options, p *plan.Plan, logf func(string, ...any)) (*connection, error) {
 	if o.Context != "" {
 		return connectContext(o.Kubeconfig, o.Context)
 	}
 	k, err := kindcluster.Open(ctx, kindcluster.Options{
-		Name: cmp.Or(o.Cluster, kindcluster.DefaultName), NodeImage: o.NodeImage, Workers: workers(p), Log: tell,
+		Name: cmp.Or(o.Cluster, kindcluster.DefaultName), NodeImage: o.NodeImage, Workers: workers(p), Log: logf,
 	})
 	if err != nil {
 		return nil, err
@@ -75,11 +75,11 @@ func connectExisting(o Options) (*connection, error) {
 }
 
 // release ends a run's use of the cluster; see releaseCluster.
-func (c *connection) release(ctx context.Context, keep bool, ns *runNamespace, releaseNamespace func() error, tell func(string, ...any)) error {
+func (c *connection) release(ctx context.Context, keep bool, ns *runNamespace, releaseNamespace func() error, logf func(string, ...any)) error {
 	if c.kind == nil {
 		return releaseNamespace()
 	}
-	return releaseCluster(ctx, c.kind, keep, ns.name, releaseNamespace, tell)
+	return releaseCluster(ctx, c.kind, keep, ns.name, releaseNamespace, logf)
 }
 
 // sharedCluster is a kind cluster that other runs may use, too.
@@ -93,10 +93,10 @@ type sharedCluster interface {
 
 // releaseCluster deletes a cluster if this run created it, and nobody else uses
 // it. Otherwise releaseNamespace deletes what the run has in it.
-func releaseCluster(ctx context.Context, k sharedCluster, keep bool, namespace string, releaseNamespace func() error, tell func(string, ...any)) error {
+func releaseCluster(ctx context.Context, k sharedCluster, keep bool, namespace string, releaseNamespace func() error, logf func(string, ...any)) error {
 	switch {
 	case keep && k.Owned():
-		tell("kept cluster %s: kind delete cluster --name %s", k.Name(), k.Name())
+		logf("kept cluster %s: kind delete cluster --name %s", k.Name(), k.Name())
 		return errors.Join(releaseNamespace(), k.Keep())
 	case !k.Created():
 		return releaseNamespace()
@@ -106,7 +106,7 @@ func releaseCluster(ctx context.Context, k sharedCluster, keep bool, namespace s
 		return nil
 	}
 	if why != "" {
-		tell("left cluster %s: %s (zeroloss clean deletes it once nobody uses it)", k.Name(), why)
+		logf("left cluster %s: %s (zeroloss clean deletes it once nobody uses it)", k.Name(), why)
 	}
 	return errors.Join(err, releaseNamespace())
 }

@@ -79,7 +79,7 @@ func deploy(ctx context.Context, c *client.Client, ns *runNamespace, p *plan.Pla
 	if err := d.recordAdjustments(o.Dir); err != nil {
 		return nil, err
 	}
-	ns.tell("waiting for the load pod, and the registry if there is one, in namespace %s", ns.name)
+	ns.logf("waiting for the load pod, and the registry if there is one, in namespace %s", ns.name)
 	return d, diagnosis{c, ns.name}.waitReady(ctx, len(base)-1+d.loadPods())
 }
 
@@ -87,7 +87,7 @@ func deploy(ctx context.Context, c *client.Client, ns *runNamespace, p *plan.Pla
 // directory, from which reports list it. The plan itself stays as it is.
 func (d *deployment) recordAdjustments(dir *rundir.Dir) error {
 	for _, x := range d.objects.Adjustments {
-		d.namespace.tell("%s: %s", x.Object, x.Text)
+		d.namespace.logf("%s: %s", x.Object, x.Text)
 	}
 	p := *d.plan
 	p.Corrections = append(slices.Clone(p.Corrections), d.objects.Findings(rundir.ManifestsFile)...)

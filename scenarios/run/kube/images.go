@@ -34,14 +34,14 @@ func buildOwnImage(o Options) <-chan ownImage {
 
 // loadImages loads the images that a run needs into the nodes of a kind cluster, and
 // returns the name of this program's own. withRegistry includes the registry's.
-func loadImages(ctx context.Context, o Options, conn *connection, own <-chan ownImage, withRegistry bool, tell func(string, ...any)) (string, error) {
+func loadImages(ctx context.Context, o Options, conn *connection, own <-chan ownImage, withRegistry bool, logf func(string, ...any)) (string, error) {
 	if conn.kind == nil {
 		if o.Image == "" {
 			return "", fmt.Errorf("%w: --context %q cannot load local images into its nodes\n  push the image (zeroloss image --push REF), and pass --image REF", run.ErrEnvironment, o.Context)
 		}
 		return o.Image, nil
 	}
-	tell("loading images into the nodes")
+	logf("loading images into the nodes")
 	registryImage := cmp.Or(o.RegistryImage, render.RegistryImage)
 	if archive, ok := kindcluster.EngineImage(ctx, registryImage); ok && withRegistry {
 		if err := conn.kind.LoadImage(ctx, registryImage, archive); err != nil {

@@ -68,8 +68,9 @@ const (
 	cleanupTimeout = 30 * time.Second
 )
 
-// teller returns a function that tells the user what a run does before it begins.
-func teller(out run.Sink) func(format string, args ...any) {
+// progressLogger returns a function that tells the user what a run does before it
+// begins.
+func progressLogger(out run.Sink) func(format string, args ...any) {
 	return func(format string, args ...any) {
 		out.Progress(run.Progress{Phase: "starting", Note: fmt.Sprintf(format, args...)})
 	}
@@ -81,17 +82,17 @@ func (r *clusterRuntime) Run(ctx context.Context, p *plan.Plan, out run.Sink) (e
 	if _, err := render.Render(p, r.o.Manifests, render.Options{Run: r.o.Run}); err != nil {
 		return err
 	}
-	tell := teller(out)
+	logf := progressLogger(out)
 	own := buildOwnImage(r.o)
-	conn, err := connect(ctx, r.o, p, tell)
+	conn, err := connect(ctx, r.o, p, logf)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	ns := &runNamespace{name: owner.NamespacePrefix + r.o.Run, keep: r.o.Keep, tell: tell}
+	ns := &runNamespace{name: owner.NamespacePrefix + r.o.Run, keep: r.o.Keep, logf: logf}
 	var d *deployment
 	release := func() error { return errors.Join(d.uncordon(ctx), ns.release(ctx)) }
 	defer func() {
-		err = errors.Join(err, conn.release(context.WithoutCancel(ctx), r.o.Keep, ns, release, tell))
+		err = errors.Join(err, conn.release(context.WithoutCancel(ctx), r.o.Keep, ns, release, logf))
 	}()
 	if ns.c, err = client.New(conn.config); err != nil {
 		return err
@@ -101,7 +102,7 @@ func (r *clusterRuntime) Run(ctx context.Context, p *plan.Plan, out run.Sink) (e
 			return interrupted(ctx, err)
 		}
 	}
-	image, err := loadImages(ctx, r.o, conn, own, p.UsesRegistry(), tell)
+	image, err := loadImages(ctx, r.o, conn, own, p.UsesRegistry(), logf)
 	if err != nil {
 		return interrupted(ctx, err)
 	}

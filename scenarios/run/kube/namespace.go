@@ -21,7 +21,7 @@ import (
 type runNamespace struct {
 	name    string
 	keep    bool // do not delete it
-	tell    func(format string, args ...any)
+	logf    func(format string, args ...any)
 	c       *client.Client // nil until the cluster is reached
 	created bool
 }
@@ -66,7 +66,7 @@ func (n *runNamespace) release(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer stop()
 	if n.keep {
-		n.tell("kept namespace %s: kubectl delete namespace %s", n.name, n.name)
+		n.logf("kept namespace %s: kubectl delete namespace %s", n.name, n.name)
 		return n.markKept(ctx)
 	}
 	return deleteNamespace(ctx, n.c, n.name)

@@ -112,7 +112,7 @@ func TestCreateSurvivesAnInterruption(t *testing.T) {
 func TestKeep(t *testing.T) {
 	c, _ := clienttest.New(t)
 	var told []string
-	n := &runNamespace{name: "zeroloss-1", c: c, keep: true, tell: func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }}
+	n := &runNamespace{name: "zeroloss-1", c: c, keep: true, logf: func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }}
 	require.NoError(t, n.create(t.Context(), "1"))
 	require.NoError(t, n.release(t.Context()))
 	require.Equal(t, []string{"kept namespace zeroloss-1: kubectl delete namespace zeroloss-1"}, told)
