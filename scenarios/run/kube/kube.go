@@ -121,7 +121,7 @@ func (r *clusterRuntime) Run(ctx context.Context, p *plan.Plan, out run.Sink) (e
 // no failure of the environment.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil && !errors.Is(err, run.ErrInterrupted) {
-		return fmt.Errorf("%w: %s", run.ErrInterrupted, err)
+		return fmt.Errorf("%w: %s", run.ErrInterrupted, err) //nolint:errorlint // no longer an ErrEnvironment
 	}
 	return err
 }

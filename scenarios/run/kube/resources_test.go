@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,7 +57,7 @@ func TestFreeResources(t *testing.T) {
 	cordoned := readyNode("cordoned", "", "")
 	cordoned.Spec.Unschedulable = true
 	closed := []runtime.Object{cordoned, readyNode("down", "", "gone"), readyNode("head", controlPlane, "")}
-	all := append(closed, readyNode("open", "", ""),
+	all := append(slices.Clone(closed), readyNode("open", "", ""),
 		pod("runs", "open", "Running"), pod("waits", "", "Pending"), pod("done", "open", "Succeeded"), pod("failed", "open", "Failed"),
 		pod("elsewhere", "cordoned", "Running"), pod("system", "head", "Running"))
 	require.Equal(t, render.Resources{MilliCPU: 1000, Memory: 2 << 30}, free(all...))

@@ -50,7 +50,7 @@ func (l *Load) Start(ctx context.Context, zero time.Time, done func(error)) {
 			err = l.wait(ctx)
 		}
 		if err != nil {
-			l.Stop() // what the others could still send proves nothing
+			l.Stop() //nolint:contextcheck // ctx may have ended; what the others could still send proves nothing
 		}
 		done(err)
 	}()

@@ -117,7 +117,7 @@ func Find(ctx context.Context, c *client.Client, namespace, name string, count i
 	}
 	var out Pods
 	for i, name := range names {
-		p := &Pod{Shard: traffic.Shard{Index: uint64(i), Of: uint64(count)}, name: name, client: Client(c, namespace, name)}
+		p := &Pod{Shard: traffic.Shard{Index: uint64(i), Of: uint64(len(names))}, name: name, client: Client(c, namespace, name)}
 		var err error
 		if p.clock, err = p.client.Clock(ctx, clockRounds); err != nil {
 			if apierrors.IsForbidden(err) {

@@ -109,7 +109,7 @@ func (m *logMirror) line(name string, line []byte) error {
 	}
 	var e record.Event
 	if json.Unmarshal(line, &e) != nil {
-		return nil // the ledger reports it when it reads the whole file
+		return nil //nolint:nilerr // the ledger reports it when it reads the whole file
 	}
 	if offset, ok := e.Payload.(record.ClockOffset); ok && record.Offset(offset).Significant() {
 		m.ahead[name] = offset.Ahead
@@ -126,7 +126,7 @@ type requestWriter struct{ m *logMirror }
 func (w requestWriter) Write(b []byte) (int, error) {
 	m := w.m
 	if m.requests == nil {
-		f, err := os.OpenFile(m.dir.RequestsPath(m.pod.requestLog()), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(m.dir.RequestsPath(m.pod.requestLog()), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // as all files of a run directory
 		if err != nil {
 			return 0, fmt.Errorf("creating request log: %w", err)
 		}
@@ -174,7 +174,7 @@ func (m *logMirror) finish(ctx context.Context) error {
 // correctClock moves the instants of an event log to the record's clock.
 func (m *logMirror) correctClock(name string, ahead record.Micros) error {
 	path := m.dir.EventsPath(name)
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(path) //nolint:gosec // a file that this run has created
 	if err != nil {
 		return fmt.Errorf("correcting the clock of %q: %w", name, err)
 	}
