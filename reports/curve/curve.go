@@ -1,21 +1,22 @@
-// Package curve says with numbers whether an instance that came online got the
-// requests that its warm-up promised: share by age against the expected one,
-// goodness of fit, the exponent and its interval, what a consumer without
-// weights does to it, fairness among the rest, the step at the end.
+// Package curve tells whether an instance that warmed up received the requests
+// that its warm-up declares: its share by age against the expected one, goodness
+// of fit, the exponent and its interval, the share of consumers that use the
+// weights, fairness among the other instances, and the step at the end.
 //
-// Expected of one that warms up beside others is the share
+// The expected share of an instance that warms up is
 //
 //	s(x) = w(x) / (w(x) + Σ w(others)),   x = age / window,
 //
-// which is x^c / (x^c + n−1) for a power curve and n instances, of which the
+// which is x^c / (x^c + n−1) for a power curve and n instances of which all
 // others are warm: 1/n at the end, without a step.
 //
-// A balancer that draws at random makes the counts binomial, and the tests here
-// have the levels they are asked for. Round robin makes them more regular than
-// chance: tests then raise fewer false alarms and intervals cover more often
-// than they say. [Fit] tells both tails, so that one can see which it was.
+// With a balancer that picks at random, counts are binomial, and the tests here
+// have the levels that are asked for. Round robin makes counts more regular than
+// chance: tests then raise fewer false alarms, and intervals cover the true value
+// more often than they state. [Fit] has both tails, which tells the two apart.
 //
-// Counts in, numbers out; it knows neither requests nor clocks nor hosts.
+// The input is counts, the output numbers; the package knows neither requests
+// nor clocks nor hosts.
 package curve
 
 import (
@@ -23,31 +24,30 @@ import (
 	"slices"
 )
 
-// Bucket is what one consumer sent to a service within one stretch of a
-// warm-up, at a rate that does not change within it.
+// Bucket is what one consumer sent to a service within one part of a warm-up,
+// at a constant rate.
 type Bucket struct {
-	Consumer string  // whose decision it was; "" where there is one
-	From, To float64 // age of the one that warms up, in windows: 1 is the end of its warm-up
+	Consumer string  // that chose the instances; "" if there is only one
+	From, To float64 // age of the instance that warms up, in windows: 1 is the end of its warm-up
 	Sent     int     // requests to the service
-	Got      int     // of them received by the one that warms up
-	Others   []Other // who else there was, those without requests too, in the list's order
-	Position int     // of the one that warms up in that list: how many of Others stand before it
+	Got      int     // of these, received by the instance that warms up
+	Others   []Other // the other instances, in the list's order, also those without requests
+	Position int     // of the instance that warms up in that list: how many of Others precede it
 }
 
 // Other is another instance of the service within a bucket.
 type Other struct {
 	Instance string
 	Got      int
-	Cold     bool    // it warms up itself, in a window as long
-	AgeAhead float64 // Cold: by how many windows it is older; negative is younger
+	Cold     bool    // it warms up too, over a window of the same length
+	AgeAhead float64 // if Cold: by how many windows it is older; negative if it is younger
 }
 
-// n is how many instances there were.
-func (b Bucket) n() int { return len(b.Others) + 1 }
+// instances is the number of instances.
+func (b Bucket) instances() int { return len(b.Others) + 1 }
 
-// Missing is how many of the requests that were sent nobody received; negative
-// where more were received than sent. Both mean that the counts are not to be
-// trusted.
+// Missing is how many of the requests sent no instance received; negative if
+// more were received than sent. In both cases the counts cannot be trusted.
 func (b Bucket) Missing() int {
 	missing := b.Sent - b.Got
 	for _, o := range b.Others {
@@ -56,8 +56,8 @@ func (b Bucket) Missing() int {
 	return missing
 }
 
-// Missing is the sum over buckets of requests missing, of either sign: 0 is
-// conservation.
+// Missing is the sum of the absolute values of [Bucket.Missing]: 0 if all
+// requests are accounted for.
 func Missing(buckets []Bucket) (n int) {
 	for _, b := range buckets {
 		n += max(b.Missing(), -b.Missing())
@@ -65,23 +65,23 @@ func Missing(buckets []Bucket) (n int) {
 	return n
 }
 
-// instants is how many ages stand for a bucket in its mean share: as many as
-// tell where within it a weight makes a step.
-const instants = 64
+// sharePoints is at how many ages the share of a bucket is computed for its
+// mean: enough to resolve a step of the weight within it.
+const sharePoints = 64
 
-// ExpectedShare is the mean over the bucket of the share that is expected of the one
-// that warms up by shape.
+// ExpectedShare is the mean over the bucket of the share that the instance that
+// warms up should get by shape.
 func (b Bucket) ExpectedShare(shape Shape) float64 {
 	var sum float64
-	step := (b.To - b.From) / instants
-	for i := range instants {
-		sum += b.at(shape, b.From+(float64(i)+0.5)*step)
+	step := (b.To - b.From) / sharePoints
+	for i := range sharePoints {
+		sum += b.shareAt(shape, b.From+(float64(i)+0.5)*step)
 	}
-	return sum / instants
+	return sum / sharePoints
 }
 
-// at is the share expected at age x.
-func (b Bucket) at(shape Shape, x float64) float64 {
+// shareAt is the share expected at age x.
+func (b Bucket) shareAt(shape Shape, x float64) float64 {
 	if shape.Grouped() {
 		_, share := shape.WeightAmong(b.ages(x), b.Position)
 		return share
@@ -95,16 +95,16 @@ func (b Bucket) at(shape Shape, x float64) float64 {
 			all++
 		}
 	}
-	if all == 0 { // nobody weighs anything: all are called alike
-		return 1 / float64(b.n())
+	if all == 0 { // all weights are 0: all instances are called equally often
+		return 1 / float64(b.instances())
 	}
 	return w / all
 }
 
-// ages are those of all, in the list's order, when that of the one that warms up
-// is x.
+// ages are those of all instances, in the list's order; x is that of the
+// instance that warms up.
 func (b Bucket) ages(x float64) []float64 {
-	out := make([]float64, 0, b.n())
+	out := make([]float64, 0, b.instances())
 	for _, o := range b.Others {
 		age := math.Inf(1)
 		if o.Cold {
@@ -115,14 +115,14 @@ func (b Bucket) ages(x float64) []float64 {
 	return slices.Insert(out, b.Position, x)
 }
 
-// cell is a stretch of a warm-up, over all consumers.
+// cell is one part of a warm-up, over all consumers.
 type cell struct {
 	from, to       float64
 	sent, got      float64
 	expected, vary float64 // of got, and its variance
 }
 
-// cells adds up buckets of the same stretch, in the order of the stretches.
+// cells adds up the buckets of the same part, in the order of the parts.
 func cells(buckets []Bucket, shape Shape) []cell {
 	var out []cell
 	for _, b := range buckets {
@@ -144,7 +144,7 @@ func cells(buckets []Bucket, shape Shape) []cell {
 	return out
 }
 
-// plus joins two cells: of one stretch, or neighbours.
+// plus joins two cells, of the same part or neighbours.
 func (c cell) plus(d cell) cell {
 	return cell{
 		from: math.Min(c.from, d.from), to: math.Max(c.to, d.to), sent: c.sent + d.sent, got: c.got + d.got,

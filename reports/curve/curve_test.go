@@ -29,17 +29,17 @@ func TestShareOfPowers(t *testing.T) {
 		others := float64(n - 1)
 		// The integrals of x/(x+n−1) and x²/(x²+n−1). Weights of at least 1/100
 		// lift them a little.
-		require.InDelta(t, 1-others*math.Log(float64(n)/others), mean(n, Power(1)), 1e-4, "n=%d", n)
-		require.InDelta(t, 1-math.Sqrt(others)*math.Atan(1/math.Sqrt(others)), mean(n, Power(2)), 8e-4, "n=%d", n)
+		require.InDelta(t, 1-others*math.Log(float64(n)/others), mean(n, PowerShape(1)), 1e-4, "n=%d", n)
+		require.InDelta(t, 1-math.Sqrt(others)*math.Atan(1/math.Sqrt(others)), mean(n, PowerShape(2)), 8e-4, "n=%d", n)
 		b := whole(n)
 		for _, x := range []float64{.25, .5, .75, 1, 2} {
 			w := math.Min(1, x*x)
-			require.InDelta(t, w/(w+others), b.at(Power(2), x), 1e-9)
+			require.InDelta(t, w/(w+others), b.shareAt(PowerShape(2), x), 1e-9)
 		}
 		require.InDelta(t, 1/float64(n), mean(n, Flat()), 1e-12)
-		require.InDelta(t, 1/(1+100*others), b.at(Power(2), -1), 1e-9, "before its start, as the clocks say: the floor")
+		require.InDelta(t, 1/(1+100*others), b.shareAt(PowerShape(2), -1), 1e-9, "before its start, as the clocks say: the floor")
 	}
-	require.InDelta(t, 1, whole(1).ExpectedShare(Power(2)), 1e-12, "alone it gets all")
+	require.InDelta(t, 1, whole(1).ExpectedShare(PowerShape(2)), 1e-12, "alone it gets all")
 }
 
 // What roundings, floors and staircases do to the mean share is known.
@@ -67,13 +67,13 @@ func TestShareOfModels(t *testing.T) {
 
 func TestShareBesideOthersThatAreCold(t *testing.T) {
 	b := Bucket{From: .4, To: .6, Others: []Other{{Cold: true}, {Cold: true}}}
-	require.InDelta(t, 1./3, b.ExpectedShare(Power(2)), 1e-12, "all as young: nobody is protected")
+	require.InDelta(t, 1./3, b.ExpectedShare(PowerShape(2)), 1e-12, "all as young: nobody is protected")
 	b.Others[0].AgeAhead, b.Others[1].AgeAhead = 9, .25
-	require.InDelta(t, .25/(.25+1+.5625), b.at(Power(2), .5), 1e-12)
-	require.InDelta(t, powersOf(b).share(Powers(), 2), b.ExpectedShare(Power(2)), 1e-4)
+	require.InDelta(t, .25/(.25+1+.5625), b.shareAt(PowerShape(2), .5), 1e-12)
+	require.InDelta(t, newPowerBucket(b).share(PowerFamily(), 2), b.ExpectedShare(PowerShape(2)), 1e-4)
 	zero := Shape{weight: func(float64) float64 { return 0 }}
 	b.Others[0].AgeAhead = 0
-	require.InDelta(t, 1./3, b.at(zero, 0), 1e-12, "where nobody weighs anything all are called")
+	require.InDelta(t, 1./3, b.shareAt(zero, 0), 1e-12, "where nobody weighs anything all are called")
 }
 
 func TestFamiliesAreShares(t *testing.T) {
@@ -82,18 +82,18 @@ func TestFamiliesAreShares(t *testing.T) {
 		{From: .5, To: .55, Others: []Other{{Cold: true, AgeAhead: .2}, {}}}, {From: 1, To: 1.05, Others: []Other{{Cold: true, AgeAhead: -.5}}}}
 	for _, b := range buckets {
 		for _, c := range []float64{.5, 1, 2, 5} {
-			require.InDelta(t, b.ExpectedShare(Power(c)), powersOf(b).share(Powers(), c), 5e-4, "%v to %v, c=%v", b.From, b.To, c)
+			require.InDelta(t, b.ExpectedShare(PowerShape(c)), newPowerBucket(b).share(PowerFamily(), c), 5e-4, "%v to %v, c=%v", b.From, b.To, c)
 			declared := model(t, settings.Warmup{Model: "power", Curve: c, Window: window})
 			for _, through := range []float64{1, 2} {
 				// Rounded as x or x² is, x^c is rounded as x^c is.
 				of := FamilyOf(model(t, settings.Warmup{Model: "power", Curve: through, Window: window}), through)
-				require.InDelta(t, b.ExpectedShare(declared), powersOf(b).share(of, c), 2e-3, "%v to %v, c=%v through %v", b.From, b.To, c, through)
+				require.InDelta(t, b.ExpectedShare(declared), newPowerBucket(b).share(of, c), 2e-3, "%v to %v, c=%v through %v", b.From, b.To, c, through)
 			}
 		}
 	}
 	flat := FamilyOf(Flat(), 0)
-	require.InDelta(t, Powers().mean(100, 4000), flat.mean(100, 4000), 0, "without an exponent it is the exact power")
-	require.InDelta(t, 1, flat.mean(ages, ages), 0)
+	require.InDelta(t, PowerFamily().mean(100, 4000), flat.mean(100, 4000), 0, "without an exponent it is the exact power")
+	require.InDelta(t, 1, flat.mean(ageSteps, ageSteps), 0)
 }
 
 func TestConservation(t *testing.T) {
@@ -123,16 +123,16 @@ func exactly(n, perBucket int, s Shape) (out []Bucket) {
 }
 
 func TestGoodness(t *testing.T) {
-	b := exactly(2, 120, Power(2))
-	f := GoodnessOfFit(b, Power(2))
+	b := exactly(2, 120, PowerShape(2))
+	f := GoodnessOfFit(b, PowerShape(2))
 	require.True(t, f.Agrees(.01))
 	require.True(t, f.Regular(.01), "better than chance could")
 	require.InDelta(t, 1, f.Upper+f.Lower, 1e-9)
 	require.Equal(t, 17, f.DF, "the first five are joined with what makes them enough")
-	for _, other := range []Shape{Power(1), Power(3), Flat(), Power(2).WithClockSkew(.2)} {
+	for _, other := range []Shape{PowerShape(1), PowerShape(3), Flat(), PowerShape(2).WithClockSkew(.2)} {
 		require.False(t, GoodnessOfFit(b, other).Agrees(.01))
 	}
-	none := GoodnessOfFit(nil, Power(2))
+	none := GoodnessOfFit(nil, PowerShape(2))
 	require.Equal(t, Fit{Upper: 1, Lower: 1}, none)
 	require.False(t, none.Regular(.01))
 	require.Zero(t, GoodnessOfFit(exactly(1, 100, Flat()), Flat()).DF, "alone there is nothing to share")
@@ -148,13 +148,13 @@ func TestGoodness(t *testing.T) {
 
 // The number of instances is each bucket's own.
 func TestGoodnessWhileTheNumberOfInstancesChanges(t *testing.T) {
-	b := append(exactly(3, 200, Power(1))[:10], exactly(2, 200, Power(1))[10:]...)
-	require.True(t, GoodnessOfFit(b, Power(1)).Agrees(.01))
-	require.True(t, Exponent(b, Powers()).Contains(1))
+	b := append(exactly(3, 200, PowerShape(1))[:10], exactly(2, 200, PowerShape(1))[10:]...)
+	require.True(t, GoodnessOfFit(b, PowerShape(1)).Agrees(.01))
+	require.True(t, Exponent(b, PowerFamily()).Contains(1))
 	for i := range b {
 		b[i].Others = make([]Other, 1)
 	}
-	require.False(t, GoodnessOfFit(b, Power(1)).Agrees(.01))
+	require.False(t, GoodnessOfFit(b, PowerShape(1)).Agrees(.01))
 }
 
 func TestWithin(t *testing.T) {
@@ -162,8 +162,8 @@ func TestWithin(t *testing.T) {
 	require.Equal(t, []int{49, 71}, []int{low, high}, "binomial quantiles of 120 at ½")
 	low, high = BinomialRange(0, .5, .95)
 	require.Equal(t, []int{0, 0}, []int{low, high}, "nothing sent, nothing got")
-	for _, b := range exactly(2, 120, Power(2)) {
-		low, high := BinomialRange(b.Sent, b.ExpectedShare(Power(2)), .95)
+	for _, b := range exactly(2, 120, PowerShape(2)) {
+		low, high := BinomialRange(b.Sent, b.ExpectedShare(PowerShape(2)), .95)
 		require.LessOrEqual(t, low, b.Got)
 		require.GreaterOrEqual(t, high, b.Got)
 	}
@@ -184,7 +184,7 @@ func TestWithin(t *testing.T) {
 func TestExponent(t *testing.T) {
 	for _, n := range []int{2, 5} {
 		for _, c := range []float64{.5, 1, 2, 3, 5} {
-			e := Exponent(exactly(n, 100_000, Power(c)), Powers())
+			e := Exponent(exactly(n, 100_000, PowerShape(c)), PowerFamily())
 			require.InDelta(t, c, e.Value, .02*c)
 			require.Equal(t, m*100_000, e.Requests, "those after the end tell nothing")
 		}
@@ -194,15 +194,15 @@ func TestExponent(t *testing.T) {
 		n, requests int
 		c, sd       float64
 	}{{2, 600, 1, .103}, {2, 600, 2, .177}, {2, 2400, 1, .051}, {2, 2400, 2, .089}, {3, 2400, 1, .066}, {3, 2400, 2, .116}} {
-		e := Exponent(exactly(c.n, c.requests/m, Power(c.c)), Powers())
+		e := Exponent(exactly(c.n, c.requests/m, PowerShape(c.c)), PowerFamily())
 		require.InDelta(t, c.sd, (e.High-e.Low)/2/1.96, .1*c.sd, "%+v", c)
 		require.True(t, e.Contains(c.c))
 	}
-	none := Exponent(exactly(2, 100, Flat())[m:], Powers())
+	none := Exponent(exactly(2, 100, Flat())[m:], PowerFamily())
 	require.Equal(t, Estimate{Value: 1, Low: MinExponent, High: MaxExponent}, none)
 	require.False(t, none.Contains(1), "nothing seen is no proof")
 
-	flat := Exponent(exactly(2, 120, Flat()), Powers())
+	flat := Exponent(exactly(2, 120, Flat()), PowerFamily())
 	require.InDelta(t, MinExponent, flat.Low, 1e-9, "open downwards: it did not warm up")
 	require.Less(t, flat.High, .2)
 }
@@ -215,7 +215,7 @@ func TestNeeded(t *testing.T) {
 	} {
 		c := s.warmup.Curve
 		s.requests = RequestsNeeded(s.n, c, neighbour(c), .99)
-		told := s.rate(t, 300, func(b []Bucket) bool { return !Exponent(b, Powers()).Contains(neighbour(c)) })
+		told := s.rate(t, 300, func(b []Bucket) bool { return !Exponent(b, PowerFamily()).Contains(neighbour(c)) })
 		t.Logf("n=%d: %d requests tell %v from %v in %.1f %%", s.n, s.requests, c, neighbour(c), 100*told[0])
 		require.GreaterOrEqual(t, told[0], .95)
 	}
@@ -225,9 +225,9 @@ func TestNeeded(t *testing.T) {
 }
 
 func TestGoverned(t *testing.T) {
-	all := Governed(exactly(2, 120, Power(2)), Power(2))
+	all := Governed(exactly(2, 120, PowerShape(2)), PowerShape(2))
 	require.InDelta(t, 1, all.Value, .02)
-	none := Governed(exactly(2, 120, Flat()), Power(2))
+	none := Governed(exactly(2, 120, Flat()), PowerShape(2))
 	require.InDelta(t, 0, none.Value, .02)
 	require.Zero(t, none.Low)
 	require.False(t, none.Contains(1))
@@ -262,7 +262,7 @@ func of(buckets []Bucket, consumer string) (out []Bucket) {
 }
 
 func TestFair(t *testing.T) {
-	f := TestFairness(exactly(4, 300, Power(2)))
+	f := TestFairness(exactly(4, 300, PowerShape(2)))
 	require.True(t, f.Agrees(.01))
 	require.Equal(t, 2, f.DF, "three warm ones, added up")
 	require.Zero(t, f.Spread)
@@ -282,18 +282,18 @@ func TestFair(t *testing.T) {
 }
 
 func TestStep(t *testing.T) {
-	smooth := exactly(2, 120, Power(2))
-	require.Greater(t, StepAtEnd(smooth, Power(2)).P, .5)
+	smooth := exactly(2, 120, PowerShape(2))
+	require.Greater(t, StepAtEnd(smooth, PowerShape(2)).P, .5)
 
 	// It held back until the end, then was let loose.
-	b := exactly(2, 120, Power(2))
+	b := exactly(2, 120, PowerShape(2))
 	b[m-1].Got = 12
-	j := StepAtEnd(b, Power(2))
+	j := StepAtEnd(b, PowerShape(2))
 	require.InDelta(t, (58.5-12)/120, j.Size, .001)
 	require.Less(t, j.P, 1e-6)
 	require.Greater(t, j.Low, 0.)
-	require.Equal(t, Step{Low: -1, High: 1, P: 1}, StepAtEnd(b[:m], Power(2)), "nothing after the end")
-	require.Equal(t, Step{Low: -1, High: 1, P: 1}, StepAtEnd(b[m:], Power(2)), "nothing before it")
+	require.Equal(t, Step{Low: -1, High: 1, P: 1}, StepAtEnd(b[:m], PowerShape(2)), "nothing after the end")
+	require.Equal(t, Step{Low: -1, High: 1, P: 1}, StepAtEnd(b[m:], PowerShape(2)), "nothing before it")
 }
 
 // Negative controls: the original's defects are seen, each by the test that is
@@ -340,7 +340,7 @@ func TestDefectsAreSeen(t *testing.T) {
 			}
 		})
 	}
-	require.True(t, GoodnessOfFit(synthetic{n: 3, warmup: power(1), requests: requests, skew: 30 * time.Second}.run(t, 1), Power(1).WithClockSkew(.25)).Agrees(alpha),
+	require.True(t, GoodnessOfFit(synthetic{n: 3, warmup: power(1), requests: requests, skew: 30 * time.Second}.run(t, 1), PowerShape(1).WithClockSkew(.25)).Agrees(alpha),
 		"the shift is predicted")
 }
 
@@ -355,8 +355,8 @@ func TestBeside(t *testing.T) {
 		weight, share float64
 	}{
 		"rounded":                             {model(t, linear("linear")), []float64{.505, warm}, 0, .5, 1. / 3},
-		"by itself":                           {Power(1), []float64{.5, warm}, 0, .5, 1. / 3},
-		"and who is warm":                     {Power(1), []float64{.5, warm}, 1, 1, 2. / 3},
+		"by itself":                           {PowerShape(1), []float64{.5, warm}, 0, .5, 1. / 3},
+		"and who is warm":                     {PowerShape(1), []float64{.5, warm}, 1, 1, 2. / 3},
 		"the guard, of two":                   {guard, []float64{.5, warm}, 0, 1, .5},
 		"the guard, of three":                 {guard, []float64{.5, warm, warm}, 0, .48, .48 / 2.48},
 		"the guard, two of three":             {guard, []float64{.5, .2, warm}, 1, 1, 1. / 3},

@@ -5,19 +5,19 @@ import (
 	"slices"
 )
 
-// Estimate is a maximum-likelihood estimate with its interval at 95 %: all
-// values whose likelihood is not under the best one's by more than χ² with one
-// degree of freedom allows (profile likelihood).
+// Estimate is a maximum-likelihood estimate with its 95 % interval: all values
+// whose log-likelihood is less than half the 0.95 quantile of χ² with one
+// degree of freedom below the maximum (profile likelihood).
 type Estimate struct {
 	Value, Low, High float64
-	Requests         int // that told of it: those sent while it mattered
+	Requests         int // that the estimate is based on
 }
 
-// Contains tells whether v is within the interval.
+// Contains reports whether v is within the interval.
 func (e Estimate) Contains(v float64) bool { return e.Requests > 0 && e.Low <= v && v <= e.High }
 
-// drop is half the 0.95 quantile of χ² with one degree of freedom.
-const drop = 3.841458820694124 / 2
+// halfChiSquare95 is half the 0.95 quantile of χ² with one degree of freedom.
+const halfChiSquare95 = 3.841458820694124 / 2
 
 // Bounds of an exponent; an interval that reaches one of them is open there.
 const (
@@ -25,22 +25,22 @@ const (
 	MaxExponent = 20
 )
 
-// Open tells whether the interval of an exponent is all there is: no exponent
-// makes a difference to what was counted, or nothing was.
+// Open reports whether the interval of an exponent is the whole range: the
+// exponent makes no difference to the counts, or there are none.
 func (e Estimate) Open() bool {
 	const edge = 1.001 // what a search leaves of a bound
 	return e.Low <= MinExponent*edge && e.High >= MaxExponent/edge
 }
 
 // Exponent estimates the c of a family of curves from the buckets of a warm-up.
-// Those after its end say nothing of it and are left out; without any, Requests
-// is 0 and the interval all there is.
+// Buckets after its end do not depend on c and are left out. Without any other,
+// Requests is 0 and the interval is the whole range.
 func Exponent(buckets []Bucket, of Family) Estimate {
-	var told []powers
+	var told []powerBucket
 	e := Estimate{Value: 1, Low: MinExponent, High: MaxExponent}
 	for _, b := range buckets {
 		if b.From < 1 && b.To > 0 && b.Sent > 0 {
-			told = add(told, b)
+			told = addBucket(told, b)
 			e.Requests += b.Sent
 		}
 	}
@@ -48,7 +48,7 @@ func Exponent(buckets []Bucket, of Family) Estimate {
 		return e
 	}
 	// The exponent's logarithm is what the likelihood is smooth in.
-	e.Value, e.Low, e.High = profile(math.Log(MinExponent), math.Log(MaxExponent), func(logC float64) (sum float64) {
+	e.Value, e.Low, e.High = profileInterval(math.Log(MinExponent), math.Log(MaxExponent), func(logC float64) (sum float64) {
 		for _, b := range told {
 			sum += logBinomial(b.Bucket, b.share(of, math.Exp(logC)))
 		}
@@ -58,9 +58,10 @@ func Exponent(buckets []Bucket, of Family) Estimate {
 	return e
 }
 
-// Governed estimates α, the share (0..1) of requests whose consumers follow the
-// weights, the rest going to all alike: α·s(x) + (1−α)/n. It is 1 where all are
-// governed, and a consumer without weights shows as the share it sends.
+// Governed estimates α, the share (0..1) of requests whose consumers use the
+// weights, while the others call all instances equally often: α·s(x) + (1−α)/n.
+// It is 1 if all use the weights; a consumer that does not lowers it by its
+// share of the requests.
 func Governed(buckets []Bucket, shape Shape) Estimate {
 	type mixed struct {
 		Bucket
@@ -69,7 +70,7 @@ func Governed(buckets []Bucket, shape Shape) Estimate {
 	var told []mixed
 	e := Estimate{Value: 1, High: 1}
 	for _, b := range buckets {
-		if p := b.ExpectedShare(shape); b.Sent > 0 && math.Abs(p-1/float64(b.n())) > 1e-9 {
+		if p := b.ExpectedShare(shape); b.Sent > 0 && math.Abs(p-1/float64(b.instances())) > 1e-9 {
 			told = append(told, mixed{b, p})
 			e.Requests += b.Sent
 		}
@@ -77,9 +78,9 @@ func Governed(buckets []Bucket, shape Shape) Estimate {
 	if e.Requests == 0 {
 		return e
 	}
-	e.Value, e.Low, e.High = profile(0, 1, func(alpha float64) (sum float64) {
+	e.Value, e.Low, e.High = profileInterval(0, 1, func(alpha float64) (sum float64) {
 		for _, b := range told {
-			sum += logBinomial(b.Bucket, alpha*b.share+(1-alpha)/float64(b.n()))
+			sum += logBinomial(b.Bucket, alpha*b.share+(1-alpha)/float64(b.instances()))
 		}
 		return sum
 	})
@@ -90,19 +91,19 @@ func Governed(buckets []Bucket, shape Shape) Estimate {
 // share by a [Family].
 const points = 16
 
-// powers is a bucket for which the share by members of a [Family] is asked for
-// many exponents: it keeps the logarithms of the ages.
-type powers struct {
+// powerBucket is a bucket whose share is computed for many exponents: it keeps
+// the logarithms of the ages.
+type powerBucket struct {
 	Bucket
-	own  edges
-	cold []edges // of the others that warm up
-	warm float64 // how many others do not
+	own  logAges
+	cold []logAges // of the others that warm up
+	warm float64   // how many others do not
 }
 
-// add adds a bucket to those of which the same is expected, another consumer's,
-// or by itself.
-func add(to []powers, b Bucket) []powers {
-	p := powersOf(b)
+// addBucket adds a bucket to the one with the same expected share, or appends
+// it.
+func addBucket(to []powerBucket, b Bucket) []powerBucket {
+	p := newPowerBucket(b)
 	for i, o := range to {
 		if o.From == b.From && o.To == b.To && o.warm == p.warm && slices.Equal(o.cold, p.cold) {
 			to[i].Sent += b.Sent
@@ -113,14 +114,14 @@ func add(to []powers, b Bucket) []powers {
 	return append(to, p)
 }
 
-// edges are the logarithms of the ages between which a bucket's points lie.
-type edges [points + 1]float64
+// logAges are the logarithms of the ages between the points of a bucket.
+type logAges [points + 1]float64
 
-func powersOf(b Bucket) powers {
-	out := powers{Bucket: b, own: b.logs(0)}
+func newPowerBucket(b Bucket) powerBucket {
+	out := powerBucket{Bucket: b, own: b.logAges(0)}
 	for _, o := range b.Others {
 		if o.Cold {
-			out.cold = append(out.cold, b.logs(o.AgeAhead))
+			out.cold = append(out.cold, b.logAges(o.AgeAhead))
 		} else {
 			out.warm++
 		}
@@ -128,8 +129,9 @@ func powersOf(b Bucket) powers {
 	return out
 }
 
-// logs are the edges of an instance that is ahead; of one that is warm 0.
-func (b Bucket) logs(ahead float64) (out edges) {
+// logAges are those of an instance that is ahead by so many windows; 0 once it
+// is warm.
+func (b Bucket) logAges(ahead float64) (out logAges) {
 	step := (b.To - b.From) / points
 	for i := range out {
 		out[i] = math.Log(min(max(b.From+float64(i)*step+ahead, 0), 1))
@@ -137,8 +139,9 @@ func (b Bucket) logs(ahead float64) (out edges) {
 	return out
 }
 
-// share is the bucket's Share by the member c of a family.
-func (b powers) share(f Family, c float64) (mean float64) {
+// share is the expected share by the member c of a family; see
+// [Bucket.ExpectedShare].
+func (b powerBucket) share(f Family, c float64) (mean float64) {
 	own := f.weights(c, b.own)
 	all := own
 	for _, cold := range b.cold {
@@ -152,8 +155,8 @@ func (b powers) share(f Family, c float64) (mean float64) {
 	return mean
 }
 
-// weights are the member c's at a bucket's points.
-func (f Family) weights(c float64, e edges) (out [points]float64) {
+// weights are those of the member c at a bucket's points.
+func (f Family) weights(c float64, e logAges) (out [points]float64) {
 	from := f.age(c, e[0])
 	for i := range out {
 		to := f.age(c, e[i+1])
@@ -163,26 +166,26 @@ func (f Family) weights(c float64, e edges) (out [points]float64) {
 	return out
 }
 
-// logBinomial is the logarithm of the probability of a bucket's count, but for
-// what does not depend on p.
+// logBinomial is the logarithm of the probability of a bucket's count, without
+// the terms that do not depend on p.
 func logBinomial(b Bucket, p float64) float64 {
 	p = math.Min(math.Max(p, 1e-12), 1-1e-12)
 	return float64(b.Got)*math.Log(p) + float64(b.Sent-b.Got)*math.Log1p(-p)
 }
 
-// profile finds the maximum of a function with one peak between low and high,
-// and the interval in which it is within drop of it.
-func profile(low, high float64, f func(float64) float64) (best, from, to float64) {
-	best = peak(low, high, f)
-	least := f(best) - drop
-	return best, edge(best, low, least, f), edge(best, high, least, f)
+// profileInterval finds the maximum of a unimodal function between low and
+// high, and the interval in which it is less than halfChiSquare95 below it.
+func profileInterval(low, high float64, f func(float64) float64) (best, from, to float64) {
+	best = argmax(low, high, f)
+	least := f(best) - halfChiSquare95
+	return best, crossing(best, low, least, f), crossing(best, high, least, f)
 }
 
-// precision of a search, as a share of the range searched.
+// precision of a search, as a share of its range.
 const precision = 1e-5
 
-// peak is the golden-section search of the maximum.
-func peak(low, high float64, f func(float64) float64) float64 {
+// argmax finds the maximum of a unimodal function by golden-section search.
+func argmax(low, high float64, f func(float64) float64) float64 {
 	const golden = 0.6180339887498949
 	stop := (high - low) * precision
 	a, b := high-golden*(high-low), low+golden*(high-low)
@@ -201,9 +204,9 @@ func peak(low, high float64, f func(float64) float64) float64 {
 	return (low + high) / 2
 }
 
-// edge is where f falls below least between inside, where it does not, and the
-// bound; the bound itself where it never does.
-func edge(inside, bound, least float64, f func(float64) float64) float64 {
+// crossing is where f falls below least, between inside, where it does not, and
+// the bound; the bound itself if f never does.
+func crossing(inside, bound, least float64, f func(float64) float64) float64 {
 	if f(bound) >= least {
 		return bound
 	}

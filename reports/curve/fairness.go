@@ -6,17 +6,18 @@ import (
 	"strings"
 )
 
-// Fairness is how the instances that are warm share what is left to them.
+// Fairness is how the warm instances share the requests that are left to them.
 type Fairness struct {
 	Fit
-	// Spread is the largest distance between two of them, as a share of what
-	// each should have got: 0 is fair, 1 is that one got the double of another's.
+	// Spread is the largest difference between two of them, as a share of what
+	// each should get: 0 is fair; at 1 one got as much more than another as it
+	// should get in all.
 	Spread float64
 }
 
-// TestFairness tests that the warm instances of each bucket got the same. Buckets with
-// the same warm instances are added up; where those expect too little, they
-// are left out.
+// TestFairness tests whether the warm instances of each bucket got the same
+// number of requests. Buckets with the same warm instances are added up; sets
+// that expect too few requests are left out.
 func TestFairness(buckets []Bucket) Fairness {
 	sets := map[string]map[string]int{}
 	var order []string
@@ -46,7 +47,7 @@ func TestFairness(buckets []Bucket) Fairness {
 			low, high, total = min(low, k), max(high, k), total+k
 		}
 		each := float64(total) / float64(len(got))
-		if len(got) < 2 || each < leastExpected {
+		if len(got) < 2 || each < minExpected {
 			continue
 		}
 		for _, k := range got {
@@ -59,15 +60,15 @@ func TestFairness(buckets []Bucket) Fairness {
 	return out
 }
 
-// Step is the step that the share makes at the end of a warm-up, over the one
-// that the shape makes (a curve that reaches 1 makes none).
+// Step is the step of the share at the end of a warm-up beyond the step of the
+// shape itself (a curve that reaches 1 has none).
 type Step struct {
-	Size, Low, High float64 // share of all requests; its interval at 95 %
-	P               float64 // of one as large or larger, either way, where there is none
+	Size, Low, High float64 // share of all requests, with its 95 % interval
+	P               float64 // probability of a step as large or larger, in either direction, if there is none
 }
 
-// StepAtEnd compares the stretches next to the end of the window, on either side.
-// Without requests on both there is no step that could be told: P is 1.
+// StepAtEnd compares the parts on either side of the end of the window. Without
+// requests on both sides no step can be measured: P is 1.
 func StepAtEnd(buckets []Bucket, shape Shape) Step {
 	before, after := cell{from: math.Inf(-1)}, cell{from: math.Inf(1)}
 	for _, c := range cells(buckets, shape) {
@@ -86,7 +87,7 @@ func StepAtEnd(buckets []Bucket, shape Shape) Step {
 	}
 	size := (after.got-after.expected)/after.sent - (before.got-before.expected)/before.sent
 	sd := math.Sqrt(after.vary/after.sent/after.sent + before.vary/before.sent/before.sent)
-	// A count is a whole number: half a request either way tells nothing.
+	// Continuity correction: counts are whole numbers.
 	half := (1/after.sent + 1/before.sent) / 2
 	const z = 1.959963984540054 // 0.975 of the normal law
 	return Step{

@@ -6,31 +6,32 @@ import (
 	"gonum.org/v1/gonum/mathext"
 )
 
-// leastExpected is how many requests a cell must expect, of those that go to
-// the one that warms up and of the rest, to count by itself; smaller ones are
-// joined. It keeps the statistic's law close to χ² far out in its tail.
-const leastExpected = 10
+// minExpected is how many requests a cell must expect, both to the instance
+// that warms up and to the others, to count by itself; smaller cells are
+// joined. It keeps the distribution of the statistic close to χ² far out in its
+// tail.
+const minExpected = 10
 
-// Fit is how counts agree with what was expected of them: Pearson's
-// χ² = Σ (k−E)²/V over DF cells, V the binomial variance.
+// Fit is how well counts agree with the expected ones: Pearson's χ² = Σ
+// (k−E)²/V over DF cells, where V is the binomial variance.
 type Fit struct {
 	ChiSquare float64
 	DF        int
 	// Upper is the probability of a χ² as large or larger if the counts follow
-	// the model by chance; small means: they do not follow it.
+	// the model. A small one means that they do not.
 	Upper float64
-	// Lower is that of one as small or smaller; small means: more regular than
-	// chance, as round robin makes them.
+	// Lower is the probability of a χ² as small or smaller. A small one means that
+	// the counts are more regular than chance, as with round robin.
 	Lower float64
 }
 
-// Agrees tells whether the counts are as the model says, at a probability of
-// false alarm of alpha. With no cell at all nothing speaks against it, and
-// nothing for it: see DF.
+// Agrees reports whether the counts follow the model, with a probability of
+// false alarm of alpha. Without a cell (DF is 0) it is true, though nothing was
+// tested.
 func (f Fit) Agrees(alpha float64) bool { return f.Upper >= alpha }
 
-// Regular tells whether the counts are more regular than chance allows, at a
-// probability of alpha of saying so wrongly.
+// Regular reports whether the counts are more regular than chance, with a
+// probability of false alarm of alpha.
 func (f Fit) Regular(alpha float64) bool { return f.DF > 0 && f.Lower < alpha }
 
 func fitOf(chi float64, df int) Fit {
@@ -41,21 +42,22 @@ func fitOf(chi float64, df int) Fit {
 	return Fit{ChiSquare: chi, DF: df, Upper: mathext.GammaIncRegComp(a, x), Lower: mathext.GammaIncReg(a, x)}
 }
 
-// GoodnessOfFit tests the share of the one that warms up, over all buckets given,
-// against a shape. Each cell is a stretch over all consumers; neighbours are
-// joined until at least 10 requests are expected on either side.
+// GoodnessOfFit tests the share of the instance that warms up, over all given
+// buckets, against a shape. A cell is one part of the warm-up over all
+// consumers; neighbours are joined until at least 10 requests are expected on
+// either side.
 func GoodnessOfFit(buckets []Bucket, shape Shape) Fit {
 	var chi float64
-	joined := join(cells(buckets, shape))
+	joined := mergeSmallCells(cells(buckets, shape))
 	for _, c := range joined {
 		chi += (c.got - c.expected) * (c.got - c.expected) / c.vary
 	}
 	return fitOf(chi, len(joined))
 }
 
-// join joins neighbours until each expects enough; what is left over at the end
-// goes to the last.
-func join(in []cell) []cell {
+// mergeSmallCells joins neighbours until each expects enough; a rest at the end
+// is joined to the last cell.
+func mergeSmallCells(in []cell) []cell {
 	var out []cell
 	var open cell
 	var isOpen bool
@@ -64,7 +66,7 @@ func join(in []cell) []cell {
 			c = open.plus(c)
 		}
 		open, isOpen = c, true
-		if math.Min(c.expected, c.sent-c.expected) >= leastExpected {
+		if math.Min(c.expected, c.sent-c.expected) >= minExpected {
 			out, isOpen = append(out, c), false
 		}
 	}
@@ -74,14 +76,15 @@ func join(in []cell) []cell {
 	return out
 }
 
-// BinomialRange is between which counts, of n requests that are each received with a
-// probability, the count falls with at least the confidence (0..1) asked for.
+// BinomialRange is the central interval in which the number of successes of n
+// trials with probability p falls with at least the given confidence (0..1).
 func BinomialRange(n int, p, confidence float64) (low, high int) {
 	tail := (1 - confidence) / 2
 	return quantile(n, p, tail), quantile(n, p, 1-tail)
 }
 
-// quantile is the smallest k with P(K ≤ k) ≥ q, K binomial of n trials.
+// quantile is the smallest k with P(K ≤ k) ≥ q, where K is binomial with n
+// trials.
 func quantile(n int, p, q float64) int {
 	low, high := 0, n
 	for low < high {

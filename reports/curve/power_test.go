@@ -121,8 +121,8 @@ func (d drawn) shares(t *testing.T) (out []float64) {
 		var sum float64
 		for j := range parts {
 			x := (float64(i) + (float64(j)+0.5)/parts) / m
-			own := float64(w.Weight(d.warmup.Curve, time.Duration(x*float64(d.warmup.Window)), d.warmup.Window, base))
-			sum += own / (own + base*float64(d.n-1)) / parts
+			own := float64(w.Weight(d.warmup.Curve, time.Duration(x*float64(d.warmup.Window)), d.warmup.Window, fullWeight))
+			sum += own / (own + fullWeight*float64(d.n-1)) / parts
 		}
 		out = append(out, sum)
 	}

@@ -2,18 +2,18 @@ package curve
 
 import "math"
 
-// RequestsNeeded is how many requests to the service a window must see for the
-// exponent's interval at 95 % to leave out `other`, where c is true and one
-// instance of n warms up, with the probability `power` (0.5..1). It is
-// z² / 2K: z the sum of the normal quantiles of the interval and of power, K
-// what one request tells on average, the Kullback-Leibler divergence
-// ∫ s_c ln(s_c/s_o) + (1−s_c) ln((1−s_c)/(1−s_o)) dx. Measured where 0.99 was
-// asked for, it is 0.97 (c below other) to 0.997 (c above), and higher where the
-// balancer is round robin.
+// RequestsNeeded is how many requests a service must receive within a window
+// for the 95 % interval of the exponent to exclude `other`, if c is true and
+// one of n instances warms up, with the probability `power` (0.5..1). It is z²
+// / 2K: z is the sum of the normal quantiles of the interval and of power, K
+// the information in one request, the Kullback-Leibler divergence ∫ s_c
+// ln(s_c/s_o) + (1−s_c) ln((1−s_c)/(1−s_o)) dx. For a power of 0.99, the
+// measured one is 0.97 (c below other) to 0.997 (c above), and higher with
+// round robin.
 //
-// [GoodnessOfFit], which looks for any misfit, needs two to four times as many: at
-// a level of 0.01 and a power of 0.99, to tell 2 from 1, about 700 requests for
-// n = 2 and 2,300 for n = 5.
+// [GoodnessOfFit], which finds any misfit, needs two to four times as many: at
+// a level of 0.01 and a power of 0.99, telling 2 from 1 takes about 700
+// requests for n = 2 and 2,300 for n = 5.
 func RequestsNeeded(n int, c, other, power float64) int {
 	if n < 2 || c == other {
 		return math.MaxInt
@@ -23,7 +23,7 @@ func RequestsNeeded(n int, c, other, power float64) int {
 	var told float64
 	for i := range parts {
 		x := (float64(i) + 0.5) / parts
-		s, o := b.at(Power(c), x), b.at(Power(other), x)
+		s, o := b.shareAt(PowerShape(c), x), b.shareAt(PowerShape(other), x)
 		told += (s*math.Log(s/o) + (1-s)*math.Log((1-s)/(1-o))) / parts
 	}
 	z := 1.959963984540054 + math.Sqrt2*math.Erfinv(2*power-1)

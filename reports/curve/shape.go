@@ -7,27 +7,28 @@ import (
 	"zeroloss/demo-services/warmup"
 )
 
-// Shape is a warm-up as a function: the weight, relative to a warm instance's,
-// at an age. The zero Shape is no warm-up, as [Flat].
+// Shape is a warm-up as a function: the weight at an age, relative to a warm
+// instance's. The zero Shape is no warm-up, like [Flat].
 type Shape struct {
 	weight func(x float64) float64
-	group  *group // nil: an instance weighs the same whoever else there is
+	group  *group // nil: an instance's weight does not depend on the others
 }
 
-// group is what instances weigh beside each other.
+// group is the weights of instances that depend on each other.
 type group struct {
-	// weigh puts what each weighs, by its age, into weights, which is as long.
-	// Their order is that of the service's list.
-	weigh  func(ages, weights []float64)
-	hold   float64 // for how long, in windows, consumers keep weights; 0 is not at all
-	behind float64 // by which their clocks are, in windows
+	// weigh computes the weight of each instance from the ages of all, in the
+	// order of the service's list. weights has the length of ages.
+	weigh    func(ages, weights []float64)
+	hold     float64 // for how long, in windows, consumers keep weights; 0: not at all
+	clockLag float64 // by which consumers' clocks are behind, in windows
 }
 
-// Grouped tells whether the weight of an instance depends on who else there is.
+// Grouped reports whether the weight of an instance depends on which other
+// instances there are.
 func (s Shape) Grouped() bool { return s.group != nil }
 
-// At is the weight at age x, in windows; +Inf is that of one that does not warm
-// up.
+// At is the weight at age x, in windows; +Inf is the age of an instance that
+// does not warm up.
 func (s Shape) At(x float64) float64 {
 	if s.weight == nil || math.IsInf(x, 1) {
 		return 1
@@ -35,31 +36,33 @@ func (s Shape) At(x float64) float64 {
 	return s.weight(x)
 }
 
-// base is the full weight that consumers reckon with; no weight is under 1.
-const base = 100
+// fullWeight is the weight of a warm instance in consumers' computations; no
+// weight is below 1.
+const fullWeight = 100
 
-// Power is x^c, not under 1/100: consumers' weights are whole numbers of 100.
-func Power(c float64) Shape {
+// PowerShape is x^c, but not under 1/100: consumers' weights are whole numbers
+// up to 100.
+func PowerShape(c float64) Shape {
 	return Shape{weight: func(x float64) float64 {
-		return max(math.Pow(min(max(x, 0), 1), c), 1./base)
+		return max(math.Pow(min(max(x, 0), 1), c), 1./fullWeight)
 	}}
 }
 
 // Flat is no warm-up: 1 at any age.
 func Flat() Shape { return Shape{} }
 
-// phases is how many of the moments at which a consumer may have computed
-// weights that it keeps stand for all of them.
+// phases is at how many moments weights that a consumer keeps for a while may
+// have been computed.
 const phases = 10
 
-// ModelShape is what consumers compute by a model, its roundings and all. Where they
-// keep weights for a while, it is the mean over when they began to. The weight
-// by a model that weighs by who else there is, is that of an instance by itself:
-// for the rest, see [Shape.WeightAmong].
+// ModelShape is what consumers compute by a model, with all its roundings. If
+// they keep weights for a while, it is the mean over the moments of
+// computation. For a model whose weights depend on the other instances it is
+// the weight of an instance alone; see [Shape.WeightAmong].
 func ModelShape(m warmup.Model, parameter float64, window time.Duration) Shape {
 	at := func(x float64) float64 {
 		age := time.Duration(x * float64(window))
-		return float64(m.Weight(parameter, age, window, base)) / base
+		return float64(m.Weight(parameter, age, window, fullWeight)) / fullWeight
 	}
 	if window <= 0 {
 		return Shape{weight: at}
@@ -68,7 +71,7 @@ func ModelShape(m warmup.Model, parameter float64, window time.Duration) Shape {
 	out := Shape{weight: at}
 	if hold > 0 {
 		out.weight = func(x float64) float64 {
-			return overPhases(hold, func(before float64) float64 { return at(x - before) })
+			return meanOverPhases(hold, func(before float64) float64 { return at(x - before) })
 		}
 	}
 	if g, ok := m.Group(); ok {
@@ -80,20 +83,20 @@ func ModelShape(m warmup.Model, parameter float64, window time.Duration) Shape {
 func weigh(g warmup.Group, parameter float64, window time.Duration, ages, weights []float64) {
 	members, sums := make([]warmup.Member, len(ages)), make([]int, len(ages))
 	for i, x := range ages {
-		members[i] = warmup.Member{Base: base}
+		members[i] = warmup.Member{Base: fullWeight}
 		if !math.IsInf(x, 1) {
-			members[i] = warmup.Member{Age: time.Duration(x * float64(window)), Window: window, Curve: parameter, Base: base}
+			members[i] = warmup.Member{Age: time.Duration(x * float64(window)), Window: window, Curve: parameter, Base: fullWeight}
 		}
 	}
 	g.Weights(members, sums)
 	for i, sum := range sums {
-		weights[i] = float64(sum) / base
+		weights[i] = float64(sum) / fullWeight
 	}
 }
 
-// overPhases is the mean of a value over how long ago weights may have been
-// computed that are kept for a while.
-func overPhases(hold float64, value func(before float64) float64) float64 {
+// meanOverPhases is the mean of a value over how long ago weights that are kept
+// for a while may have been computed.
+func meanOverPhases(hold float64, value func(before float64) float64) float64 {
 	if hold <= 0 {
 		return value(0)
 	}
@@ -104,25 +107,26 @@ func overPhases(hold float64, value func(before float64) float64) float64 {
 	return sum / phases
 }
 
-// WeightAmong is the weight of one instance among those of the ages given, in windows
-// and in the order of the service's list, and the share that is due to it. The
-// age of one that does not warm up is +Inf.
-func (s Shape) WeightAmong(ages []float64, who int) (weight, share float64) {
+// WeightAmong is the weight of one instance, given by its index, among those of
+// the given ages, in windows and in the order of the service's list, and the
+// share that it should get. The age of an instance that does not warm up is
+// +Inf.
+func (s Shape) WeightAmong(ages []float64, index int) (weight, share float64) {
 	weights := make([]float64, len(ages))
 	if s.group == nil {
 		for i, x := range ages {
 			weights[i] = s.At(x)
 		}
-		return weights[who], WeightShare(weights, who)
+		return weights[index], WeightShare(weights, index)
 	}
 	now := make([]float64, len(ages))
-	share = overPhases(s.group.hold, func(before float64) float64 {
+	share = meanOverPhases(s.group.hold, func(before float64) float64 {
 		for i, x := range ages {
-			now[i] = x - before - s.group.behind
+			now[i] = x - before - s.group.clockLag
 		}
 		s.group.weigh(now, weights)
-		weight += weights[who]
-		return WeightShare(weights, who)
+		weight += weights[index]
+		return WeightShare(weights, index)
 	})
 	if s.group.hold > 0 {
 		weight /= phases
@@ -130,9 +134,9 @@ func (s Shape) WeightAmong(ages []float64, who int) (weight, share float64) {
 	return weight, share
 }
 
-// WeightShare is the share of one by its weight among all. Where nobody weighs
-// anything all are called alike.
-func WeightShare(weights []float64, who int) float64 {
+// WeightShare is the share of one weight, given by its index, of all. If all
+// weights are 0, all instances are called equally often.
+func WeightShare(weights []float64, index int) float64 {
 	var all float64
 	for _, w := range weights {
 		all += w
@@ -140,7 +144,7 @@ func WeightShare(weights []float64, who int) float64 {
 	if all == 0 {
 		return 1 / float64(len(weights))
 	}
-	return weights[who] / all
+	return weights[index] / all
 }
 
 // WithClockSkew is the shape as a consumer sees it whose clock is behind the
@@ -149,7 +153,7 @@ func (s Shape) WithClockSkew(behind float64) Shape {
 	out := Shape{weight: func(x float64) float64 { return s.At(x - behind) }}
 	if s.group != nil {
 		g := *s.group
-		g.behind += behind
+		g.clockLag += behind
 		out.group = &g
 	}
 	return out

@@ -190,7 +190,7 @@ func ParseComparison(text string, unit Unit) (Comparison, *Error) {
 	}
 	for _, op := range []string{">=", "<=", ">", "<", "==", "="} {
 		if rest, ok := strings.CutPrefix(c.Text, op); ok {
-			return c.bounded(op, rest, unit)
+			return c.parseBound(op, rest, unit)
 		}
 	}
 	low, high, ranged := strings.Cut(c.Text, "..")
@@ -212,8 +212,8 @@ func ParseComparison(text string, unit Unit) (Comparison, *Error) {
 	return c, nil
 }
 
-// bounded is a comparison by an operator.
-func (c Comparison) bounded(op, rest string, unit Unit) (Comparison, *Error) {
+// parseBound is a comparison by an operator.
+func (c Comparison) parseBound(op, rest string, unit Unit) (Comparison, *Error) {
 	v, err := parseNumber(rest, unit)
 	if err != nil {
 		return c, err

@@ -42,9 +42,9 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 		judged = true
 		switch o.Verdict {
 		case Fail:
-			failed = append(failed, o.reason())
+			failed = append(failed, o.text())
 		case Invalid:
-			unproven = append(unproven, o.reason())
+			unproven = append(unproven, o.text())
 		}
 	}
 	if !judged {
@@ -182,8 +182,8 @@ func (f figure) shown(m expect.Metric) string {
 	return fmt.Sprintf("%.0f", f.value)
 }
 
-// reason is an unmet expectation in one line.
-func (o Outcome) reason() string {
+// text is an unmet expectation in one line.
+func (o Outcome) text() string {
 	e := o.Expectation
 	s := fmt.Sprintf("%s %s: want %s, got %s", e.Role, e.Name, o.Want, o.Got)
 	if e.Role == expect.Contrast && o.Got != notMeasured {

@@ -30,7 +30,7 @@ func countedFigure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v flo
 	}
 	switch e.Metric {
 	case expect.Lost, expect.Unexplained, expect.Timeouts:
-		return float64(countLosses(l, e)), sent(l, e)
+		return float64(countLosses(l, e)), sentProblem(l, e)
 	case expect.OK, expect.Sent, expect.Unsent:
 		return requestCount(l, a, e)
 	case expect.Masked:
@@ -84,8 +84,8 @@ func matches(x *ledger.Loss, e expect.Expectation) bool {
 		(e.Metric != expect.Unexplained || x.Window == ledger.Unexplained)
 }
 
-// sent makes sure that there was something to lose.
-func sent(l *ledger.Ledger, e expect.Expectation) string {
+// sentProblem makes sure that there was something to lose.
+func sentProblem(l *ledger.Ledger, e expect.Expectation) string {
 	if e.Filter.Stream == "" {
 		return ""
 	}

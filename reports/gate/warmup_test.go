@@ -20,7 +20,7 @@ func warmUp(c float64) warmup.Measurement {
 	w.DeclaredExponent = 2
 	for i := range 25 {
 		b := curve.Bucket{From: float64(i) / 20, To: float64(i+1) / 20, Sent: 300, Others: []curve.Other{{Instance: "c-1"}, {Instance: "c-2"}}}
-		b.Got = int(math.Round(300 * b.ExpectedShare(curve.Power(c))))
+		b.Got = int(math.Round(300 * b.ExpectedShare(curve.PowerShape(c))))
 		b.Others[0].Got = (b.Sent - b.Got) / 2
 		b.Others[1].Got = b.Sent - b.Got - b.Others[0].Got
 		w.Buckets = append(w.Buckets, b)

@@ -70,7 +70,7 @@ func TestAWarmUpIsMeasured(t *testing.T) {
 	require.True(t, e.Contains(2), e)
 	require.False(t, e.Contains(1), e)
 	require.True(t, curve.GoodnessOfFit(w.Buckets, w.Shape()).Agrees(0.01))
-	require.False(t, curve.GoodnessOfFit(w.Buckets, curve.Power(1)).Agrees(0.01))
+	require.False(t, curve.GoodnessOfFit(w.Buckets, curve.PowerShape(1)).Agrees(0.01))
 
 	base := l.arm("base")
 	require.Zero(t, *base.EarlyRequests)

@@ -31,10 +31,10 @@ func (b *builder) warmups() {
 		at := func(d time.Duration) *time.Duration { d += w.Start; return &d }
 		w.Listening, w.Registered, w.Ready, w.WarmedUp = at(-40*m), at(3*m), at(770*m), at(window)
 		w.Peers = append(w.Peers, inst(w.Workload, 1))
-		came, swing := curve.Power(2), 0.0
+		came, swing := curve.PowerShape(2), 0.0
 		switch i {
 		case 1:
-			came = curve.Power(1)
+			came = curve.PowerShape(1)
 		case 2:
 			w.Instance, w.Coverage, w.WarmedUp = inst(w.Workload, 4), 0.42, nil
 		case 3:

@@ -51,8 +51,8 @@ const FitSignificance = 0.01
 
 // The exponents that can be declared.
 const (
-	leastExponent = 1
-	mostExponent  = 5
+	minExponent = 1
+	maxExponent = 5
 )
 
 // NeighbourExponents are the whole exponents beside c that a measurement should tell
@@ -60,7 +60,7 @@ const (
 func NeighbourExponents(c float64) []float64 {
 	var out []float64
 	for _, n := range []float64{math.Ceil(c) - 1, math.Floor(c) + 1} {
-		if leastExponent <= n && n <= mostExponent {
+		if minExponent <= n && n <= maxExponent {
 			out = append(out, n)
 		}
 	}
@@ -73,9 +73,9 @@ func Informative(e curve.Estimate, declared float64) bool {
 	return declared > 0 && slices.ContainsFunc(append(NeighbourExponents(declared), declared), func(c float64) bool { return !e.Contains(c) })
 }
 
-// find reads a warm-up's buckets.
-func find(w Measurement, changed bool) Finding {
-	f := Finding{DeclaredExponent: declared(w)}
+// newFinding reads a warm-up's buckets.
+func newFinding(w Measurement, changed bool) Finding {
+	f := Finding{DeclaredExponent: declaredExponent(w)}
 	within := slices.DeleteFunc(slices.Clone(w.Buckets), func(b curve.Bucket) bool { return b.From >= 1 })
 	most, alone := 0, true
 	for _, b := range within {
@@ -133,7 +133,7 @@ func (f *Finding) measure(w Measurement, within []curve.Bucket) {
 	case f.DeclaredExponent > 0:
 		f.Exponent = &e
 	}
-	f.consumers(within, shape, family)
+	f.addConsumers(within, shape, family)
 }
 
 // FairnessBuckets are the buckets by which those that are warm are compared: after the
@@ -148,7 +148,7 @@ func (w Measurement) FairnessBuckets() []curve.Bucket {
 	return out
 }
 
-func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape, family curve.Family) {
+func (f *Finding) addConsumers(within []curve.Bucket, shape curve.Shape, family curve.Family) {
 	by := map[string][]curve.Bucket{}
 	for _, b := range within {
 		by[b.Consumer] = append(by[b.Consumer], b)
@@ -164,9 +164,9 @@ func (f *Finding) consumers(within []curve.Bucket, shape curve.Shape, family cur
 	slices.SortFunc(f.Consumers, func(a, b Consumer) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// declared is the exponent of w's model, 0 if it has none that counts could
+// declaredExponent is the exponent of w's model, 0 if it has none that counts could
 // show.
-func declared(w Measurement) float64 {
+func declaredExponent(w Measurement) float64 {
 	m, err := model.Find(w.Model)
 	switch {
 	case err != nil || m.CacheFor > 0 || m.Parameter != "" && m.Parameter != "exponent":
@@ -181,19 +181,19 @@ func declared(w Measurement) float64 {
 
 // Family is the declared curve for other exponents than its own, rounded as its
 // model rounds.
-func (w Measurement) Family() curve.Family { return curve.FamilyOf(w.Shape(), followed(w)) }
+func (w Measurement) Family() curve.Family { return curve.FamilyOf(w.Shape(), effectiveExponent(w)) }
 
-// followed is the exponent that consumers reckon with: Sermant's is a whole
+// effectiveExponent is the exponent that consumers reckon with: Sermant's is a whole
 // number, and takes of another one the part before the point.
-func followed(w Measurement) float64 {
-	c := declared(w)
+func effectiveExponent(w Measurement) float64 {
+	c := declaredExponent(w)
 	m, err := model.Find(w.Model)
 	if err != nil || c <= 0 {
 		return 0
 	}
 	const base = 1_000_000 // no rounding hides a difference
 	half := func(c float64) int { return m.Weight(c, w.Window/2, w.Window, base) }
-	if whole := max(leastExponent, math.Trunc(c)); m.Parameter != "" && half(c) == half(whole) {
+	if whole := max(minExponent, math.Trunc(c)); m.Parameter != "" && half(c) == half(whole) {
 		return whole
 	}
 	return c

@@ -106,7 +106,7 @@ func TestLevelOfFindings(t *testing.T) {
 				require.Len(t, m.byService["c"], 1)
 				w := m.byService["c"][0]
 				one := Measurement{Model: c.warmup.Model, Curve: c.warmup.Curve, Window: w.window(), Coverage: 1.25, Buckets: m.buckets(w)}
-				f := find(one, w.ruleChanged())
+				f := newFinding(one, w.ruleChanged())
 				require.Empty(t, f.Unmeasured)
 				require.Zero(t, f.UnlistedCalls)
 				require.Len(t, one.Buckets, 2*(25-1), "all but the first, in which it was heard of")

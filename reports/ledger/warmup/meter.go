@@ -116,7 +116,7 @@ func (m *Meter) Result() []Measurement {
 			}
 			m.draw(w, &one)
 			one.Buckets = m.buckets(w)
-			one.Finding = find(one, w.ruleChanged())
+			one.Finding = newFinding(one, w.ruleChanged())
 			out = append(out, one)
 		}
 	}
