@@ -1,10 +1,10 @@
-// Package chain is the four demo services, gateway → A → B → C, each a few
-// lines on the skeleton of package service. Their bodies are those of the
-// originals' demo, so that published checkers still work:
+// Package chain holds the four demo services, gateway → A → B → C, which are
+// handlers for package service. Their answers are those of MSE's own demo, so that
+// published checkers still work:
 //
 //	GET /A/a   Agray[10.0.0.7] -> Bgray[10.0.0.8] -> C[10.0.0.9]
 //
-// [Run] is one of them, with the registry's client.
+// [Run] runs one of them with the registry's client.
 package chain
 
 import (
@@ -23,14 +23,14 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// role is what tells the services apart.
+// role is one of the services.
 type role struct {
 	name   string
 	handle service.Handler
 	paths  []string
 }
 
-// roles of the chain, outermost first.
+// roles returns the services of the chain, the first one called first.
 func roles() []role {
 	return []role{
 		{"gateway", gateway, []string{prefix}},
@@ -44,8 +44,8 @@ func chainRole(name, letter string, paths map[string]string) role {
 	return role{name, chainHandler(letter, paths), slices.Sorted(maps.Keys(paths))}
 }
 
-// Paths are those that the service of a role answers; one with a slash at its
-// end stands for all below it.
+// Paths returns the paths that a role answers. A path that ends in a slash stands
+// for all paths below it.
 func Paths(name string) []string {
 	for _, r := range roles() {
 		if r.name == name {
@@ -55,19 +55,18 @@ func Paths(name string) []string {
 	return nil
 }
 
-// Handler is what the service of a role does with a request; roles are
-// gateway, a, b and c.
+// Handler returns the handler of a role: gateway, a, b or c.
 func Handler(name string) (service.Handler, error) {
 	all := roles()
 	i := slices.IndexFunc(all, func(r role) bool { return r.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("starting service %q: no such role, want gateway, a, b or c", name)
+		return nil, fmt.Errorf("starting service: role must be gateway, a, b or c, got %q", name)
 	}
 	return all[i].handle, nil
 }
 
-// Run runs the service that d tells of until term comes and it has left, or at
-// once until ctx ends. The code is the process's exit code; see service.Run.
+// Run runs the service that d describes until it has shut down after term, or
+// until ctx ends. code is the exit code of the process: see service.Run.
 func Run(ctx context.Context, d settings.Document, term <-chan os.Signal) (code int, err error) {
 	h, err := Handler(d.Role)
 	if err != nil {
@@ -76,7 +75,7 @@ func Run(ctx context.Context, d settings.Document, term <-chan os.Signal) (code 
 	return service.Run(ctx, service.Options{Settings: d, Handler: h, Connect: Connect, Term: term})
 }
 
-// Connect opens the registry's client as the settings say.
+// Connect opens the registry's client with the address in the settings.
 func Connect(ctx context.Context, d settings.Document) (service.Registry, error) {
 	return nacos.Connect(ctx, nacos.Options{
 		Host: d.Registry.Host, Port: d.Registry.Port, GRPCPort: d.Registry.GRPCPort,
@@ -85,15 +84,15 @@ func Connect(ctx context.Context, d settings.Document) (service.Registry, error)
 	})
 }
 
-// prefix is the gateway's own.
+// prefix is the path prefix of the gateway.
 const prefix = "/A/"
 
-// gateway routes /A/… to A, as zuul does: the prefix is its own, path and
-// query go on, and A's answer is the answer.
+// gateway routes /A/… to A as Zuul does: it strips the prefix, forwards path and
+// query, and returns A's answer.
 func gateway(x *service.Request) {
 	path, ok := strings.CutPrefix(x.Path(), prefix)
 	if !ok {
-		x.Refuse(http.StatusNotFound, "the gateway knows /A/ only")
+		x.Refuse(http.StatusNotFound, "the gateway serves /A/ only")
 		return
 	}
 	if body, ok := x.CallNext("/"+path, x.Query()); ok {
@@ -101,13 +100,13 @@ func gateway(x *service.Request) {
 	}
 }
 
-// chainHandler says who it is, and then what the next one said. paths maps each path
-// that it knows to the next one's.
+// chainHandler answers with the identity of the service, followed by the answer
+// of the next service. paths maps each path to the path of the call.
 func chainHandler(letter string, paths map[string]string) service.Handler {
 	return func(x *service.Request) {
 		next, ok := paths[x.Path()]
 		if !ok {
-			x.Refuse(http.StatusNotFound, letter+" does not know this path")
+			x.Refuse(http.StatusNotFound, letter+" does not serve this path")
 			return
 		}
 		self := letter + x.Tag() + "[" + x.IP() + "]"

@@ -6,42 +6,43 @@ import (
 	"strings"
 )
 
-// The headers that carry a tag. The first wins.
+// The headers that carry a tag. The first one wins.
 const (
 	Header  = "X-Mse-Tag" // x-mse-tag, in its canonical form
 	Baggage = "Baggage"   // W3C baggage
 	Member  = "mse-tag"   // the baggage member that carries the tag
 )
 
-// maxTag is the longest tag: that of a Kubernetes label's value.
+// maxTag is the maximum length of a tag, which is that of a Kubernetes label
+// value.
 const maxTag = 63
 
-// RequestTag is what a request's headers say.
+// RequestTag is the tag in a request's headers.
 type RequestTag struct {
-	Tag string // "" is base
-	// Conflict, if not "", tells for people how the two carriers disagree, or
-	// what in them is no tag.
+	Tag string // "": the base version
+	// Conflict says for people how the two headers disagree, or which of them is
+	// not a valid tag; "" if neither.
 	Conflict string
 }
 
-// ReadTag takes the tag out of a request's headers: x-mse-tag's if there is one,
-// else baggage's. What is no tag (characters that a label's value cannot have)
-// is reported and left out.
+// ReadTag reads the tag from a request's headers: from x-mse-tag if it is there,
+// otherwise from baggage. An invalid tag (one that could not be a label value) is
+// reported and ignored.
 func ReadTag(h http.Header) RequestTag {
 	header := strings.TrimSpace(first(h[Header]))
 	lines := h[Baggage]
 	if len(lines) == 0 {
 		if header != "" && !valid(header) {
-			return RequestTag{Conflict: "x-mse-tag is no tag"}
+			return RequestTag{Conflict: "x-mse-tag is not a valid tag"}
 		}
 		return RequestTag{Tag: header}
 	}
 	baggage, ok := fromBaggage(lines)
 	switch {
 	case header != "" && !valid(header):
-		return RequestTag{Tag: baggage, Conflict: "x-mse-tag is no tag"}
+		return RequestTag{Tag: baggage, Conflict: "x-mse-tag is not a valid tag"}
 	case !ok:
-		return RequestTag{Tag: header, Conflict: "baggage's mse-tag is no tag"}
+		return RequestTag{Tag: header, Conflict: "mse-tag in baggage is not a valid tag"}
 	case header == "":
 		return RequestTag{Tag: baggage}
 	case baggage != "" && baggage != header:
@@ -50,8 +51,8 @@ func ReadTag(h http.Header) RequestTag {
 	return RequestTag{Tag: header}
 }
 
-// WriteTag writes tag into both carriers of out, and takes over what else in's
-// baggage has. With tag "" neither carrier has it.
+// WriteTag writes tag to both headers of out, and copies the other members of
+// in's baggage. With tag "" neither header has a tag.
 func WriteTag(out, in http.Header, tag string) {
 	others := withoutMember(in[Baggage])
 	if tag == "" {
@@ -63,7 +64,7 @@ func WriteTag(out, in http.Header, tag string) {
 	if others != "" {
 		others = "," + others
 	}
-	// First, so that an intermediary that cuts long baggage keeps it.
+	// The tag comes first, so that an intermediary that truncates baggage keeps it.
 	out[Baggage] = []string{Member + "=" + tag + others}
 }
 
@@ -82,15 +83,15 @@ func first(s []string) string {
 	return s[0]
 }
 
-// fromBaggage finds the tag's member; the first one counts. ok is false where
-// its value is no tag.
+// fromBaggage returns the tag in the first member for it. ok is false if that is
+// not a valid tag.
 func fromBaggage(lines []string) (tag string, ok bool) {
 	for member := range members(lines) {
 		key, value := split(member)
 		if key != Member {
 			continue
 		}
-		// PathUnescape, as a plus is a plus in baggage.
+		// PathUnescape, because in baggage a plus is a plus.
 		tag, err := url.PathUnescape(value)
 		if err != nil || tag != "" && !valid(tag) {
 			return "", false
@@ -100,8 +101,8 @@ func fromBaggage(lines []string) (tag string, ok bool) {
 	return "", true
 }
 
-// withoutMember is the baggage without the tag's member, the others as they
-// were.
+// withoutMember returns the baggage without the tag. The other members are
+// unchanged.
 func withoutMember(lines []string) string {
 	var out []string
 	for member := range members(lines) {
@@ -112,7 +113,7 @@ func withoutMember(lines []string) string {
 	return strings.Join(out, ",")
 }
 
-// members yields the list members of all lines, trimmed, empty ones left out.
+// members yields the members of all lines, trimmed and without empty ones.
 func members(lines []string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, line := range lines {
@@ -125,14 +126,14 @@ func members(lines []string) func(yield func(string) bool) {
 	}
 }
 
-// split takes a member's key and value apart, leaving its properties out.
+// split returns the key and value of a member, without its properties.
 func split(member string) (key, value string) {
 	member, _, _ = strings.Cut(member, ";")
 	key, value, _ = strings.Cut(member, "=")
 	return strings.Trim(key, " \t"), strings.Trim(value, " \t")
 }
 
-// valid tells whether t could be a label's value, which is what tags are.
+// valid reports whether t is a valid tag: a Kubernetes label value.
 func valid(t string) bool {
 	if t == "" || len(t) > maxTag {
 		return false

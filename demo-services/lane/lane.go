@@ -1,28 +1,28 @@
-// Package lane decides which instances of a service a request may go to by the
-// version (tag) that it wants, and how the tag travels.
+// Package lane implements tag routing, which MSE calls lanes: a request wants a
+// version (tag) of each service on its way. [Eligible] decides to which instances
+// it may go. [ReadTag] and [WriteTag] carry the tag in HTTP headers.
 //
-// It knows tags and HTTP headers ([ReadTag], [WriteTag]); it may not know the
-// registry, marks, weights or balancers.
+// It may not know the registry, marks, weights or balancers.
 package lane
 
-// Reason says why a set of instances is the one.
+// Reason is why a set of instances was chosen.
 type Reason string
 
-// The reasons. The last two come with no instance.
+// The reasons. With the last two there is no instance.
 const (
-	Base     Reason = "base"      // nothing wanted: untagged instances
-	Own      Reason = "own"       // the wanted version has instances
-	Fallback Reason = "fallback"  // it has none: untagged ones; the tag travels on
-	NoBase   Reason = "no-base"   // there is no untagged instance, and none of the wanted tag
-	NoTagged Reason = "no-tagged" // strict: there is no instance of the wanted tag
+	Base     Reason = "base"      // no tag is wanted: untagged instances
+	Own      Reason = "own"       // there are instances with the wanted tag
+	Fallback Reason = "fallback"  // there are none: untagged instances; the tag is passed on
+	NoBase   Reason = "no-base"   // there are neither untagged instances nor instances with the wanted tag
+	NoTagged Reason = "no-tagged" // strict: there is no instance with the wanted tag
 )
 
-// Eligible returns those of hosts that a request which wants a tag may go to,
-// in their order, and why. tag tells a host's tag, "" being base.
+// Eligible returns the hosts to which a request with a wanted tag may go, in
+// their order, and why. tag returns a host's tag; "" is the base version.
 //
-// A tag goes to instances of that tag if the service has any, else to untagged
-// ones, or nowhere if strict. No tag goes to untagged ones only: a request
-// never reaches a version that it did not ask for.
+// A request with a tag goes to instances with that tag if there are any,
+// otherwise to untagged ones, or nowhere if strict. A request without a tag goes
+// to untagged instances only: it never reaches a version that it did not ask for.
 func Eligible[H any](hosts []H, tag func(H) string, wanted string, strict bool) ([]H, Reason) {
 	own := hostsTagged(hosts, tag, wanted)
 	switch {
@@ -51,9 +51,9 @@ func hostsTagged[H any](hosts []H, tag func(H) string, t string) []H {
 	return out
 }
 
-// Outgoing is the tag of a call that an instance of tag own makes on behalf of
-// a request that wants tag wanted: with traceTag, what leaves a tagged
-// instance carries its tag.
+// Outgoing returns the tag of a call that an instance with the tag own makes on
+// behalf of a request that wants a tag. With traceTag, the calls of a tagged
+// instance have its own tag.
 func Outgoing(wanted, own string, traceTag bool) string {
 	if traceTag && own != "" {
 		return own

@@ -65,15 +65,15 @@ func TestRead(t *testing.T) {
 		{"percent-encoded", "", "mse-tag=gr%61y", "gray", ""},
 		{"both agree", "gray", "a=b,mse-tag=gray", "gray", ""},
 		{"header wins", "gray", "mse-tag=blue", "gray", "x-mse-tag says gray, baggage says blue"},
-		{"header wins over nonsense", "gray", "mse-tag=%zz", "gray", "baggage's mse-tag is no tag"},
-		{"nonsense alone", "", "mse-tag=%0a", "", "baggage's mse-tag is no tag"},
-		{"a comma cannot be smuggled", "", "mse-tag=a%2cb", "", "baggage's mse-tag is no tag"},
-		{"a header that is no tag", "a,b", "", "", "x-mse-tag is no tag"},
-		{"baggage helps out", "a b", "mse-tag=blue", "blue", "x-mse-tag is no tag"},
+		{"header wins over nonsense", "gray", "mse-tag=%zz", "gray", "mse-tag in baggage is not a valid tag"},
+		{"nonsense alone", "", "mse-tag=%0a", "", "mse-tag in baggage is not a valid tag"},
+		{"a comma cannot be smuggled", "", "mse-tag=a%2cb", "", "mse-tag in baggage is not a valid tag"},
+		{"a header that is no tag", "a,b", "", "", "x-mse-tag is not a valid tag"},
+		{"baggage helps out", "a b", "mse-tag=blue", "blue", "x-mse-tag is not a valid tag"},
 		{"empty member", "", "mse-tag=", "", ""},
 		{"member without a value", "", "mse-tag", "", ""},
 		{"another key", "", "xmse-tag=gray,MSE-TAG=blue", "", ""},
-		{"too long", strings.Repeat("a", 64), "", "", "x-mse-tag is no tag"},
+		{"too long", strings.Repeat("a", 64), "", "", "x-mse-tag is not a valid tag"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, RequestTag{Tag: c.tag, Conflict: c.conflict}, ReadTag(headers(c.header, c.baggage)))
@@ -129,7 +129,7 @@ func FuzzBaggage(f *testing.F) {
 		in := http.Header{Header: {header}, Baggage: {baggage}}
 		c := ReadTag(in)
 		if c.Tag != "" && !valid(c.Tag) {
-			t.Fatalf("%q is no tag", c.Tag)
+			t.Fatalf("%q is not a valid tag", c.Tag)
 		}
 		out := http.Header{}
 		WriteTag(out, in, c.Tag)

@@ -1,11 +1,11 @@
-// Package plain is a plain HTTP server, as anybody's service may be: it knows
-// nothing of registries, drains, trails or of this project, and imports the
-// standard library only. It is what `own-service` releases, to show what can be
-// said of a service that does not help.
+// Package plain is a plain HTTP server, like a service that knows nothing about
+// registries, drains, trails or this project. It imports only the standard
+// library. The scenario own-service releases it, to show what can be measured
+// without any help of the service.
 //
-// It takes a while for each request, answers with its host's name (a pod's, in
-// a cluster) in the header X-Pod, and goes the naive way: on TERM it closes all
-// at once, what it has in hand too.
+// It takes some time for each request, and answers with its host name (in a
+// cluster, the name of the pod) in the header X-Pod. It shuts down without care:
+// on TERM it closes all connections at once, even those with requests in flight.
 package plain
 
 import (
@@ -18,19 +18,19 @@ import (
 	"time"
 )
 
-// InstanceHeader is where an answer names who gave it.
+// InstanceHeader is the header of an answer that names the instance.
 const InstanceHeader = "X-Pod"
 
-// Port is what it listens on by default.
+// Port is the default port.
 const Port = 8080
 
-// Options of [Run].
+// Options configures [Run].
 type Options struct {
 	Port int           // 0 is Port
-	Work time.Duration // what each request takes
+	Work time.Duration // how long each request takes
 }
 
-// Run serves until ctx ends, and then no moment longer.
+// Run serves until ctx ends. Then it returns at once, and cuts requests in flight.
 func Run(ctx context.Context, o Options) error {
 	if o.Port == 0 {
 		o.Port = Port
@@ -48,7 +48,7 @@ func Run(ctx context.Context, o Options) error {
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
-	defer context.AfterFunc(ctx, func() { _ = s.Close() })() // cuts what it has in hand
+	defer context.AfterFunc(ctx, func() { _ = s.Close() })() // cuts requests in flight
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving: %w", err)
 	}

@@ -2,11 +2,11 @@ package warmup
 
 import "time"
 
-// dubbo is Dubbo's for Java, exactly (AbstractLoadBalance.getWeight and
-// calculateWarmupWeight): (int)(u / ((float)T/W)), between 1 and W, u and T in
-// whole milliseconds, the division in float32. A start in the future weighs 1.
-// In the very millisecond of the start it weighs W: the formula is for u > 0.
-// There T is 600 s and W 100 unless the URL says otherwise.
+// dubbo is exactly the model of Dubbo for Java (AbstractLoadBalance.getWeight and
+// calculateWarmupWeight): (int)(u / ((float)T/W)), between 1 and W, with u and T in
+// whole milliseconds and the division in float32. A start in the future has weight
+// 1. In the first millisecond the weight is W, as the formula applies to u > 0.
+// In Dubbo, T is 600 s and W is 100 unless the URL sets them.
 var dubbo = Model{Name: "dubbo", weight: dubboWeight}
 
 func dubboWeight(_ float64, age, window time.Duration, base int) int {

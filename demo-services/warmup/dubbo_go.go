@@ -3,8 +3,8 @@ package warmup
 import "time"
 
 // dubboGo is dubbo-go's formula (cluster/loadbalance GetWeightAt): u·W/T in
-// float64, truncated, at least 1; but with u in milliseconds, and 1 for a start
-// in the future. What it does with its whole seconds is [dubboGoSeconds].
+// float64, truncated, at least 1; but with u in milliseconds, and weight 1 for a
+// start in the future. [dubboGoSeconds] has dubbo-go's whole seconds.
 var dubboGo = Model{Name: "dubbo-go", weight: dubboGoWeight}
 
 func dubboGoWeight(_ float64, age, window time.Duration, base int) int {

@@ -2,16 +2,16 @@ package warmup
 
 import "time"
 
-// dubboGoSeconds is dubbo-go's as it is (cluster/loadbalance GetWeightAt): u·W/T
-// in float64, truncated, at least 1, u and T in whole seconds, and only for
-// 0 < u < T. So an instance weighs W in its first second, and for as long as
-// its start is in the future of the consumer's clock.
+// dubboGoSeconds is the model of dubbo-go with its defect (cluster/loadbalance
+// GetWeightAt): u·W/T in float64, truncated, at least 1, with u and T in whole
+// seconds, and only for 0 < u < T. So the weight is W in the first second, and as
+// long as the consumer's clock is before the start.
 //
-// There both ends of u are truncated, so that its first second ends with the
-// clock's; here u itself is.
+// dubbo-go truncates both ends of u, so its first second ends with a second of
+// the clock. This model truncates u itself.
 var dubboGoSeconds = Model{
 	Name: "dubbo-go-seconds", WholeSeconds: true,
-	Defect: "an instance weighs all in its first whole second, and while the consumer's clock is behind",
+	Defect: "an instance has its full weight in its first whole second, and while the consumer's clock is behind",
 	weight: dubboGoSecondsWeight,
 }
 

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// envoyFloor is slow_start_config.min_weight_percent's default, as a share.
+// envoyFloor is the default of slow_start_config.min_weight_percent as a fraction.
 const envoyFloor = 0.10
 
 // envoy is Envoy's slow start (EdfLoadBalancerBase::applySlowStartFactor):
@@ -13,10 +13,10 @@ const envoyFloor = 0.10
 // aggression (default 1.0; above it the curve bends up, below it down). Envoy's
 // documentation says max(1 s, u), its code says 1 ms.
 //
-// Envoy's weights are floating-point; ours are rounded to whole ones of W and
-// at least 1. Its u runs from the host's joining, or its first passed health
-// check, on its own clock and cannot be negative; here a start in the future
-// weighs the floor.
+// Envoy's weights are floating-point numbers; ours are rounded to integers and at
+// least 1. Envoy counts u on its own clock from when the host joins or first
+// passes its health check, so u cannot be negative. Here a start in the future
+// has the minimum weight.
 var envoy = Model{Name: "envoy", Curve: 1, Parameter: "aggression", weight: envoyWeight}
 
 func envoyWeight(aggression float64, age, window time.Duration, base int) int {

@@ -2,9 +2,9 @@ package warmup
 
 import "time"
 
-// linear is W·u/T, truncated as Dubbo does it, between 1 and W, u in whole
-// milliseconds. A start in the future (clocks differ) weighs 1. It is [dubbo]
-// without its first millisecond and its float32.
+// linear is W·u/T, truncated as in Dubbo, between 1 and W, with u in whole
+// milliseconds. A start in the future (clocks differ) has weight 1. It is [dubbo]
+// without the exception of the first millisecond and without float32.
 var linear = Model{Name: "linear", weight: linearWeight}
 
 func linearWeight(_ float64, age, window time.Duration, base int) int {

@@ -2,12 +2,13 @@ package warmup
 
 import "time"
 
-// polarisMirror is Polaris's with its way with clocks that differ
-// (WarmupWeightAdjuster: uptime is Math.abs): a start a minute in the future
-// looks like a minute of service, one a window ahead like a warm instance.
+// polarisMirror is the model of Polaris with its handling of clocks that differ
+// (WarmupWeightAdjuster: uptime is Math.abs): a start that is a minute in the
+// future counts as a minute of service, and one that is a window ahead as a warm
+// instance.
 var polarisMirror = Model{
 	Name: "polaris-mirror", Curve: 1, Parameter: "exponent", CacheFor: polarisCacheFor, WholeSeconds: true,
-	Defect: "an instance looks as old as the consumer's clock is behind its start",
+	Defect: "an instance whose start is in the future of the consumer's clock counts as equally old",
 	weight: polarisMirrorWeight,
 }
 

@@ -1,14 +1,14 @@
 package warmup
 
-// polarisRemainder is Polaris's with what its weighted random balancer does
-// with the weight that warming takes away (BaseFlow.processLoadBalance and
-// WeightedRandomBalance.chooseInstance): it draws below the sum S of the full
-// weights, and a draw that nobody owns goes to instance S mod n, which is the
-// first where all weigh the same. If that is the one that warms up, it gets its
-// full share from the start.
+// polarisRemainder is the model of Polaris with what its weighted random balancer
+// does with the weight that a warm-up takes away (BaseFlow.processLoadBalance and
+// WeightedRandomBalance.chooseInstance). It draws a number below the sum S of the
+// full weights. A number that belongs to no instance goes to instance S mod n,
+// which is the first one if all weights are equal. If that instance is the one
+// that warms up, it gets its full share from the start.
 var polarisRemainder = Model{
 	Name: "polaris-remainder", Curve: 1, Parameter: "exponent", CacheFor: polarisCacheFor, WholeSeconds: true,
-	Defect: "the share that a warming instance does not get goes to one instance alone, even to itself",
+	Defect: "the share that a warming instance does not get goes to a single instance, perhaps to itself",
 	weight: polarisWeight, group: remainderWeights,
 }
 

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// power is the family MSE's curve belongs to, its exponent c 2 there: the
-// weight is round(W·x^c), between 1 and W, x = u/T. The vendor's rounding is
-// unpublished; this one is Sermant's (GraceSwitchInterceptor.calculateWeight).
-// A start in the future weighs 1.
+// power is round(W·x^c), between 1 and W, with x = u/T. MSE's curve is of this
+// kind, with exponent c = 2. How MSE rounds is not published; this is Sermant's
+// rounding (GraceSwitchInterceptor.calculateWeight). A start in the future has
+// weight 1.
 var power = Model{Name: "power", Curve: 2, Parameter: "exponent", weight: powerWeight}
 
 func powerWeight(curve float64, age, window time.Duration, base int) int {

@@ -6,9 +6,9 @@ import (
 )
 
 // sermant is Sermant's formula (GraceSwitchInterceptor.calculateWeight):
-// Math.round(W·(u/T)^c), between 1 and W, u and T in whole milliseconds, c a
-// whole number (default 2). A start in the future weighs 1; what it does with
-// one is [sermantSkew].
+// Math.round(W·(u/T)^c), between 1 and W, with u and T in whole milliseconds and c
+// an integer (default 2). A start in the future has weight 1; [sermantSkew] has
+// what Sermant does instead.
 var sermant = Model{Name: "sermant", Curve: 2, Parameter: "exponent", IntegerCurve: true, weight: sermantWeight}
 
 func sermantWeight(curve float64, age, window time.Duration, base int) int {

@@ -2,12 +2,13 @@ package warmup
 
 import "time"
 
-// sermantSkew is Sermant's as it is (GraceSwitchInterceptor.calculateWeight):
-// its curve is for 0 < u < T in whole milliseconds, all else weighs W, a start
-// in the future of the consumer's clock too.
+// sermantSkew is the model of Sermant with its defect
+// (GraceSwitchInterceptor.calculateWeight): the curve applies for 0 < u < T in
+// whole milliseconds; otherwise the weight is W, even if the start is in the
+// future of the consumer's clock.
 var sermantSkew = Model{
 	Name: "sermant-skew", Curve: 2, Parameter: "exponent", IntegerCurve: true,
-	Defect: "an instance weighs all while the consumer's clock is behind its start",
+	Defect: "an instance has its full weight while the consumer's clock is behind its start",
 	weight: sermantSkewWeight,
 }
 

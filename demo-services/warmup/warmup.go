@@ -1,26 +1,26 @@
-// Package warmup is the weight of an instance as a function of its age: one
-// model a file, and the table of them.
+// Package warmup computes the weight of an instance as a function of its age. Each
+// model has a file of its own:
 //
-//	name               weight of base W at age u of window T, x = u/T       u in   start ahead of the clock
+//	name               weight of base W at age u of window T, x = u/T       u in   start in the future
 //	linear             W·x, truncated, 1..W                                 ms     1
 //	power              W·x^c, rounded, 1..W                  (c = 2)        ns     1
-//	envoy              W·max(10 %, x^(1/a)), rounded, 1..W   (a = 1)        ms     the floor
+//	envoy              W·max(10 %, x^(1/a)), rounded, 1..W   (a = 1)        ms     the minimum
 //	dubbo              as linear, in float32; W in the first millisecond    ms     1
 //	dubbo-go           W·x, truncated, 1..W                                 ms     1
 //	sermant            as power, c whole                     (c = 2)        ms     1
 //	polaris            W·x^c, rounded up, 0..W, kept for 5 s (c = 1)        s      0
 //
-// These keep a defect of their original, which has none without it; they are
-// for showing what it does to traffic:
+// These models have a defect of the product that they imitate, to show what it
+// does to traffic. The models above do not have it:
 //
 //	dubbo-go-seconds   as dubbo-go; W in the first whole second             s      W
 //	sermant-skew       as sermant; W in the first millisecond               ms     W
-//	polaris-mirror     as polaris                                           s      as if as old as it is young
+//	polaris-mirror     as polaris                                           s      as if it were as long ago
 //	polaris-guard      as polaris; all W while half of the group is warming s      0
 //	polaris-remainder  as polaris; what is missing goes to one instance     s      0
 //
-// It may not know clocks, hosts or balancers: age and window come in, a weight
-// goes out. Every consumer computes it alone and arrives at the same.
+// The package may not know clocks, hosts or load balancers. Each consumer computes
+// the weights by itself, and all get the same results.
 package warmup
 
 import (
@@ -30,34 +30,34 @@ import (
 	"time"
 )
 
-// Model is one way to warm up.
+// Model is a warm-up model.
 type Model struct {
 	Name string
-	// Curve is the model's own parameter, where a host names none.
+	// Curve is the default of the model's parameter.
 	Curve float64
-	// Parameter is what Curve is: "exponent" or "aggression"; "" is that the
+	// Parameter is the name of the parameter: "exponent" or "aggression"; "": the
 	// model has none.
 	Parameter string
-	// Whole: of Curve only the whole number counts.
+	// IntegerCurve: the parameter is truncated to an integer.
 	IntegerCurve bool
-	// Defect is the defect of the original that the model keeps, in words; ""
-	// is that it is fit for use.
+	// Defect describes for people the defect of the product that the model
+	// imitates; "": none.
 	Defect string
-	// Hold is how long weights are kept once they are computed, for a whole
-	// service; 0 is not at all.
+	// CacheFor is how long the weights of a service are kept after they are
+	// computed; 0: not at all.
 	CacheFor time.Duration
-	// Seconds: of an age only its whole seconds count.
+	// WholeSeconds: the age is truncated to seconds.
 	WholeSeconds bool
 
 	// weight is called with window > 0 and base > 0.
 	weight func(curve float64, age, window time.Duration, base int) int
-	group  groupFunc // nil: it weighs each instance by itself
+	group  groupFunc // nil: the weight of an instance does not depend on others
 }
 
-// Models lists the models by name.
+// Models returns all models.
 func Models() []Model { return slices.Clone(models) }
 
-// Find returns the model of that name; "" is linear.
+// Find returns the model with a name; "" is linear.
 func Find(name string) (Model, error) {
 	if name == "" {
 		name = linear.Name
@@ -69,7 +69,7 @@ func Find(name string) (Model, error) {
 		}
 		known = append(known, m.Name)
 	}
-	return Model{}, fmt.Errorf("finding warm-up model %q: want one of %s", name, strings.Join(known, ", "))
+	return Model{}, fmt.Errorf("finding warm-up model %q: must be one of %s", name, strings.Join(known, ", "))
 }
 
 var models = []Model{
@@ -77,42 +77,43 @@ var models = []Model{
 	dubboGoSeconds, sermantSkew, polarisMirror, polarisGuard, polarisRemainder,
 }
 
-// Weight is the weight, of base, of an instance that serves since age. Without
-// a window, and after it, it is base; below it is never under 1, but for
-// Polaris's models, where it can be 0. curve 0 is the model's own.
+// Weight returns the weight of an instance whose weight when warm is base. Without
+// a window, and at an age beyond it, that is base. Otherwise it is between 1 and
+// base, or between 0 and base with the models of Polaris. curve is the model's
+// parameter; 0 is its default.
 func (m Model) Weight(curve float64, age, window time.Duration, base int) int {
 	if window <= 0 || base <= 0 || age >= window {
 		return base
 	}
-	if !(curve > 0) { // NaN too: it comes from others' metadata
+	if !(curve > 0) { // also NaN: it comes from the metadata of others
 		curve = m.Curve
 	}
 	return m.weight(curve, age, window, base)
 }
 
-// Member is one instance of a service, as a [Group] sees it.
+// Member is one instance of a service in a [Group].
 type Member struct {
 	Age    time.Duration
-	Window time.Duration // 0: it does not warm up
-	Curve  float64       // 0: the model's own
-	Base   int           // its weight when warm
+	Window time.Duration // 0: no warm-up
+	Curve  float64       // 0: the model's default
+	Base   int           // weight when warm
 }
 
-// Group is what a model is besides, where the weight of an instance depends on
-// who else there is.
+// Group is implemented by models in which the weight of an instance depends on the
+// other instances.
 type Group interface {
-	// Weights puts the weight of each member into weights, which is as long.
-	// The order of members is that of the service's list: it can matter.
+	// Weights computes the weight of each member into weights, which has the same
+	// length. The order of members can matter: it is that of the service's list.
 	Weights(members []Member, weights []int)
 }
 
-// Group returns the model as a Group, if it is one.
+// Group returns the model as a Group if it is one.
 func (m Model) Group() (Group, bool) { return m.group, m.group != nil }
 
 type groupFunc func(members []Member, weights []int)
 
-// Weights makes a groupFunc a Group.
+// Weights calls f.
 func (f groupFunc) Weights(members []Member, weights []int) { f(members, weights) }
 
-// clamp keeps a weight between 1 and base.
+// clamp limits a weight to 1 to base.
 func clamp(w, base int) int { return min(max(w, 1), base) }

@@ -13,7 +13,7 @@ import (
 
 const window = 120 * time.Second
 
-// golden vectors: x = age/window, by the formulas of the originals.
+// golden vectors: x = age/window, by the formulas of the products.
 var xs = []float64{-2, -0.5, 0, .1, .25, .5, .75, .99, 1, 1.01}
 
 func at(x float64) time.Duration { return time.Duration(math.Round(x * float64(window))) }
@@ -147,8 +147,8 @@ func TestGroups(t *testing.T) {
 	require.False(t, ok)
 }
 
-// What has no defect to its name is fit for use: it rises, reaches the base and
-// never floods what is young, whatever the clocks say.
+// A model without a defect rises, reaches the base, and never gives a new instance
+// its full weight, whatever the clocks say.
 func TestEveryModel(t *testing.T) {
 	for _, m := range Models() {
 		t.Run(m.Name, func(t *testing.T) {
@@ -191,10 +191,10 @@ func TestFind(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "linear", m.Name)
 	_, err = Find("cubic")
-	require.ErrorContains(t, err, `finding warm-up model "cubic": want one of linear, power, envoy, dubbo, `)
+	require.ErrorContains(t, err, `finding warm-up model "cubic": must be one of linear, power, envoy, dubbo, `)
 }
 
-// A defect is told by the model and by its name.
+// A model with a defect describes it, and its name differs from the product's.
 func TestDefectsHaveNamesOfTheirOwn(t *testing.T) {
 	fit := map[string]bool{}
 	for _, m := range Models() {
@@ -208,7 +208,7 @@ func TestDefectsHaveNamesOfTheirOwn(t *testing.T) {
 	require.Len(t, fit, len(Models()), "names are unique")
 }
 
-// A model is a file and a row, and a row of the package's table too.
+// Each model has a file, and a row in the table of the package comment.
 func TestEveryFileHasARow(t *testing.T) {
 	files, err := os.ReadDir(".")
 	require.NoError(t, err)
