@@ -27,6 +27,6 @@ func TestATakenPortEndsTheRunBeforeItBegins(t *testing.T) {
 	cmd.Stderr = &errs
 	require.Error(t, cmd.Run())
 	require.Equal(t, 4, cmd.ProcessState.ExitCode(), errs.String())
-	require.Regexp(t, `port 8848 is already taken; nacos-server asked for it at 127\.\d+\.0\.1:8848; end what listens there`, errs.String())
+	require.Regexp(t, `port 8848 is in use; nacos-server needs it at 127\.\d+\.0\.1:8848; stop the process that listens there`, errs.String())
 	require.NoFileExists(t, filepath.Join(dir, "requests.log"))
 }

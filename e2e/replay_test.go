@@ -63,7 +63,7 @@ func requireKubernetesDifferences(t *testing.T, dir string) {
 	require.GreaterOrEqual(t, q, 0)
 	r.Requests[q].Trail[1].Call.Callee.Incarnation++
 	_, err = replay.CheckPicks(r.Requests, readStreams(t, dir), wantedTags)
-	require.ErrorContains(t, err, "whom it could not pick then")
+	require.ErrorContains(t, err, "which its view did not allow")
 }
 
 // alterEvents replaces a text in the first input of a machine that has it.

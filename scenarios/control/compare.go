@@ -9,47 +9,46 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// RecordedRun is a run in a real cluster, as it was written down.
+// RecordedRun is a run in a real cluster, as recorded.
 type RecordedRun struct {
-	Inputs         []TimedEvent   // of the run's Cluster: what was asked for, and what was seen
-	InstanceEvents []record.Event // what the instances tell of themselves; may be empty
-	Start          record.Micros  // when the inputs' offsets began, on the clock of Own
+	Inputs         []TimedEvent   // of the run's ObservedCluster: steps, outcomes and observations
+	InstanceEvents []record.Event // events that the instances recorded; may be empty
+	Start          record.Micros  // time of the inputs' offset 0, on the clock of InstanceEvents
 }
 
-// Difference is a decision that Kubernetes took otherwise than a [SimulatedControlPlane] does
-// under the same circumstances, or at another time.
+// Difference is a decision of Kubernetes that a [SimulatedControlPlane] takes
+// differently under the same circumstances, or at another time.
 type Difference struct {
-	At         time.Duration   `json:"at"` // of Kubernetes' decision, or of the model's where Kubernetes took none
+	At         time.Duration   `json:"at"` // time of Kubernetes' decision, or of the model's if Kubernetes took none
 	Workload   string          `json:"workload"`
 	Pod        record.Instance `json:"pod,omitzero"`
 	Kubernetes string          `json:"kubernetes"`
 	Model      string          `json:"model"`
-	Rule       string          `json:"rule"` // of the model, and its file
+	Rule       string          `json:"rule"` // name of the model's rule, and its file
 }
 
-// What may pass between a cause and its effect in a cluster without being a
-// difference of rules. What was measured: kube-controller-manager acts within
-// some 100 ms of what it watches, and so does its word reach who watches; the
-// kubelet looks at its containers once a second (PLEG), and asks a readiness
-// probe at any phase of its period.
+// Latencies of a cluster that are no difference in decisions. As measured:
+// kube-controller-manager acts within about 100 ms of what it watches, and
+// its acts reach other watchers as fast; the kubelet looks at its containers
+// once a second (PLEG), and probes readiness at any phase of the period.
 const (
-	controllerLatency = time.Second     // a controller's act, and its sighting
-	relistLatency     = 2 * time.Second // kubelet's: one relist, and the status that it writes
-	restartLatency    = 3 * time.Second // the same, and a container's making
+	controllerLatency = time.Second     // a controller's action, and its observation
+	relistLatency     = 2 * time.Second // the kubelet's relist, and its status update
+	restartLatency    = 3 * time.Second // the same, and the creation of a container
 )
 
-// Compare feeds what happened in a cluster to a Plane of cfg and lists where
-// that decides differently, by time. It is pure.
+// Compare replays what happened in a cluster with a SimulatedControlPlane of
+// cfg and lists its different decisions, by time. It is pure.
 //
-// The Plane is told of the same wishes at the same times, and of the outcomes
-// that were seen: when a container ran, when it ended and how, when a probe
-// would have passed, when a hook was over. What it makes of them is its own;
-// but a pod that it creates takes the name of the next one that Kubernetes
-// created, and where both delete, it deletes whom Kubernetes deleted, so that
-// one difference does not breed others.
+// The simulation gets the same steps at the same times, and the outcomes that
+// were observed: when a container ran, when and how it ended, when a probe
+// would have passed, when a hook was over. It decides for itself; but a pod
+// that it creates takes the name of the next pod that Kubernetes created, and
+// where both delete pods, it deletes those that Kubernetes deleted, so that
+// one difference does not cause others.
 //
-// What the record does not show is not compared: that a liveness probe failed
-// is known by its restart alone, and a preStop hook's end by TERM.
+// What the record does not show is not compared: only a restart shows that a
+// liveness probe failed, and only TERM shows that a preStop hook ended.
 func Compare(cfg Config, o RecordedRun) ([]Difference, error) {
 	s, err := newObservation(cfg, o)
 	if err != nil {
@@ -63,13 +62,13 @@ func Compare(cfg Config, o RecordedRun) ([]Difference, error) {
 	return d.differences(), nil
 }
 
-// decision is one act that can be compared.
+// decision is a decision that can be compared.
 type decision struct {
 	kind record.Kind
 	pod  record.Instance
 }
 
-// decisionTimes is when each act took place, in order.
+// decisionTimes are the times of each decision, in order.
 type decisionTimes map[decision][]time.Duration
 
 func (h decisionTimes) add(at time.Duration, e record.Event) {
@@ -77,7 +76,7 @@ func (h decisionTimes) add(at time.Duration, e record.Event) {
 	h[m] = append(h[m], at)
 }
 
-// differences holds both histories against each other.
+// differences compares the decisions of both.
 func (d *modelCheck) differences() []Difference {
 	out := append(d.deletionDifferences, d.rolloutDifferences()...)
 	for _, m := range allDecisions(d.observed.times, d.modelled) {
@@ -94,7 +93,7 @@ func (d *modelCheck) differences() []Difference {
 	return out
 }
 
-// allDecisions are those of both, sorted.
+// allDecisions are the decisions in a or b, sorted.
 func allDecisions(a, b decisionTimes) []decision {
 	all := map[decision]bool{}
 	for _, h := range []decisionTimes{a, b} {
@@ -119,8 +118,8 @@ func nth(all []time.Duration, i int) *time.Duration {
 	return &all[i]
 }
 
-// compareTimes is one act: theirs is Kubernetes', ours the model's; nil: it did
-// not come to it.
+// compareTimes compares one decision of Kubernetes with that of the model;
+// nil: it did not take it.
 func (d *modelCheck) compareTimes(m decision, theirs, ours *time.Duration) (Difference, bool) {
 	r, compared := modelRules[m.kind]
 	w := d.plane.deployment(d.workloadOf(m.pod))
@@ -140,13 +139,14 @@ func (d *modelCheck) compareTimes(m decision, theirs, ours *time.Duration) (Diff
 		x.Model += fmt.Sprintf(" (up to %s is the cluster's own latency)", slack)
 		return x, max(*theirs-*ours, *ours-*theirs) > slack
 	}
-	return x, *at+slack < d.end // what the end of the run has cut off is no difference
+	return x, *at+slack < d.end // a decision that the end of the run cut off is no difference
 }
 
 func seconds(t time.Duration) string { return fmt.Sprintf("%.3f s", t.Seconds()) }
 
-// comparable: of a pod that only one of them has, its creation says all; what
-// the record cannot show is not compared.
+// isComparable reports whether a decision can be compared. If only one of
+// them has a pod, its creation is the only difference that counts; what the
+// record cannot show is not compared.
 func (d *modelCheck) isComparable(m decision, theirs, ours *time.Duration) bool {
 	if at := cmp.Or(theirs, ours); *at >= d.end {
 		return false
@@ -161,14 +161,15 @@ func (d *modelCheck) isComparable(m decision, theirs, ours *time.Duration) bool 
 	}
 	switch m.kind {
 	case record.KindContainerStarted:
-		return m.pod.Incarnation > 1 // the first is no decision
+		return m.pod.Incarnation > 1 // the first start is no decision
 	case record.KindTermSent:
 		return d.observed.reportsEvents(m.pod) && (theirs != nil || !d.observed.wasKilled(m.pod))
 	}
 	return true
 }
 
-// modelRules says where in the model an act is decided.
+// modelRules names the rule of the model that takes each decision, and its
+// file.
 var modelRules = map[record.Kind]struct{ what, rule string }{
 	record.KindPodCreated:       {"pod created", "how many pods: deployment.go, rollout.go"},
 	record.KindPodDeleted:       {"pod deleted", "how many pods: deployment.go, rollout.go"},
@@ -181,7 +182,7 @@ var modelRules = map[record.Kind]struct{ what, rule string }{
 	record.KindKillSent:         {"KILL", "grace: termination.go"},
 }
 
-// tolerance is how far apart the two may be.
+// tolerance is the latency that is allowed between the two decisions.
 func (d *modelCheck) tolerance(kind record.Kind, w *deployment, at time.Duration) time.Duration {
 	ready := relistLatency
 	if p := w.spec.Readiness; p != nil {
@@ -199,7 +200,7 @@ func (d *modelCheck) tolerance(kind record.Kind, w *deployment, at time.Duration
 	}
 	within := controllerLatency + d.observed.apiLatency(w.spec.Name, at)
 	if d.observed.rolloutRequestedBefore(w.spec.Name, at) {
-		within += ready // it waits for a pod to be ready
+		within += ready // the controller waits until a pod is ready
 	}
 	return within
 }

@@ -1,41 +1,46 @@
-// Package control is the pure control plane: what Kubernetes' controllers and
-// kubelet decide about pods, as state machines without clock, goroutine or
-// I/O. [Plane.Step] takes an event and the time and returns actions; a runtime
-// carries them out and reports back with events that echo the action's [Op].
+// Package control decides about pods: which exist, when they start, are
+// ready, are endpoints, and how they end. [SimulatedControlPlane] decides in
+// the place of Kubernetes' controllers and kubelets; [ObservedCluster]
+// records what those of a real cluster decide; [Compare] lists where the two
+// differ.
 //
-// Time is an offset from the run's beginning ([Begin]). CronHPA's clock stands
-// still until [Zero], the plan's time zero, which a runtime announces once all
-// pods are up. Everything is deterministic: the same events at the same times
-// give the same actions, byte for byte. [Replay] is the proof.
+// Both are state machines without clock, goroutines or I/O. Step takes an
+// [Event] and the time, and returns [Action]s; a runtime carries them out and
+// reports their outcomes, which have the action's [Op].
 //
-// It may know nothing of processes, sockets, YAML or reports.
+// Times are offsets from the run's beginning ([Begin]). CronHPA's clock
+// stands still until [TimeZero], which a runtime sends once all pods are up.
+// Everything is deterministic: the same events at the same times give the
+// same actions, byte for byte ([Replay]).
+//
+// The package knows nothing of processes, sockets, YAML or reports.
 package control
 
 import "time"
 
-// Config is the desired state and the rules.
+// Config is the desired state, and the rules for reaching it.
 type Config struct {
 	Workloads []Workload
 	Jobs      []CronJob
-	// ClockStart is the time of day (as a date in UTC) that time zero stands
-	// for; schedules are read against it. SetBack returns to it.
+	// ClockStart is the time of day (a date in UTC) at time zero. Schedules
+	// are read against it; CycleStart returns to it.
 	ClockStart time.Time
-	// Speed divides the schedule: one second of the run is Speed seconds of
-	// the wall clock that CronHPA reads. 0 is 1.
+	// Speed divides the schedules: one second of the run is Speed seconds of
+	// CronHPA's clock. 0 is 1.
 	Speed float64
 	Seed  uint64 // of pod names
 }
 
-// Workload is a Deployment, as far as its pods' lives depend on it. Durations
-// are already divided by the speed.
+// Workload is a Deployment, as far as it matters to the life of its pods.
+// Durations are already divided by the speed.
 type Workload struct {
-	// Foreign: nothing of ours is in its pods; nobody tells them that a run
-	// is over.
+	// External: nothing of zeroloss runs in its pods, so they are not told
+	// that a run is over.
 	External       bool `json:",omitempty"`
 	Name           string
-	Image          string // of its container; what a step changes
+	Image          string // of its container; an ImageStep changes it
 	Replicas       int
-	Recreate       bool          // strategy
+	Recreate       bool          // strategy type Recreate; else RollingUpdate
 	MaxSurge       int           // pods, resolved
 	MaxUnavailable int           // pods, resolved
 	MinReady       time.Duration // minReadySeconds
@@ -45,7 +50,7 @@ type Workload struct {
 	Readiness      *Probe
 	Liveness       *Probe
 	DeletionCost   int // controller.kubernetes.io/pod-deletion-cost
-	// NoService: none selects its pods, so that they are nobody's endpoints.
+	// NoService: no Service selects its pods, so they are never endpoints.
 	NoService bool `json:",omitempty"`
 }
 
@@ -56,7 +61,7 @@ type Hook struct {
 	Sleep   time.Duration
 }
 
-// HTTPGet is addressed to the pod's own address unless Host is set.
+// HTTPGet is sent to the pod's own address unless Host is set.
 type HTTPGet struct {
 	Host   string
 	Port   int
@@ -79,8 +84,8 @@ type Probe struct {
 
 // CronJob is one job of a CronHorizontalPodAutoscaler.
 type CronJob struct {
-	Autoscaler string // the object's name
-	Name       string // the job's
+	Autoscaler string // name of the object
+	Name       string // name of the job
 	Workload   string // target
 	Schedule   string // six fields, seconds first, or @every
 	TargetSize int

@@ -7,12 +7,12 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// cronTimer is one job's place on the clock.
+// cronTimer is one job, and its next execution.
 type cronTimer struct {
 	job      CronJob
 	schedule Schedule
 	exclude  []Schedule
-	when     time.Time     // its next firing, on the wall clock
+	when     time.Time     // of the next execution, on CronHPA's clock
 	at       time.Duration // the same, as an offset from time zero
 	armed    bool
 }
@@ -31,13 +31,13 @@ func newCronTimer(j CronJob) (*cronTimer, error) {
 		t.exclude = append(t.exclude, s)
 	}
 	if j.TargetSize < 0 {
-		return nil, fmt.Errorf("reading job %s/%s: targetSize is %d; it cannot be negative", j.Autoscaler, j.Name, j.TargetSize)
+		return nil, fmt.Errorf("reading job %s/%s: targetSize must not be negative, got %d", j.Autoscaler, j.Name, j.TargetSize)
 	}
 	return t, nil
 }
 
-// reset arms it as at the clock's start. A job that runs once does so in each
-// cycle: a cycle repeats the experiment.
+// reset schedules the first execution after the clock's start. A runOnce job
+// runs once per cycle, as a cycle repeats the experiment.
 func (t *cronTimer) reset(c wallClock) { t.arm(c, c.start) }
 
 func (t *cronTimer) arm(c wallClock, after time.Time) {
@@ -45,7 +45,7 @@ func (t *cronTimer) arm(c wallClock, after time.Time) {
 	t.at = c.offset(t.when)
 }
 
-// advance moves on to the firing after this one.
+// advance schedules the execution after this one.
 func (t *cronTimer) advance(c wallClock) {
 	if t.job.RunOnce {
 		t.armed = false
@@ -54,9 +54,10 @@ func (t *cronTimer) advance(c wallClock) {
 	t.arm(c, t.when)
 }
 
-// excluded says whether the firing's day is one of excludeDates: a day on
-// which an excluded schedule comes at any time. (The original compares month
-// and hour by a slip in a layout; this is what its documentation says.)
+// excluded reports whether the day of the execution is one of excludeDates: a
+// day on which an excluded schedule has any time. (The original compares
+// month and hour, by a slip in a layout; this is what its documentation
+// says.)
 func (t *cronTimer) excluded() bool {
 	y, m, d := t.when.Date()
 	midnight := time.Date(y, m, d, 0, 0, 0, 0, t.when.Location())
@@ -69,13 +70,14 @@ func (t *cronTimer) excluded() bool {
 	return false
 }
 
-// cronHPA is CronHPA: the jobs, and the clock they are read against. It
-// scales by setting a workload's replicas; the last write wins.
+// cronHPA is the CronHPA controller: the jobs, and the clock they are read
+// against. It scales by setting the replicas of a workload; the last write
+// wins.
 type cronHPA struct {
 	clock   wallClock
 	timers  []*cronTimer
 	running bool
-	zero    time.Duration // when the clock showed its start
+	zero    time.Duration // when the clock was at its start
 }
 
 func newCronHPA(cfg Config) (*cronHPA, error) {
@@ -90,7 +92,7 @@ func newCronHPA(cfg Config) (*cronHPA, error) {
 	return a, nil
 }
 
-// restart sets the clock to its start, at now.
+// restart sets the clock to its start at now.
 func (a *cronHPA) restart(now time.Duration) {
 	a.running, a.zero = true, now
 	for _, t := range a.timers {
@@ -111,13 +113,13 @@ func (a *cronHPA) next(d *deadline) {
 	}
 }
 
-// scaler is the plane that an autoscaler works on.
+// scaler is the control plane that a cronHPA belongs to.
 type scaler interface {
 	recordEvent(e record.Event)
-	scale(workload string, n int) // of one it does not have: nothing
+	scale(workload string, n int) // an unknown workload is ignored
 }
 
-// fireDue fires the jobs that are due.
+// fireDue executes the jobs that are due.
 func (a *cronHPA) fireDue(p scaler, now time.Duration) {
 	if !a.running {
 		return

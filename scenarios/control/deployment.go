@@ -7,21 +7,22 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// deployment is a Deployment: its replica sets are the pods of each revision.
+// deployment is the state of a Deployment. Its replica sets are the pods of
+// each revision.
 type deployment struct {
 	spec          Workload
 	replicas      int
 	wanted        template
-	revisions     []template // by the time when each was first rolled out
-	revision      int        // the one that is rolled out, of revisions
+	revisions     []template // in the order in which they were first rolled out
+	revision      int        // index of the current one
 	paused        bool
 	pausedRollout pausedRollout // while paused
-	rulesVersion  int           // version of the rules in force
-	pods          []*pod        // by age; those that are going among them
+	rulesVersion  int           // in force
+	pods          []*pod        // by age; includes terminating ones
 }
 
-// template is what pods are made of, as far as a change of it is a rollout. One
-// that comes again is the revision that it was: what is left of it stays.
+// template is what a rollout changes of the pod template. A template that
+// returns is the revision that it was before, and pods of it stay.
 type template struct {
 	image    string
 	restarts int
@@ -32,7 +33,7 @@ func newDeployment(w Workload) *deployment {
 	return &deployment{spec: w, replicas: w.Replicas, wanted: t, revisions: []template{t}}
 }
 
-// updateRevision makes the wanted template the revision that is rolled out.
+// updateRevision makes the wanted template the current revision.
 func (w *deployment) updateRevision() {
 	if w.revision = slices.Index(w.revisions, w.wanted); w.revision < 0 {
 		w.revision = len(w.revisions)
@@ -68,7 +69,7 @@ func (w *deployment) scale(p *SimulatedControlPlane, n int) {
 	p.recordEvent(record.Event{Workload: w.spec.Name, Payload: record.Scaled{Replicas: w.replicas}})
 }
 
-// setRules tells all pods of newer rules; those that come later start with them.
+// setRules sends newer rules to all pods; later pods start with them.
 func (w *deployment) setRules(p *SimulatedControlPlane, version int) {
 	w.rulesVersion = max(w.rulesVersion, version)
 	for _, d := range w.pods {
@@ -97,7 +98,8 @@ func (w *deployment) remove(d *pod) {
 	w.pods = slices.DeleteFunc(w.pods, func(x *pod) bool { return x == d })
 }
 
-// podsByRevision is the active pods of this revision, and of earlier ones.
+// podsByRevision are the active pods of the current revision, and of earlier
+// ones.
 func (w *deployment) podsByRevision() (now, old []*pod) {
 	for _, d := range w.pods {
 		switch {
@@ -111,8 +113,8 @@ func (w *deployment) podsByRevision() (now, old []*pod) {
 	return now, old
 }
 
-// reconcile takes one look at the pods and orders what is missing to the
-// wanted state.
+// reconcile creates and deletes pods to reach the wanted state, as far as the
+// strategy allows now.
 func (w *deployment) reconcile(p *SimulatedControlPlane) {
 	if w.paused {
 		w.reconcilePaused(p)
@@ -134,8 +136,8 @@ func (w *deployment) reconcile(p *SimulatedControlPlane) {
 	}
 }
 
-// kill takes one running pod, as a scale-in would choose it among those that
-// are ready: one that is not would show nothing.
+// kill kills a running pod: the one that a scale-in would delete first among
+// the ready ones, as the loss of an unready pod would not matter.
 func (w *deployment) kill(p *SimulatedControlPlane, evict bool) {
 	var up []*pod
 	for _, d := range w.pods {

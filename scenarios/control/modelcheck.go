@@ -9,15 +9,15 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// modelCheck has a Plane live through what a cluster has shown.
+// modelCheck runs a SimulatedControlPlane on what was observed of a cluster.
 type modelCheck struct {
 	plane               *SimulatedControlPlane
 	observed            *observation
 	queue               []TimedEvent // by time
 	end                 time.Duration
-	modelled            decisionTimes // the model's acts
+	modelled            decisionTimes // decisions of the model
 	workloadOfPod       map[string]string
-	deletionDifferences []Difference // in the choice of victims
+	deletionDifferences []Difference // in the order of deletion
 	namesUsed           map[string]bool
 }
 
@@ -30,7 +30,7 @@ func newModelCheck(cfg Config, s *observation, o RecordedRun) (*modelCheck, erro
 		return nil, err
 	}
 	d := &modelCheck{plane: p, observed: s, modelled: decisionTimes{}, workloadOfPod: map[string]string{}, namesUsed: map[string]bool{}}
-	// A start that takes long is the cluster's affair, and no rule.
+	// A start that takes long is the cluster's latency, and no decision.
 	p.recorded, p.startTimeout = d, forever
 	p.startInSecond = time.Duration(o.Start%1e6) * time.Microsecond
 	for _, in := range o.Inputs {
@@ -41,8 +41,8 @@ func newModelCheck(cfg Config, s *observation, o RecordedRun) (*modelCheck, erro
 			if d.end == 0 {
 				d.end = in.At
 			}
-		case PodObserved, PodObservation, WatchGap: // observations
-		case Tick, ContainerStarted, HookFinished, ProbeFinished, SignalSent, Acknowledged, RulesSent: // outcomes: respond has its own
+		case PodObserved, PodObservation, WatchGap: // observations: respond replays them as outcomes
+		case Tick, ContainerStarted, HookFinished, ProbeFinished, SignalSent, Acknowledged, RulesSent: // outcomes of the cluster's own actions
 		}
 	}
 	if d.end == 0 && len(o.Inputs) > 0 {
@@ -53,7 +53,7 @@ func newModelCheck(cfg Config, s *observation, o RecordedRun) (*modelCheck, erro
 
 func (d *modelCheck) enqueue(at time.Duration, e Event) {
 	i, _ := slices.BinarySearchFunc(d.queue, at, func(x TimedEvent, at time.Duration) int {
-		if x.At <= at { // behind those of the same instant
+		if x.At <= at { // after events of the same time
 			return -1
 		}
 		return 1
@@ -61,7 +61,7 @@ func (d *modelCheck) enqueue(at time.Duration, e Event) {
 	d.queue = slices.Insert(d.queue, i, TimedEvent{At: at, Event: e})
 }
 
-// run lives until the run's end.
+// run runs the simulation until the end of the run.
 func (d *modelCheck) run() {
 	for {
 		next, ok := d.plane.Next()
@@ -121,8 +121,8 @@ func (d *modelCheck) restartsOnFailure(a RunProbe) bool {
 	return w != nil && a.Probe != w.spec.Readiness
 }
 
-// nextPodName is that of the next pod that Kubernetes created in a workload; "" if
-// there is none.
+// nextPodName is the name of the next pod that Kubernetes created in a
+// workload; "" if there is none.
 func (d *modelCheck) nextPodName(workload string) string {
 	for _, pod := range d.observed.created[workload] {
 		if !d.namesUsed[pod] {
@@ -133,7 +133,7 @@ func (d *modelCheck) nextPodName(workload string) string {
 	return ""
 }
 
-// applyRecorded gives a pod what Kubernetes has given it.
+// applyRecorded sets what Kubernetes assigned to a pod.
 func (d *modelCheck) applyRecorded(x *pod) {
 	d.workloadOfPod[x.name] = x.deployment.spec.Name
 	if seen, ok := d.observed.pods[x.name]; ok {
@@ -145,8 +145,8 @@ func (d *modelCheck) workloadOf(i record.Instance) string {
 	return cmp.Or(d.observed.workloadOf(i.Pod), d.workloadOfPod[i.Pod])
 }
 
-// podsToDelete is whom a scale-in takes: those whom Kubernetes took, where it took
-// any. own is the model's choice among pods.
+// podsToDelete are the pods that a scale-in deletes: those that Kubernetes
+// deleted if it deleted enough, else own, the model's choice among pods.
 func (d *modelCheck) podsToDelete(w *deployment, pods, own []*pod) []*pod {
 	var theirs []*pod
 	for _, name := range d.observed.deleted {
@@ -157,7 +157,7 @@ func (d *modelCheck) podsToDelete(w *deployment, pods, own []*pod) []*pod {
 		}
 	}
 	if len(theirs) < len(own) {
-		return own // the counts differ, which tells itself
+		return own // the difference in numbers is reported elsewhere
 	}
 	for _, x := range theirs {
 		if slices.Contains(own, x) {
@@ -183,7 +183,8 @@ func incarnation(pods []*pod, i int) int {
 	return pods[i].incarnation
 }
 
-// surely: a goes before b whenever in the cluster's latency it was decided.
+// alwaysRanksBefore reports whether a is deleted before b whenever, within
+// the cluster's latency, Kubernetes decided.
 func (d *modelCheck) alwaysRanksBefore(a, b *pod) bool {
 	for _, t := range []time.Duration{-relistLatency, 0, relistLatency} {
 		for _, shift := range []time.Duration{-relistLatency, 0, relistLatency} {
@@ -210,7 +211,8 @@ func (d *modelCheck) describe(x *pod) string {
 	return s + ")"
 }
 
-// podToKill is whom a step kills: the harness chose, not Kubernetes.
+// podToKill is the pod that a KillStep killed: the harness chose it, not
+// Kubernetes.
 func (d *modelCheck) podToKill(w *deployment, up []*pod) *pod {
 	names := d.observed.killedBySteps[w.spec.Name]
 	for k, name := range names {

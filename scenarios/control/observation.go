@@ -8,16 +8,17 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// observation is what a run in a cluster has shown, made ready to be asked.
+// observation is what was observed of a run in a cluster, indexed for
+// modelCheck.
 type observation struct {
 	start           record.Micros
 	times           decisionTimes
-	created         map[string][]string                 // pods by workload, by first sight
+	created         map[string][]string                 // pods by workload, by time of observation
 	pods            map[string]PodObserved              // the last one of each pod
 	deleted         []string                            // by time of deletion
-	killedBySteps   map[string][]string                 // by steps: pods by workload
+	killedBySteps   map[string][]string                 // pods by workload
 	exits           map[record.Instance]ContainerExited // of each incarnation
-	instanceEvents  map[record.Instance]eventTimes      // what each tells of itself
+	instanceEvents  map[record.Instance]eventTimes      // first time of each kind
 	rollouts        map[string][]time.Duration
 	pendingRequests map[Op]apiRequest
 	requestSpans    map[string][]timeSpan
@@ -34,8 +35,8 @@ type timeSpan struct{ from, to time.Duration }
 
 type eventTimes map[record.Kind]time.Duration
 
-// newObservation lives through the inputs with a Cluster, as the run did, and
-// keeps what it notes.
+// newObservation replays the inputs with an ObservedCluster, as the run did,
+// and keeps the events that it records.
 func newObservation(cfg Config, o RecordedRun) (*observation, error) {
 	c, err := NewObservedCluster(cfg)
 	if err != nil {
@@ -107,7 +108,8 @@ func (s *observation) addEvent(at time.Duration, e record.Event) {
 	}
 }
 
-// addInstanceEvent takes in an instance's own word: the first of each kind counts.
+// addInstanceEvent adds an event that an instance recorded. The first of each
+// kind counts.
 func (s *observation) addInstanceEvent(e record.Event) {
 	switch e.Kind() {
 	case record.KindListening, record.KindReady, record.KindClosing, record.KindListenerClosed, record.KindTermReceived, record.KindOffline:
@@ -129,12 +131,13 @@ func (s *observation) addInstanceEvent(e record.Event) {
 
 func (s *observation) reportsEvents(i record.Instance) bool { return len(s.instanceEvents[i]) > 0 }
 
-// killed: it could not tell whether TERM came first.
+// wasKilled reports whether the container was SIGKILLed, so that its own TERM
+// event may be missing.
 func (s *observation) wasKilled(i record.Instance) bool {
 	return len(s.times[decision{record.KindKillSent, i}]) > 0 && s.exits[i].ExitCode != 0
 }
 
-// firstTime is when an act first took place.
+// firstTime is the time of the first decision of a kind about an instance.
 func (s *observation) firstTime(kind record.Kind, i record.Instance) (time.Duration, bool) {
 	all := s.times[decision{kind, i}]
 	if len(all) == 0 {
@@ -143,8 +146,9 @@ func (s *observation) firstTime(kind record.Kind, i record.Instance) (time.Durat
 	return all[0], true
 }
 
-// probeSucceedsAt says whether a readiness probe of i would have passed at t: by its
-// own word, where it gives one; else by what the cluster said of it.
+// probeSucceedsAt reports whether a readiness probe of i would have passed at
+// t: by the instance's own events if it recorded any, else by its Ready
+// condition.
 func (s *observation) probeSucceedsAt(i record.Instance, p *Probe, t time.Duration) bool {
 	own := s.instanceEvents[i]
 	yes, no := record.KindReady, record.KindClosing
@@ -167,13 +171,14 @@ func (s *observation) probeSucceedsAt(i record.Instance, p *Probe, t time.Durati
 	return count(ups) > count(downs)
 }
 
-// rolled: a rollout of workload has been asked for before at.
+// rolloutRequestedBefore reports whether a rollout of a workload was
+// requested at or before a time.
 func (s *observation) rolloutRequestedBefore(workload string, at time.Duration) bool {
 	return slices.ContainsFunc(s.rollouts[workload], func(t time.Duration) bool { return t <= at })
 }
 
-// apiLatency is how long the API server took for the last order about workload before
-// at: that is no decision.
+// apiLatency is the time that the API server took for the last request about
+// a workload before at, which is no decision.
 func (s *observation) apiLatency(workload string, at time.Duration) (lag time.Duration) {
 	for _, o := range s.requestSpans[workload] {
 		if o.from <= at {
@@ -183,12 +188,12 @@ func (s *observation) apiLatency(workload string, at time.Duration) (lag time.Du
 	return lag
 }
 
-// workloadOf is whose pod it is; "" if it is nobody's.
+// workloadOf is the workload of a pod; "" if it is unknown.
 func (s *observation) workloadOf(pod string) string { return s.pods[pod].Workload }
 
-// hookEnd is when a preStop hook of i, begun at t, was over; false if the
-// record has no end of it. Only a sleep's length is known beforehand: of the
-// others TERM tells, which comes next.
+// hookEnd is the end of a preStop hook of i that began at t; false if the
+// record does not show it. The length of a sleep is known; other hooks end
+// when TERM is received.
 func (s *observation) hookEnd(h *Hook, i record.Instance, t time.Duration) (time.Duration, bool) {
 	if h.Sleep > 0 {
 		return t + h.Sleep, true
@@ -199,7 +204,8 @@ func (s *observation) hookEnd(h *Hook, i record.Instance, t time.Duration) (time
 	return 0, false
 }
 
-// skipped: the hook would have called /offline, and TERM came first.
+// hookSkipped reports whether the hook should have called /offline, but TERM
+// was received first.
 func (s *observation) hookSkipped(h *Hook, i record.Instance) bool {
 	offline, called := s.instanceEvents[i][record.KindOffline]
 	return strings.Contains(strings.Join(h.Exec, " "), "/offline") && called && s.instanceEvents[i][record.KindTermReceived] <= offline

@@ -6,20 +6,19 @@ import (
 	"slices"
 )
 
-// pausedRollout is how many pods of each revision a paused workload is to have. While
-// it is paused a Deployment's controller does nothing but scale, and it does
-// that to the replica sets as they are: nothing of what changes its template is
-// rolled out before it is resumed, and a rollout that was under way stands.
+// pausedRollout is the number of pods of each revision of a paused workload.
+// The deployment controller only scales a paused Deployment, with the replica
+// sets as they are: changes of its template are rolled out after it is
+// resumed, and a rollout in progress stops.
 //
 // The arithmetic is that of Kubernetes' deployment controller (scale, in
-// pkg/controller/deployment/sync.go): one replica set gets all, of several each
-// its share of replicas and surge.
+// pkg/controller/deployment/sync.go): a single replica set gets all replicas;
+// several replica sets share replicas and surge in proportion.
 type pausedRollout struct {
 	sets     []replicaSet // by age of the revision
-	replicas int          // that they were last made for
+	replicas int          // that sets were last computed for
 }
 
-// replicaSet is a replica set of a paused workload.
 type replicaSet struct{ revision, size int }
 
 func (w *deployment) pause() {
@@ -41,15 +40,16 @@ func (w *deployment) pause() {
 	}
 }
 
-// replicaSetMissing says that the revision that is rolled out has no replica set yet: a
-// Recreate makes it when the last old pod is gone.
+// replicaSetMissing reports whether the current revision has no replica set
+// yet: Recreate creates it once the last old pod is gone.
 func (w *deployment) replicaSetMissing() bool {
 	return w.revision > 0 && w.revision == len(w.revisions)-1 && w.recreating()
 }
 
 func (w *deployment) resume() { w.paused, w.pausedRollout = false, pausedRollout{} }
 
-// reconcilePaused has as many pods of each revision as it is to have.
+// reconcilePaused creates and deletes pods of each revision to reach the size
+// of its replica set.
 func (w *deployment) reconcilePaused(p *SimulatedControlPlane) {
 	w.pausedRollout.scale(w.replicas, w.spec, w.saturatedRevision(p))
 	for _, s := range w.pausedRollout.sets {
@@ -70,8 +70,8 @@ func (w *deployment) reconcilePaused(p *SimulatedControlPlane) {
 	}
 }
 
-// saturatedRevision is the revision that has all that is wanted, available, and is of
-// the wanted template; -1 if none is.
+// saturatedRevision is the revision of the wanted template if all wanted pods
+// are of it and available, else -1.
 func (w *deployment) saturatedRevision(p *SimulatedControlPlane) int {
 	r := slices.Index(w.revisions, w.wanted)
 	n := 0
@@ -86,12 +86,12 @@ func (w *deployment) saturatedRevision(p *SimulatedControlPlane) int {
 	return r
 }
 
-// scale brings the sets to the wanted replicas.
+// scale sets the sizes of the replica sets for the wanted replicas.
 func (h *pausedRollout) scale(replicas int, spec Workload, saturated int) {
 	active := h.active()
 	switch {
 	case len(active) == 0:
-		h.sets[len(h.sets)-1].size = replicas // the newest
+		h.sets[len(h.sets)-1].size = replicas // the newest one
 	case len(active) == 1:
 		active[0].size = replicas
 	case saturated >= 0 && h.size(saturated) == replicas:
@@ -125,9 +125,9 @@ func (h *pausedRollout) size(revision int) int {
 	return 0
 }
 
-// scaleProportionally gives each of several sets its part of what is to be added, or taken
-// away. What rounding leaves goes to the largest; of two that are equal the
-// newer one grows first, and the older one shrinks first.
+// scaleProportionally gives each of several replica sets its share of the
+// pods to add or delete. The rest that rounding leaves goes to the largest;
+// of two equal ones the newer grows first, and the older shrinks first.
 func (h *pausedRollout) scaleProportionally(active []*replicaSet, replicas, surge int) {
 	total, allowed := 0, 0
 	for _, s := range active {
@@ -163,8 +163,8 @@ func (h *pausedRollout) scaleProportionally(active []*replicaSet, replicas, surg
 	active[0].size = max(0, active[0].size+add-added)
 }
 
-// proportion is by how much a set changes when a Deployment that had before replicas
-// is to have others.
+// proportion is the change of a replica set when its Deployment, which had
+// before replicas, is scaled to replicas.
 func (s *replicaSet) proportion(replicas, surge, before int) int {
 	switch {
 	case replicas == 0:

@@ -15,68 +15,68 @@ import (
 type phase int
 
 const (
-	starting phase = iota // Start is ordered
+	starting phase = iota // StartContainer is ordered
 	running
 	waiting // for its back-off
-	dead    // the pod is out of the world
+	dead    // the pod is removed
 )
 
 const (
-	startTimeout = 10 * time.Second  // a Start whose outcome is not told by then is lost
-	rulesTimeout = 10 * time.Second  // rules that have not reached a container by then did not reach it
+	startTimeout = 10 * time.Second  // for the outcome of StartContainer
+	rulesTimeout = 10 * time.Second  // for the outcome of SendRules
 	firstBackOff = 10 * time.Second  // before the second restart; the first is at once
-	maxBackOff   = 300 * time.Second // kubelet's
-	backOffReset = 10 * time.Minute  // running that long forgives earlier crashes
+	maxBackOff   = 300 * time.Second // the kubelet's
+	backOffReset = 10 * time.Minute  // a container that ran this long has its earlier crashes forgiven
 )
 
-// pod is a pod and its one container.
+// pod is a pod with one container.
 type pod struct {
 	deployment   *deployment
 	name         string
-	uid          string // breaks ties; of a witness, else the name
-	node         string // of a witness, else ""
+	uid          string // breaks ties; as recorded, else the name
+	node         string // as recorded, else ""
 	createdAt    time.Duration
 	revision     int // of the template
 	incarnation  int
-	rulesVersion int // version of the rules that its container was last told
+	rulesVersion int // that its container was last sent
 
 	phase     phase
 	startOp   Op
-	deadline  time.Duration // starting: given up; waiting: started again
+	deadline  time.Duration // starting: for the outcome; waiting: end of the back-off
 	startedAt time.Duration
-	crashes   int // restarts that count for the back-off
+	crashes   int // that count for the back-off
 
-	started    bool // startup probe passed
+	started    bool // the startup probe has succeeded
 	ready      bool
 	readySince time.Duration
 	endpoint   bool
 	probes     []*prober
 
-	termination *termination // the container is being stopped
-	deleting    bool         // and the pod goes with it
-	evicted     bool         // killed and not to be restarted: the pod goes with its container
+	termination *termination // not nil while the container is being stopped
+	deleting    bool         // the pod is deleted once its container has exited
+	evicted     bool         // killed by a KillStep: the pod goes with its container
 }
 
 func (d *pod) instance() record.Instance {
 	return record.Instance{Pod: d.name, Incarnation: d.incarnation}
 }
 
-// pending: no container of it has run.
+// pending reports whether no container of the pod has run.
 func (d *pod) pending() bool { return d.phase == starting && d.incarnation == 1 }
 
-// active pods are those that count for the replica set.
+// active reports whether the pod counts for its replica set.
 func (d *pod) active() bool { return !d.deleting && !d.evicted }
 
 func (d *pod) recordEvent(p *SimulatedControlPlane, what record.Payload, text string) {
 	p.recordEvent(record.Event{Instance: d.instance(), Workload: d.deployment.spec.Name, Text: text, Payload: what})
 }
 
-// action is what an action on d now has in common with others.
+// action is the common part of an action on d.
 func (d *pod) action(p *SimulatedControlPlane, deadline time.Duration) PodAction {
 	return PodAction{Op: p.nextOp(), Pod: d.instance(), Workload: d.deployment.spec.Name, Deadline: deadline}
 }
 
-// start orders the start of the container's next incarnation.
+// start starts the next incarnation of the container.
 func (d *pod) start(p *SimulatedControlPlane) {
 	d.incarnation++
 	d.phase, d.deadline = starting, p.now+cmp.Or(p.startTimeout, startTimeout)
@@ -113,7 +113,7 @@ func (d *pod) onStarted(p *SimulatedControlPlane, e ContainerStarted) {
 	d.phase, d.startedAt = running, p.now
 	d.recordEvent(p, record.ContainerStarted{}, "")
 	switch {
-	case d.termination != nil && p.shutDown: // it may have missed the signal
+	case d.termination != nil && p.shutDown: // the container may have missed the signal
 		d.termination.killSent = false
 		d.termination.interrupt(p, d)
 		return
@@ -129,7 +129,8 @@ func (d *pod) onStarted(p *SimulatedControlPlane, e ContainerStarted) {
 	d.onStartedUp(p)
 }
 
-// sendRules tells a running container the rules, if it does not know them yet.
+// sendRules sends the rules in force to a running container, unless it has
+// them.
 func (d *pod) sendRules(p *SimulatedControlPlane) {
 	if d.phase == running && d.termination == nil && d.rulesVersion < d.deployment.rulesVersion {
 		d.rulesVersion = d.deployment.rulesVersion
@@ -137,7 +138,7 @@ func (d *pod) sendRules(p *SimulatedControlPlane) {
 	}
 }
 
-// onStartedUp is when readiness and liveness begin to be probed.
+// onStartedUp starts the readiness and liveness probes.
 func (d *pod) onStartedUp(p *SimulatedControlPlane) {
 	d.started, d.probes = true, nil
 	if pr := d.deployment.spec.Readiness; pr != nil {
@@ -177,7 +178,8 @@ func (d *pod) setEndpoint(p *SimulatedControlPlane, on bool) {
 	p.add(SetEndpoint{PodAction: d.action(p, 0), Ready: on})
 }
 
-// exit ends an incarnation: the pod is removed, or starts its container again.
+// exit ends an incarnation: the pod is removed, or its container starts
+// again.
 func (d *pod) exit(p *SimulatedControlPlane, code int, text string) {
 	if d.termination != nil {
 		d.termination.abandon(p, d, "the container exited")
@@ -200,8 +202,8 @@ func (d *pod) exit(p *SimulatedControlPlane, code int, text string) {
 	}
 }
 
-// backOff is how long to wait after the n-th crash (from 0): nothing, 10 s,
-// 20 s, 40 s … 300 s.
+// backOff is the wait after the n-th crash (from 0): 0, 10 s, 20 s, 40 s …
+// 300 s.
 func backOff(n int) time.Duration {
 	if n == 0 {
 		return 0
@@ -209,8 +211,7 @@ func backOff(n int) time.Duration {
 	return min(firstBackOff<<min(n-1, 10), maxBackOff)
 }
 
-// remove takes the pod out of the world. Its name and address are never used
-// again.
+// remove removes the pod. Its name and address are never used again.
 func (d *pod) remove(p *SimulatedControlPlane) {
 	d.setEndpoint(p, false)
 	p.add(RemovePod{d.action(p, 0)})
@@ -218,8 +219,8 @@ func (d *pod) remove(p *SimulatedControlPlane) {
 	d.deployment.remove(d)
 }
 
-// delete begins the pod's deletion. The endpoint's removal and kubelet's work
-// start at the same moment.
+// delete deletes the pod. It stops being an endpoint at the same moment as
+// the kubelet begins to stop its container.
 func (d *pod) delete(p *SimulatedControlPlane) {
 	if !d.active() {
 		return
@@ -231,7 +232,7 @@ func (d *pod) delete(p *SimulatedControlPlane) {
 		d.remove(p)
 		return
 	}
-	if d.termination != nil { // liveness is restarting it: that stop goes on
+	if d.termination != nil { // a failed liveness probe stops it already
 		return
 	}
 	d.termination = &termination{graceEnds: p.now + d.deployment.spec.Grace}
@@ -240,7 +241,7 @@ func (d *pod) delete(p *SimulatedControlPlane) {
 	}
 }
 
-// restart stops the container so that it starts again in its pod.
+// restart stops the container, so that it starts again in its pod.
 func (d *pod) restart(p *SimulatedControlPlane) {
 	if d.termination != nil {
 		return
@@ -249,7 +250,7 @@ func (d *pod) restart(p *SimulatedControlPlane) {
 	d.termination.start(p, d)
 }
 
-// kill kills the container without warning; evict: the pod is lost with it.
+// kill kills the container without warning. With evict the pod goes with it.
 func (d *pod) kill(p *SimulatedControlPlane, evict bool) {
 	d.evicted = evict
 	if d.termination == nil {
@@ -258,7 +259,7 @@ func (d *pod) kill(p *SimulatedControlPlane, evict bool) {
 	d.termination.kill(p, d, "step")
 }
 
-// shutDown is the end of the run for this pod.
+// shutDown ends the pod at the end of the run.
 func (d *pod) shutDown(p *SimulatedControlPlane) {
 	if d.phase == waiting {
 		d.remove(p)
@@ -276,7 +277,7 @@ func (d *pod) handleDeadlines(p *SimulatedControlPlane) {
 	}
 	switch {
 	case d.phase == starting && d.deadline <= p.now:
-		// Its outcome is lost. Whatever came up of it must not stay.
+		// The outcome is lost, and a process may have started.
 		p.add(SendSignal{PodAction: d.action(p, 0), Signal: SignalKill})
 		d.exit(p, -1, "no outcome of its start was told")
 	case d.phase == waiting && d.deadline <= p.now:

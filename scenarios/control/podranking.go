@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// podRanking is the order in which a scale-in takes pods, as Kubernetes 1.34 has
-// it (pkg/controller/controller_utils.go, ActivePodsWithRanks.Less, and
+// podRanking is the order in which a scale-in deletes pods, as in Kubernetes
+// 1.34 (pkg/controller/controller_utils.go, ActivePodsWithRanks.Less, and
 // pkg/controller/replicaset, getPodsRankedByRelatedPodsOnSameNode):
 //
-//  1. no node has taken it yet
+//  1. not scheduled yet
 //  2. pending: no container of it has run
 //  3. not ready
-//  4. the lower controller.kubernetes.io/pod-deletion-cost
-//  5. more pods of its Deployment beside it on its node
-//  6. ready for less time
+//  4. lower controller.kubernetes.io/pod-deletion-cost
+//  5. more pods of its Deployment on its node
+//  6. ready for a shorter time
 //  7. restarted more often
 //  8. created later
 //
-// Of 6 and 8 only the power of two of the age counts (LogarithmicScaleDown):
-// between pods that were ready for 10 s and for 15 s the UID decides, which is
-// chance. Times are written in whole seconds, and those of one second are
+// In 6 and 8 only the power of two of the age counts (LogarithmicScaleDown):
+// between pods that have been ready for 10 s and for 15 s the UID decides,
+// which is chance. Times are in whole seconds; times in the same second are
 // equal.
 type podRanking struct {
 	now           time.Duration
-	startInSecond time.Duration  // where in a second of the wall clock the plane's time began
+	startInSecond time.Duration  // fraction of a wall clock second at which the run began
 	podsOnNode    map[string]int // active pods of the Deployment by node
 }
 
@@ -40,7 +40,7 @@ func (w *deployment) ranking(p *SimulatedControlPlane) podRanking {
 	return r
 }
 
-// deletionOrder is pods in the order in which a scale-in takes them.
+// deletionOrder is pods in the order in which a scale-in deletes them.
 func (w *deployment) deletionOrder(p *SimulatedControlPlane, pods []*pod) []*pod {
 	out := slices.Clone(pods)
 	slices.SortFunc(out, w.ranking(p).compare)
@@ -61,8 +61,8 @@ func (r podRanking) compare(a, b *pod) int {
 	)
 }
 
-// compareReadySince puts the one that became ready last first; between pods that are
-// not ready it does not decide.
+// compareReadySince orders pods by the time when they became ready, the
+// latest first; pods that are not ready are equal.
 func (r podRanking) compareReadySince(a, b *pod) int {
 	if !a.ready || !b.ready {
 		return 0
@@ -70,8 +70,8 @@ func (r podRanking) compareReadySince(a, b *pod) int {
 	return r.compareAge(a, b, a.readySince, b.readySince)
 }
 
-// compareAge puts the younger of two first, if it is so by a power of two; else the
-// UID decides, but between instants of one second nothing does.
+// compareAge orders the younger pod first if the ages differ by a power of
+// two; else the UID decides. Times in the same second are equal.
 func (r podRanking) compareAge(a, b *pod, atA, atB time.Duration) int {
 	atA, atB = r.wholeSeconds(atA), r.wholeSeconds(atB)
 	if atA == atB {
@@ -80,12 +80,13 @@ func (r podRanking) compareAge(a, b *pod, atA, atB time.Duration) int {
 	return cmp.Or(cmp.Compare(logRank(r.now-atA), logRank(r.now-atB)), cmp.Compare(a.uid, b.uid))
 }
 
-// wholeSeconds is t as Kubernetes writes it: in whole seconds of the wall clock.
+// wholeSeconds is t as Kubernetes stores it: in whole seconds of the wall
+// clock.
 func (r podRanking) wholeSeconds(t time.Duration) time.Duration {
 	return (t + r.startInSecond).Truncate(time.Second) - r.startInSecond
 }
 
-// logRank is logarithmicRankDiff's rank of an age.
+// logRank is the rank of an age in Kubernetes' logarithmicRankDiff.
 func logRank(age time.Duration) int {
 	if age <= 0 {
 		return -1
@@ -93,7 +94,7 @@ func logRank(age time.Duration) int {
 	return int(math.Log2(float64(age)))
 }
 
-// boolCompare puts false first.
+// boolCompare orders false first.
 func boolCompare(a, b bool) int {
 	switch {
 	case a == b:
@@ -104,8 +105,8 @@ func boolCompare(a, b bool) int {
 	return 1
 }
 
-// recordedDecisions is what a Plane is held against by [Compare]: it names and chooses
-// as Kubernetes did.
+// recordedDecisions replaces decisions of a SimulatedControlPlane by those
+// that Kubernetes took, for [Compare].
 type recordedDecisions interface {
 	nextPodName(workload string) string
 	applyRecorded(d *pod)
@@ -113,12 +114,12 @@ type recordedDecisions interface {
 	podToKill(w *deployment, up []*pod) *pod
 }
 
-// selectForDeletion is the first n of pods that a scale-in takes.
+// selectForDeletion selects n of pods for a scale-in.
 func (w *deployment) selectForDeletion(p *SimulatedControlPlane, pods []*pod, n int) []*pod {
 	return w.recordedOr(p, pods, w.deletionOrder(p, pods)[:n])
 }
 
-// recordedOr is own, the choice among pods, unless a witness saw another one.
+// recordedOr is the recorded choice among pods, if there is one, else own.
 func (w *deployment) recordedOr(p *SimulatedControlPlane, pods, own []*pod) []*pod {
 	if p.recorded == nil || len(own) == 0 {
 		return own

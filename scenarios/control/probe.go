@@ -16,20 +16,20 @@ const (
 	liveness  probeKind = "liveness"
 )
 
-// prober asks one question again and again: each Period from its first,
-// however long the answers take.
+// prober sends one probe again and again: each Period after the first,
+// however long the results take.
 type prober struct {
 	kind      probeKind
 	spec      *Probe
-	at        time.Duration // when it is asked next
-	op        Op            // 0: no question is open
-	timeoutAt time.Duration // when the open question counts as failed
+	at        time.Duration // of the next probe
+	op        Op            // 0: no result is awaited
+	timeoutAt time.Duration // when the current probe counts as failed
 	successes int           // in a row
 	failures  int           // in a row
 }
 
-// newProber first asks InitialDelay after the container's start, but not
-// before any of notBefore.
+// newProber sends the first probe InitialDelay after the container's start,
+// but not before any of notBefore.
 func newProber(kind probeKind, spec *Probe, started time.Duration, notBefore ...time.Duration) *prober {
 	at := started + spec.InitialDelay
 	for _, t := range notBefore {
@@ -45,7 +45,7 @@ func (r *prober) deadline() time.Duration {
 	return r.at
 }
 
-// timeout is the probe's, and a second by default as Kubernetes has it.
+// timeout is that of the probe; Kubernetes' default is 1 s.
 func (r *prober) timeout() time.Duration {
 	if r.spec.Timeout > 0 {
 		return r.spec.Timeout
@@ -55,7 +55,7 @@ func (r *prober) timeout() time.Duration {
 
 func (r *prober) send(p *SimulatedControlPlane, d *pod) {
 	r.timeoutAt = p.now + r.timeout()
-	for r.at <= p.now { // a slow answer does not make questions pile up
+	for r.at <= p.now { // probes do not pile up behind a slow one
 		r.at += r.spec.Period
 	}
 	a := RunProbe{PodAction: d.action(p, r.timeoutAt), Probe: r.spec}
@@ -63,7 +63,7 @@ func (r *prober) send(p *SimulatedControlPlane, d *pod) {
 	p.add(a)
 }
 
-// addResult takes an answer and says whether a threshold was reached with it.
+// addResult reports whether a threshold was reached with a result.
 func (r *prober) addResult(ok bool) bool {
 	r.op = 0
 	if ok {
@@ -74,7 +74,7 @@ func (r *prober) addResult(ok bool) bool {
 	return r.failures == r.threshold()
 }
 
-// threshold is the probe's, and 3 by default.
+// threshold is the failureThreshold of the probe; Kubernetes' default is 3.
 func (r *prober) threshold() int {
 	if r.spec.FailureThreshold > 0 {
 		return r.spec.FailureThreshold
@@ -110,7 +110,7 @@ func (d *pod) onProbeResult(p *SimulatedControlPlane, r *prober, ok bool, text s
 }
 
 func (d *pod) handleProbeDeadlines(p *SimulatedControlPlane) {
-	for _, r := range d.probes { // d.probes may be replaced below; those that are no more in it are deaf
+	for _, r := range d.probes { // d.probes may be replaced below; results of removed ones do not count
 		switch {
 		case !slices.Contains(d.probes, r):
 		case r.op != 0 && r.timeoutAt <= p.now:

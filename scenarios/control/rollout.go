@@ -2,7 +2,8 @@ package control
 
 import "time"
 
-// recreating says that a Recreate rollout still waits for old pods to be gone.
+// recreating reports whether a Recreate rollout waits for old pods to be
+// gone.
 func (w *deployment) recreating() bool {
 	if !w.spec.Recreate {
 		return false
@@ -15,22 +16,22 @@ func (w *deployment) recreating() bool {
 	return false
 }
 
-// rollOut moves a rollout on by what its strategy allows at this moment. now and
-// old are the active pods of this revision and of earlier ones.
+// rollOut advances a rollout by what the strategy allows now. now and old are
+// the active pods of the current revision and of earlier ones.
 func (w *deployment) rollOut(p *SimulatedControlPlane, now, old []*pod) {
 	if w.spec.Recreate {
 		for _, d := range old {
 			d.delete(p)
 		}
-		return // the new ones come when the last old one is gone
+		return // new pods are created once the last old one is gone
 	}
 	w.scaleUpNew(p, len(now), len(old))
 	now, old = w.podsByRevision()
 	w.scaleDownOld(p, now, old)
 }
 
-// scaleUpNew creates pods of this revision, never more than replicas + surge in
-// all.
+// scaleUpNew creates pods of the current revision; there are never more than
+// replicas + surge in all.
 func (w *deployment) scaleUpNew(p *SimulatedControlPlane, now, old int) {
 	room := w.replicas + w.spec.MaxSurge - now - old
 	for n := min(room, w.replicas-now); n > 0; n-- {
@@ -38,8 +39,8 @@ func (w *deployment) scaleUpNew(p *SimulatedControlPlane, now, old int) {
 	}
 }
 
-// scaleDownOld deletes pods of earlier revisions, first those that are of no use
-// anyway, never leaving fewer than replicas - maxUnavailable available.
+// scaleDownOld deletes pods of earlier revisions, unavailable ones first, so
+// that at least replicas - maxUnavailable stay available.
 func (w *deployment) scaleDownOld(p *SimulatedControlPlane, now, old []*pod) {
 	floor := w.replicas - w.spec.MaxUnavailable
 	available, idle := 0, 0
@@ -56,7 +57,7 @@ func (w *deployment) scaleDownOld(p *SimulatedControlPlane, now, old []*pod) {
 			oldAvailable++
 		}
 	}
-	// What Kubernetes calls the clean-up of unhealthy replicas.
+	// Kubernetes calls this the cleanup of unhealthy replicas.
 	spare := len(now) + len(old) - floor - idle
 	surplus := available + oldAvailable - floor
 	var own []*pod
@@ -77,8 +78,8 @@ func (w *deployment) scaleDownOld(p *SimulatedControlPlane, now, old []*pod) {
 	w.deleteSurplus(p, now)
 }
 
-// deleteSurplus deletes what this revision has too many of: the workload was scaled in
-// while it rolled.
+// deleteSurplus deletes surplus pods of the current revision: the workload
+// was scaled in during the rollout.
 func (w *deployment) deleteSurplus(p *SimulatedControlPlane, now []*pod) {
 	if surplus := len(now) - w.replicas; surplus > 0 {
 		for _, d := range w.selectForDeletion(p, now, surplus) {
@@ -87,12 +88,12 @@ func (w *deployment) deleteSurplus(p *SimulatedControlPlane, now []*pod) {
 	}
 }
 
-// available is ready for minReadySeconds.
+// available reports whether the pod has been ready for minReadySeconds.
 func (w *deployment) available(p *SimulatedControlPlane, d *pod) bool {
 	return d.ready && p.now-d.readySince >= w.spec.MinReady
 }
 
-// nextAvailable is when a rollout's next pod will have been ready long enough.
+// nextAvailable adds the times at which pods of a rollout become available.
 func (w *deployment) nextAvailable(p *SimulatedControlPlane, dl *deadline) {
 	if _, old := w.podsByRevision(); len(old) == 0 || w.spec.MinReady == 0 {
 		return

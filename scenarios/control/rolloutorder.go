@@ -9,20 +9,20 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// minOrderGap is how far apart two acts of a rollout have to be, in the cluster or
-// in the model, for their order to be one.
+// minOrderGap is the time that two changes of a rollout must be apart, in the
+// cluster or in the model, to be in an order.
 const minOrderGap = 500 * time.Millisecond
 
-// podChange is a pod's creation or deletion.
+// podChange is the creation or deletion of a pod.
 type podChange struct {
 	at   time.Duration
 	kind record.Kind
 	pod  record.Instance
 }
 
-// rolloutDifferences holds the order of creations and deletions in rollouts against the
-// model's: times alone would not tell "one by one" from "all at once", where
-// pods get ready within the cluster's latency.
+// rolloutDifferences compares the order of creations and deletions in
+// rollouts: times alone do not distinguish "one by one" from "all at once" if
+// pods become ready within the cluster's latency.
 func (d *modelCheck) rolloutDifferences() []Difference {
 	var out []Difference
 	for _, w := range d.plane.workloads {
@@ -37,7 +37,7 @@ func (d *modelCheck) rolloutDifferences() []Difference {
 			}
 			j, k := nextOfKind(theirs, i, ours[i].kind), nextOfKind(ours, i, theirs[i].kind)
 			if j < 0 || k < 0 {
-				break // the counts differ, which tells itself
+				break // the difference in numbers is reported elsewhere
 			}
 			if max(theirs[j].at-theirs[i].at, ours[k].at-ours[i].at) > minOrderGap {
 				out = append(out, Difference{
@@ -53,7 +53,8 @@ func (d *modelCheck) rolloutDifferences() []Difference {
 	return out
 }
 
-// podChanges are a workload's creations and deletions since, by time.
+// podChanges are the creations and deletions of a workload's pods since a
+// time, in order.
 func (d *modelCheck) podChanges(h decisionTimes, w *deployment, since time.Duration) []podChange {
 	var out []podChange
 	for m, times := range h {
@@ -67,14 +68,15 @@ func (d *modelCheck) podChanges(h decisionTimes, w *deployment, since time.Durat
 		}
 	}
 	slices.SortFunc(out, func(a, b podChange) int {
-		// What comes at one instant comes as the model orders it: a deletion
-		// makes room for a creation.
+		// At the same time, deletions come first, as in the model: they make
+		// room for creations.
 		return cmp.Or(cmp.Compare(a.at, b.at), -cmp.Compare(a.kind, b.kind), cmp.Compare(a.pod.String(), b.pod.String()))
 	})
 	return out
 }
 
-// nextOfKind is the first of kind behind i; -1: there is none.
+// nextOfKind is the index of the first change of a kind after i; -1 if there
+// is none.
 func nextOfKind(all []podChange, i int, kind record.Kind) int {
 	for j := i + 1; j < len(all); j++ {
 		if all[j].kind == kind {

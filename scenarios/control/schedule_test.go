@@ -29,18 +29,18 @@ func TestParseSchedule(t *testing.T) {
 		require.Equal(t, want, got, text)
 	}
 	bad := map[string]string{
-		"":                      "it is empty",
+		"":                      "empty schedule",
 		"0/5 * * * *":           `write "0 0/5 * * * *"`,
-		"* * *":                 "six fields are needed",
-		"99 * * * * *":          "six fields are needed",
+		"* * *":                 "want six fields",
+		"99 * * * * *":          "want six fields",
 		"@date 2026-01-02":      "runOnce: true",
-		"@every 1.5s":           "whole seconds",
-		"@every 0s":             "whole seconds",
+		"@every 1.5s":           "a whole number of seconds",
+		"@every 0s":             "a whole number of seconds",
 		"@every soon":           `write a duration, as in "@every 1h30m"`,
-		"@sometimes":            "six fields are needed",
-		"0 0 0 30 2 *":          "it never comes",
-		"TZ=Asia/Shanghai":      "a time zone cannot be given",
-		"CRON_TZ=x 0 0 * * * *": "a time zone cannot be given",
+		"@sometimes":            "want six fields",
+		"0 0 0 30 2 *":          "no time matches it",
+		"TZ=Asia/Shanghai":      "time zones are not supported",
+		"CRON_TZ=x 0 0 * * * *": "time zones are not supported",
 	}
 	for text, want := range bad {
 		_, err := control.ParseSchedule(text)

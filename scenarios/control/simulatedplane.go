@@ -25,7 +25,7 @@ type SimulatedControlPlane struct {
 	startInSecond time.Duration     // the fraction of a wall clock second at which the run began
 
 	timeZeroReached bool
-	shutDown        bool // nothing is started any more
+	shutDown        bool // nothing new is started
 }
 
 // NewSimulatedControlPlane returns a control plane without pods. It returns an

@@ -353,7 +353,7 @@ func TestNewRefuses(t *testing.T) {
 		"missing name":                                   {Workloads: []control.Workload{{MaxSurge: 1}}},
 		"replicas must not be negative, got -1":          {Workloads: []control.Workload{{Name: "b", MaxSurge: 1, Replicas: -1}}},
 		"the period of a probe must be positive, got 0s": {Workloads: []control.Workload{{Name: "b", MaxSurge: 1, Liveness: &control.Probe{}}}},
-		"targetSize is -1":                               {Jobs: []control.CronJob{{Schedule: "@hourly", TargetSize: -1}}},
+		"targetSize must not be negative, got -1":        {Jobs: []control.CronJob{{Schedule: "@hourly", TargetSize: -1}}},
 		"excludeDates of b":                              {Jobs: []control.CronJob{{Autoscaler: "b", Schedule: "@hourly", Exclude: []string{"x"}}}},
 	}
 	for want, cfg := range tests {

@@ -8,23 +8,24 @@ import (
 )
 
 const (
-	// minTermGrace is kubelet's: the time left for TERM is never shorter. It is
+	// minTermGrace is the kubelet's minimum time between TERM and KILL. It is
 	// not divided by the speed.
 	minTermGrace = 2 * time.Second
-	// exitTimeout bounds the wait for a killed container's exit.
+	// exitTimeout is the time that a killed container has to exit.
 	exitTimeout = 5 * time.Second
-	// shutdownTimeout is what a container has at the end of the run.
+	// shutdownTimeout is the time that a container has to exit at the end of
+	// the run.
 	shutdownTimeout = 1500 * time.Millisecond
 )
 
-// termination is kubelet's stopping of one container, which took the pod's deletion
-// or a failed liveness probe to begin.
+// termination is how the kubelet stops a container, after the deletion of its
+// pod or a failed liveness probe.
 //
-//	begin ── preStop ──┬─ done ──▶ TERM ──▶ KILL at max(grace's end, TERM + 2 s)
-//	                   └─ grace ends: abandoned ──▶ TERM ──▶ KILL 2 s later
+//	start ── preStop ──┬─ done ──▶ TERM ──▶ KILL at max(end of grace, TERM + 2 s)
+//	                   └─ end of grace: abandoned ──▶ TERM ──▶ KILL 2 s later
 type termination struct {
 	graceEnds    time.Duration
-	hookOp       Op // 0: no hook is running
+	hookOp       Op // 0: no hook runs
 	killAt       time.Duration
 	exitDeadline time.Duration
 	termSent     bool
@@ -32,8 +33,9 @@ type termination struct {
 }
 
 func (s *termination) start(p *SimulatedControlPlane, d *pod) {
-	// kubelet goes on asking for readiness until the container has ended
-	// (pkg/kubelet: SyncTerminatingPod stops liveness and startup alone).
+	// The kubelet continues readiness probes until the container has exited
+	// (pkg/kubelet: SyncTerminatingPod stops liveness and startup probes
+	// only).
 	d.probes = slices.DeleteFunc(slices.Clone(d.probes), func(r *prober) bool { return r.kind != readiness })
 	h := d.deployment.spec.PreStop
 	if h == nil {
@@ -68,7 +70,7 @@ func (s *termination) term(p *SimulatedControlPlane, d *pod) {
 	p.add(SendSignal{PodAction: d.action(p, s.killAt), Signal: SignalTerm})
 }
 
-// kill ends it now; why is told with it.
+// kill kills the container now; why is recorded.
 func (s *termination) kill(p *SimulatedControlPlane, d *pod, why string) {
 	if s.killSent {
 		return
@@ -80,7 +82,7 @@ func (s *termination) kill(p *SimulatedControlPlane, d *pod, why string) {
 	p.add(SendSignal{PodAction: d.action(p, s.exitDeadline), Signal: SignalKill})
 }
 
-// interrupt makes the container go at once: it may write its end, no more.
+// interrupt has the container record its end and exit at once.
 func (s *termination) interrupt(p *SimulatedControlPlane, d *pod) {
 	if s.killSent {
 		return
@@ -91,7 +93,7 @@ func (s *termination) interrupt(p *SimulatedControlPlane, d *pod) {
 	p.add(SendSignal{PodAction: d.action(p, s.killAt), Signal: SignalInterrupt})
 }
 
-// abandon stops waiting for a hook that still runs.
+// abandon ends the wait for a hook that still runs.
 func (s *termination) abandon(p *SimulatedControlPlane, d *pod, why string) {
 	if s.hookOp == 0 {
 		return

@@ -8,9 +8,9 @@ import (
 	"zeroloss/scenarios/control"
 )
 
-// CompareWithKubernetes lists where our control plane decides otherwise than the cluster
-// of a run did. harness is the name of the stream that has the cluster's
-// inputs; the others are the instances' own.
+// CompareWithKubernetes lists the decisions of a cluster that the simulated
+// control plane takes differently. harness is the name of the event log with
+// the inputs of the cluster; the other logs are those of the instances.
 func CompareWithKubernetes(cfg control.Config, s EventLogs, harness string) ([]control.Difference, error) {
 	o, err := observed(s, harness)
 	if err != nil {
@@ -31,7 +31,8 @@ func observed(s EventLogs, harness string) (control.RecordedRun, error) {
 			return o, fmt.Errorf("reading what the cluster did: %w", err)
 		}
 		o.Inputs = append(o.Inputs, in)
-		// A line is written after what it tells of: the earliest is nearest.
+		// An input is recorded after its time: the earliest result is
+		// closest.
 		if began := e.At.Add(-in.At); o.Start == 0 || began < o.Start {
 			o.Start = began
 		}

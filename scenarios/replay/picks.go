@@ -12,18 +12,19 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// Offset is a time of a plane: from its run's beginning.
+// Offset is a time since the run's beginning.
 type Offset = time.Duration
 
-// viewInterval is a view as it was for a while: whom it could pick, by wanted tag.
+// viewInterval is what a view allowed for a while: the instances to pick, by
+// tag.
 type viewInterval struct {
 	from, to record.Micros
 	could    map[string][]record.Instance
 }
 
-// viewIntervals replays a view. It was in a state at the earliest when the step's own
-// time had come, and at the latest when the next step was written down: picks
-// come from other goroutines.
+// viewIntervals replays a view. Picks come from other goroutines: a view is
+// in a state at the earliest at the time of the step, and at the latest when
+// the next step is recorded.
 func viewIntervals(events []record.Event, tags []string) (out []viewInterval, err error) {
 	var view *consumer.View
 	var cfg consumer.Config
@@ -56,14 +57,14 @@ func viewIntervals(events []record.Event, tags []string) (out []viewInterval, er
 	return out, nil
 }
 
-// clockZero is the instant of a view's clock's zero. Its epoch is by a consumer's own
-// clock, which a scenario may have put wrong; what is recorded is by the right
-// one.
+// clockZero is the time at which a view's clock is 0. The view's epoch is on
+// the consumer's own clock, which a scenario may set wrong; records are on
+// the right clock.
 func clockZero(cfg consumer.Config) record.Micros {
 	return record.Micros(cfg.Epoch*1000 - cfg.Consumer.ClockSkew.Microseconds())
 }
 
-// candidatesByTag is whom a view could pick, for each tag.
+// candidatesByTag are the instances that a view may pick, for each tag.
 func candidatesByTag(view *consumer.View, tags []string) map[string][]record.Instance {
 	out := map[string][]record.Instance{}
 	for _, tag := range tags {
@@ -74,10 +75,10 @@ func candidatesByTag(view *consumer.View, tags []string) map[string][]record.Ins
 	return out
 }
 
-// CheckPicks holds every call that the trails tell of against the caller's view at
-// that time: the callee was on its list, of the right version (one of tags),
-// and not marked while another was there. It returns how many it has looked
-// at.
+// CheckPicks checks each call in the trails of requests against the caller's
+// view at that time: the callee was on its list, of the right version (one of
+// tags), and not marked while an unmarked one was there. It returns the
+// number of calls checked.
 func CheckPicks(requests []record.Request, s EventLogs, tags []string) (n int, err error) {
 	views := map[record.Instance][]viewInterval{}
 	for _, events := range s {
@@ -100,7 +101,7 @@ func CheckPicks(requests []record.Request, s EventLogs, tags []string) (n int, e
 				return v.from <= c.At && q.Sent <= v.to && slices.Contains(v.could[c.Wanted], c.Callee)
 			})
 			if !fits {
-				err = errors.Join(err, fmt.Errorf("%s#%d: %v called %v for tag %q, whom it could not pick then", q.Stream, q.Seq, hop.Instance, c.Callee, c.Wanted))
+				err = errors.Join(err, fmt.Errorf("%s#%d: %v called %v for tag %q, which its view did not allow", q.Stream, q.Seq, hop.Instance, c.Callee, c.Wanted))
 			}
 		}
 	}

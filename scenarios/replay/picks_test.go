@@ -72,9 +72,9 @@ func TestPicksOfAWarmUp(t *testing.T) {
 	require.Equal(t, 2, n)
 
 	_, err = replay.CheckPicks([]record.Request{called(2, 500*time.Millisecond)}, s, []string{""})
-	require.ErrorContains(t, err, "whom it could not pick then", "it was not on the list yet")
+	require.ErrorContains(t, err, "which its view did not allow", "it was not on the list yet")
 	_, err = replay.CheckPicks([]record.Request{called(3, 1500*time.Millisecond)}, s, []string{""})
-	require.ErrorContains(t, err, "whom it could not pick then")
+	require.ErrorContains(t, err, "which its view did not allow")
 }
 
 // The record's instants are by a clock that is right, whatever the caller's.
@@ -86,6 +86,6 @@ func TestPicksByAClockThatIsOff(t *testing.T) {
 		_, err := replay.CheckPicks([]record.Request{called(1, 500*time.Millisecond), called(2, 1500*time.Millisecond)}, s, []string{""})
 		require.NoError(t, err, "%v", skew)
 		_, err = replay.CheckPicks([]record.Request{called(2, 500*time.Millisecond)}, s, []string{""})
-		require.ErrorContains(t, err, "whom it could not pick then", "%v", skew)
+		require.ErrorContains(t, err, "which its view did not allow", "%v", skew)
 	}
 }

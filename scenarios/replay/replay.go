@@ -1,10 +1,10 @@
-// Package replay feeds what a run has written down to fresh machines: the
-// control plane, each instance's lifecycle and its view of others. The same
-// inputs have to give the same actions; what a trail tells of a pick has to be
-// one that the caller's view allowed; and what a cluster did is held against
-// our own control plane.
+// Package replay checks the record of a run. It steps fresh state machines
+// with the recorded inputs: the control plane, the lifecycle of each
+// instance, and its view of others; the same inputs have to give the same
+// actions. Each recorded pick has to be one that the caller's view allowed.
+// And it compares what a real cluster did with the simulated control plane.
 //
-// It is pure: events in, findings out. It knows no files, and runs nothing.
+// It is pure: events in, findings out. It reads no files and runs nothing.
 package replay
 
 import (
@@ -22,25 +22,24 @@ import (
 	"zeroloss/scenarios/control"
 )
 
-// EventLogs are a run's events, by who wrote them; each in the order in which
-// it was written.
+// EventLogs are the events of a run by author, each in the order of writing.
 type EventLogs map[string][]record.Event
 
-// Names of the services' machines among the events.
+// Names of the state machines of services among the events.
 const (
 	Lossless = "lossless"
 	Consumer = "consumer"
 )
 
-// Counts is how much was replayed.
+// Counts is what was replayed.
 type Counts struct {
-	ControlInputs int // steps of the control plane
+	ControlInputs int // inputs of the control plane
 	Lifecycles    int // instances whose lifecycle was replayed
-	Views         int // likewise, of their views
-	Picks         int // calls whose callee was looked up
+	Views         int // instances whose view was replayed
+	Picks         int // calls whose callee was checked
 }
 
-// MachineEvents are the journal lines of one machine.
+// MachineEvents are the inputs and outputs of one state machine.
 func MachineEvents(events []record.Event, name string) []record.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e record.Event) bool {
 		switch p := e.Payload.(type) {
@@ -53,21 +52,21 @@ func MachineEvents(events []record.Event, name string) []record.Event {
 	})
 }
 
-// controlPlane is either of the two that a run may have had.
+// controlPlane is a simulated control plane or an observed cluster.
 type controlPlane interface {
 	Step(now Offset, e control.Event) []control.Action
 }
 
-// StateMachines feeds all inputs of a run to fresh machines. harness is the name of
-// its stream; cluster: a real control plane decided about pods. The error says
-// at which step one of them did what the run did not.
+// StateMachines steps fresh state machines with all inputs of a run. harness
+// is the name of its own event log; cluster: a real cluster decided about
+// pods. The error names the first step at which a machine acts differently.
 func StateMachines(cfg control.Config, s EventLogs, harness string, cluster bool) (Counts, error) {
 	var n Counts
 	var errs []error
 	steps := MachineEvents(s[harness], control.MachineName)
 	n.ControlInputs = countInputs(steps)
 	if n.ControlInputs == 0 {
-		errs = append(errs, errors.New("control plane: it has no steps on record"))
+		errs = append(errs, errors.New("control plane: no steps are recorded"))
 	}
 	errs = append(errs, replayControlPlane(cfg, steps, cluster))
 	for _, name := range slices.Sorted(maps.Keys(s)) {
@@ -93,7 +92,8 @@ func countInputs(steps []record.Event) (n int) {
 	return n
 }
 
-// lines are a machine's steps as its package replays them.
+// lines are the inputs and outputs of a machine in the form that its package
+// replays.
 func lines(steps []record.Event) (out []machine.Line) {
 	for _, e := range steps {
 		switch p := e.Payload.(type) {
@@ -122,15 +122,18 @@ func replayControlPlane(cfg control.Config, events []record.Event, cluster bool)
 	for i := 0; i < len(steps); i++ {
 		input := steps[i]
 		var in control.TimedEvent
-		if err := json.Unmarshal(input.Data, &in); err != nil || input.Output {
-			return fmt.Errorf("control plane, line %d: no input: %w", i, err)
+		if input.Output {
+			return fmt.Errorf("control plane, line %d: an output without an input", i)
+		}
+		if err := json.Unmarshal(input.Data, &in); err != nil {
+			return fmt.Errorf("control plane, line %d: %w", i, err)
 		}
 		got, err := json.Marshal(control.Actions(p.Step(in.At, in.Event)))
 		if err != nil {
 			return err
 		}
 		if i+1 == len(steps) {
-			return nil // killed before it could write what came of it
+			return nil // the harness was killed before it could record the output
 		}
 		want := []byte("null")
 		if steps[i+1].Output {
@@ -138,7 +141,7 @@ func replayControlPlane(cfg control.Config, events []record.Event, cluster bool)
 			want = steps[i].Data
 		}
 		if !bytes.Equal(got, want) {
-			return fmt.Errorf("control plane at %v, event %s: got %s, the run has %s", in.At, input.Data, got, want)
+			return fmt.Errorf("control plane at %v, event %s: got %s, recorded %s", in.At, input.Data, got, want)
 		}
 	}
 	return nil

@@ -117,5 +117,5 @@ func TestMachinesDiffer(t *testing.T) {
 	_, err := replay.StateMachines(p.Control, s, rundir.Harness, true)
 	require.ErrorContains(t, err, "control plane at")
 	_, err = replay.StateMachines(p.Control, replay.EventLogs{}, rundir.Harness, true)
-	require.ErrorContains(t, err, "no steps on record")
+	require.ErrorContains(t, err, "no steps are recorded")
 }

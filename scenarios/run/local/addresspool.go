@@ -109,7 +109,7 @@ func checkPortsFree(p podAddr, owner string, ports ...int) error {
 		l, err := net.Listen("tcp", p.join(n))
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE):
-			return fmt.Errorf("%w: port %d is already taken; %s asked for it at %s; end what listens there (ss -ltnp 'sport = :%d' names it)",
+			return fmt.Errorf("%w: port %d is in use; %s needs it at %s; stop the process that listens there (ss -ltnp 'sport = :%d' shows it)",
 				run.ErrEnvironment, p.port(n), owner, p.join(n), p.port(n))
 		case err != nil:
 			return fmt.Errorf("%w: %s cannot listen on %s: %w", run.ErrEnvironment, owner, p.join(n), err)

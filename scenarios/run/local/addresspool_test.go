@@ -61,5 +61,5 @@ func TestPortTaken(t *testing.T) {
 	port := l.Addr().(*net.TCPAddr).Port
 	err = checkPortsFree(podAddr{ip: "127.0.0.1"}, "spring-cloud-b", port)
 	require.ErrorIs(t, err, run.ErrEnvironment)
-	require.ErrorContains(t, err, fmt.Sprintf("port %d is already taken; spring-cloud-b asked for it", port))
+	require.ErrorContains(t, err, fmt.Sprintf("port %d is in use; spring-cloud-b needs it", port))
 }

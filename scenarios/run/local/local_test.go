@@ -272,7 +272,7 @@ func TestPortTaken(t *testing.T) {
 	p.Workloads[1].Settings.Port = l.Addr().(*net.TCPAddr).Port
 	err = rt.Run(t.Context(), p, out)
 	require.ErrorIs(t, err, run.ErrEnvironment)
-	require.ErrorContains(t, err, fmt.Sprintf("port %d is already taken; b asked for it", p.Workloads[1].Settings.Port))
+	require.ErrorContains(t, err, fmt.Sprintf("port %d is in use; b needs it", p.Workloads[1].Settings.Port))
 	require.Empty(t, out.events, "nothing was started")
 }
 

@@ -1,5 +1,5 @@
-// Package runtimetest is what every runtime has to do, whatever it runs on:
-// the contract of [run.Runtime] as a suite, for the tests of each.
+// Package runtimetest is the contract of [run.Runtime] as a test suite, for
+// all runtimes.
 package runtimetest
 
 import (
@@ -21,24 +21,24 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// Subject is a runtime, as its tests have it. All fields are required.
+// Subject is a runtime under test. All fields are required.
 type Subject struct {
 	Name string // as meta.json has it: local, kube
 	// New makes a runtime for one run of p into dir.
 	New func(t *testing.T, dir *rundir.Dir, p *plan.Plan) run.Runtime
-	// Plan is the shortest run that shows it all: a release under load, a few
-	// seconds long. It is made anew for each run.
+	// Plan is the shortest plan that shows everything: a release under load,
+	// a few seconds long. It is called once per run.
 	Plan func(t *testing.T) *plan.Plan
 	// Refused is a plan that the runtime cannot carry out.
 	Refused func(t *testing.T) *plan.Plan
-	// Moments are events of the harness at which a run is interrupted, beside
-	// before it begins.
+	// InterruptAt are kinds of events of the harness at which a run is
+	// interrupted, in addition to before it begins.
 	InterruptAt []record.Kind
-	// Left asserts that nothing that a run has started is left.
+	// CheckCleanedUp asserts that nothing that a run started is left.
 	CheckCleanedUp func(t *testing.T, dir *rundir.Dir)
 }
 
-// Run holds x to the contract.
+// Run tests x.
 func Run(t *testing.T, x Subject) {
 	t.Run("a run", func(t *testing.T) { testCompleteRun(t, x) })
 	t.Run("interrupted before it begins", func(t *testing.T) { testInterrupted(t, x, "") })
@@ -48,7 +48,7 @@ func Run(t *testing.T, x Subject) {
 	t.Run("a plan that cannot be carried out", func(t *testing.T) { testRefused(t, x) })
 }
 
-// testRun is a run's directory, and what the harness told.
+// testRun is the directory of a run, and the events of its harness.
 type testRun struct {
 	dir    *rundir.Dir
 	w      *record.EventWriter
@@ -95,7 +95,7 @@ func (s *testRun) Progress(run.Progress) {
 	}
 }
 
-// of is what was told of a kind.
+// of lists the events of a kind.
 func (s *testRun) of(kind record.Kind) []record.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *testRun) of(kind record.Kind) []record.Event {
 	return out
 }
 
-// play runs p to its end, and looks at what is left.
+// play runs p to its end, and checks that everything is cleaned up.
 func (s *testRun) play(ctx context.Context, t *testing.T, x Subject, p *plan.Plan) error {
 	t.Helper()
 	err := x.New(t, s.dir, p).Run(ctx, p, s)
@@ -117,8 +117,7 @@ func (s *testRun) play(ctx context.Context, t *testing.T, x Subject, p *plan.Pla
 	return err
 }
 
-// whole: a run that nobody disturbs has everything on record, and ends all
-// that it started.
+// testCompleteRun: a run that is not interrupted has everything on record.
 func testCompleteRun(t *testing.T, x Subject) {
 	p := x.Plan(t)
 	s := newTestRun(t, x, p)
@@ -149,8 +148,8 @@ func requestsDue(streams []traffic.Stream) (n int) {
 	return n
 }
 
-// interrupted: whenever ctx is done, Run says so, leaves nothing, and what was
-// measured can be read.
+// testInterrupted: when ctx is done, Run returns ErrInterrupted, leaves
+// nothing, and what was measured can be read.
 func testInterrupted(t *testing.T, x Subject, at record.Kind) {
 	p := x.Plan(t)
 	p.Duration = time.Minute
@@ -181,7 +180,7 @@ func testInterrupted(t *testing.T, x Subject, at record.Kind) {
 	require.True(t, r.Interrupted)
 }
 
-// refused: nothing is started of a plan that cannot be carried out.
+// testRefused: nothing is started of a plan that cannot be carried out.
 func testRefused(t *testing.T, x Subject) {
 	p := x.Refused(t)
 	s := newTestRun(t, x, p)
