@@ -94,7 +94,7 @@ func TestPrepareAFileBesideItsManifests(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(mine), 0o644))
 
 	_, err = Prepare(Request{Scenario: path})
-	require.ErrorContains(t, err, path+":21: manifest "+filepath.Join(dir, "mine.yaml")+": no such file")
+	require.ErrorContains(t, err, path+":22: manifest "+filepath.Join(dir, "mine.yaml")+": no such file")
 
 	demo, ok := manifests.Open("mse-demo.yaml")
 	require.True(t, ok)
