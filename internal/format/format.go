@@ -28,8 +28,8 @@ func Count(n int, noun string) string {
 	return Int(n) + " " + noun + "s"
 }
 
-// Duration writes d with its unit: 0 ms, 0.09 ms, 3.1 ms, 548 ms, 30.0 s. The
-// page's script does the same (took in base.js).
+// Duration writes d with its unit: 0 ms, 0.09 ms, 3.1 ms, 35 ms, 4,200 ms, 30.0 s.
+// The page's script does the same (took in base.js).
 func Duration(d time.Duration) string {
 	if d < 0 {
 		return minus + Duration(-d)
@@ -41,7 +41,7 @@ func Duration(d time.Duration) string {
 }
 
 // Ms writes d in milliseconds without the unit, for columns and axes that name
-// it: 0, 0.09, 3.1, 548, 120,000.
+// it: 0, 0.09, 3.1, 35, 548, 120,000.
 func Ms(d time.Duration) string {
 	if d < 0 {
 		return minus + Ms(-d)
@@ -51,7 +51,7 @@ func Ms(d time.Duration) string {
 		return "0"
 	case v < 1:
 		return strconv.FormatFloat(v, 'f', 2, 64)
-	case v < 100:
+	case v < 9.95: // rounds to less than 10.0
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	default:
 		return Int(int(v + 0.5))

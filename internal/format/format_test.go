@@ -20,7 +20,7 @@ func TestCount(t *testing.T) {
 }
 
 func TestMs(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0", 90 * time.Microsecond: "0.09", 3100 * time.Microsecond: "3.1", 548 * time.Millisecond: "548", 2 * time.Minute: "120,000"} {
+	for d, want := range map[time.Duration]string{0: "0", 90 * time.Microsecond: "0.09", 3100 * time.Microsecond: "3.1", 35400 * time.Microsecond: "35", 9940 * time.Microsecond: "9.9", 9960 * time.Microsecond: "10", 548 * time.Millisecond: "548", 2 * time.Minute: "120,000"} {
 		require.Equal(t, want, Ms(d))
 		if d > 0 {
 			require.Equal(t, "+"+want, SignedMs(d))

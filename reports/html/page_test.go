@@ -70,7 +70,7 @@ func TestPageInBrowser(t *testing.T) {
 
 	t.Run("its script writes numbers and durations as Go does", func(t *testing.T) {
 		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900)
-		for _, d := range []time.Duration{0, 90 * time.Microsecond, 3100 * time.Microsecond, 548 * time.Millisecond, 4200 * time.Millisecond, 30 * time.Second} {
+		for _, d := range []time.Duration{0, 90 * time.Microsecond, 3100 * time.Microsecond, 35400 * time.Microsecond, 9960 * time.Microsecond, 548 * time.Millisecond, 4200 * time.Millisecond, 30 * time.Second} {
 			require.Equal(t, format.Duration(d), eval[string](b, fmt.Sprintf(`zl.took(%g)`, format.Millis(d))))
 			require.Equal(t, format.Offset(-d-time.Second), eval[string](b, fmt.Sprintf(`zl.at(%g)`, format.Millis(-d-time.Second))))
 		}
