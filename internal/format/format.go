@@ -28,13 +28,13 @@ func Count(n int, noun string) string {
 	return Int(n) + " " + noun + "s"
 }
 
-// Duration writes d with its unit: 0 ms, 0.09 ms, 3.1 ms, 35 ms, 4,200 ms, 30.0 s.
+// Duration writes d with its unit: 0 ms, 0.09 ms, 3.1 ms, 35 ms, 548 ms, 4.2 s.
 // The page's script does the same (took in base.js).
 func Duration(d time.Duration) string {
 	if d < 0 {
 		return minus + Duration(-d)
 	}
-	if d < 10*time.Second {
+	if d < time.Second {
 		return Ms(d) + " ms"
 	}
 	return fmt.Sprintf("%.1f s", d.Seconds())

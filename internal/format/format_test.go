@@ -31,7 +31,7 @@ func TestMs(t *testing.T) {
 
 func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0 ms", 9500 * time.Microsecond: "9.5 ms", 548 * time.Millisecond: "548 ms", 4200 * time.Millisecond: "4,200 ms",
+		0: "0 ms", 9500 * time.Microsecond: "9.5 ms", 548 * time.Millisecond: "548 ms", 4200 * time.Millisecond: "4.2 s",
 		30 * time.Second: "30.0 s", -3 * time.Millisecond: "−3.0 ms",
 	} {
 		require.Equal(t, want, Duration(d))

@@ -66,7 +66,7 @@ func TestClocksThatCannotTell(t *testing.T) {
 				s.offset("b-1", record.Offset{Ahead: -200, Within: 300})
 			}
 			x := one(t, s, 2.01, rejected(s, c.after))
-			const words = "(within the clock uncertainty of 0.8 ms)"
+			const words = "(within the clock uncertainty of 0.80 ms)"
 			if c.unsure {
 				require.Contains(t, x.Explanation, words)
 			} else {

@@ -90,7 +90,7 @@ func TestByTime(t *testing.T) {
 		"refused, still an endpoint":   {5.3, record.Refused, 0, time.Millisecond, late(podA, record.KindEndpointRemoved, 6), ClosedEarly, "the deletion of orders-a/1 was observed 300 ms earlier, and it closed while it was still in the endpoints; it left them 700 ms later"},
 		"refused, always an endpoint":  {5.3, record.Refused, 0, time.Millisecond, without(podA, record.KindEndpointRemoved), ClosedEarly, "while it was still in the endpoints"},
 		"refused, and it still served": {5.1, record.Refused, 0, time.Millisecond, late(podA, record.KindContainerExited, 9), ColdStart, "orders-c/1 had been ready for only 1.1 s"},
-		"it died":                      {5.3, record.EOF, 0, 100 * time.Millisecond, without(podA, record.KindPodDeleted), Crash, "orders-a/1 exited unexpectedly, which was observed 0.0 ms earlier"},
+		"it died":                      {5.3, record.EOF, 0, 100 * time.Millisecond, without(podA, record.KindPodDeleted), Crash, "orders-a/1 exited unexpectedly, which was observed 0 ms earlier"},
 		"the registry was first":       {5.3, record.Refused, 0, time.Millisecond, unlisted, StaleRoute, "orders-a/1 had left the registry's list 280 ms earlier"},
 		"who answered is none of them": {5.3, record.StatusOther, 403, time.Millisecond, naming, StaleRoute, "orders-a/1 had left the Service's endpoints 250 ms earlier, but requests were still sent to it"},
 		"they refuse it themselves":    {5.3, record.StatusOther, 403, time.Millisecond, nil, Unexplained, "unexplained: no release event matches"},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"zeroloss/internal/format"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports/ledger/history"
 )
@@ -154,9 +155,9 @@ func (f fitness) neverUp() []string {
 		online := i.Declared.Settings.Online
 		allowed := f.scaled(startTimeout, minStartTimeout) + online.StartUp + online.Delay + online.HealthEvery
 		if exited := i.First(record.KindContainerExited); exited != 0 && exited < until {
-			out = append(out, fmt.Sprintf("instance %s never came up: it exited %s after its start", i.ID, ms(exited.Sub(started))))
+			out = append(out, fmt.Sprintf("instance %s never came up: it exited %s after its start", i.ID, format.Duration(exited.Sub(started))))
 		} else if until.Sub(started) > allowed {
-			out = append(out, fmt.Sprintf("instance %s never came up: it was still not registered %s after its start", i.ID, ms(until.Sub(started))))
+			out = append(out, fmt.Sprintf("instance %s never came up: it was still not registered %s after its start", i.ID, format.Duration(until.Sub(started))))
 		}
 	}
 	return out
@@ -245,7 +246,7 @@ func (f fitness) unfinishedReleases() []string {
 			continue
 		}
 		out = append(out, fmt.Sprintf("instance %s was taken out at %s and had not closed when the load ended at %s, so its closing was not measured; give the run more time",
-			r.Instance.ID, ms(f.history.Offset(r.Began)), ms(f.history.Offset(f.history.LoadEnd))))
+			r.Instance.ID, format.Duration(f.history.Offset(r.Began)), format.Duration(f.history.Offset(f.history.LoadEnd))))
 	}
 	return out
 }

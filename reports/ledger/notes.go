@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"zeroloss/internal/format"
 	"zeroloss/loadgen/record"
 )
 
@@ -77,7 +78,7 @@ func noteText(e record.Event) string {
 		return "changed rules were not delivered: " + e.Text
 	case record.Stalled:
 		if d := e.At.Sub(p.Since); d >= longStall {
-			return "it got no CPU time for " + ms(d) + " (host overloaded or throttled)"
+			return "it got no CPU time for " + format.Duration(d) + " (host overloaded or throttled)"
 		}
 	case record.Concluded:
 		return "the load ended early: " + e.Text

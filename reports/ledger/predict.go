@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"zeroloss/internal/format"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports/ledger/history"
 )
@@ -143,9 +144,9 @@ func (c consumerRate) term(lost float64, d time.Duration, neverHeard bool) strin
 		λ = lost / d.Seconds()
 	}
 	if neverHeard {
-		return fmt.Sprintf("%s %.1f/s × %s (never heard)", c.name, λ, ms(d))
+		return fmt.Sprintf("%s %.1f/s × %s (never heard)", c.name, λ, format.Duration(d))
 	}
-	return fmt.Sprintf("%s %.1f/s × %s", c.name, λ, ms(d))
+	return fmt.Sprintf("%s %.1f/s × %s", c.name, λ, format.Duration(d))
 }
 
 // consumers are the callers of the instance's service and version on behalf of

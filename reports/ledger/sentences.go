@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"zeroloss/internal/format"
 	"zeroloss/loadgen/record"
 	"zeroloss/reports/ledger/history"
 )
@@ -36,11 +37,11 @@ func outOfResources(f failure) string {
 }
 
 func stalled(i record.Instance, d time.Duration) string {
-	return fmt.Sprintf("%s got no CPU time for %s (host overloaded or throttled)", i, ms(d))
+	return fmt.Sprintf("%s got no CPU time for %s (host overloaded or throttled)", i, format.Duration(d))
 }
 
 func withinClockUncertainty(d time.Duration) string {
-	return fmt.Sprintf(" (within the clock uncertainty of %s)", ms(d))
+	return fmt.Sprintf(" (within the clock uncertainty of %s)", format.Duration(d))
 }
 
 // Of a version that no call reached.
@@ -56,7 +57,7 @@ func noneRegistered(f failure, starting []string) string {
 }
 
 func lastTakenOut(f failure, r *history.Release) string {
-	return fmt.Sprintf("the last %s instance of %s, %s, had been taken out %s earlier", version(f), f.service, r.Instance.ID, ms(f.addressed.Sub(r.Began)))
+	return fmt.Sprintf("the last %s instance of %s, %s, had been taken out %s earlier", version(f), f.service, r.Instance.ID, format.Duration(f.addressed.Sub(r.Began)))
 }
 
 // Of a callee that had only just started.
@@ -70,7 +71,7 @@ func beforeRegistered(f failure) string {
 }
 
 func cold(f failure, registered record.Micros) string {
-	return fmt.Sprintf("%s had been registered for only %s and was still cold", f.callee, ms(f.addressed.Sub(registered)))
+	return fmt.Sprintf("%s had been registered for only %s and was still cold", f.callee, format.Duration(f.addressed.Sub(registered)))
 }
 
 // Of a callee that was taken out.
@@ -81,39 +82,39 @@ func died(f failure, r *history.Release) string {
 		verb = "was killed"
 	}
 	if f.addressed < r.Began {
-		return fmt.Sprintf("%s %s %s after the request was sent to it", r.Instance.ID, verb, ms(r.Began.Sub(f.addressed)))
+		return fmt.Sprintf("%s %s %s after the request was sent to it", r.Instance.ID, verb, format.Duration(r.Began.Sub(f.addressed)))
 	}
-	s := fmt.Sprintf("%s %s %s earlier", r.Instance.ID, verb, ms(f.addressed.Sub(r.Began)))
+	s := fmt.Sprintf("%s %s %s earlier", r.Instance.ID, verb, format.Duration(f.addressed.Sub(r.Began)))
 	if heard := r.HeardAt(f.caller); heard > f.addressed {
-		s += fmt.Sprintf("; %s heard of it %s later", name(f.caller), ms(heard.Sub(f.addressed)))
+		s += fmt.Sprintf("; %s heard of it %s later", name(f.caller), format.Duration(heard.Sub(f.addressed)))
 	}
 	return s + "; an instance that dies cannot drain"
 }
 
 func cut(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s accepted it %s before closing its listener and cut it without an answer", r.Instance.ID, ms(r.Closed.Sub(f.addressed)))
+	return fmt.Sprintf("%s accepted it %s before closing its listener and cut it without an answer", r.Instance.ID, format.Duration(r.Closed.Sub(f.addressed)))
 }
 
 func cutAndRepeated(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s accepted it %s before closing its listener and cut it without an answer; the retry failed too", r.Instance.ID, ms(r.Closed.Sub(f.firstAddressed)))
+	return fmt.Sprintf("%s accepted it %s before closing its listener and cut it without an answer; the retry failed too", r.Instance.ID, format.Duration(r.Closed.Sub(f.firstAddressed)))
 }
 
 func neverDeregistered(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s had stopped serving %s earlier and never deregistered%s", r.Instance.ID, ms(f.addressed.Sub(r.StoppedServing())), callerHeard(f, r))
+	return fmt.Sprintf("%s had stopped serving %s earlier and never deregistered%s", r.Instance.ID, format.Duration(f.addressed.Sub(r.StoppedServing())), callerHeard(f, r))
 }
 
 func deregisteredLate(f failure, r *history.Release) string {
 	return fmt.Sprintf("%s had stopped serving %s earlier and deregistered only %s later%s",
-		r.Instance.ID, ms(max(0, f.addressed.Sub(r.StoppedServing()))), ms(r.Deregistered.Sub(f.addressed)), callerHeard(f, r))
+		r.Instance.ID, format.Duration(max(0, f.addressed.Sub(r.StoppedServing()))), format.Duration(r.Deregistered.Sub(f.addressed)), callerHeard(f, r))
 }
 
 func registryLate(f failure, r *history.Release, bound time.Duration) string {
 	return fmt.Sprintf("%s had deregistered %s earlier, but the registry must notify its subscribers within %s%s",
-		r.Instance.ID, ms(f.addressed.Sub(r.Deregistered)), ms(bound), callerHeard(f, r))
+		r.Instance.ID, format.Duration(f.addressed.Sub(r.Deregistered)), format.Duration(bound), callerHeard(f, r))
 }
 
 func stale(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s had deregistered %s earlier%s", r.Instance.ID, ms(f.addressed.Sub(r.Deregistered)), callerHeard(f, r))
+	return fmt.Sprintf("%s had deregistered %s earlier%s", r.Instance.ID, format.Duration(f.addressed.Sub(r.Deregistered)), callerHeard(f, r))
 }
 
 // callerHeard is when the caller heard that the callee was taken out.
@@ -122,9 +123,9 @@ func callerHeard(f failure, r *history.Release) string {
 	case heard == 0:
 		return "; " + name(f.caller) + " had not heard of it by the end of the recording"
 	case heard > f.addressed:
-		return fmt.Sprintf("; %s heard of it %s later", name(f.caller), ms(heard.Sub(f.addressed)))
+		return fmt.Sprintf("; %s heard of it %s later", name(f.caller), format.Duration(heard.Sub(f.addressed)))
 	default:
-		return fmt.Sprintf("; %s had heard of it %s earlier", name(f.caller), ms(f.addressed.Sub(heard)))
+		return fmt.Sprintf("; %s had heard of it %s earlier", name(f.caller), format.Duration(f.addressed.Sub(heard)))
 	}
 }
 
@@ -151,13 +152,13 @@ func leftLists(f failure, r *history.Release, unlisted record.Micros) string {
 	if endpoints, _ := r.Unlisted(); unlisted != endpoints {
 		list = "the registry's list"
 	}
-	return fmt.Sprintf("%s had left %s %s earlier, but requests were still sent to it", r.Instance.ID, list, ms(f.addressed.Sub(unlisted)))
+	return fmt.Sprintf("%s had left %s %s earlier, but requests were still sent to it", r.Instance.ID, list, format.Duration(f.addressed.Sub(unlisted)))
 }
 
 func closedWhileListed(f failure, r *history.Release, unlisted record.Micros) string {
 	s := fmt.Sprintf("the deletion of %s was observed %s, and it closed while it was still in the endpoints", r.Instance.ID, relative(r.Began, f.addressed))
 	if unlisted != 0 {
-		s += fmt.Sprintf("; it left them %s later", ms(unlisted.Sub(f.addressed)))
+		s += fmt.Sprintf("; it left them %s later", format.Duration(unlisted.Sub(f.addressed)))
 	}
 	return s
 }
@@ -167,15 +168,15 @@ func startedNotReady(i record.Instance) string {
 }
 
 func readyOnly(f failure, i record.Instance, ready record.Micros) string {
-	return fmt.Sprintf("%s had been ready for only %s", i, ms(f.addressed.Sub(ready)))
+	return fmt.Sprintf("%s had been ready for only %s", i, format.Duration(f.addressed.Sub(ready)))
 }
 
 // relative is an instant as seen from another one: "213 ms earlier".
 func relative(t, from record.Micros) string {
 	if t > from {
-		return ms(t.Sub(from)) + " later"
+		return format.Duration(t.Sub(from)) + " later"
 	}
-	return ms(from.Sub(t)) + " earlier"
+	return format.Duration(from.Sub(t)) + " earlier"
 }
 
 // name is an instance's name; the zero instance is the client.
@@ -187,17 +188,4 @@ func counted[N int | uint64](n N, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// ms is a duration for people: "213 ms", "1.9 s".
-func ms(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "-" + ms(-d)
-	case d < 10*time.Millisecond:
-		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Round(time.Millisecond)/time.Millisecond)
-	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"zeroloss/internal/format"
 	"zeroloss/reports/ledger/history"
 )
 
@@ -11,9 +12,9 @@ import (
 func (f fitness) watchGapText(g history.WatchGap) string {
 	until := "the end"
 	if g.To != 0 {
-		until = ms(f.history.Offset(g.To))
+		until = format.Duration(f.history.Offset(g.To))
 	}
-	return fmt.Sprintf("the cluster (%s) was not watched from %s to %s", strings.Join(g.Sources, ", "), ms(f.history.Offset(g.From)), until)
+	return fmt.Sprintf("the cluster (%s) was not watched from %s to %s", strings.Join(g.Sources, ", "), format.Duration(f.history.Offset(g.From)), until)
 }
 
 // touchedBy is what of the account a watch gap touches; "" if nothing.

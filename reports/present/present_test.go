@@ -156,7 +156,7 @@ func TestQualityCountsTheChecksThatAreMet(t *testing.T) {
 	require.Equal(t, Check{"requests not sent", "10 of 500 due", "at most 0.1 %", false}, q.Checks[0])
 	require.Equal(t, "not ok", q.Checks[0].Word())
 	withClocks := quality(&ledger.Ledger{Clock: ledger.Clock{Measured: 2, Uncertainty: time.Second, WorstClock: "load-1"}}, gate.Criteria{})
-	require.Contains(t, withClocks.Checks, Check{"least precise clock (load-1)", "±1,000 ms", "at most ±125 ms", false})
+	require.Contains(t, withClocks.Checks, Check{"least precise clock (load-1)", "±1.0 s", "at most ±125 ms", false})
 }
 
 func TestParagraphs(t *testing.T) {

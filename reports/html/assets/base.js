@@ -17,7 +17,7 @@ const zl = (function () {
   function int(n) { return String(n).replace(/\B(?=(\d{3})+$)/g, ','); }
   function at(ms, digits) { return (ms < 0 ? '−' : '+') + (Math.abs(ms) / 1000).toFixed(digits === undefined ? 3 : digits) + ' s'; }
   // took writes a duration as Duration in internal/format does.
-  function took(ms) { return ms === 0 ? '0 ms' : ms < 1 ? ms.toFixed(2) + ' ms' : ms < 9.95 ? ms.toFixed(1) + ' ms' : ms < 10000 ? int(Math.round(ms)) + ' ms' : (ms / 1000).toFixed(1) + ' s'; }
+  function took(ms) { return ms === 0 ? '0 ms' : ms < 1 ? ms.toFixed(2) + ' ms' : ms < 9.95 ? ms.toFixed(1) + ' ms' : ms < 1000 ? int(Math.round(ms)) + ' ms' : (ms / 1000).toFixed(1) + ' s'; }
   function el(tag, attrs, text) {
     const e = document.createElement(tag);
     for (const k in attrs || {}) e.setAttribute(k, attrs[k]);
