@@ -14,17 +14,18 @@ import (
 	"zeroloss/scenarios/run/kube/target"
 )
 
-// CleanOptions say where to look.
+// CleanOptions say what to clean.
 type CleanOptions struct {
 	Context, Kubeconfig string // as in Options
-	Cluster             string // kind's, where Context is ""; "" is the default one
-	// Namespace: only the targets in it are looked at; "" is all there is.
+	Cluster             string // a kind cluster, if Context is ""; "": the default one
+	// Namespace has only the targets in it restored, and nothing else cleaned; "": all
+	// is cleaned.
 	Namespace string
-	// All takes what is kept, and what belongs to runs of other hosts (or of
-	// this one before it was rebooted), too. What belongs to a run that can
-	// be seen to go on is never taken.
+	// All also cleans what was kept on purpose, and what belongs to runs of other hosts
+	// or of this one before it was rebooted. What a running process works with is never
+	// cleaned.
 	All bool
-	// Say is told of each thing that is removed, or left alone and why.
+	// Say is called with a line about each thing that is cleaned, or left alone and why.
 	Say func(string)
 }
 

@@ -12,18 +12,18 @@ import (
 	"zeroloss/scenarios/run/kube/render"
 )
 
-// nodesTimeout bounds the look at the nodes: where nobody answers, what comes next
-// says so.
+// nodesTimeout bounds the look at the nodes: if the cluster does not answer, the
+// next request says so.
 const nodesTimeout = 5 * time.Second
 
-// freeResources returns what the cluster has left on the nodes that take pods; zero
-// where that cannot be told.
+// freeResources returns what the cluster has left on its schedulable nodes; zero if
+// that is not known.
 func freeResources(ctx context.Context, c *client.Client) render.Resources {
 	ctx, stop := context.WithTimeout(ctx, nodesTimeout)
 	defer stop()
 	all, err := c.Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return render.Resources{} // not everybody may look at nodes
+		return render.Resources{} // the permission may be missing
 	}
 	pods, err := c.Pods("").List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -39,7 +39,7 @@ func freeResources(ctx context.Context, c *client.Client) render.Resources {
 		}
 	}
 	if len(open) == 1 {
-		return render.Resources{} // none takes pods now: which of them will is not known
+		return render.Resources{} // none is schedulable now: which of them will be is not known
 	}
 	for _, p := range pods.Items {
 		if !open[p.Spec.NodeName] || observe.Finished(&p) {

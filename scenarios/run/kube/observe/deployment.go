@@ -10,9 +10,8 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// DeploymentWatch records what becomes of a target's Deployment, whoever does
-// it: a change of its pod template begins a rollout, one of its replicas scales
-// it.
+// DeploymentWatch records the rollouts and scalings of a target's Deployment, this
+// run's and those of others: a change of the pod template begins a rollout.
 type DeploymentWatch struct {
 	name  string
 	write func(record.Event)

@@ -11,8 +11,8 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// TestDeploymentWatch: a rollout is one whoever began it; what this run has scaled
-// itself is on record already.
+// TestDeploymentWatch: the rollouts of others count, and so do their scalings; what
+// this run has scaled itself is on record already.
 func TestDeploymentWatch(t *testing.T) {
 	dir, err := rundir.Create(t.TempDir() + "/run")
 	require.NoError(t, err)

@@ -43,9 +43,9 @@ func NewReporter(namespace string, streams []traffic.Stream, send func(control.E
 }
 
 // Pod reports a pod of workload as it now is and, when it is first seen, what
-// came before it. withAddress has its address reported, too, once: answers of a
-// service that is not ours may name a pod so.
-func (r *Reporter) Pod(p *corev1.Pod, workload string, withAddress bool) {
+// came before it. external has its address reported, too, once: responses of a
+// service that is not this program's may name a pod so.
+func (r *Reporter) Pod(p *corev1.Pod, workload string, external bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, known := r.current[p.Name]
@@ -53,7 +53,7 @@ func (r *Reporter) Pod(p *corev1.Pod, workload string, withAddress bool) {
 	for _, e := range Observations(p, workload) {
 		r.send(e)
 	}
-	if withAddress {
+	if external {
 		r.address(p)
 	}
 	if known {
