@@ -26,7 +26,7 @@ func BenchmarkChain(b *testing.B) {
 		measure(b, next+"/A/a")
 	})
 	b.Run("services", func(b *testing.B) {
-		c := newCluster(b)
+		c := newTestChain(b)
 		gw := c.chainOf(nil, []string{"gateway"}, []string{"a"}, []string{"b"}, []string{"c"})[0][0]
 		measure(b, gw.url("/A/a"))
 	})

@@ -38,8 +38,8 @@ type pod struct {
 	err    error
 }
 
-// cluster starts pods of a chain on loopback addresses of their own.
-type cluster struct {
+// testChain starts pods of a chain on loopback addresses of their own.
+type testChain struct {
 	t   testing.TB
 	reg *embedded.Server
 	net int
@@ -47,14 +47,14 @@ type cluster struct {
 	n   int
 }
 
-func newCluster(t testing.TB) *cluster {
+func newTestChain(t testing.TB) *testChain {
 	reg, err := embedded.Start(embedded.Options{Timing: registry.Timing{PushDelay: 50 * time.Millisecond, Tick: 10 * time.Millisecond}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, reg.Close()) })
-	return &cluster{t: t, reg: reg, net: 192 + rand.IntN(63), dir: t.TempDir(), n: rand.IntN(60000)}
+	return &testChain{t: t, reg: reg, net: 192 + rand.IntN(63), dir: t.TempDir(), n: rand.IntN(60000)}
 }
 
-func (c *cluster) start(role, tag string, change func(*settings.Document)) *pod {
+func (c *testChain) start(role, tag string, change func(*settings.Document)) *pod {
 	c.n++
 	next := map[string]string{"gateway": "spring-cloud-a", "a": "spring-cloud-b", "b": "spring-cloud-c"}
 	service := map[string]string{"gateway": "spring-cloud-zuul"}[role]
@@ -120,7 +120,7 @@ func (p *pod) sees(t testing.TB, n int) {
 
 // chainOf starts a chain from its end: whoever subscribes finds the full list,
 // so that no list of the beginning comes into the test's way.
-func (c *cluster) chainOf(change func(*settings.Document), layers ...[]string) [][]*pod {
+func (c *testChain) chainOf(change func(*settings.Document), layers ...[]string) [][]*pod {
 	out := make([][]*pod, len(layers))
 	for i := len(layers) - 1; i >= 0; i-- {
 		for _, who := range layers[i] {
@@ -175,7 +175,7 @@ func ask(t testing.TB, method, url, tag, body string) (int, string, record.Trail
 }
 
 func TestChain(t *testing.T) {
-	c := newCluster(t)
+	c := newTestChain(t)
 	pods := c.chainOf(nil, []string{"gateway"}, []string{"a", "a-gray"}, []string{"b", "b-gray"}, []string{"c"})
 	gw, a, agray, b, bgray, cc := pods[0][0], pods[1][0], pods[1][1], pods[2][0], pods[2][1], pods[3][0]
 	base := fmt.Sprintf("A[%s] -> B[%s] -> C[%s]", a.doc.IP, b.doc.IP, cc.doc.IP)
@@ -213,7 +213,7 @@ func TestChain(t *testing.T) {
 func TestReleaseUnderTraffic(t *testing.T) {
 	for _, mode := range []string{settings.Lossless, settings.DeregisterFirst, settings.CloseFirst, settings.Kill} {
 		t.Run(mode, func(t *testing.T) {
-			c := newCluster(t)
+			c := newTestChain(t)
 			change := func(d *settings.Document) { d.Offline.Mode = mode }
 			pods := c.chainOf(change, []string{"a"}, []string{"b", "b"}, []string{"c"})
 			a, b1, b2, cc := pods[0][0], pods[1][0], pods[1][1], pods[2][0]

@@ -83,7 +83,7 @@ func TestAnyPick(t *testing.T) {
 		play(seed, 20, func(r *rand.Rand, v *View, now time.Duration, _ Event, _ []Action) {
 			for _, wanted := range []string{"", "gray", "nobody's"} {
 				h, reason, err := v.Pick(now, wanted)
-				if problem := judge(v, wanted, h, reason, err); problem != "" {
+				if problem := checkPick(v, wanted, h, reason, err); problem != "" {
 					t.Fatalf("seed %d at %v: %s: picked %v (%+v, %v) of %v, marks %v", seed, now, problem, h, reason, err, v.list, v.marks)
 				}
 				switch {
@@ -102,8 +102,8 @@ func TestAnyPick(t *testing.T) {
 	require.NotZero(t, none)
 }
 
-// judge says by the rules alone what is wrong with a pick.
-func judge(v *View, wanted string, h Host, reason Reason, err error) string {
+// checkPick says by the rules alone what is wrong with a pick.
+func checkPick(v *View, wanted string, h Host, reason Reason, err error) string {
 	byTag, free := map[string]int{}, map[string]int{}
 	for _, x := range v.list {
 		byTag[x.Tag]++

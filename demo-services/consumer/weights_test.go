@@ -13,9 +13,9 @@ import (
 
 const minute = time.Minute
 
-// fleet is a view of n hosts, the first of which started at the view's zero and
+// viewOf is a view of n hosts, the first of which started at the view's zero and
 // the others long ago.
-func fleet(model, balancer string, n int) *View {
+func viewOf(model, balancer string, n int) *View {
 	v := New(Config{Epoch: epoch, Seed: 1, Consumer: settings.Consumer{Balancer: balancer}})
 	var list []Host
 	for i := range n {
@@ -55,7 +55,7 @@ func TestWeightsOverTime(t *testing.T) {
 		{"unheard-of", 2, "0s 6s", "[100 100] [100 100]"},
 	} {
 		var got []string
-		v := fleet(c.model, "", c.n)
+		v := viewOf(c.model, "", c.n)
 		for _, at := range durations(t, c.at) {
 			_, _, err := v.Pick(at, "")
 			require.NoError(t, err)
@@ -78,7 +78,7 @@ func durations(t *testing.T, s string) (out []time.Duration) {
 // What weighs nothing is not picked, unless nobody else is left.
 func TestWeightless(t *testing.T) {
 	for _, balancer := range []string{settings.RoundRobin, settings.Random} {
-		v := fleet("polaris", balancer, 3)
+		v := viewOf("polaris", balancer, 3)
 		for range 100 {
 			h, _, err := v.Pick(0, "")
 			require.NoError(t, err)

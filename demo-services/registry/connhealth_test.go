@@ -9,16 +9,16 @@ import (
 	"zeroloss/demo-services/registry"
 )
 
-func TestSilence(t *testing.T) {
+func TestConnHealth(t *testing.T) {
 	var s registry.ConnHealth
 	_, any := s.Next()
-	require.False(t, any, "nobody to watch")
+	require.False(t, any, "no connection to watch")
 
-	var ended []registry.ClientID
-	asked := map[registry.ClientID]time.Duration{}
+	var ejected []registry.ClientID
+	probed := map[registry.ClientID]time.Duration{}
 	end := map[registry.ClientID]time.Duration{}
 	s.Active(0, "dead")
-	s.Active(0, "quiet")
+	s.Active(0, "idle")
 	s.Active(0, "closed")
 	for now := time.Duration(0); now < time.Minute; now += 500 * time.Millisecond {
 		if now%(5*time.Second) == 0 {
@@ -27,30 +27,30 @@ func TestSilence(t *testing.T) {
 		if now == 10*time.Second {
 			s.Closed(now, "closed")
 		}
-		ask, done := s.Due(now)
-		for _, o := range ask {
-			if _, again := asked[o]; !again {
-				asked[o] = now
+		probe, done := s.Due(now)
+		for _, o := range probe {
+			if _, again := probed[o]; !again {
+				probed[o] = now
 			}
-			if o == "quiet" {
+			if o == "idle" {
 				s.Active(now+time.Second, o)
 			}
 		}
 		for _, o := range done {
 			end[o] = now
 		}
-		ended = append(ended, done...)
+		ejected = append(ejected, done...)
 		next, any := s.Next()
 		require.True(t, any)
 		require.Greater(t, next, now, "what is due has been done")
 	}
-	require.Equal(t, map[registry.ClientID]time.Duration{"dead": 21 * time.Second, "quiet": 21 * time.Second}, asked)
-	require.Equal(t, []registry.ClientID{"dead"}, ended, "once, and nobody else")
+	require.Equal(t, map[registry.ClientID]time.Duration{"dead": 21 * time.Second, "idle": 21 * time.Second}, probed)
+	require.Equal(t, []registry.ClientID{"dead"}, ejected, "once, and no other")
 	require.Equal(t, 26*time.Second, end["dead"])
 }
 
-// Others that die do not put the end of one off beyond measure.
-func TestSilenceOfMany(t *testing.T) {
+// Other dying connections do not delay an ejection without bound.
+func TestConnHealthOfMany(t *testing.T) {
 	s := registry.ConnHealth{}
 	last := map[registry.ClientID]time.Duration{}
 	for i := range 20 {
@@ -72,8 +72,8 @@ func TestSilenceOfMany(t *testing.T) {
 	require.False(t, any)
 }
 
-// Whenever the last sign of life was, the end comes 25 to 28 s after it.
-func TestSilenceEndsInTime(t *testing.T) {
+// Whenever the last sign of life was, the ejection comes 25 to 28 s after it.
+func TestConnHealthEjectsInTime(t *testing.T) {
 	for last := time.Duration(0); last < 6*time.Second; last += 100 * time.Millisecond {
 		s := registry.ConnHealth{}
 		s.Active(0, "other")

@@ -14,22 +14,22 @@ import (
 
 const ms = time.Millisecond
 
-// world is a table in virtual time. Numbers of checks are those of the contract
-// suite, whose rules the table must obey on its own.
-type world struct {
+// tableSim runs a table in virtual time. Comments with numbers refer to the checks
+// of the contract suite, which the table must pass by itself.
+type tableSim struct {
 	*testing.T
-	table *registry.Table
-	now   time.Duration
-	sent  []registry.Push
-	mute  bool // subscribers acknowledge nothing
+	table          *registry.Table
+	now            time.Duration
+	sent           []registry.Push
+	unacknowledged bool // subscribers do not acknowledge pushes
 }
 
-func newWorld(t *testing.T, timing registry.Timing) *world {
-	return &world{T: t, table: registry.New(timing)}
+func newTableSim(t *testing.T, timing registry.Timing) *tableSim {
+	return &tableSim{T: t, table: registry.New(timing)}
 }
 
-// until runs the table up to an instant, acknowledging what it pushes.
-func (w *world) until(at time.Duration) {
+// until runs the table up to an instant and acknowledges its pushes.
+func (w *tableSim) until(at time.Duration) {
 	for {
 		next, ok := w.table.Next()
 		if !ok || next > at {
@@ -38,7 +38,7 @@ func (w *world) until(at time.Duration) {
 		w.now = next
 		for _, p := range w.table.Due(next) {
 			w.sent = append(w.sent, p)
-			if !w.mute && !p.Discard {
+			if !w.unacknowledged && !p.Discard {
 				_, ok := w.table.Ack(p.To, p.ID)
 				require.True(w, ok)
 			}
@@ -47,7 +47,7 @@ func (w *world) until(at time.Duration) {
 	w.now = at
 }
 
-func (w *world) publish(owner registry.ClientID, hosts ...registry.Host) []registry.Change {
+func (w *tableSim) publish(owner registry.ClientID, hosts ...registry.Host) []registry.Change {
 	return w.table.Publish(w.now, owner, key("b"), hosts)
 }
 
@@ -65,8 +65,8 @@ func ids(hosts []registry.Host) []string {
 	return out
 }
 
-// told is what each push said, in order: when, to whom, which hosts.
-func (w *world) told() []string {
+// pushLines describes each push: when, to whom, why, and how many hosts.
+func (w *tableSim) pushLines() []string {
 	var out []string
 	for _, p := range w.sent {
 		out = append(out, p.At.String()+" "+string(p.To)+" "+p.Reason+" "+strconv.Itoa(len(p.Snapshot.Hosts)))
@@ -75,14 +75,14 @@ func (w *world) told() []string {
 }
 
 func TestTableUnknownServiceIsEmpty(t *testing.T) { // 3
-	w := newWorld(t, registry.Timing{})
+	w := newTableSim(t, registry.Timing{})
 	require.Empty(t, w.table.Read(0, key("b")).Hosts)
 	require.NotNil(t, w.table.Read(0, key("b")).Hosts)
 	require.Empty(t, w.table.Subscribe(0, "a", key("b")).Hosts)
 	require.Empty(t, w.table.Services("public", "DEFAULT_GROUP"), "a subscription makes no service")
 	w.publish("b1", host(1))
 	w.until(time.Second)
-	require.Equal(t, []string{"500ms a change 1"}, w.told())
+	require.Equal(t, []string{"500ms a change 1"}, w.pushLines())
 }
 
 func TestTablePushesTheDelayAfterTheFirstChangeOnTheTick(t *testing.T) { // 5, 22
@@ -103,7 +103,7 @@ func TestTablePushesTheDelayAfterTheFirstChangeOnTheTick(t *testing.T) { // 5, 2
 		{"delay", registry.Timing{PushDelay: 2 * time.Second}, 0, "12s a change 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, c.timing)
+			w := newTableSim(t, c.timing)
 			w.table.Subscribe(0, "a", key("b"))
 			w.until(base + c.first)
 			w.sent = nil
@@ -111,13 +111,13 @@ func TestTablePushesTheDelayAfterTheFirstChangeOnTheTick(t *testing.T) { // 5, 2
 			w.until(base + c.first + 1*ms)
 			w.publish("b2", host(2)) // rides along, and postpones nothing
 			w.until(base + 10*time.Second)
-			require.Equal(t, c.want, w.told()[0])
+			require.Equal(t, c.want, w.pushLines()[0])
 		})
 	}
 }
 
 func TestTableAStormIsOnePush(t *testing.T) { // 22
-	w := newWorld(t, registry.Timing{})
+	w := newTableSim(t, registry.Timing{})
 	w.table.Subscribe(0, "a", key("b"))
 	w.until(time.Second)
 	w.sent = nil
@@ -126,12 +126,12 @@ func TestTableAStormIsOnePush(t *testing.T) { // 22
 		w.until(w.now + 40*ms)
 	}
 	w.until(10 * time.Second)
-	require.Equal(t, []string{"1.5s a change 10"}, w.told())
+	require.Equal(t, []string{"1.5s a change 10"}, w.pushLines())
 	require.Equal(t, time.Second, w.sent[0].Since)
 }
 
 func TestTableReadsAreAsOldAsTheLastPush(t *testing.T) {
-	w := newWorld(t, registry.Timing{})
+	w := newTableSim(t, registry.Timing{})
 	w.publish("b1", host(1))
 	require.Len(t, w.table.Read(w.now, key("b")).Hosts, 1, "the first read computes")
 	w.publish("b2", host(2))
@@ -142,30 +142,30 @@ func TestTableReadsAreAsOldAsTheLastPush(t *testing.T) {
 }
 
 func TestTableSubscribeAnswersAndPushesOnce(t *testing.T) { // 4
-	w := newWorld(t, registry.Timing{})
+	w := newTableSim(t, registry.Timing{})
 	w.publish("b1", host(1))
 	w.until(time.Second)
 	require.Equal(t, []string{"10.0.0.1:20001"}, ids(w.table.Subscribe(w.now, "a", key("b")).Hosts))
 	w.table.Subscribe(w.now, "a", key("b"))
 	w.table.Subscribe(w.now, "c", key("b"))
 	w.until(10 * time.Second)
-	require.Equal(t, []string{"1.5s a subscribe 1", "1.5s c subscribe 1"}, w.told())
+	require.Equal(t, []string{"1.5s a subscribe 1", "1.5s c subscribe 1"}, w.pushLines())
 }
 
 func TestTableAChangeMeetsTheSubscriptionsPush(t *testing.T) {
-	w := newWorld(t, registry.Timing{})
+	w := newTableSim(t, registry.Timing{})
 	w.publish("b1", host(1))
 	w.until(time.Second)
 	w.table.Subscribe(w.now, "a", key("b"))
 	w.until(1300 * ms)
 	w.table.Withdraw(w.now, "b1", key("b"))
 	w.until(10 * time.Second)
-	require.Equal(t, []string{"1.5s a change 0"}, w.told(), "after 200 ms, not 500")
+	require.Equal(t, []string{"1.5s a change 0"}, w.pushLines(), "after 200 ms, not 500")
 	require.Equal(t, 1300*ms, w.sent[0].Since, "the change's instant, not the subscription's")
 }
 
 func TestTableDeregistering(t *testing.T) { // 6, 7, 8, 9
-	w := newWorld(t, registry.Timing{})
+	w := newTableSim(t, registry.Timing{})
 	w.table.Subscribe(0, "a", key("b"))
 	w.publish("b1", host(1))
 	w.publish("b2", host(2))
@@ -175,13 +175,13 @@ func TestTableDeregistering(t *testing.T) { // 6, 7, 8, 9
 	w.until(2 * time.Second)
 	require.Equal(t, []registry.Change{{Key: key("b"), Host: host(2), How: registry.Removed}}, w.table.RemoveClient(w.now, "b2"))
 	w.until(3 * time.Second)
-	require.Equal(t, []string{"500ms a change 2", "1.5s a change 1", "2.5s a change 0"}, w.told())
+	require.Equal(t, []string{"500ms a change 2", "1.5s a change 1", "2.5s a change 0"}, w.pushLines())
 	require.NotNil(t, w.sent[2].Snapshot.Hosts, "empty, not null")
 	require.Equal(t, []string{"b"}, w.table.Services("public", "DEFAULT_GROUP"), "still known")
 }
 
 func TestTableOnePublicationPerOwner(t *testing.T) { // 11, 21
-	w := newWorld(t, registry.Timing{})
+	w := newTableSim(t, registry.Timing{})
 	require.Equal(t, registry.Added, w.publish("b1", host(1))[0].How)
 	require.Empty(t, w.publish("b1", host(1)), "nothing new")
 	changed := host(1)
@@ -202,7 +202,7 @@ func TestTableGroupsAndNamespacesAreApart(t *testing.T) { // 18, 19
 	keys := []registry.Key{
 		registry.NewKey("", "", "b"), registry.NewKey("", "G", "b"), registry.NewKey("ns", "", "b"), registry.NewKey("ns", "G", "b"),
 	}
-	w := newWorld(t, registry.Timing{})
+	w := newTableSim(t, registry.Timing{})
 	for i, k := range keys {
 		w.table.Subscribe(0, "a", k)
 		w.table.Publish(0, "b1", k, []registry.Host{host(i)})
@@ -217,7 +217,7 @@ func TestTableGroupsAndNamespacesAreApart(t *testing.T) { // 18, 19
 }
 
 func TestTableOverlays(t *testing.T) { // 13, 15
-	w := newWorld(t, registry.Timing{})
+	w := newTableSim(t, registry.Timing{})
 	off := registry.Overlay{Enabled: false, Weight: 1}
 	_, known := w.table.SetOverlay(0, key("b"), host(1), off)
 	require.False(t, known)
@@ -252,8 +252,8 @@ func TestTableOverlays(t *testing.T) { // 13, 15
 }
 
 func TestTableTriesAgainWithoutAcknowledgement(t *testing.T) {
-	w := newWorld(t, registry.Timing{})
-	w.mute = true
+	w := newTableSim(t, registry.Timing{})
+	w.unacknowledged = true
 	w.table.Subscribe(0, "a", key("b"))
 	w.table.Subscribe(0, "c", key("b"))
 	w.publish("b1", host(1))
@@ -265,7 +265,7 @@ func TestTableTriesAgainWithoutAcknowledgement(t *testing.T) {
 	_, ok = w.table.Ack("c", w.sent[0].ID)
 	require.False(t, ok, "another's")
 	w.until(12500 * ms)
-	require.Equal(t, []string{"500ms a change 1", "500ms c change 1", "6.5s a retry 1", "12.5s a retry 1"}, w.told())
+	require.Equal(t, []string{"500ms a change 1", "500ms c change 1", "6.5s a retry 1", "12.5s a retry 1"}, w.pushLines())
 	require.Zero(t, w.sent[3].Since, "of the change that it has carried all the while")
 	w.table.RemoveClient(w.now, "a")
 	w.until(time.Minute)
@@ -275,31 +275,31 @@ func TestTableTriesAgainWithoutAcknowledgement(t *testing.T) {
 }
 
 func TestTableNack(t *testing.T) {
-	w := newWorld(t, registry.Timing{})
-	w.mute = true
+	w := newTableSim(t, registry.Timing{})
+	w.unacknowledged = true
 	w.table.Subscribe(0, "a", key("b"))
 	w.until(500 * ms)
 	w.table.Nack(w.now, "a", w.sent[0].ID)
 	w.until(1500 * ms)
-	require.Equal(t, []string{"500ms a subscribe 0", "1.5s a retry 0"}, w.told())
+	require.Equal(t, []string{"500ms a subscribe 0", "1.5s a retry 0"}, w.pushLines())
 }
 
 func TestTableAChangeThatMeetsARetryGoesAtTheNextTick(t *testing.T) {
-	w := newWorld(t, registry.Timing{})
-	w.mute = true
+	w := newTableSim(t, registry.Timing{})
+	w.unacknowledged = true
 	w.table.Subscribe(0, "a", key("b"))
 	w.until(500 * ms)
 	w.table.Nack(w.now, "a", w.sent[0].ID) // to be tried again at 1.5 s
 	w.until(1250 * ms)
 	w.publish("b1", host(1))
-	w.mute = false
+	w.unacknowledged = false
 	w.until(time.Minute)
-	require.Equal(t, []string{"500ms a subscribe 0", "1.3s a change 1"}, w.told())
+	require.Equal(t, []string{"500ms a subscribe 0", "1.3s a change 1"}, w.pushLines())
 }
 
 func TestTableFaults(t *testing.T) {
 	t.Run("freeze", func(t *testing.T) {
-		w := newWorld(t, registry.Timing{})
+		w := newTableSim(t, registry.Timing{})
 		w.table.Subscribe(0, "a", key("b"))
 		w.until(time.Second)
 		w.sent = nil
@@ -316,7 +316,7 @@ func TestTableFaults(t *testing.T) {
 		require.Len(t, w.table.Read(w.now, key("b")).Hosts, 2)
 	})
 	t.Run("drop", func(t *testing.T) {
-		w := newWorld(t, registry.Timing{})
+		w := newTableSim(t, registry.Timing{})
 		w.table.SetFault("b", registry.Fault{Drop: true})
 		w.table.Subscribe(0, "a", key("b"))
 		w.publish("b1", host(1))
@@ -326,22 +326,22 @@ func TestTableFaults(t *testing.T) {
 		require.Len(t, w.table.Read(w.now, key("b")).Hosts, 1, "who asks is told")
 	})
 	t.Run("blackhole", func(t *testing.T) {
-		w := newWorld(t, registry.Timing{})
+		w := newTableSim(t, registry.Timing{})
 		w.table.SetFault("", registry.Fault{Blackhole: true})
 		w.table.SetFault("other", registry.Fault{Drop: true})
 		w.table.Subscribe(0, "a", key("b"))
 		w.until(6500 * ms)
 		w.table.SetFault("", registry.Fault{})
 		w.until(time.Minute)
-		require.Equal(t, []string{"500ms a subscribe 0", "6.5s a retry 0", "12.5s a retry 0"}, w.told())
+		require.Equal(t, []string{"500ms a subscribe 0", "6.5s a retry 0", "12.5s a retry 0"}, w.pushLines())
 		require.Equal(t, []bool{true, true, false}, []bool{w.sent[0].Discard, w.sent[1].Discard, w.sent[2].Discard})
 	})
 	t.Run("push delay", func(t *testing.T) {
-		w := newWorld(t, registry.Timing{})
+		w := newTableSim(t, registry.Timing{})
 		w.table.SetPushDelay(200 * ms)
 		w.table.Subscribe(0, "a", key("b"))
 		w.until(time.Minute)
-		require.Equal(t, []string{"200ms a subscribe 0"}, w.told())
+		require.Equal(t, []string{"200ms a subscribe 0"}, w.pushLines())
 	})
 }
 
@@ -360,8 +360,8 @@ func TestTableSameSeedSameBytes(t *testing.T) {
 // play is a random history; it returns all that the table did.
 func play(t *testing.T, seed uint64) []registry.Push {
 	r := rand.New(rand.NewPCG(seed, 1))
-	w := newWorld(t, registry.Timing{Phase: time.Duration(r.IntN(100)) * ms})
-	w.mute = r.IntN(4) == 0
+	w := newTableSim(t, registry.Timing{Phase: time.Duration(r.IntN(100)) * ms})
+	w.unacknowledged = r.IntN(4) == 0
 	stamps := map[registry.Key]int64{}
 	newer := func(s registry.Snapshot) {
 		last, seen := stamps[s.Key]
@@ -395,7 +395,7 @@ func play(t *testing.T, seed uint64) []registry.Push {
 	}
 	// Left alone, with subscribers that answer, the table comes to rest, and
 	// then every list is what is published.
-	w.mute = false
+	w.unacknowledged = false
 	w.until(w.now + 20*time.Second)
 	_, more := w.table.Next()
 	require.False(t, more, "seed %d: it does not come to rest", seed)

@@ -25,32 +25,32 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// patience is how long a test waits for an event that must come.
-const patience = 10 * time.Second
+// eventTimeout is how long a test waits for an event that must come.
+const eventTimeout = 10 * time.Second
 
-// world is a registry with quick pushes, and what lives around it.
-type world struct {
+// testEnv is a registry with quick pushes and the services around it.
+type testEnv struct {
 	t   *testing.T
 	reg *embedded.Server
 	net int // of the pods' addresses: 127.net.x.y
 	n   int
 }
 
-func newWorld(t *testing.T) *world {
+func newTestEnv(t *testing.T) *testEnv {
 	t.Parallel()
 	reg, err := embedded.Start(embedded.Options{Timing: registry.Timing{PushDelay: 20 * time.Millisecond, Tick: 10 * time.Millisecond}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, reg.Close()) })
-	return &world{t: t, reg: reg, net: 64 + rand.IntN(128), n: rand.IntN(60000)}
+	return &testEnv{t: t, reg: reg, net: 64 + rand.IntN(128), n: rand.IntN(60000)}
 }
 
-// ip is a loopback address of its own, as local gives one to each pod.
-func (w *world) ip() string {
+// ip returns an unused loopback address, as the runtime local gives each pod one.
+func (w *testEnv) ip() string {
 	w.n++
 	return fmt.Sprintf("127.%d.%d.%d", w.net, w.n>>8&255, 1+w.n%250)
 }
 
-func (w *world) settings(name string) settings.Document {
+func (w *testEnv) settings(name string) settings.Document {
 	return settings.Document{
 		Schema: settings.Schema, Role: name, Pod: name + "-1", Incarnation: 1, Workload: name, Service: name,
 		IP: w.ip(), AdminPort: 20900, Dir: w.t.TempDir(),
@@ -65,10 +65,10 @@ func connectRegistry(ctx context.Context, d settings.Document) (service.Registry
 	return nacos.Connect(ctx, nacos.Options{Host: d.Registry.Host, Port: d.Registry.Port, GRPCPort: d.Registry.GRPCPort, Dir: d.Dir})
 }
 
-// publish lists an address under a service's name, as its instance -x.
-func (w *world) publish(name, addr string) { w.publishAs(name, name+"-x", addr) }
+// publish registers an address as the instance -x of a service.
+func (w *testEnv) publish(name, addr string) { w.publishAs(name, name+"-x", addr) }
 
-func (w *world) publishAs(name, pod, addr string) {
+func (w *testEnv) publishAs(name, pod, addr string) {
 	host, port, err := net.SplitHostPort(addr)
 	require.NoError(w.t, err)
 	var p int
@@ -81,8 +81,8 @@ func (w *world) publishAs(name, pod, addr string) {
 	require.NoError(w.t, c.Register(w.t.Context(), name, registry.NewHost(host, p, registry.Meta{Instance: id, Start: time.Now()})))
 }
 
-// running is a service under test.
-type running struct {
+// runningService is a service under test.
+type runningService struct {
 	t    *testing.T
 	doc  settings.Document
 	log  *eventLog
@@ -93,9 +93,9 @@ type running struct {
 	err  error
 }
 
-func (w *world) start(d settings.Document, h service.Handler) *running {
+func (w *testEnv) start(d settings.Document, h service.Handler) *runningService {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{t: w.t, doc: d, log: newEventLog(), term: make(chan os.Signal, 1), kill: cancel, done: make(chan struct{})}
+	r := &runningService{t: w.t, doc: d, log: newEventLog(), term: make(chan os.Signal, 1), kill: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		r.code, r.err = service.Run(ctx, service.Options{Settings: d, Handler: h, Connect: connectRegistry, Term: r.term, Events: r.log})
@@ -107,19 +107,19 @@ func (w *world) start(d settings.Document, h service.Handler) *running {
 	return r
 }
 
-func (r *running) addr() string { return r.log.await(r.t, record.KindListening).Addr }
+func (r *runningService) addr() string { return r.log.await(r.t, record.KindListening).Addr }
 
-func (r *running) wait() int {
+func (r *runningService) wait() int {
 	r.t.Helper()
 	select {
 	case <-r.done:
-	case <-time.After(patience):
+	case <-time.After(eventTimeout):
 		require.FailNow(r.t, "the service does not end", "events: %v", r.log.kinds())
 	}
 	return r.code
 }
 
-// get is one request on a connection of its own.
+// get makes a request on a new connection.
 func get(t *testing.T, url string, headers ...string) *http.Response {
 	t.Helper()
 	resp, err := request(t, http.MethodGet, url, nil, headers...)
@@ -156,7 +156,7 @@ func trail(t *testing.T, resp *http.Response) record.Trail {
 	return tr
 }
 
-// eventLog takes event lines and lets a test wait for them.
+// eventLog collects event lines and lets a test wait for them.
 type eventLog struct {
 	mu     sync.Mutex
 	events []record.Event
@@ -187,7 +187,7 @@ func (l *eventLog) all() []record.Event {
 	return l.events[:len(l.events):len(l.events)]
 }
 
-// kinds lists what happened, without the machines' steps.
+// kinds lists the kinds of the events, without the steps of state machines.
 func (l *eventLog) kinds() []record.Kind {
 	var out []record.Kind
 	for _, e := range l.all() {
@@ -205,7 +205,7 @@ func (l *eventLog) await(t *testing.T, kind record.Kind) record.Event {
 
 func (l *eventLog) awaitWhere(t *testing.T, what string, is func(record.Event) bool) record.Event {
 	t.Helper()
-	late := time.After(patience)
+	late := time.After(eventTimeout)
 	for {
 		l.mu.Lock()
 		events, bell := l.events, l.bell
@@ -218,12 +218,12 @@ func (l *eventLog) awaitWhere(t *testing.T, what string, is func(record.Event) b
 		select {
 		case <-bell:
 		case <-late:
-			require.FailNow(t, "it did not happen: "+what, "events: %v", l.kinds())
+			require.FailNow(t, "no event: "+what, "events: %v", l.kinds())
 		}
 	}
 }
 
-// awaitHosts waits until a consumer has seen a list of n.
+// awaitHosts waits until a consumer has a list of n hosts.
 func (l *eventLog) awaitHosts(t *testing.T, n int) {
 	t.Helper()
 	l.awaitWhere(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return listOf(e) == n })
@@ -237,7 +237,7 @@ func listOf(e record.Event) int {
 	return -1
 }
 
-// startOf reads an instance's start out of a list that a consumer saw.
+// startOf returns an instance's start in a list of a consumer.
 func startOf(t *testing.T, e record.Event, instance string) int64 {
 	for _, h := range e.Payload.(record.ListChanged).Hosts {
 		if h.Instance.String() == instance {

@@ -65,7 +65,7 @@ func say(c io.Writer, body string, headers ...string) bool {
 }
 
 // consumerOf starts a service that calls "next", which lists addrs.
-func (w *world) consumerOf(change func(*settings.Document), addrs ...string) *running {
+func (w *testEnv) consumerOf(change func(*settings.Document), addrs ...string) *runningService {
 	for _, a := range addrs {
 		w.publish("next", a)
 	}
@@ -83,7 +83,7 @@ func (w *world) consumerOf(change func(*settings.Document), addrs ...string) *ru
 }
 
 func TestMaskedDeliveryIsTold(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	addr := callee(t, func(c *net.TCPConn, _ *http.Request, nth int) bool {
 		return nth == 0 && say(c, "ok") // a FIN for the second request of each connection
 	})
@@ -104,7 +104,7 @@ func TestMaskedDeliveryIsTold(t *testing.T) {
 }
 
 func TestPostIsNotSentAgain(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	var got atomic.Int64
 	addr := callee(t, func(c *net.TCPConn, r *http.Request, nth int) bool {
 		b, err := io.ReadAll(r.Body)
@@ -159,7 +159,7 @@ func TestFailedCalls(t *testing.T) {
 		}), 502, record.Status5xx, 503},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestEnv(t)
 			r := w.consumerOf(func(d *settings.Document) { d.Call.Timeout = 200 * time.Millisecond }, c.addr)
 			resp := get(t, "http://"+r.addr()+"/")
 			require.Equal(t, c.status, resp.StatusCode)
@@ -177,7 +177,7 @@ func TestFailedCalls(t *testing.T) {
 }
 
 func TestNobodyToCall(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	d := w.settings("a")
 	d.Next = "next"
 	r := w.start(d, forward)
@@ -195,7 +195,7 @@ func TestRetryNextInstance(t *testing.T) {
 	require.NoError(t, closed.Close())
 	for _, retry := range []bool{false, true} {
 		t.Run(fmt.Sprint(retry), func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestEnv(t)
 			good := callee(t, func(c *net.TCPConn, _ *http.Request, _ int) bool { return say(c, "ok") })
 			r := w.consumerOf(func(d *settings.Document) { d.Consumer.RetryNextInstance = retry }, good)
 			w.publishAs("next", "next-y", closed.Addr().String())
@@ -241,7 +241,7 @@ func TestTagsTravel(t *testing.T) {
 		{"own tag leaves with it", "gray", true, nil, "gray", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestEnv(t)
 			seen := make(chan http.Header, 1)
 			addr := callee(t, func(conn *net.TCPConn, r *http.Request, _ int) bool {
 				seen <- r.Header
@@ -266,7 +266,7 @@ func TestTagsTravel(t *testing.T) {
 }
 
 func TestMarkerTurnsTheConsumerAway(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	id := lossless.Identity{Instance: record.Instance{Pod: "next-x", Incarnation: 1}}
 	var start atomic.Int64
 	going := callee(t, func(c *net.TCPConn, _ *http.Request, _ int) bool {
@@ -290,7 +290,7 @@ func TestMarkerTurnsTheConsumerAway(t *testing.T) {
 }
 
 func TestNotice(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	provider := w.settings("next")
 	provider.Offline.Notify = true
 	provider.MSE = settings.MSE{On: true, OfflinePort: 54199}
@@ -311,7 +311,7 @@ func TestNotice(t *testing.T) {
 }
 
 func TestConsumerThatIsGoneIsMissed(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	provider := w.settings("next")
 	provider.Offline.Notify = true
 	p := w.start(provider, hello)

@@ -16,7 +16,7 @@ import (
 // TestRulesChangeAWarmUp: rules reach a running service on its admin port, are
 // acknowledged, and its consumers reckon by them with the start that was.
 func TestRulesChangeAWarmUp(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	d := w.settings("c")
 	d.Version, d.Online.Warmup = 1, settings.Warmup{Model: "power", Curve: 2, Window: time.Hour}
 	c := w.start(d, func(x *service.Request) { x.Reply("C") })

@@ -28,7 +28,7 @@ func forward(x *service.Request) {
 }
 
 func TestComingUpAndGoing(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	d := w.settings("b")
 	r := w.start(d, hello)
 	r.log.await(t, record.KindReady)
@@ -75,7 +75,7 @@ func TestOffArmsOrder(t *testing.T) {
 		{settings.Kill, []record.Kind{record.KindTermReceived, record.KindEnd}, record.KindDeregistering, 143},
 	} {
 		t.Run("mode "+c.mode, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestEnv(t)
 			d := w.settings("b")
 			d.Offline.Mode = c.mode
 			r := w.start(d, hello)
@@ -89,8 +89,8 @@ func TestOffArmsOrder(t *testing.T) {
 	}
 }
 
-// gated lets the handler's requests wait until the test opens the gate.
-func gated() (h service.Handler, entered chan struct{}, open chan struct{}) {
+// gatedHandler lets the handler's requests wait until the test opens the gate.
+func gatedHandler() (h service.Handler, entered chan struct{}, open chan struct{}) {
 	entered, open = make(chan struct{}, 100), make(chan struct{})
 	return func(x *service.Request) {
 		entered <- struct{}{}
@@ -100,10 +100,10 @@ func gated() (h service.Handler, entered chan struct{}, open chan struct{}) {
 }
 
 func TestMarkerOnTheAnswerThatWasInFlight(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	d := w.settings("b")
 	d.MSE = settings.MSE{On: true, OfflinePort: 54199}
-	h, entered, open := gated()
+	h, entered, open := gatedHandler()
 	r := w.start(d, h)
 	r.log.await(t, record.KindReady)
 	answer := make(chan *http.Response, 1)
@@ -158,7 +158,7 @@ func from(ip, method, url string) (*http.Response, error) {
 }
 
 func TestOfflineIsThePodsAlone(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	d := w.settings("b")
 	d.MSE = settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199}
 	d.Polaris = settings.Polaris{On: true, AdminPort: 28080}
@@ -178,7 +178,7 @@ func TestOfflineIsThePodsAlone(t *testing.T) {
 }
 
 func TestReadiness(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	d := w.settings("b")
 	d.MSE = settings.MSE{On: true, OfflinePort: 54199, ReadinessPort: 55199}
 	d.Polaris = settings.Polaris{On: true, AdminPort: 28080}
@@ -214,11 +214,11 @@ func TestReadiness(t *testing.T) {
 // eventually asks again until it is so: for what no event tells.
 func eventually(t *testing.T, is func() bool) {
 	t.Helper()
-	require.Eventually(t, is, patience, 5*time.Millisecond)
+	require.Eventually(t, is, eventTimeout, 5*time.Millisecond)
 }
 
 func TestDoorsStayShut(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	d := w.settings("b")
 	d.MSE = settings.MSE{On: false, OfflinePort: 54199, ReadinessPort: 55199}
 	d.Polaris = settings.Polaris{On: true}
@@ -231,10 +231,10 @@ func TestDoorsStayShut(t *testing.T) {
 }
 
 func TestQueueOverflow(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	d := w.settings("b")
 	d.Work = settings.Work{Workers: 1, Queue: 1}
-	h, entered, open := gated()
+	h, entered, open := gatedHandler()
 	r := w.start(d, h)
 	addr := r.addr()
 	served := make(chan int, 2)
@@ -259,7 +259,7 @@ func TestQueueOverflow(t *testing.T) {
 }
 
 func TestReject(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	d := w.settings("b")
 	d.Offline.Mode = settings.Reject
 	d.Polaris = settings.Polaris{On: true, AdminPort: 28080}
@@ -275,7 +275,7 @@ func TestReject(t *testing.T) {
 }
 
 func TestTakenPort(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	d := w.settings("b")
 	ln, err := net.Listen("tcp", d.IP+":0")
 	require.NoError(t, err)
@@ -296,8 +296,8 @@ func TestTakenPort(t *testing.T) {
 }
 
 func TestToldToGoAtOnce(t *testing.T) {
-	w := newWorld(t)
-	h, entered, open := gated()
+	w := newTestEnv(t)
+	h, entered, open := gatedHandler()
 	r := w.start(w.settings("b"), h)
 	r.log.await(t, record.KindReady)
 	failed := make(chan error, 1)
@@ -316,7 +316,7 @@ func TestToldToGoAtOnce(t *testing.T) {
 }
 
 func TestOrphanGoesAtOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newTestEnv(t)
 	pr, pw, err := os.Pipe()
 	require.NoError(t, err)
 	d := w.settings("b")

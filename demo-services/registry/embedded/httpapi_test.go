@@ -16,7 +16,7 @@ import (
 	"zeroloss/demo-services/registry/embedded"
 )
 
-// ask calls the HTTP side.
+// ask calls the open API.
 func ask(t *testing.T, s *embedded.Server, method, path, form string) (int, string) {
 	t.Helper()
 	u := url.URL{Scheme: "http", Host: net.JoinHostPort(s.Host(), strconv.Itoa(s.Port())), Path: path, RawQuery: form}

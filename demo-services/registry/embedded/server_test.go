@@ -18,7 +18,7 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// events collects what a server tells.
+// events collects the events of a server.
 type events struct {
 	mu   sync.Mutex
 	all  []record.Event
@@ -37,7 +37,7 @@ func (e *events) add(v record.Event) {
 	}
 }
 
-// await returns the first event that is wanted.
+// await returns the first wanted event.
 func (e *events) await(t *testing.T, want func(record.Event) bool) record.Event {
 	t.Helper()
 	return e.awaitFor(t, 5*time.Second, want)
@@ -83,7 +83,7 @@ func connect(t *testing.T, s *embedded.Server, identity string) *nacos.Client {
 	return c
 }
 
-func TestEventsTellOfChangesAndPushes(t *testing.T) {
+func TestEventsForChangesAndPushes(t *testing.T) {
 	ev := newEvents()
 	s := start(t, embedded.Options{OnEvent: ev.add, Timing: registry.Timing{PushDelay: 50 * time.Millisecond, Tick: 10 * time.Millisecond}})
 	b, a := connect(t, s, "b-0/1"), connect(t, s, "a-0/1")
@@ -119,7 +119,7 @@ func changed(e record.Event, how record.ChangeType) bool {
 	return ok && p.Change == how
 }
 
-func TestAPortThatIsTakenIsNamed(t *testing.T) {
+func TestTakenPortIsNamed(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
@@ -128,7 +128,7 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, l.Addr().String())
 }
 
-func TestClientsComeBackAfterARestart(t *testing.T) {
+func TestClientsReconnectAfterARestart(t *testing.T) {
 	s := start(t, embedded.Options{})
 	b, a := connect(t, s, "b-0/1"), connect(t, s, "a-0/1")
 	lists := make(chan []registry.Host, 64)
@@ -162,7 +162,7 @@ func awaitHosts(t *testing.T, lists <-chan []registry.Host, n int) {
 	}
 }
 
-func TestDownForgetsAndUpIsTheSamePorts(t *testing.T) {
+func TestDownForgetsAndUpUsesTheSamePorts(t *testing.T) {
 	s := start(t, embedded.Options{})
 	port, rpc := s.Port(), s.GRPCPort()
 	require.NoError(t, s.Down())

@@ -25,65 +25,65 @@ func registrations(all []registrytest.Frame, kind string) int {
 	return n
 }
 
-// held is a client behind a proxy that can cut its connection and a recorder
-// that holds up what it registers anew, until that is let go.
-type held struct {
-	client *nacos.Client
-	rec    *registrytest.Recorder
-	caught chan struct{} // closed when the new registration has been caught
-	let    chan struct{}
+// delayedClient is a client behind a proxy, which can reset its connection, and a
+// recorder, which blocks the registration after the reconnect.
+type delayedClient struct {
+	client  *nacos.Client
+	rec     *registrytest.Recorder
+	blocked chan struct{} // closed when the new registration is blocked
+	unblock chan struct{}
 }
 
-func hold(t *testing.T, s *embedded.Server, h registry.Host) *held {
+func newDelayedClient(t *testing.T, s *embedded.Server, h registry.Host) *delayedClient {
 	t.Helper()
-	x := &held{
-		rec:    registrytest.NewRecorder(t, s.Host(), s.GRPCPort()),
-		caught: make(chan struct{}), let: make(chan struct{}),
+	x := &delayedClient{
+		rec:     registrytest.NewRecorder(t, s.Host(), s.GRPCPort()),
+		blocked: make(chan struct{}), unblock: make(chan struct{}),
 	}
 	proxy := registrytest.NewProxy(t, s.Host(), x.rec.Port())
 	o := options(t, s)
 	o.GRPCPort = proxy.Port()
 	x.client = connect(t, o)
 	require.NoError(t, x.client.Register(t.Context(), "b", h))
-	// The SDK registers twice at first: what it is caught at must come later.
+	// The SDK sends its first registration twice: block a later one.
 	require.NoError(t, x.client.Deregister(t.Context(), "b", h))
 	require.NoError(t, x.client.Register(t.Context(), "b", h))
 	var taken atomic.Bool
 	x.rec.OnFrame(func(f registrytest.Frame) {
 		if f.Type == "registerInstance" && taken.CompareAndSwap(false, true) {
-			close(x.caught)
-			<-x.let
+			close(x.blocked)
+			<-x.unblock
 		}
 	})
 	proxy.ResetConnections()
 	select {
-	case <-x.caught:
+	case <-x.blocked:
 	case <-time.After(10 * time.Second):
-		require.Fail(t, "the SDK did not register anew")
+		require.Fail(t, "the SDK did not register again")
 	}
 	return x
 }
 
-// What the SDK registers anew after a reconnect can arrive after the
-// deregistration: the instance comes back to life.
-func TestADeregistrationOutlivesWhatTheSDKUndoes(t *testing.T) {
+// What the SDK registers again after a reconnect can arrive after the
+// deregistration: the instance is listed again.
+func TestDeregistrationIsRepeatedAfterTheSDKUndoesIt(t *testing.T) {
 	s := start(t, embedded.Options{Timing: fast})
 	h := registry.NewHost("127.0.0.1", 1, registry.Meta{})
-	x := hold(t, s, h)
+	x := newDelayedClient(t, s, h)
 	watcher := connect(t, options(t, s))
 	lists := make(chan []registry.Host, 64)
 	require.NoError(t, watcher.Subscribe(t.Context(), "b", func(h []registry.Host) { lists <- h }))
 
 	require.NoError(t, x.client.Deregister(t.Context(), "b", h))
 	before := registrations(x.rec.Frames(), "deregisterInstance")
-	close(x.let)
+	close(x.unblock)
 	await(t, lists, 1) // it is back …
 	await(t, lists, 0) // … and gone again
 	require.Greater(t, registrations(x.rec.Frames(), "deregisterInstance"), before)
 }
 
 // A registration ends the repetitions of the deregistration before it.
-func TestARegistrationAfterADeregistrationStays(t *testing.T) {
+func TestRegistrationAfterADeregistrationStays(t *testing.T) {
 	s := start(t, embedded.Options{Timing: fast})
 	rec := registrytest.NewRecorder(t, s.Host(), s.GRPCPort())
 	o := options(t, s)

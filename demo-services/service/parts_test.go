@@ -24,7 +24,7 @@ func TestFromSamePod(t *testing.T) {
 		want       bool
 	}{
 		{"127.9.0.5", "127.9.0.5:4000", true},
-		{"127.9.0.5", "127.0.0.1:4000", false}, // all pods' loopback is nobody's
+		{"127.9.0.5", "127.0.0.1:4000", false}, // shared by all pods
 		{"127.9.0.5", "127.9.0.6:4000", false},
 		{"127.0.0.1", "127.0.0.1:4000", true},
 		{"10.0.0.7", "127.0.0.1:4000", true}, // in a pod of its own
@@ -44,8 +44,8 @@ func TestAdminAddresses(t *testing.T) {
 	require.Equal(t, []string{"10.0.0.7", "127.0.0.1"}, adminAddresses("10.0.0.7"))
 }
 
-// Requests take picks that were made in advance without the lock that keeps the
-// journal's lines in order, of whatever kind the cache is.
+// Requests take picks that were computed in advance without the lock that keeps
+// the journal's lines in order, whatever the kind of the cache.
 func TestPicksTakeNoLock(t *testing.T) {
 	for _, cache := range []string{settings.CachePush, settings.CachePoll30, settings.CacheTTL35} {
 		d := settings.Document{Next: "spring-cloud-b", Consumer: settings.Consumer{Cache: cache}}
@@ -65,7 +65,7 @@ func TestPicksTakeNoLock(t *testing.T) {
 	}
 }
 
-func TestWorkFor(t *testing.T) {
+func TestWorkDuration(t *testing.T) {
 	w := settings.Work{Duration: 2 * time.Millisecond, ColdStartCost: 100 * time.Millisecond, ColdStartRequests: 4}
 	var got []time.Duration
 	for n := range int64(6) {
@@ -76,7 +76,7 @@ func TestWorkFor(t *testing.T) {
 	require.Zero(t, workDuration(settings.Work{ColdStartCost: time.Second}, 0), "no count, no cost")
 }
 
-func TestPool(t *testing.T) {
+func TestWorkerPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newWorkerPool(settings.Document{Work: settings.Work{Workers: 2, Queue: 1, Duration: time.Second}})
 		begin := time.Now()
@@ -114,7 +114,7 @@ func TestPool(t *testing.T) {
 	})
 }
 
-// TestWorkGoesOnWithoutItsCaller: only the service's own end cuts it short.
+// TestWorkGoesOnWithoutItsCaller: only the end of the service ends it early.
 func TestWorkGoesOnWithoutItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newWorkerPool(settings.Document{Work: settings.Work{Workers: 1, Duration: time.Second}})
@@ -128,8 +128,7 @@ func TestWorkGoesOnWithoutItsCaller(t *testing.T) {
 	})
 }
 
-// TestAgedPoolIsWarm: what has been in service for long has no cold start.
-func TestAgedPoolIsWarm(t *testing.T) {
+func TestPrewarmedPoolHasNoColdStart(t *testing.T) {
 	d := settings.Document{Work: settings.Work{ColdStartCost: time.Second, ColdStartRequests: 10}}
 	require.Equal(t, time.Second, workDuration(newWorkerPool(d).work, 0))
 	d.Online.Prewarmed = true
@@ -162,20 +161,20 @@ func TestRetryable(t *testing.T) {
 	}
 }
 
-// broken fails at its n-th write.
-type broken struct{ n int }
+// brokenWriter fails at its n-th write.
+type brokenWriter struct{ n int }
 
 var errDisk = errors.New("disk full")
 
-func (b *broken) Write(p []byte) (int, error) {
+func (b *brokenWriter) Write(p []byte) (int, error) {
 	if b.n--; b.n < 0 {
 		return 0, errDisk
 	}
 	return len(p), nil
 }
 
-func TestJournalThatCannotBeWritten(t *testing.T) {
-	j := newEventLog(settings.Document{Pod: "b-1", Incarnation: 1}, &broken{n: 1})
+func TestEventLogThatCannotBeWritten(t *testing.T) {
+	j := newEventLog(settings.Document{Pod: "b-1", Incarnation: 1}, &brokenWriter{n: 1})
 	j.note(record.Event{Payload: record.Starting{}})
 	require.NoError(t, j.err)
 	j.note(record.Event{Payload: record.Listening{}})
