@@ -15,7 +15,7 @@ import (
 
 func readStreams(t *testing.T, dir string) replay.EventLogs {
 	t.Helper()
-	s, err := rundir.Streams(dir)
+	s, err := rundir.EventsByWriter(dir)
 	require.NoError(t, err)
 	return s
 }

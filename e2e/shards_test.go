@@ -90,7 +90,7 @@ func mergedLikeOneLog(t *testing.T, dir string) {
 	}
 	f, err := os.Create(filepath.Join(one, rundir.RequestsFile))
 	require.NoError(t, err)
-	log, err := record.NewWriter(f)
+	log, err := record.NewRequestWriter(f)
 	require.NoError(t, err)
 	for i := range run.Requests {
 		require.NoError(t, log.Append(&run.Requests[i]))

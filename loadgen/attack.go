@@ -12,14 +12,14 @@ import (
 	"zeroloss/loadgen/traffic"
 )
 
-// fire sends stream s through rt until its end or until ctx is done, and
+// attack sends stream s through rt until its end or until ctx is done, and
 // returns when the last answer is in.
 //
 // Of vegeta it uses the elastic pool of workers: its pacers catch up in
 // bursts, its clock stamps the pick-up, and its client's time-out covers no
 // phases, so all those are ours. It calls next for each hit; rt finds the
 // hit's number in the header X-Vegeta-Seq.
-func fire(ctx context.Context, s traffic.Stream, url string, workers, most uint64, next nextHit, rt http.RoundTripper) {
+func attack(ctx context.Context, s traffic.Stream, url string, workers, most uint64, next nextHit, rt http.RoundTripper) {
 	client := &http.Client{
 		Transport:     rt,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -30,11 +30,11 @@ import (
 
 // Defaults of a [Config] and of a stream.
 const (
-	DefaultLate    = 500 * time.Millisecond
-	DefaultLinger  = 500 * time.Millisecond
-	DefaultTimeout = 2500 * time.Millisecond
-	dialTimeout    = 300 * time.Millisecond
-	mostWorkers    = 10_000
+	DefaultMaxLateness  = 500 * time.Millisecond
+	DefaultDrainTimeout = 500 * time.Millisecond
+	DefaultTimeout      = 2500 * time.Millisecond
+	dialTimeout         = 300 * time.Millisecond
+	workerLimit         = 10_000
 )
 
 // Config is what [Run] is told. Streams, Target, Zero and Out are needed.
@@ -49,7 +49,7 @@ type Config struct {
 	Shard traffic.Shard
 	// Ahead is what to add to an instant of this machine's clock to have it by
 	// the record's: Zero is told, and all is written down, by that one.
-	Ahead record.Micros
+	ClockOffset record.Micros
 
 	// Events gets what the generator has to tell of itself; nil: nobody.
 	Events   *record.EventWriter
@@ -57,10 +57,10 @@ type Config struct {
 
 	// Late is how long after it was due a request is still sent; what is
 	// later is unsent. 0 is DefaultLate.
-	Late time.Duration
+	MaxLateness time.Duration
 	// Linger is how long requests in flight may go on once ctx is done; what
 	// is not answered then is cancelled. 0 is DefaultLinger.
-	Linger time.Duration
+	DrainTimeout time.Duration
 	// MaxWorkers bounds the requests in flight of a stream. 0 is enough for
 	// every one of them to run into its time-out.
 	MaxWorkers int
@@ -91,11 +91,11 @@ func (c Config) withDefaults() (Config, error) {
 	if err := c.Shard.Check(); err != nil {
 		errs = append(errs, err)
 	}
-	if c.Late <= 0 {
-		c.Late = DefaultLate
+	if c.MaxLateness <= 0 {
+		c.MaxLateness = DefaultMaxLateness
 	}
-	if c.Linger <= 0 {
-		c.Linger = DefaultLinger
+	if c.DrainTimeout <= 0 {
+		c.DrainTimeout = DefaultDrainTimeout
 	}
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
@@ -159,7 +159,7 @@ func (c Config) stream(s traffic.Stream) (traffic.Stream, error) {
 func (c Config) workers(s traffic.Stream) (initial, most uint64) {
 	most = uint64(c.MaxWorkers)
 	if c.MaxWorkers <= 0 {
-		most = min(mostWorkers, 16+uint64(math.Ceil(c.Shard.Rate(s.Rate)*(s.Timeout+c.Late).Seconds())))
+		most = min(workerLimit, 16+uint64(math.Ceil(c.Shard.Rate(s.Rate)*(s.Timeout+c.MaxLateness).Seconds())))
 	}
 	return min(most, 8+uint64(c.Shard.Rate(s.Rate)/20)), most
 }

@@ -34,7 +34,7 @@ func kinds(n int, timeout time.Duration) []traffic.Stream {
 // stream.
 func send(t *testing.T, c loadgen.Config) map[string][]record.Request {
 	var log bytes.Buffer
-	c.Out, c.Zero, c.Late = &log, time.Now().Add(20*time.Millisecond), time.Minute
+	c.Out, c.Zero, c.MaxLateness = &log, time.Now().Add(20*time.Millisecond), time.Minute
 	if c.Dial == nil { // a busy machine must not add losses of its own
 		c.Dial = new(net.Dialer).DialContext
 	}
@@ -112,7 +112,7 @@ func exactlyK(t *testing.T, fault faultserver.Fault, class record.Class, k int) 
 	hidden := fault == faultserver.FIN || fault == faultserver.RST
 	chosen := map[string]func(faultserver.Arrival) faultserver.Fault{}
 	for _, path := range []string{"/get", "/new", "/post"} {
-		chosen[path] = faultserver.Exactly(k, fault, func(a faultserver.Arrival) bool {
+		chosen[path] = faultserver.LoseFirst(k, fault, func(a faultserver.Arrival) bool {
 			if hidden && a.Path == "/get" {
 				return a.Reused()
 			}
@@ -149,7 +149,7 @@ func TestExactlyKRefused(t *testing.T) {
 	for _, k := range []int{1, 5, 50} {
 		t.Run(fmt.Sprint(k), func(t *testing.T) {
 			t.Parallel()
-			refusing, release, err := faultserver.Refusing()
+			refusing, release, err := faultserver.RefusingAddr()
 			require.NoError(t, err)
 			defer release()
 			s, err := faultserver.Start(func(faultserver.Arrival) faultserver.Fault { return faultserver.None }, nil)
@@ -183,7 +183,7 @@ func TestExactlyKRefused(t *testing.T) {
 // TestMaskedIsSeenOnlyOnReusedConnections: the same fault is visible where
 // the transport does not send again.
 func TestMaskedIsSeenOnlyOnReusedConnections(t *testing.T) {
-	s, err := faultserver.Start(faultserver.Exactly(1, faultserver.FIN, func(a faultserver.Arrival) bool { return !a.Reused() }), nil)
+	s, err := faultserver.Start(faultserver.LoseFirst(1, faultserver.FIN, func(a faultserver.Arrival) bool { return !a.Reused() }), nil)
 	require.NoError(t, err)
 	logs := send(t, loadgen.Config{Streams: kinds(10, 20*time.Second)[:1], Target: s.URL()})
 	lost := s.Lost()

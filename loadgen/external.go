@@ -6,14 +6,14 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// mostJudged is how much of a body is held against a stream's rule; one that is
+// maxJudgedBody is how much of a body is held against a stream's rule; one that is
 // longer cannot be judged, and is wrong.
-const mostJudged = 1 << 20
+const maxJudgedBody = 1 << 20
 
-// foreign classes a whole answer of a service that is none of ours, by the
+// classifyExternal classes a whole answer of a service that is none of ours, by the
 // stream's own rule, with why its body is not the one that was due.
-func (h *hit) foreign(status int) (record.Class, error) {
-	s := h.gun.stream
+func (h *hit) classifyExternal(status int) (record.Class, error) {
+	s := h.sender.stream
 	if !s.Answer.Accepts(status) {
 		if status/100 == 5 {
 			return record.Status5xx, nil
@@ -21,10 +21,10 @@ func (h *hit) foreign(status int) (record.Class, error) {
 		return record.StatusOther, nil
 	}
 	var err error
-	if len(h.whole) > mostJudged {
-		err = fmt.Errorf("the body is longer than %d bytes: the rule was not applied", mostJudged)
+	if len(h.body) > maxJudgedBody {
+		err = fmt.Errorf("the body is longer than %d bytes: the rule was not applied", maxJudgedBody)
 	} else {
-		err = h.gun.rule.Check(h.whole)
+		err = h.sender.rule.Check(h.body)
 	}
 	if err != nil {
 		return record.WrongBody, err
@@ -32,11 +32,11 @@ func (h *hit) foreign(status int) (record.Class, error) {
 	return "", nil
 }
 
-// named is the trail of an answer that names nobody but its instance, by a
+// externalTrail is the trail of an answer that names nobody but its instance, by a
 // header that is not ours. Which incarnation it was, nobody says: 0.
-func named(service, who string) record.Trail {
+func externalTrail(service, who string) record.Trail {
 	if who == "" {
 		return nil
 	}
-	return record.Trail{{Service: service, Instance: record.Instance{Pod: cut(who, 253)}}}
+	return record.Trail{{Service: service, Instance: record.Instance{Pod: truncate(who, 253)}}}
 }

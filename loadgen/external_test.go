@@ -23,11 +23,11 @@ func TestForeign(t *testing.T) {
 	}{
 		"good":              {traffic.Answer{JSONPath: "$.ok"}, 200, `{"ok":true}`, "", ""},
 		"wrong body":        {traffic.Answer{JSONPath: "$.ok"}, 200, `{"ok":false}`, record.WrongBody, "selects nothing"},
-		"a good 404":        {traffic.Answer{Status: []traffic.Statuses{{From: 404, To: 404}}}, 404, "", "", ""},
-		"a 200 is not due":  {traffic.Answer{Status: []traffic.Statuses{{From: 404, To: 404}}}, 200, "", record.StatusOther, ""},
+		"a good 404":        {traffic.Answer{Status: []traffic.StatusRange{{From: 404, To: 404}}}, 404, "", "", ""},
+		"a 200 is not due":  {traffic.Answer{Status: []traffic.StatusRange{{From: 404, To: 404}}}, 200, "", record.StatusOther, ""},
 		"an error":          {traffic.Answer{}, 503, "", record.Status5xx, ""},
-		"too long to judge": {traffic.Answer{Match: "a"}, 200, strings.Repeat("a", mostJudged+1), record.WrongBody, "was not applied"},
-		"long enough":       {traffic.Answer{Match: "^a+$"}, 200, strings.Repeat("a", mostJudged), "", ""},
+		"too long to judge": {traffic.Answer{Match: "a"}, 200, strings.Repeat("a", maxJudgedBody+1), record.WrongBody, "was not applied"},
+		"long enough":       {traffic.Answer{Match: "^a+$"}, 200, strings.Repeat("a", maxJudgedBody), "", ""},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

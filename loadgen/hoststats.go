@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Noise is what may have disturbed the generator, over its run. What a
+// HostStats is what may have disturbed the generator, over its run. What a
 // system does not tell is 0.
-type Noise struct {
+type HostStats struct {
 	Wall      time.Duration `json:"wall"`
 	CPU       time.Duration `json:"cpu"` // of this process, user and system
 	GCs       int64         `json:"gcs"`
@@ -24,16 +24,16 @@ type Noise struct {
 	MaxFiles  uint64        `json:"maxFiles"`
 }
 
-// reading is the state of the counters at one instant.
-type reading struct {
+// hostReading is the state of the counters at one instant.
+type hostReading struct {
 	at              time.Time
 	cpu             time.Duration
 	gc              debug.GCStats
 	steal, pressure time.Duration
 }
 
-func read() reading {
-	r := reading{at: time.Now()}
+func readHost() hostReading {
+	r := hostReading{at: time.Now()}
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) == nil {
 		r.cpu = time.Duration(u.Utime.Nano() + u.Stime.Nano())
@@ -49,10 +49,10 @@ func read() reading {
 	return r
 }
 
-// since is the noise from r to now.
-func (r reading) since() Noise {
-	now := read()
-	n := Noise{
+// statsSince is the noise from r to now.
+func (r hostReading) statsSince() HostStats {
+	now := readHost()
+	n := HostStats{
 		Wall: now.at.Sub(r.at), CPU: now.cpu - r.cpu,
 		GCs: now.gc.NumGC - r.gc.NumGC, GCPause: now.gc.PauseTotal - r.gc.PauseTotal,
 		Steal: now.steal - r.steal, Pressure: now.pressure - r.pressure,

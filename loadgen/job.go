@@ -22,18 +22,18 @@ const JobSchema = "zeroloss.job/v1"
 // Job is what a generator process is told: one JSON document. Durations are
 // in nanoseconds.
 type Job struct {
-	Schema   string           `json:"schema"` // JobSchema
-	Target   string           `json:"target"` // base URL
-	Zero     record.Micros    `json:"zero"`   // the streams' time zero, by the record's clock; 0 is half a second from now
-	Streams  []traffic.Stream `json:"streams"`
-	Shard    traffic.Shard    `json:"shard,omitzero"`        // as in Config
-	Ahead    record.Micros    `json:"aheadMicros,omitempty"` // as in Config
-	Requests string           `json:"requests"`              // path of the request log, which must not exist yet
-	Events   string           `json:"events,omitempty"`      // path of the generator's own events, appended to
-	Instance record.Instance  `json:"instance,omitzero"`     // whom those events are about
-	Late     time.Duration    `json:"late,omitempty"`        // as in Config
-	Linger   time.Duration    `json:"linger,omitempty"`      // as in Config
-	Workers  int              `json:"maxWorkers,omitempty"`  // as in Config
+	Schema       string           `json:"schema"` // JobSchema
+	Target       string           `json:"target"` // base URL
+	Zero         record.Micros    `json:"zero"`   // the streams' time zero, by the record's clock; 0 is half a second from now
+	Streams      []traffic.Stream `json:"streams"`
+	Shard        traffic.Shard    `json:"shard,omitzero"`        // as in Config
+	ClockOffset  record.Micros    `json:"aheadMicros,omitempty"` // as in Config
+	Requests     string           `json:"requests"`              // path of the request log, which must not exist yet
+	Events       string           `json:"events,omitempty"`      // path of the generator's own events, appended to
+	Instance     record.Instance  `json:"instance,omitzero"`     // whom those events are about
+	MaxLateness  time.Duration    `json:"late,omitempty"`        // as in Config
+	DrainTimeout time.Duration    `json:"linger,omitempty"`      // as in Config
+	MaxWorkers   int              `json:"maxWorkers,omitempty"`  // as in Config
 }
 
 // ReadJob reads one job from r, and nothing behind it. A field that it does
@@ -70,11 +70,11 @@ func decodeJob(raw []byte) (Job, error) {
 // user's matter.
 func (j Job) Config() Config {
 	c := Config{
-		Streams: j.Streams, Target: j.Target, Zero: j.Zero.Time(), Shard: j.Shard, Ahead: j.Ahead, Instance: j.Instance,
-		Late: j.Late, Linger: j.Linger, MaxWorkers: j.Workers,
+		Streams: j.Streams, Target: j.Target, Zero: j.Zero.Time(), Shard: j.Shard, ClockOffset: j.ClockOffset, Instance: j.Instance,
+		MaxLateness: j.MaxLateness, DrainTimeout: j.DrainTimeout, MaxWorkers: j.MaxWorkers,
 	}
 	if j.Zero == 0 {
-		c.Zero = time.Now().Add(500*time.Millisecond + time.Duration(j.Ahead)*time.Microsecond)
+		c.Zero = time.Now().Add(500*time.Millisecond + time.Duration(j.ClockOffset)*time.Microsecond)
 	}
 	return c
 }

@@ -65,14 +65,14 @@ func TestPacerSkipsWhatIsTooLate(t *testing.T) {
 func TestWhatIsPickedUpTooLateIsUnsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := traffic.Stream{Name: "s", Rate: 100, Duration: time.Second}
-		c := Config{Zero: time.Now(), Late: 100 * time.Millisecond}
+		c := Config{Zero: time.Now(), MaxLateness: 100 * time.Millisecond}
 		c.Dial = func(context.Context, string, string) (net.Conn, error) {
 			t.Error("it was sent")
 			return nil, errors.New("no connection here")
 		}
 		k, err := newSink(io.Discard, 0)
 		require.NoError(t, err)
-		g := newGun(t.Context(), c, s, k, newTally(s, c.Shard))
+		g := newStreamSender(t.Context(), c, s, k, newTally(s, c.Shard))
 		require.True(t, g.pacer.pace(t.Context(), time.NewTimer(time.Hour), 0))
 		time.Sleep(101 * time.Millisecond)
 		r, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:1/", nil)

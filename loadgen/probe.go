@@ -42,7 +42,7 @@ func Probe(ctx context.Context, s traffic.Stream) error {
 	if err != nil {
 		return err
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, mostJudged))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxJudgedBody))
 	if err = errors.Join(err, resp.Body.Close()); err == nil && s.Answer.Accepts(resp.StatusCode) {
 		err = rule.Check(body)
 	} else if err == nil {
@@ -50,7 +50,7 @@ func Probe(ctx context.Context, s traffic.Stream) error {
 	}
 	if err != nil {
 		const most = 200
-		return fmt.Errorf("%s %s answered %s: %w; its body begins %q", s.Method, where, resp.Status, err, cut(string(body), most))
+		return fmt.Errorf("%s %s answered %s: %w; its body begins %q", s.Method, where, resp.Status, err, truncate(string(body), most))
 	}
 	return nil
 }

@@ -23,18 +23,18 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 	}
 	now := time.Now()
 	// From here on the monotonic clock counts, and it is this machine's own.
-	c.Zero = now.Add(c.Zero.Sub(now) - time.Duration(c.Ahead)*time.Microsecond)
-	k, err := newSink(c.Out, c.Ahead)
+	c.Zero = now.Add(c.Zero.Sub(now) - time.Duration(c.ClockOffset)*time.Microsecond)
+	k, err := newSink(c.Out, c.ClockOffset)
 	if err != nil {
 		return Stats{}, err
 	}
-	tell := teller{c: c}
-	if err := tell.event(record.Event{Payload: record.Starting{Streams: len(c.Streams)}}); err != nil {
+	tell := eventWriter{c: c}
+	if err := tell.write(record.Event{Payload: record.Starting{Streams: len(c.Streams)}}); err != nil {
 		return Stats{}, err
 	}
-	before := read()
-	stats, guns, err := shoot(ctx, c, k)
-	stats.Noise = before.since()
+	before := readHost()
+	stats, guns, err := sendAll(ctx, c, k)
+	stats.HostStats = before.statsSince()
 	if c.Progress != nil {
 		last := progress(guns, time.Now())
 		last.Stats = &stats
@@ -43,23 +43,23 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 	if err != nil {
 		return stats, err
 	}
-	return stats, tell.end(stats)
+	return stats, tell.writeEnd(stats)
 }
 
-// shoot fires all streams and runs the sink until both are over.
-func shoot(ctx context.Context, c Config, k *sink) (Stats, []*gun, error) {
+// sendAll fires all streams and runs the sink until both are over.
+func sendAll(ctx context.Context, c Config, k *sink) (Stats, []*streamSender, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	base, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
 	defer context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(c.Linger, kill)
+		timer := time.AfterFunc(c.DrainTimeout, kill)
 		context.AfterFunc(base, func() { timer.Stop() })
 	})()
 
-	guns := make([]*gun, len(c.Streams))
+	guns := make([]*streamSender, len(c.Streams))
 	for i, s := range c.Streams {
-		guns[i] = newGun(base, c, s, k, newTally(s, c.Shard))
+		guns[i] = newStreamSender(base, c, s, k, newTally(s, c.Shard))
 	}
 	over := make(chan struct{})
 	written := make(chan error, 1)
@@ -72,7 +72,7 @@ func shoot(ctx context.Context, c Config, k *sink) (Stats, []*gun, error) {
 	}()
 	var wg sync.WaitGroup
 	for _, g := range guns {
-		wg.Go(func() { g.shoot(ctx, c) })
+		wg.Go(func() { g.run(ctx, c) })
 	}
 	wg.Wait()
 	close(over)
@@ -82,21 +82,21 @@ func shoot(ctx context.Context, c Config, k *sink) (Stats, []*gun, error) {
 	for _, g := range guns {
 		one := g.tally.final()
 		stats.Streams = append(stats.Streams, one)
-		stats.Interrupted = stats.Interrupted || one.Due < g.pacer.plan.count
+		stats.Interrupted = stats.Interrupted || one.Due < g.pacer.schedule.count
 	}
 	return stats, guns, err
 }
 
-// shoot fires one stream.
-func (g *gun) shoot(ctx context.Context, c Config) {
+// run fires one stream.
+func (g *streamSender) run(ctx context.Context, c Config) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	defer g.wire.CloseIdleConnections()
+	defer g.transport.CloseIdleConnections()
 	initial, most := c.workers(g.stream)
 	next := func(n uint64) bool { return g.pacer.pace(ctx, timer, n) }
 	var stopped atomic.Pointer[time.Time] // nothing is due any more from then on
 	defer context.AfterFunc(ctx, func() { now := time.Now(); stopped.Store(&now) })()
-	fire(ctx, g.stream, g.stream.Target+g.stream.Path, initial, most, next, g)
+	attack(ctx, g.stream, g.stream.Target+g.stream.Path, initial, most, next, g)
 	if at := stopped.Load(); at != nil {
 		g.pacer.finish(*at, true)
 		return
@@ -104,19 +104,19 @@ func (g *gun) shoot(ctx context.Context, c Config) {
 	g.pacer.finish(time.Now(), false)
 }
 
-// teller writes the generator's own events, if anybody wants them.
-type teller struct{ c Config }
+// eventWriter writes the generator's own events, if anybody wants them.
+type eventWriter struct{ c Config }
 
-func (t teller) event(e record.Event) error {
+func (t eventWriter) write(e record.Event) error {
 	if t.c.Events == nil {
 		return nil
 	}
-	e.At, e.Instance = record.At(time.Now())+t.c.Ahead, t.c.Instance
+	e.At, e.Instance = record.At(time.Now())+t.c.ClockOffset, t.c.Instance
 	return t.c.Events.Write(e)
 }
 
-func (t teller) end(s Stats) error {
-	noise, err := json.Marshal(s.Noise)
+func (t eventWriter) writeEnd(s Stats) error {
+	noise, err := json.Marshal(s.HostStats)
 	if err != nil {
 		return fmt.Errorf("encoding noise: %w", err)
 	}
@@ -133,7 +133,7 @@ func (t teller) end(s Stats) error {
 		events = append([]record.Event{{Payload: record.Interrupted{Sent: int(sent)}}}, events...)
 	}
 	for _, e := range events {
-		if err := t.event(e); err != nil {
+		if err := t.write(e); err != nil {
 			return err
 		}
 	}

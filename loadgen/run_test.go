@@ -86,7 +86,7 @@ func TestRequestIsAsTheStreamSays(t *testing.T) {
 }
 
 func TestTrailThatCannotBeReadIsTold(t *testing.T) {
-	for header, want := range map[string]string{"nonsense": "want version", "1;" + strings.Repeat("a", 2*mostTrail): "longer"} {
+	for header, want := range map[string]string{"nonsense": "want version", "1;" + strings.Repeat("a", 2*maxTrailHeader): "longer"} {
 		url := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(record.TrailHeader, header) })
 		_, reqs := runLog(t, Config{Streams: []traffic.Stream{one(traffic.Stream{})}, Target: url})
 		require.Contains(t, reqs[0].TrailError, want)
@@ -108,7 +108,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 func TestWorkersExhausted(t *testing.T) {
 	url := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	s := traffic.Stream{Name: "s", Rate: 200, Duration: 500 * time.Millisecond, Timeout: 300 * time.Millisecond}
-	stats, reqs := runLog(t, Config{Streams: []traffic.Stream{s}, Target: url, MaxWorkers: 2, Late: 20 * time.Millisecond})
+	stats, reqs := runLog(t, Config{Streams: []traffic.Stream{s}, Target: url, MaxWorkers: 2, MaxLateness: 20 * time.Millisecond})
 	got := stats.Streams[0]
 	require.Equal(t, uint64(100), got.Due)
 	require.Equal(t, got.Due, got.Sent+got.Unsent)
@@ -133,7 +133,7 @@ func TestEndOfContextCancelsWhatIsInFlight(t *testing.T) {
 	var log, lines bytes.Buffer
 	s := traffic.Stream{Name: "s", Rate: 1, Duration: time.Hour, Timeout: time.Hour}
 	stats, err := Run(ctx, Config{Streams: []traffic.Stream{s}, Target: url, Zero: time.Now(), Out: &log,
-		Events: record.NewEventWriter(&lines), Instance: record.Instance{Pod: "load", Incarnation: 1}, Linger: time.Millisecond})
+		Events: record.NewEventWriter(&lines), Instance: record.Instance{Pod: "load", Incarnation: 1}, DrainTimeout: time.Millisecond})
 	require.NoError(t, err)
 	require.True(t, stats.Interrupted)
 	reqs, tail, err := record.ReadRequests(&log)

@@ -32,7 +32,7 @@ func TestShardsPaceOneSchedule(t *testing.T) {
 					seen[seq]++
 					mu.Unlock()
 				}
-				p := newPacer(newSchedule(s, traffic.Shard{Index: i, Of: 3}, 100*time.Millisecond), zero, take)
+				p := newPacer(newSchedule(s, traffic.Shard{Index: i, Count: 3}, 100*time.Millisecond), zero, take)
 				timer := time.NewTimer(time.Hour)
 				for hit := uint64(0); p.pace(t.Context(), timer, hit); hit++ {
 					seq, ok := p.claim(hit)
@@ -82,8 +82,8 @@ func TestShardsWriteOneLog(t *testing.T) {
 	for i := range logs {
 		wg.Go(func() {
 			stats, err := Run(t.Context(), Config{
-				Streams: []traffic.Stream{s, few}, Target: url, Zero: zero, Out: &logs[i], Late: time.Minute,
-				Shard: traffic.Shard{Index: uint64(i), Of: 3}, Ahead: record.Micros(ahead / time.Microsecond),
+				Streams: []traffic.Stream{s, few}, Target: url, Zero: zero, Out: &logs[i], MaxLateness: time.Minute,
+				Shard: traffic.Shard{Index: uint64(i), Count: 3}, ClockOffset: record.Micros(ahead / time.Microsecond),
 				Events: record.NewEventWriter(&events[i]), Progress: func(p Progress) { last[i] = p },
 			})
 			require.NoError(t, err)
@@ -129,6 +129,6 @@ func TestShardsWriteOneLog(t *testing.T) {
 }
 
 func TestNoShardOfItsNumber(t *testing.T) {
-	_, err := Run(t.Context(), Config{Shard: traffic.Shard{Index: 2, Of: 2}})
+	_, err := Run(t.Context(), Config{Shard: traffic.Shard{Index: 2, Count: 2}})
 	require.ErrorContains(t, err, "shard 2 of 2")
 }

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	flushEvery    = 200 * time.Millisecond // a frame; at most this is lost with the process
-	progressEvery = 500 * time.Millisecond
-	mostTrail     = 16 << 10 // bytes of a trail header that are looked at
+	flushInterval    = 200 * time.Millisecond // a frame; at most this is lost with the process
+	progressInterval = 500 * time.Millisecond
+	maxTrailHeader   = 16 << 10 // bytes of a trail header that are looked at
 )
 
 // sink takes finished requests from everywhere without ever making them
@@ -22,12 +22,12 @@ type sink struct {
 	queue []*hit
 
 	spare []*hit // the last batch's array
-	log   *record.Writer
+	log   *record.RequestWriter
 	ahead record.Micros // of the record's clock
 }
 
 func newSink(out io.Writer, ahead record.Micros) (*sink, error) {
-	log, err := record.NewWriter(out)
+	log, err := record.NewRequestWriter(out)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +53,8 @@ func (k *sink) take() []*hit {
 // calls failed, and writes no more.
 func (k *sink) run(over <-chan struct{}, tick func(), failed func(error)) error {
 	var (
-		flush    = time.NewTicker(flushEvery)
-		progress = time.NewTicker(progressEvery)
+		flush    = time.NewTicker(flushInterval)
+		progress = time.NewTicker(progressInterval)
 		first    error
 	)
 	defer flush.Stop()
@@ -87,7 +87,7 @@ func (k *sink) drain() error {
 	for i, h := range batch {
 		h.parseTrail()
 		h.req.Shift(k.ahead)
-		h.gun.tally.add(&h.req)
+		h.sender.tally.add(&h.req)
 		if err := k.log.Append(&h.req); err != nil {
 			failed = err // counting goes on: the last progress is right
 		}
@@ -102,16 +102,16 @@ func (k *sink) drain() error {
 // parseTrail reads the header here, where no request waits for it.
 func (h *hit) parseTrail() {
 	switch {
-	case h.gun.stream.External():
-		h.req.Trail = named(h.gun.stream.Workload, h.who)
+	case h.sender.stream.External():
+		h.req.Trail = externalTrail(h.sender.stream.Workload, h.instanceName)
 		return
-	case h.trail == "":
+	case h.trailHeader == "":
 		return
-	case len(h.trail) > mostTrail:
-		h.req.TrailError = fmt.Sprintf("trail of %d bytes is longer than %d", len(h.trail), mostTrail)
+	case len(h.trailHeader) > maxTrailHeader:
+		h.req.TrailError = fmt.Sprintf("trail of %d bytes is longer than %d", len(h.trailHeader), maxTrailHeader)
 		return
 	}
-	t, err := record.ParseTrail(h.trail)
+	t, err := record.ParseTrail(h.trailHeader)
 	if err != nil {
 		h.req.TrailError = err.Error()
 		return

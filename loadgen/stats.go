@@ -13,7 +13,7 @@ import (
 // the requests is in the log.
 type Stats struct {
 	Streams     []StreamStats `json:"streams"`
-	Noise       Noise         `json:"noise"`
+	HostStats   HostStats     `json:"noise"`
 	Interrupted bool          `json:"interrupted,omitempty"` // ctx was done before the last request was due
 }
 
@@ -115,11 +115,11 @@ type StreamProgress struct {
 	Failed map[record.Class]uint64 `json:"failed,omitempty"`
 }
 
-func progress(guns []*gun, now time.Time) Progress {
+func progress(guns []*streamSender, now time.Time) Progress {
 	p := Progress{At: record.At(now), Failed: map[record.Class]uint64{}}
 	for _, g := range guns {
 		s := g.tally.stats
-		one := StreamProgress{Name: s.Name, Arm: g.stream.Arm, Due: g.pacer.plan.count, Sent: s.Sent, Unsent: s.Unsent, OK: s.OK,
+		one := StreamProgress{Name: s.Name, Arm: g.stream.Arm, Due: g.pacer.schedule.count, Sent: s.Sent, Unsent: s.Unsent, OK: s.OK,
 			InFlight: g.inFlight.Load(), Failed: maps.Clone(s.Failed)}
 		p.Due += one.Due
 		p.Sent += one.Sent

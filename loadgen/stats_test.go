@@ -11,7 +11,7 @@ import (
 )
 
 func TestTally(t *testing.T) {
-	y := newTally(traffic.Stream{Name: "s", Rate: 200}, traffic.Shard{Index: 1, Of: 2})
+	y := newTally(traffic.Stream{Name: "s", Rate: 200}, traffic.Shard{Index: 1, Count: 2})
 	for i := range 101 {
 		due := record.Micros(1_000_000 + 10_000*i)
 		r := record.Request{Due: due, Sent: due + record.Micros(i), Done: due + 5000}
@@ -47,7 +47,7 @@ func TestNoiseReadings(t *testing.T) {
 	require.Zero(t, stealOf([]byte("cpu 1 2")))
 	require.Equal(t, 123456*time.Microsecond, pressureOf([]byte("some avg10=0.00 avg60=0.00 avg300=0.00 total=123456\nfull total=1\n")))
 	require.Zero(t, pressureOf([]byte("nonsense")))
-	n := read().since()
+	n := readHost().statsSince()
 	require.GreaterOrEqual(t, n.CPU, time.Duration(0))
 	require.Positive(t, n.Wall)
 }

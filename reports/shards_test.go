@@ -30,7 +30,7 @@ func split(t *testing.T, s *reporttest.RunDir, n uint64) {
 	for i := range n {
 		f, err := os.Create(shardLog(s, i))
 		require.NoError(t, err)
-		w, err := record.NewWriter(f)
+		w, err := record.NewRequestWriter(f)
 		require.NoError(t, err)
 		for k := range all {
 			if all[k].Seq%n != i {
@@ -97,7 +97,7 @@ func TestEachShardCounts(t *testing.T) {
 		"without an end": {func(t *testing.T, s *reporttest.RunDir) {
 			f, err := os.Create(shardLog(s, 1))
 			require.NoError(t, err)
-			w, err := record.NewWriter(f)
+			w, err := record.NewRequestWriter(f)
 			require.NoError(t, err)
 			require.NoError(t, w.Flush())
 			require.NoError(t, f.Close())

@@ -167,7 +167,7 @@ func TestRoundRobinIsExactOverACycle(t *testing.T) {
 func journal(seed uint64) (lines []machine.Line, picked []string) {
 	j := machine.Journal{Write: func(l machine.Line) { lines = append(lines, l) }}
 	r := rand.New(rand.NewPCG(seed, 2))
-	j.Begin(someConfig(r))
+	j.WriteConfig(someConfig(r))
 	trace := machine.Trace[Event, Action](j)
 	play(seed, 30, func(_ *rand.Rand, v *View, now time.Duration, e Event, out []Action) {
 		trace(now, e, out)

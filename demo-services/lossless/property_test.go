@@ -151,7 +151,7 @@ func journal(seed uint64) []machine.Line {
 	j := machine.Journal{Write: func(l machine.Line) { lines = append(lines, l) }}
 	w, _ := random(seed)
 	w.run(time.Hour)
-	j.Begin(w.m.cfg)
+	j.WriteConfig(w.m.cfg)
 	trace := machine.Trace[Event, Action](j)
 	m := New(w.m.cfg)
 	for _, in := range w.inputs {

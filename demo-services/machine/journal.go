@@ -27,8 +27,8 @@ type Journal struct {
 	Write func(Line)
 }
 
-// Begin writes what the machine was made from.
-func (j Journal) Begin(config any) {
+// WriteConfig writes what the machine was made from.
+func (j Journal) WriteConfig(config any) {
 	j.Write(Line{Data: encode(Input{Config: encode(config)})})
 }
 

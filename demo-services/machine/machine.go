@@ -31,14 +31,14 @@ type Clock interface {
 	At(t time.Duration) (fired <-chan time.Time, stop func() bool)
 }
 
-// Since is the clock of the system, monotonic, counted from zero.
-func Since(zero time.Time) Clock { return system{zero} }
+// SystemClock is the clock of the system, monotonic, counted from zero.
+func SystemClock(zero time.Time) Clock { return systemClock{zero} }
 
-type system struct{ zero time.Time }
+type systemClock struct{ zero time.Time }
 
-func (s system) Now() time.Duration { return time.Since(s.zero) }
+func (s systemClock) Now() time.Duration { return time.Since(s.zero) }
 
-func (s system) At(t time.Duration) (<-chan time.Time, func() bool) {
+func (s systemClock) At(t time.Duration) (<-chan time.Time, func() bool) {
 	timer := time.NewTimer(t - s.Now())
 	return timer.C, timer.Stop
 }
@@ -66,10 +66,10 @@ type Loop[E, A any] struct {
 // machine decides what a fast one would have.
 func (l *Loop[E, A]) Drive(ctx context.Context) error {
 	for ctx.Err() == nil {
-		l.due(ctx, l.Clock.Now())
+		l.stepDeadlines(ctx, l.Clock.Now())
 		if e, ok := l.Inbox.take(); ok {
 			now := l.Clock.Now()
-			l.due(ctx, now)
+			l.stepDeadlines(ctx, now)
 			l.step(now, e)
 			continue
 		}
@@ -80,8 +80,8 @@ func (l *Loop[E, A]) Drive(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// due steps the machine with each of its deadlines up to now, in order.
-func (l *Loop[E, A]) due(ctx context.Context, now time.Duration) {
+// stepDeadlines steps the machine with each of its deadlines up to now, in order.
+func (l *Loop[E, A]) stepDeadlines(ctx context.Context, now time.Duration) {
 	for ctx.Err() == nil {
 		at, ok := l.Machine.Next()
 		if !ok || at > now {
@@ -128,16 +128,16 @@ func (l *Loop[E, A]) wait(ctx context.Context) error {
 // Queue is a mailbox without bound: Put never blocks, so an executor may
 // answer from within the loop. The zero Queue is ready to use.
 type Queue[E any] struct {
-	mu   sync.Mutex
-	list []E
-	bell chan struct{}
+	mu     sync.Mutex
+	list   []E
+	signal chan struct{}
 }
 
 // Put adds e.
 func (q *Queue[E]) Put(e E) {
 	q.mu.Lock()
 	q.list = append(q.list, e)
-	bell := q.bellLocked()
+	bell := q.signalLocked()
 	q.mu.Unlock()
 	select {
 	case bell <- struct{}{}:
@@ -162,12 +162,12 @@ func (q *Queue[E]) take() (e E, ok bool) {
 func (q *Queue[E]) ready() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.bellLocked()
+	return q.signalLocked()
 }
 
-func (q *Queue[E]) bellLocked() chan struct{} {
-	if q.bell == nil {
-		q.bell = make(chan struct{}, 1)
+func (q *Queue[E]) signalLocked() chan struct{} {
+	if q.signal == nil {
+		q.signal = make(chan struct{}, 1)
 	}
-	return q.bell
+	return q.signal
 }

@@ -43,7 +43,7 @@ func TestDriveStepsWithTheDeadlineNotTheLateNow(t *testing.T) {
 		var inbox Queue[string]
 		done := errors.New("enough")
 		l := Loop[string, string]{
-			Machine: b, Clock: Since(time.Now()), Inbox: &inbox,
+			Machine: b, Clock: SystemClock(time.Now()), Inbox: &inbox,
 			Do: func(now time.Duration, a string) {
 				if now == time.Second && a == "ring" {
 					// A machine that is held up: the next deadline and an
@@ -67,7 +67,7 @@ func TestDriveTakesAnswersFromWithinTheLoop(t *testing.T) {
 		b := &bell{due: []time.Duration{time.Second}}
 		var inbox Queue[string]
 		l := Loop[string, string]{
-			Machine: b, Clock: Since(time.Now()), Inbox: &inbox,
+			Machine: b, Clock: SystemClock(time.Now()), Inbox: &inbox,
 			Tick: func() string { return "tick" },
 			Do: func(_ time.Duration, a string) {
 				switch a {
@@ -93,7 +93,7 @@ func TestDriveWakesForEventsFromElsewhere(t *testing.T) {
 		b := &bell{}
 		var inbox Queue[string]
 		l := Loop[string, string]{
-			Machine: b, Clock: Since(time.Now()), Inbox: &inbox,
+			Machine: b, Clock: SystemClock(time.Now()), Inbox: &inbox,
 			Do: func(_ time.Duration, a string) {
 				if a == "echo two" {
 					cancel()
@@ -117,7 +117,7 @@ func TestDriveDoesNothingOnceStopped(t *testing.T) {
 	b := &bell{due: []time.Duration{0}}
 	var inbox Queue[string]
 	inbox.Put("never")
-	l := Loop[string, string]{Machine: b, Clock: Since(time.Now()), Inbox: &inbox, Do: func(time.Duration, string) {}}
+	l := Loop[string, string]{Machine: b, Clock: SystemClock(time.Now()), Inbox: &inbox, Do: func(time.Duration, string) {}}
 	require.ErrorIs(t, l.Drive(ctx), context.Canceled)
 	require.Empty(t, b.log)
 }
@@ -132,7 +132,7 @@ func book() []Line {
 	j := Journal{Write: func(l Line) { lines = append(lines, l) }}
 	c := bellConfig{Due: []time.Duration{time.Second}}
 	m := newBell(c)
-	j.Begin(c)
+	j.WriteConfig(c)
 	trace := Trace[string, string](j)
 	for i, e := range []string{"", "quiet", "x"} {
 		now := time.Duration(i+1) * time.Second

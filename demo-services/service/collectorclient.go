@@ -41,7 +41,7 @@ const (
 type collectorClient struct {
 	self      record.Instance
 	dial      func(ctx context.Context) (net.Conn, error)
-	onCommand func(record.Word)
+	onCommand func(record.Command)
 	onOffset  func(record.Offset)
 
 	mu    sync.Mutex
@@ -74,7 +74,7 @@ func newCollectorClient(addr string, self record.Instance) *collectorClient {
 // start starts sending. onCommand gets the collector's commands, and onOffset
 // the offset of its clock, once. Both are called from one goroutine and must not
 // block.
-func (c *collectorClient) start(onCommand func(record.Word), onOffset func(record.Offset)) {
+func (c *collectorClient) start(onCommand func(record.Command), onOffset func(record.Offset)) {
 	ctx, stop := context.WithCancel(context.Background())
 	c.onCommand, c.onOffset, c.stop = onCommand, onOffset, stop
 	go func() {
@@ -96,7 +96,7 @@ func (c *collectorClient) loadHasBegun(ctx context.Context) bool {
 	for {
 		if conn, err := c.dial(ctx); err == nil {
 			if a, err := askOnce(conn, c.self); err == nil {
-				return a.Begun
+				return a.LoadStarted
 			}
 		}
 		if ctxtime.Sleep(ctx, redialInterval) != nil {
@@ -195,7 +195,7 @@ func (c *collectorClient) handshake(conn net.Conn, in *bufio.Reader) (int, error
 		return 0, err
 	}
 	c.handle(a)
-	return a.Have, c.checkKept(a.Have)
+	return a.Received, c.checkKept(a.Received)
 }
 
 // checkKept refuses a collector that has fewer lines than it once acknowledged.
@@ -266,14 +266,14 @@ func (c *collectorClient) receive(in *bufio.Reader) {
 func (c *collectorClient) handle(a record.Answer) {
 	now := record.At(time.Now())
 	c.mu.Lock()
-	c.acknowledge(a.Have)
+	c.acknowledge(a.Received)
 	offset := c.clock.take(a, now)
 	c.mu.Unlock()
 	if offset != nil {
 		c.onOffset(*offset)
 	}
-	if a.Say != "" {
-		c.onCommand(a.Say)
+	if a.Command != "" {
+		c.onCommand(a.Command)
 	}
 }
 

@@ -25,7 +25,7 @@ type fakeCollector struct {
 	hangUp int           // after so many lines of a connection; 0: never
 	deaf   bool          // takes lines and does not acknowledge them
 	ahead  time.Duration // its clock
-	say    record.Word
+	say    record.Command
 	calls  int
 	begun  bool
 }
@@ -48,7 +48,7 @@ func (k *fakeCollector) serve(c net.Conn) {
 	if _, err := in.ReadBytes('\n'); err != nil {
 		return
 	}
-	if out.Encode(record.Answer{Have: k.have(), Begun: k.begun}) != nil {
+	if out.Encode(record.Answer{Received: k.have(), LoadStarted: k.begun}) != nil {
 		return
 	}
 	for n := 1; ; n++ {
@@ -58,12 +58,12 @@ func (k *fakeCollector) serve(c net.Conn) {
 		}
 		if _, ping, _ := record.ControlLine(line); ping != nil {
 			now := record.At(time.Now().Add(k.ahead))
-			if out.Encode(record.Answer{Have: k.have(), T1: ping.T1, T2: now, T3: now, Say: k.say}) != nil {
+			if out.Encode(record.Answer{Received: k.have(), T1: ping.T1, T2: now, T3: now, Command: k.say}) != nil {
 				return
 			}
 			continue
 		}
-		if !k.keep(string(line)) || out.Encode(record.Answer{Have: k.have()}) != nil {
+		if !k.keep(string(line)) || out.Encode(record.Answer{Received: k.have()}) != nil {
 			return
 		}
 		if n == k.hangUp {
@@ -97,15 +97,15 @@ func (k *fakeCollector) set(f func()) {
 }
 
 // startClient returns a client that is connected to k.
-func startClient(k *fakeCollector, onCommand func(record.Word), onOffset func(record.Offset)) *collectorClient {
+func startClient(k *fakeCollector, onCommand func(record.Command), onOffset func(record.Offset)) *collectorClient {
 	r := newCollectorClient("nowhere:1", record.Instance{Pod: "b", Incarnation: 1})
 	r.dial = k.dial
 	r.start(onCommand, onOffset)
 	return r
 }
 
-func ignoreCommand(record.Word)  {}
-func ignoreOffset(record.Offset) {}
+func ignoreCommand(record.Command) {}
+func ignoreOffset(record.Offset)   {}
 
 func TestCollectorClientLosesNothing(t *testing.T) {
 	for name, k := range map[string]*fakeCollector{
@@ -199,14 +199,14 @@ func TestCollectorClientDetectsACollectorThatLostLines(t *testing.T) {
 
 func TestCollectorClientReportsClockOffsetAndCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &fakeCollector{ahead: 3 * time.Second, say: record.Leave}
-		var commands []record.Word
+		k := &fakeCollector{ahead: 3 * time.Second, say: record.CommandExit}
+		var commands []record.Command
 		var clocks []record.Offset
-		r := startClient(k, func(w record.Word) { commands = append(commands, w) }, func(o record.Offset) { clocks = append(clocks, o) })
+		r := startClient(k, func(w record.Command) { commands = append(commands, w) }, func(o record.Offset) { clocks = append(clocks, o) })
 		time.Sleep(time.Minute)
 		require.NoError(t, r.Close())
 		require.Equal(t, []record.Offset{{Ahead: 3_000_000}}, clocks, "told once")
 		require.Len(t, commands, pingCount)
-		require.Equal(t, record.Leave, commands[0])
+		require.Equal(t, record.CommandExit, commands[0])
 	})
 }

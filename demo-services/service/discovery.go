@@ -58,7 +58,7 @@ func newDiscovery(d settings.Document, events *eventLog, c clock) *discovery {
 
 // run executes the view's actions until ctx is done.
 func (d *discovery) run(ctx context.Context) {
-	d.journal.Begin(d.cfg)
+	d.journal.WriteConfig(d.cfg)
 	d.view.OnFill = func(now time.Duration, e consumer.Event, out []consumer.Action) {
 		d.trace(now, e, out)
 		for _, a := range out {
@@ -66,7 +66,7 @@ func (d *discovery) run(ctx context.Context) {
 		}
 	}
 	loop := machine.Loop[consumer.Event, consumer.Action]{
-		Machine: d, Clock: machine.Since(d.clock.zero), Inbox: &d.inbox,
+		Machine: d, Clock: machine.SystemClock(d.clock.zero), Inbox: &d.inbox,
 		Do: func(_ time.Duration, a consumer.Action) { d.execute(ctx, a) },
 	}
 	// It ends with ctx, and for no other reason.

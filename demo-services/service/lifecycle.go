@@ -58,10 +58,10 @@ func (l *lifecycle) run(ctx context.Context) error {
 	defer l.exit(nil)
 	m := lossless.New(l.cfg)
 	journal := l.events.machineJournal("lossless")
-	journal.Begin(l.cfg)
+	journal.WriteConfig(l.cfg)
 	trace := machine.Trace[lossless.Event, lossless.Action](journal)
 	loop := machine.Loop[lossless.Event, lossless.Action]{
-		Machine: m, Clock: machine.Since(l.clock.zero), Inbox: &l.inbox,
+		Machine: m, Clock: machine.SystemClock(l.clock.zero), Inbox: &l.inbox,
 		Tick: func() lossless.Event { return l.withSamples(lossless.Event{}) },
 		Trace: func(now time.Duration, e lossless.Event, out []lossless.Action) {
 			trace(now, e, out)

@@ -252,11 +252,11 @@ func (s *instance) stop(reason string) error {
 }
 
 // onCommand executes a command of the collector.
-func (s *instance) onCommand(w record.Word) {
+func (s *instance) onCommand(w record.Command) {
 	switch w {
-	case record.Leave:
+	case record.CommandExit:
 		s.quit(errRunOver)
-	case record.Die:
+	case record.CommandKill:
 		// Like SIGKILL: nothing is logged, closed or answered any more.
 		os.Exit(exitCodeSIGKILL)
 	}

@@ -76,7 +76,7 @@ func (c *Client) State(ctx context.Context) (s State, err error) {
 
 // Probe has one request of s sent; its error says why the answer is no good one.
 func (c *Client) Probe(ctx context.Context, s traffic.Stream) error {
-	var p Probed
+	var p ProbeResult
 	if err := c.call(ctx, http.MethodPost, "/probe", s, &p); err != nil {
 		return err
 	}
@@ -96,9 +96,9 @@ func (c *Client) Stop(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/stop", nil, nil)
 }
 
-// Say tells a service a word and returns when it has hung up.
-func (c *Client) Say(ctx context.Context, to record.Instance, w record.Word) error {
-	return c.call(ctx, http.MethodPost, "/say", Saying{To: to, Word: w}, nil)
+// SendCommand tells a service a word and returns when it has hung up.
+func (c *Client) SendCommand(ctx context.Context, to record.Instance, w record.Command) error {
+	return c.call(ctx, http.MethodPost, "/say", CommandRequest{To: to, Command: w}, nil)
 }
 
 // Close ends the events: nothing more is taken.
@@ -106,11 +106,11 @@ func (c *Client) Close(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/close", nil, nil)
 }
 
-// Clock is how far the pod's clock is from this machine's: the quickest of n
+// ClockOffset is how far the pod's clock is from this machine's: the quickest of n
 // exchanges counts.
-func (c *Client) Clock(ctx context.Context, n int) (best record.Offset, err error) {
+func (c *Client) ClockOffset(ctx context.Context, n int) (best record.Offset, err error) {
 	for i := range n {
-		var t Times
+		var t ClockTimes
 		t1 := record.At(time.Now())
 		if err := c.call(ctx, http.MethodGet, "/clock", nil, &t); err != nil {
 			return best, err
@@ -123,8 +123,8 @@ func (c *Client) Clock(ctx context.Context, n int) (best record.Offset, err erro
 	return best, nil
 }
 
-// retryEvery is the pause before a log that broke off is taken up again.
-const retryEvery = 200 * time.Millisecond
+// retryInterval is the pause before a log that broke off is taken up again.
+const retryInterval = 200 * time.Millisecond
 
 // Follow copies a log ("events" or "requests") to out as it grows, and returns
 // when all of it is there. A connection that breaks is taken up where it
@@ -150,7 +150,7 @@ func (c *Client) Follow(ctx context.Context, log string, out io.Writer) error {
 		} else {
 			err = errors.Join(err, serr)
 		}
-		t := time.NewTimer(retryEvery)
+		t := time.NewTimer(retryInterval)
 		select {
 		case <-t.C:
 		case <-ctx.Done():
@@ -190,16 +190,16 @@ func (c *Client) follow(ctx context.Context, log string, from int64, out io.Writ
 	}
 }
 
-// Sorter takes the events' log as it comes, and hands each line on with the
-// name before it: "pod.incarnation", or [LoadName].
-type Sorter struct {
+// EventSplitter takes the events' log as it comes, and hands each line on with the
+// name before it: "pod.incarnation", or [LoadLogName].
+type EventSplitter struct {
 	// Line gets a line with its end.
 	Line func(name string, line []byte) error
 	rest []byte
 }
 
 // Write implements io.Writer.
-func (s *Sorter) Write(b []byte) (int, error) {
+func (s *EventSplitter) Write(b []byte) (int, error) {
 	s.rest = append(s.rest, b...)
 	for {
 		i := bytes.IndexByte(s.rest, '\n')

@@ -18,39 +18,39 @@ import (
 const (
 	// maxLine bounds an event's line.
 	maxLine = 4 << 20
-	// sayPatience is how long a service may take to obey.
-	sayPatience = 3 * time.Second
+	// commandTimeout is how long a service may take to obey.
+	commandTimeout = 3 * time.Second
 )
 
-// desk takes the services' lines.
-type desk struct {
+// eventServer takes the services' lines.
+type eventServer struct {
 	out io.Writer
 
-	mu      sync.Mutex
-	streams map[record.Instance]*stream
-	left    map[string]bool // pods that were told to leave
-	closed  bool
-	begun   bool // the load has been ordered
+	mu          sync.Mutex
+	logs        map[record.Instance]*instanceLog
+	stopped     map[string]bool // pods that were told to leave
+	closed      bool
+	loadStarted bool // the load has been ordered
 }
 
-// stream is one instance's lines, over all its connections.
-type stream struct {
-	have int
-	talk *talk // the present connection; nil: none
+// instanceLog is one instance's lines, over all its connections.
+type instanceLog struct {
+	received int
+	session  *session // the present connection; nil: none
 }
 
-// talk is one connection.
-type talk struct {
+// session is one connection.
+type session struct {
 	conn net.Conn
 	mu   sync.Mutex // of writing
-	over chan struct{}
+	done chan struct{}
 }
 
-func newDesk(out io.Writer) *desk {
-	return &desk{out: out, streams: map[record.Instance]*stream{}, left: map[string]bool{}}
+func newEventServer(out io.Writer) *eventServer {
+	return &eventServer{out: out, logs: map[record.Instance]*instanceLog{}, stopped: map[string]bool{}}
 }
 
-func (d *desk) serve(ctx context.Context, l net.Listener) error {
+func (d *eventServer) serve(ctx context.Context, l net.Listener) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for {
@@ -63,16 +63,16 @@ func (d *desk) serve(ctx context.Context, l net.Listener) error {
 		}
 		wg.Go(func() {
 			defer context.AfterFunc(ctx, func() { _ = c.Close() })() // to end the reading
-			d.take(c)
+			d.serveConn(c)
 		})
 	}
 }
 
-// take serves one connection to its end. What is wrong with it ends it: the
+// serveConn serves one connection to its end. What is wrong with it ends it: the
 // service comes again, and sends what it has no acknowledgement for.
-func (d *desk) take(c net.Conn) {
-	t := &talk{conn: c, over: make(chan struct{})}
-	defer close(t.over)
+func (d *eventServer) serveConn(c net.Conn) {
+	t := &session{conn: c, done: make(chan struct{})}
+	defer close(t.done)
 	defer c.Close()
 	in := bufio.NewReaderSize(c, 64<<10)
 	line, err := in.ReadBytes('\n')
@@ -83,8 +83,8 @@ func (d *desk) take(c net.Conn) {
 	if err != nil || hello == nil {
 		return
 	}
-	have, ok := d.open(hello.Hello, t)
-	if !ok || t.answer(record.Answer{Have: have, Begun: d.hasBegun()}) != nil {
+	have, ok := d.attach(hello.Hello, t)
+	if !ok || t.answer(record.Answer{Received: have, LoadStarted: d.hasLoadStarted()}) != nil {
 		return
 	}
 	for {
@@ -98,15 +98,15 @@ func (d *desk) take(c net.Conn) {
 			return
 		}
 		if ping != nil {
-			if t.answer(record.Answer{Have: d.has(hello.Hello), T1: ping.T1, T2: t2, T3: record.At(time.Now())}) != nil {
+			if t.answer(record.Answer{Received: d.received(hello.Hello), T1: ping.T1, T2: t2, T3: record.At(time.Now())}) != nil {
 				return
 			}
 			continue
 		}
-		if d.keep(hello.Hello, t, line) != nil {
+		if d.store(hello.Hello, t, line) != nil {
 			return
 		}
-		if in.Buffered() == 0 && t.answer(record.Answer{Have: d.has(hello.Hello)}) != nil {
+		if in.Buffered() == 0 && t.answer(record.Answer{Received: d.received(hello.Hello)}) != nil {
 			return
 		}
 	}
@@ -128,35 +128,35 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// open makes t the connection of i; an older one that is still there is a
+// attach makes t the connection of i; an older one that is still there is a
 // dead one.
-func (d *desk) open(i record.Instance, t *talk) (have int, ok bool) {
+func (d *eventServer) attach(i record.Instance, t *session) (have int, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return 0, false
 	}
-	s := d.streams[i]
-	if s == nil && d.left[i.Pod] {
+	s := d.logs[i]
+	if s == nil && d.stopped[i.Pod] {
 		return 0, false // what is started in the place of one that left is not of this run
 	}
 	if s == nil {
-		s = &stream{}
-		d.streams[i] = s
+		s = &instanceLog{}
+		d.logs[i] = s
 	}
-	if s.talk != nil {
-		_ = s.talk.conn.Close() // it has nothing more to say
+	if s.session != nil {
+		_ = s.session.conn.Close() // it has nothing more to say
 	}
-	s.talk = t
-	return s.have, true
+	s.session = t
+	return s.received, true
 }
 
-// keep writes a line down, if t is still the connection of i.
-func (d *desk) keep(i record.Instance, t *talk, line []byte) error {
+// store writes a line down, if t is still the connection of i.
+func (d *eventServer) store(i record.Instance, t *session, line []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := d.streams[i]
-	if d.closed || s.talk != t {
+	s := d.logs[i]
+	if d.closed || s.session != t {
 		return errors.New("the connection is an old one")
 	}
 	if bytes.IndexByte(line, '\n') != len(line)-1 {
@@ -165,84 +165,84 @@ func (d *desk) keep(i record.Instance, t *talk, line []byte) error {
 	if _, err := (lines{d.out, fileName(i)}).Write(line); err != nil {
 		return err
 	}
-	s.have++
+	s.received++
 	return nil
 }
 
 // fileName is an instance's name before its lines: "pod.incarnation".
 func fileName(i record.Instance) string { return fmt.Sprintf("%s.%d", i.Pod, i.Incarnation) }
 
-func (d *desk) has(i record.Instance) int {
+func (d *eventServer) received(i record.Instance) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.streams[i].have
+	return d.logs[i].received
 }
 
-func (d *desk) begin() {
+func (d *eventServer) startLoad() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.begun = true
+	d.loadStarted = true
 }
 
-func (d *desk) hasBegun() bool {
+func (d *eventServer) hasLoadStarted() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.begun
+	return d.loadStarted
 }
 
-// lines is how many there are of each instance.
-func (d *desk) lines() map[string]int {
+// lineCounts is how many there are of each instance.
+func (d *eventServer) lineCounts() map[string]int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out := map[string]int{}
-	for i, s := range d.streams {
-		out[i.String()] = s.have
+	for i, s := range d.logs {
+		out[i.String()] = s.received
 	}
 	return out
 }
 
-// say tells i a word and waits until it has hung up, which is how it obeys.
+// send tells i a word and waits until it has hung up, which is how it obeys.
 // One that is not there has obeyed.
-func (d *desk) say(ctx context.Context, i record.Instance, w record.Word) error {
+func (d *eventServer) send(ctx context.Context, i record.Instance, w record.Command) error {
 	d.mu.Lock()
-	var t *talk
+	var t *session
 	have := 0
-	if s := d.streams[i]; s != nil {
-		t, have = s.talk, s.have
+	if s := d.logs[i]; s != nil {
+		t, have = s.session, s.received
 	}
-	if w == record.Leave {
-		d.left[i.Pod] = true
+	if w == record.CommandExit {
+		d.stopped[i.Pod] = true
 	}
 	d.mu.Unlock()
 	if t == nil {
 		return nil
 	}
-	ctx, stop := context.WithTimeout(ctx, sayPatience)
+	ctx, stop := context.WithTimeout(ctx, commandTimeout)
 	defer stop()
-	if t.answer(record.Answer{Have: have, Say: w}) != nil {
+	if t.answer(record.Answer{Received: have, Command: w}) != nil {
 		return nil // it has hung up
 	}
 	select {
-	case <-t.over:
+	case <-t.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("telling %s to %s: it has not hung up within %v", i, w, sayPatience)
+		return fmt.Errorf("telling %s to %s: it has not hung up within %v", i, w, commandTimeout)
 	}
 }
 
-// shut takes nothing more.
-func (d *desk) shut() {
+// close takes nothing more.
+func (d *eventServer) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
-	for _, s := range d.streams {
-		if s.talk != nil {
-			_ = s.talk.conn.Close() // what it might still say is not of this run
+	for _, s := range d.logs {
+		if s.session != nil {
+			_ = s.session.conn.Close() // what it might still say is not of this run
 		}
 	}
 }
 
-func (t *talk) answer(a record.Answer) error {
+func (t *session) answer(a record.Answer) error {
 	b, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("encoding an answer: %w", err)

@@ -40,31 +40,31 @@ type State struct {
 	Load     *loadgen.Progress `json:"load,omitempty"` // nil: it has not begun
 	Over     bool              `json:"over"`           // the load has ended
 	Err      string            `json:"err,omitempty"`  // why it failed
-	Events   Size              `json:"events"`
-	Requests Size              `json:"requests"`
+	Events   LogSize           `json:"events"`
+	Requests LogSize           `json:"requests"`
 	Streams  map[string]int    `json:"streams"` // lines by "pod/incarnation"
 }
 
-// Size is how much of a log there is.
-type Size struct {
+// LogSize is how much of a log there is.
+type LogSize struct {
 	Bytes  int64 `json:"bytes"`
 	Closed bool  `json:"closed"` // nothing more will come
 }
 
-// Saying is what POST /say takes.
-type Saying struct {
-	To   record.Instance `json:"to"`
-	Word record.Word     `json:"word"`
+// CommandRequest is what POST /say takes.
+type CommandRequest struct {
+	To      record.Instance `json:"to"`
+	Command record.Command  `json:"word"`
 }
 
-// Times is the answer to GET /clock.
-type Times struct {
+// ClockTimes is the answer to GET /clock.
+type ClockTimes struct {
 	T2 record.Micros `json:"t2"` // the question's arrival
 	T3 record.Micros `json:"t3"` // the answer's sending
 }
 
-// Probed is what POST /probe of a stream answers.
-type Probed struct {
+// ProbeResult is what POST /probe of a stream answers.
+type ProbeResult struct {
 	Err string `json:"err,omitempty"` // why the answer was not a good one
 }
 
@@ -75,14 +75,14 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// LoadName is the name of the generator's own lines among the events.
-const LoadName = "load"
+// LoadLogName is the name of the generator's own lines among the events.
+const LoadLogName = "load"
 
 // Server is a load pod.
 type Server struct {
-	events   *growing // lines "<name> <event>"
-	requests *growing
-	desk     *desk
+	events      *appendLog // lines "<name> <event>"
+	requests    *appendLog
+	eventServer *eventServer
 
 	mu   sync.Mutex
 	stop context.CancelFunc // of the load; nil: it has not begun
@@ -93,16 +93,16 @@ type Server struct {
 
 // NewServer makes one that keeps its logs in dir, which exists.
 func NewServer(dir string) (*Server, error) {
-	events, err := newGrowing(filepath.Join(dir, "events.log"))
+	events, err := newAppendLog(filepath.Join(dir, "events.log"))
 	if err != nil {
 		return nil, err
 	}
-	requests, err := newGrowing(filepath.Join(dir, "requests.log"))
+	requests, err := newAppendLog(filepath.Join(dir, "requests.log"))
 	if err != nil {
 		return nil, errors.Join(err, events.file.Close())
 	}
 	s := &Server{events: events, requests: requests}
-	s.desk = newDesk(events)
+	s.eventServer = newEventServer(events)
 	return s, nil
 }
 
@@ -118,7 +118,7 @@ func (s *Server) Serve(ctx context.Context, forHarness, forServices net.Listener
 		}
 	})
 	wg.Go(func() {
-		if err := s.desk.serve(ctx, forServices); err != nil {
+		if err := s.eventServer.serve(ctx, forServices); err != nil {
 			stop(fmt.Errorf("serving events: %w", err))
 		}
 	})
@@ -137,15 +137,15 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /clock", func(w http.ResponseWriter, _ *http.Request) {
 		t2 := record.At(time.Now())
-		answer(w, Times{T2: t2, T3: record.At(time.Now())})
+		writeJSON(w, ClockTimes{T2: t2, T3: record.At(time.Now())})
 	})
-	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.state()) })
+	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.state()) })
 	mux.HandleFunc("POST /load", func(w http.ResponseWriter, r *http.Request) {
 		job, err := loadgen.ReadJob(r.Body)
 		if err == nil {
 			err = s.load(ctx, job)
 		}
-		reply(w, err)
+		writeResult(w, err)
 	})
 	mux.HandleFunc("POST /probe", func(w http.ResponseWriter, r *http.Request) {
 		var s traffic.Stream
@@ -153,20 +153,20 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 		if err == nil {
 			err = loadgen.Probe(r.Context(), s)
 		}
-		answer(w, Probed{Err: errorText(err)})
+		writeJSON(w, ProbeResult{Err: errorText(err)})
 	})
-	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) { s.stopLoad(); reply(w, nil) })
+	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) { s.stopLoad(); writeResult(w, nil) })
 	mux.HandleFunc("POST /say", func(w http.ResponseWriter, r *http.Request) {
-		var say Saying
+		var say CommandRequest
 		err := json.NewDecoder(r.Body).Decode(&say)
 		if err == nil {
-			err = s.desk.say(r.Context(), say.To, say.Word)
+			err = s.eventServer.send(r.Context(), say.To, say.Command)
 		}
-		reply(w, err)
+		writeResult(w, err)
 	})
 	mux.HandleFunc("POST /close", func(w http.ResponseWriter, _ *http.Request) {
-		s.desk.shut()
-		reply(w, s.events.finish())
+		s.eventServer.close()
+		writeResult(w, s.events.finish())
 	})
 	mux.Handle("GET /follow/events", s.events)
 	mux.Handle("GET /follow/requests", s.requests)
@@ -176,7 +176,7 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 func (s *Server) state() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := State{Load: s.last, Over: s.over, Events: s.events.size(), Requests: s.requests.size(), Streams: s.desk.lines()}
+	st := State{Load: s.last, Over: s.over, Events: s.events.size(), Requests: s.requests.size(), Streams: s.eventServer.lineCounts()}
 	if s.err != nil {
 		st.Err = s.err.Error()
 	}
@@ -191,9 +191,9 @@ func (s *Server) load(ctx context.Context, job loadgen.Job) error {
 		return errors.New("a load has been started before; a load pod has one")
 	}
 	ctx, s.stop = context.WithCancel(ctx)
-	s.desk.begin()
+	s.eventServer.startLoad()
 	c := job.Config()
-	c.Out, c.Progress, c.Events = s.requests, s.progress, record.NewEventWriter(lines{s.events, LoadName})
+	c.Out, c.Progress, c.Events = s.requests, s.progress, record.NewEventWriter(lines{s.events, LoadLogName})
 	go func() {
 		_, err := loadgen.Run(ctx, c)
 		err = errors.Join(err, s.requests.finish())
@@ -218,18 +218,18 @@ func (s *Server) stopLoad() {
 	}
 }
 
-func answer(w http.ResponseWriter, v any) {
+func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	// An error is a harness that has gone; it will ask again.
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func reply(w http.ResponseWriter, err error) {
+func writeResult(w http.ResponseWriter, err error) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
-	answer(w, struct{}{})
+	writeJSON(w, struct{}{})
 }
 
 // Main is the whole of a load pod: it listens on all addresses and keeps its

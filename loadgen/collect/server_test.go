@@ -67,7 +67,7 @@ func (p phone) hear() (a record.Answer) {
 
 // await hears answers until n lines are acknowledged.
 func (p phone) await(n int) {
-	for p.hear().Have < n {
+	for p.hear().Received < n {
 	}
 }
 
@@ -75,7 +75,7 @@ func TestLinesSurviveABrokenConnection(t *testing.T) {
 	c, addr := pod(t)
 	b := record.Instance{Pod: "b-1", Incarnation: 2}
 	p, a := dial(t, addr, b)
-	require.Zero(t, a.Have)
+	require.Zero(t, a.Received)
 	p.say(record.Event{Instance: b, Payload: record.Starting{}})
 	p.say(record.Event{Payload: record.Listening{}, Instance: b})
 	p.await(2)
@@ -84,13 +84,13 @@ func TestLinesSurviveABrokenConnection(t *testing.T) {
 	require.NoError(t, p.Close())
 
 	p, a = dial(t, addr, b)
-	require.Equal(t, 2, a.Have, "the torn line is not there")
+	require.Equal(t, 2, a.Received, "the torn line is not there")
 	p.say(record.Event{Payload: record.End{}, Instance: b})
 	p.await(3)
 
 	require.NoError(t, c.Close(t.Context()))
 	got := map[string][]record.Kind{}
-	s := &collect.Sorter{Line: func(name string, line []byte) error {
+	s := &collect.EventSplitter{Line: func(name string, line []byte) error {
 		var e record.Event
 		require.NoError(t, json.Unmarshal(line, &e))
 		got[name] = append(got[name], e.Kind())
@@ -112,7 +112,7 @@ func TestClock(t *testing.T) {
 	o := record.OffsetOf(a.T1, a.T2, a.T3, record.At(time.Now()))
 	require.Equal(t, t1, a.T1)
 	require.False(t, o.Significant(), "%+v: one clock", o)
-	o, err := c.Clock(t.Context(), 5)
+	o, err := c.ClockOffset(t.Context(), 5)
 	require.NoError(t, err)
 	require.False(t, o.Significant(), "%+v: one clock", o)
 }
@@ -120,11 +120,11 @@ func TestClock(t *testing.T) {
 func TestWords(t *testing.T) {
 	c, addr := pod(t)
 	b := record.Instance{Pod: "b", Incarnation: 1}
-	require.NoError(t, c.Say(t.Context(), record.Instance{Pod: "a", Incarnation: 1}, record.Leave), "who is not there has left")
+	require.NoError(t, c.SendCommand(t.Context(), record.Instance{Pod: "a", Incarnation: 1}, record.CommandExit), "who is not there has left")
 	p, _ := dial(t, addr, b)
 	said := make(chan error)
-	go func() { said <- c.Say(t.Context(), b, record.Leave) }()
-	require.Equal(t, record.Leave, p.hear().Say)
+	go func() { said <- c.SendCommand(t.Context(), b, record.CommandExit) }()
+	require.Equal(t, record.CommandExit, p.hear().Command)
 	require.NoError(t, p.Close())
 	require.NoError(t, <-said)
 }
@@ -137,8 +137,8 @@ func TestNobodyComesInThePlaceOfOneThatLeft(t *testing.T) {
 	b := record.Instance{Pod: "b", Incarnation: 1}
 	p, _ := dial(t, addr, b)
 	said := make(chan error)
-	go func() { said <- c.Say(t.Context(), b, record.Leave) }()
-	require.Equal(t, record.Leave, p.hear().Say)
+	go func() { said <- c.SendCommand(t.Context(), b, record.CommandExit) }()
+	require.Equal(t, record.CommandExit, p.hear().Command)
 	require.NoError(t, p.Close())
 	require.NoError(t, <-said)
 
@@ -181,7 +181,7 @@ func TestLoadAndItsLog(t *testing.T) {
 	defer target.Close()
 	c, desk := pod(t)
 	_, a := dial(t, desk, record.Instance{Pod: "a", Incarnation: 1})
-	require.False(t, a.Begun)
+	require.False(t, a.LoadStarted)
 	front, breaks := cut(c)
 	defer front.Close()
 	var log, events bytes.Buffer
@@ -195,7 +195,7 @@ func TestLoadAndItsLog(t *testing.T) {
 	}))
 	wg.Wait()
 	_, a = dial(t, desk, record.Instance{Pod: "b", Incarnation: 1})
-	require.True(t, a.Begun)
+	require.True(t, a.LoadStarted)
 	requests, tail, err := record.ReadRequests(&log)
 	require.NoError(t, err)
 	require.True(t, tail.Complete)

@@ -20,14 +20,14 @@ import (
 // each, and no other.
 func TestTwoPodsLoseExactlyK(t *testing.T) {
 	for _, k := range []int{1, 5, 50} {
-		target, err := faultserver.Start(faultserver.Exactly(k, faultserver.Status503, func(a faultserver.Arrival) bool {
+		target, err := faultserver.Start(faultserver.LoseFirst(k, faultserver.Status503, func(a faultserver.Arrival) bool {
 			return a.Seq%3 == 1 // of either pod
 		}), nil)
 		require.NoError(t, err)
 		s := traffic.Stream{Name: "base", Arm: "base", Rate: 400, Duration: time.Duration(4*k+41) * time.Second / 400, Path: "/", Timeout: 20 * time.Second}
 		states, reqs := together(t, 2, loadgen.Job{
 			Schema: loadgen.JobSchema, Target: target.URL(), Zero: record.At(time.Now().Add(100 * time.Millisecond)),
-			Late: time.Minute, Streams: []traffic.Stream{s},
+			MaxLateness: time.Minute, Streams: []traffic.Stream{s},
 		})
 		lost := map[uint64]bool{}
 		for _, l := range target.Lost() {
@@ -70,12 +70,12 @@ func together(t *testing.T, n int, job loadgen.Job) ([]collect.State, [][]record
 	var wg sync.WaitGroup
 	for i := range n {
 		c, _ := pod(t)
-		job.Shard = traffic.Shard{Index: uint64(i), Of: uint64(n)}
+		job.Shard = traffic.Shard{Index: uint64(i), Count: uint64(n)}
 		require.NoError(t, c.Load(t.Context(), job))
 		wg.Go(func() {
 			var log bytes.Buffer
 			require.NoError(t, c.Follow(t.Context(), "requests", &log))
-			var tail record.Tail
+			var tail record.RequestTail
 			var err error
 			logs[i], tail, err = record.ReadRequests(&log)
 			require.NoError(t, err)
@@ -95,7 +95,7 @@ func together(t *testing.T, n int, job loadgen.Job) ([]collect.State, [][]record
 func TestAShardThatThereIsNot(t *testing.T) {
 	c, _ := pod(t)
 	require.NoError(t, c.Load(t.Context(), loadgen.Job{
-		Schema: loadgen.JobSchema, Target: "http://127.0.0.1:1", Zero: record.At(time.Now()), Shard: traffic.Shard{Index: 2, Of: 2},
+		Schema: loadgen.JobSchema, Target: "http://127.0.0.1:1", Zero: record.At(time.Now()), Shard: traffic.Shard{Index: 2, Count: 2},
 		Streams: []traffic.Stream{{Name: "base", Arm: "base", Rate: 1, Duration: time.Second, Path: "/"}},
 	}))
 	var s collect.State

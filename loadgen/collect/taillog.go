@@ -10,77 +10,77 @@ import (
 	"sync"
 )
 
-// growing is a file that is appended to and read at the same time, also over
+// appendLog is a file that is appended to and read at the same time, also over
 // HTTP: GET ?from=N answers with what there is from byte N on, and with what
 // comes, until it is finished.
-type growing struct {
+type appendLog struct {
 	file *os.File
 
-	mu   sync.Mutex
-	n    int64
-	done bool
-	more chan struct{} // closed, and made anew, at each change
+	mu      sync.Mutex
+	length  int64
+	done    bool
+	changed chan struct{} // closed, and made anew, at each change
 }
 
 var errFinished = errors.New("the log is finished")
 
-func newGrowing(path string) (*growing, error) {
+func newAppendLog(path string) (*appendLog, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("creating a log: %w", err)
 	}
-	return &growing{file: f, more: make(chan struct{})}, nil
+	return &appendLog{file: f, changed: make(chan struct{})}, nil
 }
 
 // Write appends b, whole or not at all for those who read.
-func (g *growing) Write(b []byte) (int, error) {
+func (g *appendLog) Write(b []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.done {
 		return 0, errFinished
 	}
-	if _, err := g.file.WriteAt(b, g.n); err != nil {
+	if _, err := g.file.WriteAt(b, g.length); err != nil {
 		return 0, fmt.Errorf("writing a log: %w", err)
 	}
-	g.n += int64(len(b))
-	g.wake()
+	g.length += int64(len(b))
+	g.notify()
 	return len(b), nil
 }
 
-func (g *growing) wake() {
-	close(g.more)
-	g.more = make(chan struct{})
+func (g *appendLog) notify() {
+	close(g.changed)
+	g.changed = make(chan struct{})
 }
 
 // finish says that nothing more will come.
-func (g *growing) finish() error {
+func (g *appendLog) finish() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.done {
 		g.done = true
-		g.wake()
+		g.notify()
 	}
 	return nil
 }
 
-func (g *growing) close() error { return errors.Join(g.finish(), g.file.Close()) }
+func (g *appendLog) close() error { return errors.Join(g.finish(), g.file.Close()) }
 
-func (g *growing) size() Size {
+func (g *appendLog) size() LogSize {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return Size{Bytes: g.n, Closed: g.done}
+	return LogSize{Bytes: g.length, Closed: g.done}
 }
 
-func (g *growing) look() (n int64, done bool, more <-chan struct{}) {
+func (g *appendLog) snapshot() (n int64, done bool, more <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.n, g.done, g.more
+	return g.length, g.done, g.changed
 }
 
 // ServeHTTP implements http.Handler.
-func (g *growing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *appendLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from, err := strconv.ParseInt(r.URL.Query().Get("from"), 10, 64)
-	if n, _, _ := g.look(); err != nil || from < 0 || from > n {
+	if n, _, _ := g.snapshot(); err != nil || from < 0 || from > n {
 		http.Error(w, fmt.Sprintf("from=%q is no place in the log", r.URL.Query().Get("from")), http.StatusBadRequest)
 		return
 	}
@@ -88,7 +88,7 @@ func (g *growing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	_ = out.Flush() // the answer's head at once; an error shows in the first write
 	for {
-		n, done, more := g.look()
+		n, done, more := g.snapshot()
 		if n > from {
 			if _, err := io.Copy(w, io.NewSectionReader(g.file, from, n-from)); err != nil {
 				return // the reader has gone, and will come again

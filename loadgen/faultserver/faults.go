@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// Exactly loses the first k arrivals of those that are eligible, by f. A
+// LoseFirst loses the first k arrivals of those that are eligible, by f. A
 // delivery that is sent again is never lost twice.
-func Exactly(k int, f Fault, eligible func(Arrival) bool) func(Arrival) Fault {
+func LoseFirst(k int, f Fault, eligible func(Arrival) bool) func(Arrival) Fault {
 	return func(a Arrival) Fault {
 		if k == 0 || a.Delivery > 1 || !eligible(a) {
 			return None
@@ -17,10 +17,10 @@ func Exactly(k int, f Fault, eligible func(Arrival) bool) func(Arrival) Fault {
 	}
 }
 
-// Refusing is an address of 127.0.0.1 at which each dial is refused, and
+// RefusingAddr is an address of 127.0.0.1 at which each dial is refused, and
 // which nobody else can take until release is called: its socket is bound but
 // does not listen.
-func Refusing() (addr string, release func() error, err error) {
+func RefusingAddr() (addr string, release func() error, err error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		return "", nil, fmt.Errorf("making a refusing address: %w", err)

@@ -20,7 +20,7 @@ import (
 // Fault is a way to lose a request.
 type Fault string
 
-// The ways. A dial can only be refused by [Refusing].
+// The ways. A dial can only be refused by [RefusingAddr].
 const (
 	None           Fault = ""                 // answer as one should
 	FIN            Fault = "fin"              // close after reading the request
@@ -142,12 +142,12 @@ func (s *Server) serve(c *net.TCPConn) {
 		}
 		a, fault, err := s.arrive(req, nth)
 		if err != nil {
-			s.note(err)
+			s.recordError(err)
 			return
 		}
-		ends, err := s.treat(c, a, fault)
+		ends, err := s.handle(c, a, fault)
 		if err != nil && fault != None {
-			s.note(fmt.Errorf("losing request %d by %s: %w", a.Seq, fault, err))
+			s.recordError(fmt.Errorf("losing request %d by %s: %w", a.Seq, fault, err))
 		}
 		if err != nil || ends || req.Close {
 			return
@@ -155,7 +155,7 @@ func (s *Server) serve(c *net.TCPConn) {
 	}
 }
 
-func (s *Server) note(err error) {
+func (s *Server) recordError(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err = errors.Join(s.err, err)
@@ -184,8 +184,8 @@ const (
 	failing  = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
 )
 
-// treat answers or loses one request; ends says that the connection is over.
-func (s *Server) treat(c *net.TCPConn, a Arrival, f Fault) (ends bool, err error) {
+// handle answers or loses one request; ends says that the connection is over.
+func (s *Server) handle(c *net.TCPConn, a Arrival, f Fault) (ends bool, err error) {
 	switch f {
 	case None:
 		return false, s.reply(c, a)
@@ -205,10 +205,10 @@ func (s *Server) treat(c *net.TCPConn, a Arrival, f Fault) (ends bool, err error
 		}
 		return true, err
 	case StallFirstByte:
-		return true, hold(c)
+		return true, stall(c)
 	case StallBody:
 		if _, err = io.WriteString(c, part); err == nil {
-			err = hold(c)
+			err = stall(c)
 		}
 		return true, err
 	}
@@ -240,8 +240,8 @@ func reset(c *net.TCPConn) error {
 	return c.Close()
 }
 
-// hold waits until the client gives up, or the server is closed.
-func hold(c *net.TCPConn) error {
+// stall waits until the client gives up, or the server is closed.
+func stall(c *net.TCPConn) error {
 	// Whatever ends it, it has stalled long enough.
 	_, _ = io.Copy(io.Discard, c)
 	return nil

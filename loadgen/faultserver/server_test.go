@@ -26,7 +26,7 @@ func get(t *testing.T, url, seq string) (int, string, error) {
 }
 
 func TestRefusing(t *testing.T) {
-	addr, release, err := Refusing()
+	addr, release, err := RefusingAddr()
 	require.NoError(t, err)
 	_, err = net.Dial("tcp", addr)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
@@ -58,7 +58,7 @@ func TestFaultsAsAClientSeesThem(t *testing.T) {
 }
 
 func TestExactlySparesWhatIsSentAgain(t *testing.T) {
-	choose := Exactly(2, FIN, func(a Arrival) bool { return a.Seq > 0 })
+	choose := LoseFirst(2, FIN, func(a Arrival) bool { return a.Seq > 0 })
 	for _, c := range []struct {
 		a    Arrival
 		want Fault

@@ -33,24 +33,24 @@ type Ping struct {
 
 // Answer is whatever the collector has to say.
 type Answer struct {
-	Have int    `json:"have"`          // lines it has written down
-	T1   Micros `json:"t1,omitempty"`  // of the Ping that it answers
-	T2   Micros `json:"t2,omitempty"`  // the Ping's arrival, by the collector's clock
-	T3   Micros `json:"t3,omitempty"`  // this answer's sending
-	Say  Word   `json:"say,omitempty"` // what the service is to do
+	Received int     `json:"have"`          // lines it has written down
+	T1       Micros  `json:"t1,omitempty"`  // of the Ping that it answers
+	T2       Micros  `json:"t2,omitempty"`  // the Ping's arrival, by the collector's clock
+	T3       Micros  `json:"t3,omitempty"`  // this answer's sending
+	Command  Command `json:"say,omitempty"` // what the service is to do
 	// Begun: the load has been ordered. Who asks before is one of the pods
 	// that the run begins with.
-	Begun bool `json:"begun,omitempty"`
+	LoadStarted bool `json:"begun,omitempty"`
 }
 
-// Word is what a collector may tell a service.
-type Word string
+// Command is what a collector may tell a service.
+type Command string
 
 const (
 	// Leave: the run is over; write the end and go at once.
-	Leave Word = "leave"
+	CommandExit Command = "leave"
 	// Die: end like a process that is killed, without another word.
-	Die Word = "die"
+	CommandKill Command = "die"
 )
 
 // Offset is how far a clock is from another, as one exchange tells it.
@@ -76,10 +76,10 @@ func (o Offset) To(third Offset) Offset {
 // Significant says whether the clocks differ by more than can be told apart.
 func (o Offset) Significant() bool { return max(o.Ahead, -o.Ahead) > o.Within }
 
-// Doubt is how wrong the own clock's instants can be on the other, once they
+// Uncertainty is how wrong the own clock's instants can be on the other, once they
 // are corrected where that is significant; where it is not, they stay as they
 // are, and may be off by as much as was measured, and as that is wrong.
-func (o Offset) Doubt() Micros {
+func (o Offset) Uncertainty() Micros {
 	if o.Significant() {
 		return o.Within
 	}

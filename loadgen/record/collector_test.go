@@ -72,7 +72,7 @@ func TestControlLine(t *testing.T) {
 // What is corrected is off by the measurement's own error; what is not, by
 // what was measured as well.
 func TestDoubt(t *testing.T) {
-	require.Equal(t, record.Micros(300), record.Offset{Ahead: -9000, Within: 300}.Doubt())
-	require.Equal(t, record.Micros(500), record.Offset{Ahead: -200, Within: 300}.Doubt())
-	require.Zero(t, record.Offset{}.Doubt())
+	require.Equal(t, record.Micros(300), record.Offset{Ahead: -9000, Within: 300}.Uncertainty())
+	require.Equal(t, record.Micros(500), record.Offset{Ahead: -200, Within: 300}.Uncertainty())
+	require.Zero(t, record.Offset{}.Uncertainty())
 }

@@ -81,8 +81,8 @@ func (d *Deliveries) firstByte() {
 	}
 }
 
-// Seen is what [Deliveries.Seal] returns.
-type Seen struct {
+// DeliveryResult is what [Deliveries.Seal] returns.
+type DeliveryResult struct {
 	Count     int       // deliveries, the last included; a dial that failed counts as one
 	Masked    []Attempt // all but the last, each of which failed
 	At        Micros    // when the last one was addressed
@@ -94,11 +94,11 @@ type Seen struct {
 }
 
 // Seal ends the watch.
-func (d *Deliveries) Seal() Seen {
+func (d *Deliveries) Seal() DeliveryResult {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sealed = true
-	s := Seen{Count: max(d.n, 1), Masked: d.masked, At: d.at, FirstByte: d.first}
+	s := DeliveryResult{Count: max(d.n, 1), Masked: d.masked, At: d.at, FirstByte: d.first}
 	switch {
 	case d.first != 0:
 		s.Progress = FirstByteIn

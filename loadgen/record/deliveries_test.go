@@ -57,7 +57,7 @@ func watchedClient() *http.Transport {
 	}}
 }
 
-func call(t *testing.T, tr *http.Transport, method, addr string, body io.Reader) (Seen, error) {
+func call(t *testing.T, tr *http.Transport, method, addr string, body io.Reader) (DeliveryResult, error) {
 	d := NewDeliveries(addr)
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), d.Trace()), method, "http://"+addr, body)
 	require.NoError(t, err)

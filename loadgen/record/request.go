@@ -3,7 +3,7 @@
 // its answer carries, an [Event] in the life of an instance, the closed set
 // of failure [Class]es, and the identity of an [Instance].
 //
-// It also holds their codecs: the framed request log ([Writer], [Reader]),
+// It also holds their codecs: the framed request log ([RequestWriter], [RequestReader]),
 // the event lines ([EventWriter], [ReadEvents]) and the trail header
 // ([Trail.String], [ParseTrail]).
 //

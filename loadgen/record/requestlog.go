@@ -36,17 +36,17 @@ const (
 
 // Errors of a request log.
 var (
-	// ErrNotALog tells that the input does not begin like a request log.
-	ErrNotALog = errors.New("not a request log")
-	errClosed  = errors.New("request log is closed")
-	errTooBig  = errors.New("request is too big for its log")
+	// ErrNotRequestLog tells that the input does not begin like a request log.
+	ErrNotRequestLog = errors.New("not a request log")
+	errClosed        = errors.New("request log is closed")
+	errTooBig        = errors.New("request is too big for its log")
 )
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-// Writer writes a request log. It is for one goroutine. How old a frame gets
+// RequestWriter writes a request log. It is for one goroutine. How old a frame gets
 // is the caller's matter: call Flush each 250 ms or more often.
-type Writer struct {
+type RequestWriter struct {
 	w       io.Writer
 	enc     encoder
 	out     []byte
@@ -55,20 +55,20 @@ type Writer struct {
 	appends int   // since the last flush
 }
 
-// NewWriter writes a log's header to w, which the caller closes.
-func NewWriter(w io.Writer) (*Writer, error) {
+// NewRequestWriter writes a log's header to w, which the caller closes.
+func NewRequestWriter(w io.Writer) (*RequestWriter, error) {
 	head := make([]byte, headerLen)
 	copy(head, logMagic)
 	binary.LittleEndian.PutUint16(head[4:], logVersion)
 	if _, err := w.Write(head); err != nil {
 		return nil, fmt.Errorf("writing request log's header: %w", err)
 	}
-	return &Writer{w: w}, nil
+	return &RequestWriter{w: w}, nil
 }
 
 // Append adds r to the current frame; r may be used again afterwards. The
 // error is that of an earlier or of this call's writing.
-func (w *Writer) Append(r *Request) error {
+func (w *RequestWriter) Append(r *Request) error {
 	if w.err != nil {
 		return w.err
 	}
@@ -81,7 +81,7 @@ func (w *Writer) Append(r *Request) error {
 }
 
 // Flush writes the current frame, if there is anything in it.
-func (w *Writer) Flush() error {
+func (w *RequestWriter) Flush() error {
 	if w.err != nil || w.appends == 0 {
 		return w.err
 	}
@@ -94,7 +94,7 @@ func (w *Writer) Flush() error {
 
 // Close flushes and writes the end frame, which says that the log is whole.
 // It does not close the underlying writer.
-func (w *Writer) Close() error {
+func (w *RequestWriter) Close() error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (w *Writer) Close() error {
 }
 
 // frame fills in the head of the frame in w.out and writes it.
-func (w *Writer) frame() error {
+func (w *RequestWriter) frame() error {
 	payload := w.out[frameHead:]
 	if len(payload) > maxFrame {
 		w.err = fmt.Errorf("writing request log: %w: %d bytes", errTooBig, len(payload))
@@ -122,47 +122,47 @@ func (w *Writer) frame() error {
 	return w.err
 }
 
-// Tail is how a request log ended.
-type Tail struct {
+// RequestTail is how a request log ended.
+type RequestTail struct {
 	Complete bool  // the end frame was seen, and the count in it is right
 	Offset   int64 // where the good frames end
 	Dropped  int64 // bytes after Offset
 	Reason   error // why what follows Offset was dropped; nil if nothing was
 }
 
-// Reader reads a request log, frame by frame.
-type Reader struct {
+// RequestReader reads a request log, frame by frame.
+type RequestReader struct {
 	r       io.Reader
 	dec     decoder
 	payload []byte
 	total   uint64
-	tail    Tail
+	tail    RequestTail
 	done    bool
 }
 
-// NewReader reads the header. The error is [ErrNotALog] or [ErrNewer], or r's
+// NewRequestReader reads the header. The error is [ErrNotRequestLog] or [ErrNewer], or r's
 // own. An input that ends within the header is a log with a torn tail.
-func NewReader(r io.Reader) (*Reader, error) {
-	rd := &Reader{r: r}
+func NewRequestReader(r io.Reader) (*RequestReader, error) {
+	rd := &RequestReader{r: r}
 	head := make([]byte, headerLen)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, fmt.Errorf("reading request log: %w", err)
 	}
 	if m := min(n, len(logMagic)); string(head[:m]) != logMagic[:m] {
-		return nil, ErrNotALog
+		return nil, ErrNotRequestLog
 	}
 	if n < headerLen {
 		rd.done = true
 		if n > 0 {
-			rd.tail = Tail{Dropped: int64(n), Reason: errors.New("its header is cut short")}
+			rd.tail = RequestTail{Dropped: int64(n), Reason: errors.New("its header is cut short")}
 		}
 		return rd, nil
 	}
 	if v := binary.LittleEndian.Uint16(head[4:]); v > logVersion {
 		return nil, fmt.Errorf("request log of version %d, this program reads up to %d: %w", v, logVersion, ErrNewer)
 	} else if v == 0 {
-		return nil, ErrNotALog
+		return nil, ErrNotRequestLog
 	}
 	rd.tail.Offset = headerLen
 	return rd, nil
@@ -171,7 +171,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 // Next reads one frame and appends its requests to buf. At the end, which may
 // be the first bad frame, the error is io.EOF and Tail tells more; any other
 // error is the input's own.
-func (r *Reader) Next(buf []Request) ([]Request, error) {
+func (r *RequestReader) Next(buf []Request) ([]Request, error) {
 	for !r.done {
 		kind, err := r.frame()
 		if err != nil {
@@ -193,11 +193,11 @@ func (r *Reader) Next(buf []Request) ([]Request, error) {
 }
 
 // Tail says how the log ended. It is meaningful once Next has returned io.EOF.
-func (r *Reader) Tail() Tail { return r.tail }
+func (r *RequestReader) Tail() RequestTail { return r.tail }
 
 // frame reads the next frame into r.payload and tells its kind; 0 if there is
 // none, with r.done set.
-func (r *Reader) frame() (kind byte, err error) {
+func (r *RequestReader) frame() (kind byte, err error) {
 	var head [frameHead]byte
 	n, err := io.ReadFull(r.r, head[:])
 	if errors.Is(err, io.EOF) {
@@ -229,7 +229,7 @@ func (r *Reader) frame() (kind byte, err error) {
 
 // fill reads a payload bit by bit: a length that lies allocates no more than
 // there is to read.
-func (r *Reader) fill(size int) (int, error) {
+func (r *RequestReader) fill(size int) (int, error) {
 	const step = 64 << 10
 	r.payload = r.payload[:0]
 	for len(r.payload) < size {
@@ -242,7 +242,7 @@ func (r *Reader) fill(size int) (int, error) {
 	return size, nil
 }
 
-func (r *Reader) endFrame(whole int64) error {
+func (r *RequestReader) endFrame(whole int64) error {
 	total, n := binary.Uvarint(r.payload[1:])
 	if n <= 0 || total != r.total {
 		return r.end(fmt.Errorf("end frame counts %d requests, the log has %d", total, r.total), whole)
@@ -261,7 +261,7 @@ func (r *Reader) endFrame(whole int64) error {
 }
 
 // short ends the log within a frame, or passes on an error of the input.
-func (r *Reader) short(err error, n int) error {
+func (r *RequestReader) short(err error, n int) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return r.end(errors.New("frame is cut short"), int64(n))
 	}
@@ -270,7 +270,7 @@ func (r *Reader) short(err error, n int) error {
 
 // end stops at a bad frame, of which have bytes are read already, and counts
 // what is dropped.
-func (r *Reader) end(reason error, have int64) error {
+func (r *RequestReader) end(reason error, have int64) error {
 	rest, err := io.Copy(io.Discard, r.r)
 	if err != nil {
 		return fmt.Errorf("reading request log: %w", err)
@@ -281,7 +281,7 @@ func (r *Reader) end(reason error, have int64) error {
 	return nil
 }
 
-func (r *Reader) drop(reason error, have int64) error {
+func (r *RequestReader) drop(reason error, have int64) error {
 	if err := r.end(reason, have); err != nil {
 		return err
 	}
@@ -289,11 +289,11 @@ func (r *Reader) drop(reason error, have int64) error {
 }
 
 // ReadRequests reads a whole log, up to its end or its first bad frame. The
-// error is [ErrNotALog] or [ErrNewer], or r's own.
-func ReadRequests(r io.Reader) ([]Request, Tail, error) {
-	rd, err := NewReader(r)
+// error is [ErrNotRequestLog] or [ErrNewer], or r's own.
+func ReadRequests(r io.Reader) ([]Request, RequestTail, error) {
+	rd, err := NewRequestReader(r)
 	if err != nil {
-		return nil, Tail{}, err
+		return nil, RequestTail{}, err
 	}
 	var all []Request
 	for {

@@ -39,7 +39,7 @@ func sampleRequests(n int) []Request {
 // its frames ends.
 func sampleLog(t testing.TB, n int) ([]byte, []int) {
 	var buf bytes.Buffer
-	w, err := NewWriter(&buf)
+	w, err := NewRequestWriter(&buf)
 	require.NoError(t, err)
 	ends := []int{buf.Len()}
 	for i, r := range sampleRequests(n) {
@@ -59,13 +59,13 @@ func TestLogRoundTrip(t *testing.T) {
 		got, tail, err := ReadRequests(in)
 		require.NoError(t, err, name)
 		require.Equal(t, sampleRequests(23), got)
-		require.Equal(t, Tail{Complete: true, Offset: int64(len(log))}, tail)
+		require.Equal(t, RequestTail{Complete: true, Offset: int64(len(log))}, tail)
 	}
 }
 
 func TestLogFlushesByItselfWhenFull(t *testing.T) {
 	var w writes
-	lw, err := NewWriter(&w)
+	lw, err := NewRequestWriter(&w)
 	require.NoError(t, err)
 	r := Request{Stream: "s", Class: Other}
 	for i := 0; len(w.all) < 3; i++ {
@@ -128,7 +128,7 @@ func TestLogWithSomethingBehindItsEnd(t *testing.T) {
 
 func TestLogHeader(t *testing.T) {
 	_, _, err := ReadRequests(bytes.NewReader([]byte("PNG\x01 and so on")))
-	require.ErrorIs(t, err, ErrNotALog)
+	require.ErrorIs(t, err, ErrNotRequestLog)
 	log, _ := sampleLog(t, 5)
 	log[4]++
 	_, _, err = ReadRequests(bytes.NewReader(log))
@@ -145,7 +145,7 @@ func TestLogInputError(t *testing.T) {
 }
 
 func TestWriterKeepsItsError(t *testing.T) {
-	w, err := NewWriter(&writes{})
+	w, err := NewRequestWriter(&writes{})
 	require.NoError(t, err)
 	full := errors.New("disk is full")
 	w.w = &writes{err: full}
@@ -153,14 +153,14 @@ func TestWriterKeepsItsError(t *testing.T) {
 	require.ErrorIs(t, w.Flush(), full)
 	require.ErrorIs(t, w.Append(&Request{}), full)
 	require.ErrorIs(t, w.Close(), full)
-	_, err = NewWriter(&writes{err: full})
+	_, err = NewRequestWriter(&writes{err: full})
 	require.ErrorIs(t, err, full)
 
-	w, err = NewWriter(&writes{})
+	w, err = NewRequestWriter(&writes{})
 	require.NoError(t, err)
 	require.ErrorIs(t, w.Append(&Request{Error: strings.Repeat("x", maxFrame)}), errTooBig)
 
-	w, err = NewWriter(&writes{})
+	w, err = NewRequestWriter(&writes{})
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	require.ErrorIs(t, w.Append(&Request{}), errClosed)
@@ -189,7 +189,7 @@ func FuzzPayload(f *testing.F) {
 			return
 		}
 		var buf bytes.Buffer
-		w, err := NewWriter(&buf)
+		w, err := NewRequestWriter(&buf)
 		require.NoError(t, err)
 		for i := range first {
 			require.NoError(t, w.Append(&first[i]))
@@ -218,7 +218,7 @@ func BenchmarkDecode(b *testing.B) {
 	for name, keep := range map[string]bool{"bare": false, "trails": true} {
 		reqs := sampleRequests(1000)
 		var buf bytes.Buffer
-		w, err := NewWriter(&buf)
+		w, err := NewRequestWriter(&buf)
 		require.NoError(b, err)
 		for i := range reqs {
 			if !keep {

@@ -18,7 +18,7 @@ import (
 // record: the generator holds it against the rule as it comes, and writes the
 // class wrong-body down as a fact, which no later judging can change.
 type Answer struct {
-	Status []Statuses `json:"status,omitempty"` // any of them; none: 2xx
+	Status []StatusRange `json:"status,omitempty"` // any of them; none: 2xx
 	// JSONPath (RFC 9535) selects something of the body, and not only null or
 	// false; Equals, if it is not "", is the text of each value that it selects.
 	JSONPath string `json:"jsonPath,omitempty"`
@@ -26,38 +26,38 @@ type Answer struct {
 	Match    string `json:"match,omitempty"` // regular expression (RE2) that the body matches
 }
 
-// Statuses is a range of status codes, both ends in it.
-type Statuses struct {
+// StatusRange is a range of status codes, both ends in it.
+type StatusRange struct {
 	From int `json:"from"`
 	To   int `json:"to"`
 }
 
-// ParseStatuses reads 204, 2xx or 200-204.
-func ParseStatuses(s string) (Statuses, error) {
+// ParseStatusRange reads 204, 2xx or 200-204.
+func ParseStatusRange(s string) (StatusRange, error) {
 	bad := fmt.Errorf("status %q is neither a code nor a range", s)
-	var r Statuses
+	var r StatusRange
 	if from, to, ok := strings.Cut(s, "-"); ok {
 		a, errA := strconv.Atoi(strings.TrimSpace(from))
 		b, errB := strconv.Atoi(strings.TrimSpace(to))
 		if errA != nil || errB != nil {
 			return r, bad
 		}
-		r = Statuses{a, b}
+		r = StatusRange{a, b}
 	} else if class, ok := strings.CutSuffix(s, "xx"); ok {
 		n, err := strconv.Atoi(class)
 		if err != nil {
 			return r, bad
 		}
-		r = Statuses{n * 100, n*100 + 99}
+		r = StatusRange{n * 100, n*100 + 99}
 	} else {
 		n, err := strconv.Atoi(strings.TrimSpace(s))
 		if err != nil {
 			return r, bad
 		}
-		r = Statuses{n, n}
+		r = StatusRange{n, n}
 	}
 	if r.From < 100 || r.To > 599 || r.From > r.To {
-		return Statuses{}, bad
+		return StatusRange{}, bad
 	}
 	return r, nil
 }
@@ -75,19 +75,19 @@ func (a *Answer) Accepts(status int) bool {
 	return false
 }
 
-// Rule holds bodies against an [Answer]. The nil Rule takes any.
-type Rule struct {
+// BodyRule holds bodies against an [Answer]. The nil Rule takes any.
+type BodyRule struct {
 	path   *jsonpath.Path
 	equals string
 	match  *regexp.Regexp
 }
 
 // Compile reads what a says of the body; nil if it says nothing.
-func (a *Answer) Compile() (*Rule, error) {
+func (a *Answer) Compile() (*BodyRule, error) {
 	if a == nil || a.JSONPath == "" && a.Match == "" && a.Equals == "" {
 		return nil, nil
 	}
-	r := &Rule{equals: a.Equals}
+	r := &BodyRule{equals: a.Equals}
 	var err error
 	if a.JSONPath != "" {
 		if r.path, err = jsonpath.Parse(a.JSONPath); err != nil {
@@ -105,7 +105,7 @@ func (a *Answer) Compile() (*Rule, error) {
 }
 
 // Check says why a body is not the one that was due; nil if it is.
-func (r *Rule) Check(body []byte) error {
+func (r *BodyRule) Check(body []byte) error {
 	if r == nil {
 		return nil
 	}

@@ -7,15 +7,15 @@ import (
 )
 
 func TestParseStatuses(t *testing.T) {
-	for text, want := range map[string]Statuses{
+	for text, want := range map[string]StatusRange{
 		"204": {204, 204}, "2xx": {200, 299}, "200-204": {200, 204}, "200 - 204": {200, 204}, "404": {404, 404},
 	} {
-		got, err := ParseStatuses(text)
+		got, err := ParseStatusRange(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
 	for _, text := range []string{"", "ok", "20x", "9xx", "204-200", "99", "600", "-", "x-y", "200-"} {
-		_, err := ParseStatuses(text)
+		_, err := ParseStatusRange(text)
 		require.Error(t, err, text)
 	}
 }
@@ -26,7 +26,7 @@ func TestAccepts(t *testing.T) {
 		require.Equal(t, want, none.Accepts(status), status)
 		require.Equal(t, want, (&Answer{}).Accepts(status), status)
 	}
-	a := &Answer{Status: []Statuses{{200, 200}, {404, 410}}}
+	a := &Answer{Status: []StatusRange{{200, 200}, {404, 410}}}
 	for status, want := range map[int]bool{0: false, 200: true, 201: false, 404: true, 410: true, 411: false} {
 		require.Equal(t, want, a.Accepts(status), status)
 	}
@@ -69,7 +69,7 @@ func TestRule(t *testing.T) {
 			}
 		})
 	}
-	for _, a := range []*Answer{nil, {}, {Status: []Statuses{{200, 200}}}} {
+	for _, a := range []*Answer{nil, {}, {Status: []StatusRange{{200, 200}}}} {
 		r, err := a.Compile()
 		require.NoError(t, err)
 		require.Nil(t, r)

@@ -12,11 +12,11 @@ import (
 // reference is a header's value by the name of an environment variable.
 var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
-// Resolve is streams as they are sent: ${NAME} in the value of a header is what
+// ResolveSecrets is streams as they are sent: ${NAME} in the value of a header is what
 // lookup has for NAME. Who records streams records them as they were before, so
 // that no secret is written down. The error names every variable that is not
 // set.
-func Resolve(streams []Stream, lookup func(string) (string, bool)) ([]Stream, error) {
+func ResolveSecrets(streams []Stream, lookup func(string) (string, bool)) ([]Stream, error) {
 	out := slices.Clone(streams)
 	var missing []error
 	for i, s := range out {
@@ -35,15 +35,15 @@ func Resolve(streams []Stream, lookup func(string) (string, bool)) ([]Stream, er
 	return out, errors.Join(missing...)
 }
 
-// secret are the headers that carry what is nobody else's business.
-var secret = []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key", "X-Auth-Token"}
+// secretHeaders are the headers that carry what is nobody else's business.
+var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key", "X-Auth-Token"}
 
-// Bare lists the headers of s that carry a secret by its value instead of by
+// InlineSecrets lists the headers of s that carry a secret by its value instead of by
 // the name of a variable.
-func (s Stream) Bare() []string {
+func (s Stream) InlineSecrets() []string {
 	var out []string
 	for name, v := range s.Header {
-		if slices.Contains(secret, http.CanonicalHeaderKey(name)) && !reference.MatchString(v) {
+		if slices.Contains(secretHeaders, http.CanonicalHeaderKey(name)) && !reference.MatchString(v) {
 			out = append(out, name)
 		}
 	}

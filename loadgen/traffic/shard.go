@@ -8,29 +8,29 @@ import "fmt"
 // generator's log: each request is there once. The zero Shard is the whole.
 type Shard struct {
 	Index uint64 `json:"index"` // from 0
-	Of    uint64 `json:"of"`    // how many there are; 0 is 1
+	Count uint64 `json:"of"`    // how many there are; 0 is 1
 }
 
 // Check refuses a shard that is none of its own number.
 func (s Shard) Check() error {
-	if s.Index >= s.of() {
-		return fmt.Errorf("shard %d of %d: they are counted from 0", s.Index, s.of())
+	if s.Index >= s.count() {
+		return fmt.Errorf("shard %d of %d: they are counted from 0", s.Index, s.count())
 	}
 	return nil
 }
 
-func (s Shard) of() uint64 { return max(1, s.Of) }
+func (s Shard) count() uint64 { return max(1, s.Count) }
 
-// Count is how many of a stream's first n requests are the shard's.
-func (s Shard) Count(n uint64) uint64 {
+// Requests is how many of a stream's first n requests are the shard's.
+func (s Shard) Requests(n uint64) uint64 {
 	if n <= s.Index {
 		return 0
 	}
-	return (n-s.Index-1)/s.of() + 1
+	return (n-s.Index-1)/s.count() + 1
 }
 
 // Seq is the stream's number of the shard's k-th request (from 0).
-func (s Shard) Seq(k uint64) uint64 { return s.Index + k*s.of() }
+func (s Shard) Seq(k uint64) uint64 { return s.Index + k*s.count() }
 
 // Rate is the shard's part of a stream's rate.
-func (s Shard) Rate(whole float64) float64 { return whole / float64(s.of()) }
+func (s Shard) Rate(whole float64) float64 { return whole / float64(s.count()) }

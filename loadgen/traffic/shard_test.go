@@ -16,22 +16,22 @@ func TestShard(t *testing.T) {
 		seqs  []uint64 // the shard's
 	}{
 		{Shard{}, 3, []uint64{0, 1, 2}},
-		{Shard{Of: 1}, 3, []uint64{0, 1, 2}},
-		{Shard{Index: 0, Of: 3}, 7, []uint64{0, 3, 6}},
-		{Shard{Index: 1, Of: 3}, 7, []uint64{1, 4}},
-		{Shard{Index: 2, Of: 3}, 7, []uint64{2, 5}},
-		{Shard{Index: 2, Of: 3}, 2, nil},
-		{Shard{Index: 4, Of: 5}, 0, nil},
+		{Shard{Count: 1}, 3, []uint64{0, 1, 2}},
+		{Shard{Index: 0, Count: 3}, 7, []uint64{0, 3, 6}},
+		{Shard{Index: 1, Count: 3}, 7, []uint64{1, 4}},
+		{Shard{Index: 2, Count: 3}, 7, []uint64{2, 5}},
+		{Shard{Index: 2, Count: 3}, 2, nil},
+		{Shard{Index: 4, Count: 5}, 0, nil},
 	} {
 		require.NoError(t, c.shard.Check())
-		require.EqualValues(t, len(c.seqs), c.shard.Count(c.n), "%+v of %d", c.shard, c.n)
+		require.EqualValues(t, len(c.seqs), c.shard.Requests(c.n), "%+v of %d", c.shard, c.n)
 		for k, seq := range c.seqs {
 			require.Equal(t, seq, c.shard.Seq(uint64(k)))
 		}
 	}
-	require.InDelta(t, 100.0/3, Shard{Index: 1, Of: 3}.Rate(100), 1e-9)
+	require.InDelta(t, 100.0/3, Shard{Index: 1, Count: 3}.Rate(100), 1e-9)
 	require.Equal(t, 100.0, Shard{}.Rate(100))
-	require.ErrorContains(t, Shard{Index: 3, Of: 3}.Check(), "shard 3 of 3")
+	require.ErrorContains(t, Shard{Index: 3, Count: 3}.Check(), "shard 3 of 3")
 	require.Error(t, Shard{Index: 1}.Check())
 }
 
@@ -50,16 +50,16 @@ func TestShardsAreTheWhole(t *testing.T) {
 		}
 		var due uint64
 		for i := range of {
-			shard := Shard{Index: i, Of: of}
-			for k := range shard.Count(count) {
+			shard := Shard{Index: i, Count: of}
+			for k := range shard.Requests(count) {
 				sent[shard.Seq(k)]++
 			}
-			n := shard.Count(s.DueBy(at))
+			n := shard.Requests(s.DueBy(at))
 			due += n
 			if n > 0 {
 				require.LessOrEqual(t, s.Due(shard.Seq(n-1)), at)
 			}
-			if n < shard.Count(count) {
+			if n < shard.Requests(count) {
 				require.Greater(t, s.Due(shard.Seq(n)), at)
 			}
 		}

@@ -40,7 +40,7 @@ func TestExactlyKThroughTheWholeInstrument(t *testing.T) {
 				hidden := c.fault == faultserver.FIN || c.fault == faultserver.RST
 				chosen := map[string]func(faultserver.Arrival) faultserver.Fault{}
 				for _, path := range []string{"/get", "/post"} {
-					chosen[path] = faultserver.Exactly(k, c.fault, func(a faultserver.Arrival) bool {
+					chosen[path] = faultserver.LoseFirst(k, c.fault, func(a faultserver.Arrival) bool {
 						if hidden && a.Path == "/get" {
 							return a.Reused()
 						}
@@ -75,7 +75,7 @@ func TestExactlyKRefusedThroughTheWholeInstrument(t *testing.T) {
 	for _, k := range []int{1, 5, 50} {
 		t.Run(fmt.Sprint(k), func(t *testing.T) {
 			t.Parallel()
-			refusing, release, err := faultserver.Refusing()
+			refusing, release, err := faultserver.RefusingAddr()
 			require.NoError(t, err)
 			s, err := faultserver.Start(func(faultserver.Arrival) faultserver.Fault { return faultserver.None }, nil)
 			require.NoError(t, err)
@@ -116,7 +116,7 @@ func streams(n int, class record.Class) []traffic.Stream {
 func account(t *testing.T, c loadgen.Config) *ledger.Ledger {
 	t.Helper()
 	var log bytes.Buffer
-	c.Out, c.Zero, c.Late = &log, time.Now().Add(20*time.Millisecond), time.Minute
+	c.Out, c.Zero, c.MaxLateness = &log, time.Now().Add(20*time.Millisecond), time.Minute
 	c.Dial = new(net.Dialer).DialContext // a busy machine must not add losses of its own
 	_, err := loadgen.Run(t.Context(), c)
 	require.NoError(t, err)

@@ -242,7 +242,7 @@ func TestStatusesAreJudgedLater(t *testing.T) {
 	fail(&in, 2, record.WrongBody, 200, time.Millisecond)
 	in.Requests[30].Status = 204
 	require.Equal(t, 2, Build(in).Arms[0].Lost)
-	in.Plan.Streams[0].Answer = &traffic.Answer{Status: []traffic.Statuses{{From: 200, To: 200}, {From: 404, To: 404}}}
+	in.Plan.Streams[0].Answer = &traffic.Answer{Status: []traffic.StatusRange{{From: 200, To: 200}, {From: 404, To: 404}}}
 	l := Build(in)
 	require.Equal(t, map[record.Class]int{record.StatusOther: 1, record.WrongBody: 1}, l.Arms[0].ByClass, "the 204 is lost, the 404 is not")
 }

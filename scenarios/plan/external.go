@@ -79,7 +79,7 @@ func completeExternalStream(src *source, s armStream, out *traffic.Stream) bool 
 		src.problem(s.path+".workload", s.Workload+" is a demo service: load can only be sent to the first one of the chain", "omit workload")
 		return false
 	}
-	for _, name := range (traffic.Stream{Header: s.Header}).Bare() {
+	for _, name := range (traffic.Stream{Header: s.Header}).InlineSecrets() {
 		src.warn(s.path+".header", fmt.Sprintf("header %s of stream %s is stored in the run directory and in reports in plain text", name, s.Name), `use an environment variable: {`+name+`: "${TOKEN}"}`)
 	}
 	if w.Role == manifests.Plain {

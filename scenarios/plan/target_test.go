@@ -65,7 +65,7 @@ func TestATargetIsPlanned(t *testing.T) {
 	require.Equal(t, traffic.Stream{
 		Name: "new", Arm: "new", Rate: 10, Method: "GET", Path: "/", Connections: "keep-alive", Timeout: 2500 * time.Millisecond,
 		Duration: 20 * time.Second, Workload: "orders", Target: "http://n:80", InstanceHeader: "X-Pod",
-		Answer: &traffic.Answer{Status: []traffic.Statuses{{From: 204, To: 204}}},
+		Answer: &traffic.Answer{Status: []traffic.StatusRange{{From: 204, To: 204}}},
 	}, p.Streams[1])
 	require.EqualError(t, p.CheckRuntime("kube"), "mine has a target, which is deployed already\n  attach to it with: zeroloss attach FILE")
 	text := p.String()
@@ -153,7 +153,7 @@ func TestWhatCannotBeHadOfAPlainService(t *testing.T) {
 func TestGood(t *testing.T) {
 	require.Equal(t, "2xx", successWords(nil))
 	require.Equal(t, "2xx, $.status is UP", successWords(&traffic.Answer{JSONPath: "$.status", Equals: "UP"}))
-	require.Equal(t, "200-299, 404, body matches ^ok", successWords(&traffic.Answer{Status: []traffic.Statuses{{From: 200, To: 299}, {From: 404, To: 404}}, Match: "^ok"}))
+	require.Equal(t, "200-299, 404, body matches ^ok", successWords(&traffic.Answer{Status: []traffic.StatusRange{{From: 200, To: 299}, {From: 404, To: 404}}, Match: "^ok"}))
 }
 
 // TestAChangeMakesTwoArmsThatTakeTurns: the whole scenario has both, a run one.

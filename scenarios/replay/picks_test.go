@@ -35,7 +35,7 @@ func seen(cfg consumer.Config, lists ...[]consumer.Host) []record.Event {
 			At: record.Micros(began.Add(now).UnixMicro()), Instance: record.Instance{Pod: "spring-cloud-a-1", Incarnation: 1}, Payload: step,
 		})
 	}}
-	journal.Begin(cfg)
+	journal.WriteConfig(cfg)
 	view, trace := consumer.New(cfg), machine.Trace[consumer.Event, consumer.Action](journal)
 	for _, hosts := range lists {
 		e := consumer.Event{Kind: consumer.Pushed, Hosts: hosts}

@@ -26,7 +26,7 @@ func recorded(t *testing.T, scenario string) (*plan.Plan, replay.EventLogs) {
 	require.NoError(t, err)
 	p := &plan.Plan{}
 	require.NoError(t, json.Unmarshal(b, p))
-	s, err := rundir.Streams(dir)
+	s, err := rundir.EventsByWriter(dir)
 	require.NoError(t, err)
 	return p, s
 }

@@ -9,5 +9,5 @@ import (
 // ResolveHeaders fills in the headers that the streams take from environment
 // variables of this process. The result may hold secrets and must not be recorded.
 func ResolveHeaders(streams []traffic.Stream) ([]traffic.Stream, error) {
-	return traffic.Resolve(streams, os.LookupEnv)
+	return traffic.ResolveSecrets(streams, os.LookupEnv)
 }

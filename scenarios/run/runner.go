@@ -62,7 +62,7 @@ func Direct(ctx context.Context, p *plan.Plan, o Options, setup func(Inbox) (Com
 	go r.forwardFailures(alive)
 
 	loop := machine.Loop[Input, Command]{
-		Machine: d, Clock: machine.Since(r.start), Inbox: &r.inbox,
+		Machine: d, Clock: machine.SystemClock(r.start), Inbox: &r.inbox,
 		Tick:  func() Input { return Tick{} },
 		Do:    func(now time.Duration, c Command) { r.execute(alive, now, c) },
 		Trace: func(now time.Duration, _ Input, _ []Command) { r.reportProgress(now) },

@@ -10,10 +10,10 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// Streams are a run's events by who wrote them, each in the order in which it
+// EventsByWriter are a run's events by who wrote them, each in the order in which it
 // was written; [Open] has them all by time. What cannot be read of them is
 // passed over: Open tells of it.
-func Streams(dir string) (map[string][]record.Event, error) {
+func EventsByWriter(dir string) (map[string][]record.Event, error) {
 	files, err := filepath.Glob(filepath.Join(dir, EventsDir, "*"+eventsExt))
 	if err != nil {
 		return nil, fmt.Errorf("reading the events of %q: %w", dir, err)

@@ -10,16 +10,16 @@ import (
 	"syscall"
 )
 
-// acquire takes the lock at path. The system holds it for as long as the
+// lockFile takes the lock at path. The system holds it for as long as the
 // process lives, so that of a dead one is free whatever the file says; the
 // process id in it is for people.
-func acquire(path string) (*os.File, error) {
+func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		owner := holder(path)
+		owner := lockOwner(path)
 		return nil, errors.Join(fmt.Errorf("%w (process %s)", ErrInUse, owner), f.Close())
 	}
 	if err := errors.Join(f.Truncate(0), writePID(f)); err != nil {
@@ -33,7 +33,7 @@ func writePID(f *os.File) error {
 	return err
 }
 
-func holder(path string) string {
+func lockOwner(path string) string {
 	b, err := os.ReadFile(path)
 	if pid := strings.TrimSpace(string(b)); err == nil && pid != "" {
 		return pid
@@ -41,12 +41,12 @@ func holder(path string) string {
 	return "unknown"
 }
 
-// Hold takes the lock at path, which guards something other than a run
+// TryLock takes the lock at path, which guards something other than a run
 // directory, for a moment. ErrInUse is that another process has it; one that
 // dies gives it back. The file stays: whoever waits must not lock one that is
 // gone.
-func Hold(path string) (release func() error, err error) {
-	f, err := acquire(path)
+func TryLock(path string) (release func() error, err error) {
+	f, err := lockFile(path)
 	if err != nil {
 		return nil, err
 	}

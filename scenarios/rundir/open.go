@@ -81,7 +81,7 @@ func (r *Run) readPlan() error {
 func (r *Run) readJSON(name, schema string, into any) error {
 	b, err := os.ReadFile(filepath.Join(r.Path, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("opening %q: %w: it has no %s%s", r.Path, ErrNoRun, name, r.unborn())
+		return fmt.Errorf("opening %q: %w: it has no %s%s", r.Path, ErrNoRun, name, r.lockedOnly())
 	}
 	if err != nil {
 		return fmt.Errorf("opening run directory: %w", err)
@@ -99,8 +99,8 @@ func (r *Run) readJSON(name, schema string, into any) error {
 	return nil
 }
 
-// unborn tells of a run that was killed while it made its directory.
-func (r *Run) unborn() string {
+// lockedOnly tells of a run that was killed while it made its directory.
+func (r *Run) lockedOnly() string {
 	if _, err := os.Stat(filepath.Join(r.Path, LockFile)); err != nil {
 		return ""
 	}
@@ -146,7 +146,7 @@ func (r *Run) readRequests() error {
 	}
 	switch {
 	case logs == 0:
-		r.torn("%s: missing; the load never started", RequestsFile)
+		r.addTorn("%s: missing; the load never started", RequestsFile)
 	case logs > 1:
 		// As one generator would have written them down.
 		slices.SortStableFunc(r.Requests, func(a, b record.Request) int {
@@ -167,20 +167,20 @@ func (r *Run) readLog(path string) error {
 	switch {
 	case errors.Is(err, record.ErrNewer):
 		return fmt.Errorf("opening %q: %s: %w: %w", r.Path, name, ErrNewer, err)
-	case errors.Is(err, record.ErrNotALog):
-		r.torn("%s: %v", name, err)
+	case errors.Is(err, record.ErrNotRequestLog):
+		r.addTorn("%s: %v", name, err)
 	case err != nil:
 		return fmt.Errorf("opening %q: %s: %w", r.Path, name, err)
 	case tail.Reason != nil:
-		r.torn("%s: %d bytes dropped %v", name, tail.Dropped, tail.Reason)
+		r.addTorn("%s: %d bytes dropped %v", name, tail.Dropped, tail.Reason)
 	case !tail.Complete:
-		r.torn("%s: has no end; the load was killed", name)
+		r.addTorn("%s: has no end; the load was killed", name)
 	}
 	r.Requests = append(r.Requests, requests...)
 	return nil
 }
 
-func (r *Run) torn(format string, args ...any) {
+func (r *Run) addTorn(format string, args ...any) {
 	r.Torn = append(r.Torn, fmt.Sprintf(format, args...))
 }
 
@@ -195,16 +195,16 @@ func (r *Run) readEvents() error {
 	for _, e := range entries {
 		if name, ok := strings.CutSuffix(e.Name(), eventsExt); ok {
 			names[name] = true
-			if err := r.readStream(name, open, told); err != nil {
+			if err := r.readEventFile(name, open, told); err != nil {
 				return err
 			}
 		}
 	}
 	slices.SortStableFunc(r.Events, func(a, b record.Event) int { return cmp.Compare(a.At, b.At) })
-	r.readLandmarks()
-	r.missingStreams(names)
+	r.findBounds()
+	r.checkRequiredEvents(names)
 	for _, e := range r.Events {
-		if e.Kind() == record.KindContainerStarted && !told[e.Instance] && r.Ours(e.Workload) {
+		if e.Kind() == record.KindContainerStarted && !told[e.Instance] && r.WritesEvents(e.Workload) {
 			open[e.Instance] = "it was started, and there are no events of it"
 		}
 	}
@@ -216,7 +216,7 @@ func (r *Run) readEvents() error {
 	return nil
 }
 
-func (r *Run) readStream(name string, open map[record.Instance]string, told map[record.Instance]bool) error {
+func (r *Run) readEventFile(name string, open map[record.Instance]string, told map[record.Instance]bool) error {
 	f, err := os.Open(filepath.Join(r.Path, EventsDir, name+eventsExt))
 	if err != nil {
 		return fmt.Errorf("opening run directory: %w", err)
@@ -237,25 +237,25 @@ func (r *Run) readStream(name string, open map[record.Instance]string, told map[
 		open[i] = unread
 	case isInstance:
 	case tail.Lines > 0:
-		r.torn("%s/%s%s: %s", EventsDir, name, eventsExt, unread)
+		r.addTorn("%s/%s%s: %s", EventsDir, name, eventsExt, unread)
 	case !tail.Complete:
-		r.torn("%s/%s%s: has no end; who wrote it was killed, or the copy is not whole", EventsDir, name, eventsExt)
+		r.addTorn("%s/%s%s: has no end; who wrote it was killed, or the copy is not whole", EventsDir, name, eventsExt)
 	}
 	return nil
 }
 
-// missingStreams tells of those without which the account would be another:
+// checkRequiredEvents tells of those without which the account would be another:
 // without the load's, what goes at the end of a run looks like releases. An
 // interrupted run may lack them, and is known to prove nothing.
-func (r *Run) missingStreams(told map[string]bool) {
+func (r *Run) checkRequiredEvents(told map[string]bool) {
 	if r.Interrupted {
 		return
 	}
 	if !slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind() == record.KindLoadEnd }) {
-		r.torn("%s: nobody tells when the load ended", EventsDir)
+		r.addTorn("%s: nobody tells when the load ended", EventsDir)
 	}
 	if !r.Meta.InCluster() && !told[RegistryServer] {
-		r.torn("%s/%s%s: missing; what the registry did is not known", EventsDir, RegistryServer, eventsExt)
+		r.addTorn("%s/%s%s: missing; what the registry did is not known", EventsDir, RegistryServer, eventsExt)
 	}
 }
 
@@ -277,7 +277,7 @@ func parseEventsName(name string) (record.Instance, bool) {
 	return record.Instance{Pod: name[:dot], Incarnation: n}, err == nil && n > 0
 }
 
-func (r *Run) readLandmarks() {
+func (r *Run) findBounds() {
 	ended := slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind() == record.KindConcluded || e.Kind() == record.KindAborted })
 	r.Zero = record.Micros(r.Meta.ZeroMicros)
 	for _, e := range r.Events {
@@ -294,8 +294,8 @@ func (r *Run) readLandmarks() {
 	r.Interrupted = r.Interrupted || r.End == 0
 }
 
-// Ours reports whether workload's instances write events.
-func (r *Run) Ours(workload string) bool {
+// WritesEvents reports whether workload's instances write events.
+func (r *Run) WritesEvents(workload string) bool {
 	return slices.ContainsFunc(r.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload && !w.External })
 }
 

@@ -98,22 +98,22 @@ func Create(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("creating run directory %q: %w", path, err)
 	}
-	if err := refuseUsed(path); err != nil {
+	if err := checkEmpty(path); err != nil {
 		return nil, err
 	}
-	lock, err := acquire(filepath.Join(path, LockFile))
+	lock, err := lockFile(filepath.Join(path, LockFile))
 	if err != nil {
 		return nil, fmt.Errorf("locking run directory %q: %w", path, err)
 	}
 	d := &Dir{path: path, lock: lock}
 	// Another run may have come and gone between the look and the lock.
-	if err := errors.Join(refuseUsed(path), os.MkdirAll(d.Join(EventsDir), 0o755)); err != nil {
+	if err := errors.Join(checkEmpty(path), os.MkdirAll(d.Join(EventsDir), 0o755)); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-func refuseUsed(path string) error {
+func checkEmpty(path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return fmt.Errorf("creating run directory %q: %w", path, err)

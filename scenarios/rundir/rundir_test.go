@@ -89,7 +89,7 @@ func fixtures() map[string]func(t *testing.T, d *Dir) {
 		writeEvents(t, d, RegistryServer, record.Event{At: 1_200_000, Payload: record.End{}})
 		f, err := os.Create(d.RequestsPath(""))
 		require.NoError(t, err)
-		w, err := record.NewWriter(f)
+		w, err := record.NewRequestWriter(f)
 		require.NoError(t, err)
 		for seq := range uint64(2) {
 			r := record.Request{Stream: "base", Seq: seq, Due: 1_000_000 + record.Micros(seq)*10_000}
@@ -334,7 +334,7 @@ func TestALoadThatWasEndedOnPurposeIsNotInterrupted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &Run{Events: c.events}
-			r.readLandmarks()
+			r.findBounds()
 			require.Equal(t, c.want, r.Interrupted)
 		})
 	}

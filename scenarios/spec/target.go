@@ -49,7 +49,7 @@ func (a *Answer) Traffic() *traffic.Answer {
 	}
 	out := &traffic.Answer{JSONPath: a.JSONPath, Equals: string(a.Equals), Match: a.Match}
 	for _, s := range a.Status {
-		if r, err := traffic.ParseStatuses(s); err == nil {
+		if r, err := traffic.ParseStatusRange(s); err == nil {
 			out.Status = append(out.Status, r)
 		}
 	}
@@ -174,7 +174,7 @@ func (c *checker) answer(path string, a *Answer) {
 		return
 	}
 	for _, s := range a.Status {
-		if _, err := traffic.ParseStatuses(s); err != nil {
+		if _, err := traffic.ParseStatusRange(s); err != nil {
 			c.problem(path+".status", err.Error(), "for example 204, 2xx or 200-204")
 		}
 	}

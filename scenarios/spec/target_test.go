@@ -41,7 +41,7 @@ func TestTarget(t *testing.T) {
 	require.EqualValues(t, "https://new.example", other.URL, "its own")
 	require.Equal(t, Request{Method: "GET", Path: "/"}, other.Request, "no path of the demo's")
 	require.Equal(t, "X-Pod", other.InstanceHeader)
-	require.Equal(t, &traffic.Answer{Status: []traffic.Statuses{{From: 200, To: 299}, {From: 404, To: 404}}, JSONPath: "$.status", Equals: "UP"}, old.OK.Traffic())
+	require.Equal(t, &traffic.Answer{Status: []traffic.StatusRange{{From: 200, To: 299}, {From: 404, To: 404}}, JSONPath: "$.status", Equals: "UP"}, old.OK.Traffic())
 	require.Nil(t, (*Answer)(nil).Traffic())
 }
 

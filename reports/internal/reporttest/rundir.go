@@ -159,7 +159,7 @@ func (d *RunDir) writeRequests(t *testing.T) {
 	t.Helper()
 	f, err := os.Create(d.Dir.RequestsPath(""))
 	must(t, err)
-	w, err := record.NewWriter(f)
+	w, err := record.NewRequestWriter(f)
 	must(t, err)
 	st := d.Plan.Streams[0]
 	for n := range st.Count() {

@@ -42,7 +42,7 @@ func newClocks(events []record.Event) Clocks {
 		if o.Significant() {
 			c.Corrected++
 		}
-		u := time.Duration(o.Doubt()) * time.Microsecond
+		u := time.Duration(o.Uncertainty()) * time.Microsecond
 		c.uncertainty[name] = u
 		if u > c.Worst {
 			c.Worst, c.WorstName = u, name

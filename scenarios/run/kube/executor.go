@@ -104,9 +104,9 @@ func (e *executor) sendRules(ctx context.Context, a control.SendRules) error {
 func (e *executor) signal(ctx context.Context, a control.SendSignal) error {
 	if a.Signal == control.SignalInterrupt {
 		e.entry.loadBegun.Store(true) // whatever ends from now on is meant to
-		return environmentError(e.collector.Say(ctx, a.Pod, record.Leave))
+		return environmentError(e.collector.SendCommand(ctx, a.Pod, record.CommandExit))
 	}
-	if err := e.collector.Say(ctx, a.Pod, record.Die); err != nil {
+	if err := e.collector.SendCommand(ctx, a.Pod, record.CommandKill); err != nil {
 		return environmentError(err)
 	}
 	if !a.Evict {

@@ -81,7 +81,7 @@ func (l *localLoad) run(zero time.Time) error {
 	if err := events.Close(); err != nil {
 		return fmt.Errorf("creating the events of the load: %w", err)
 	}
-	job.Events, job.Linger = events.Name(), loadpods.Linger(l.plan)
+	job.Events, job.DrainTimeout = events.Name(), loadpods.Linger(l.plan)
 	exe := l.executable
 	if exe == "" {
 		if exe, err = os.Executable(); err != nil {

@@ -32,7 +32,7 @@ exit code. Runs of attach have no such model.`,
 			if err != nil {
 				return inputError(err)
 			}
-			s, err := rundir.Streams(args[0])
+			s, err := rundir.EventsByWriter(args[0])
 			if err != nil {
 				return environmentError(err)
 			}
@@ -64,7 +64,7 @@ func replayRun(w io.Writer, r *rundir.Run, s replay.EventLogs) error {
 		return inputError(err)
 	}
 	// Workloads that zeroloss does not run record too little to predict decisions.
-	found = slices.DeleteFunc(found, func(d control.Difference) bool { return !r.Ours(d.Workload) })
+	found = slices.DeleteFunc(found, func(d control.Difference) bool { return !r.WritesEvents(d.Workload) })
 	return environmentError(printDifferences(w, found))
 }
 

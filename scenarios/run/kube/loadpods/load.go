@@ -88,7 +88,7 @@ func (l *Load) start(ctx context.Context, p *Pod, zero time.Time) error {
 		linger = Linger(l.plan)
 	}
 	return p.client.Load(ctx, loadgen.Job{
-		Schema: loadgen.JobSchema, Target: entry, Zero: record.At(zero) + l.pods.Ahead(), Streams: streams, Shard: p.Shard, Ahead: p.ahead(), Linger: linger,
+		Schema: loadgen.JobSchema, Target: entry, Zero: record.At(zero) + l.pods.Ahead(), Streams: streams, Shard: p.Shard, ClockOffset: p.ahead(), DrainTimeout: linger,
 		Instance: record.Instance{Pod: p.logName(), Incarnation: 1},
 	})
 }

@@ -61,10 +61,10 @@ func (p *Pod) requestLog() string {
 
 // wrap says which pod an error comes from, if there are several.
 func (p *Pod) wrap(err error) error {
-	if err == nil || p.Of <= 1 {
+	if err == nil || p.Count <= 1 {
 		return err
 	}
-	return fmt.Errorf("load pod %s (%d of %d): %w", p.name, p.Index+1, p.Of, err)
+	return fmt.Errorf("load pod %s (%d of %d): %w", p.name, p.Index+1, p.Count, err)
 }
 
 // ahead is what the pod has to add to its instants. Clocks that differ by less
@@ -117,9 +117,9 @@ func Find(ctx context.Context, c *client.Client, namespace, name string, count i
 	}
 	var out Pods
 	for i, name := range names {
-		p := &Pod{Shard: traffic.Shard{Index: uint64(i), Of: uint64(len(names))}, name: name, client: Client(c, namespace, name)}
+		p := &Pod{Shard: traffic.Shard{Index: uint64(i), Count: uint64(len(names))}, name: name, client: Client(c, namespace, name)}
 		var err error
-		if p.clock, err = p.client.Clock(ctx, clockRounds); err != nil {
+		if p.clock, err = p.client.ClockOffset(ctx, clockRounds); err != nil {
 			if apierrors.IsForbidden(err) {
 				return nil, c.Explain("reaching the load pod", p.wrap(err))
 			}
@@ -192,7 +192,7 @@ func (p *Pod) clockEvent() record.Event {
 	return record.Event{
 		At: record.At(time.Now()), Instance: record.Instance{Pod: p.logName(), Incarnation: 1},
 		Payload: record.ClockOffset(p.toRecord),
-		Text:    fmt.Sprintf("that of load pod %d of %d, within %d µs of the collector's", p.Index+1, p.Of, p.toRecord.Within),
+		Text:    fmt.Sprintf("that of load pod %d of %d, within %d µs of the collector's", p.Index+1, p.Count, p.toRecord.Within),
 	}
 }
 

@@ -28,7 +28,7 @@ func localPods(t *testing.T, n int) Pods {
 	var out Pods
 	for i := range n {
 		c, _ := localPod(t)
-		out = append(out, &Pod{Shard: traffic.Shard{Index: uint64(i), Of: uint64(n)}, name: fmt.Sprintf("zeroloss-load-%d-x", i), client: c})
+		out = append(out, &Pod{Shard: traffic.Shard{Index: uint64(i), Count: uint64(n)}, name: fmt.Sprintf("zeroloss-load-%d-x", i), client: c})
 	}
 	return out
 }
@@ -44,7 +44,7 @@ func mirroring(t *testing.T, pods Pods) (Mirrors, *rundir.Dir) {
 	return c, dir
 }
 
-func logOf(t *testing.T, path string) ([]record.Request, record.Tail) {
+func logOf(t *testing.T, path string) ([]record.Request, record.RequestTail) {
 	t.Helper()
 	f, err := os.Open(path)
 	require.NoError(t, err)
@@ -179,7 +179,7 @@ func TestAPodThatIsGoneIsReported(t *testing.T) {
 func TestClocksOfPods(t *testing.T) {
 	collector := record.Offset{Ahead: 1000, Within: 40} // the harness's to it
 	other := record.Offset{Ahead: 6000, Within: 60}
-	p := &Pod{Shard: traffic.Shard{Index: 1, Of: 3}, clock: other, toRecord: other.To(collector)}
+	p := &Pod{Shard: traffic.Shard{Index: 1, Count: 3}, clock: other, toRecord: other.To(collector)}
 	require.Equal(t, record.Offset{Ahead: -5000, Within: 100}, p.toRecord, "what is uncertain of both is uncertain of it")
 	require.Equal(t, record.Micros(-5000), p.ahead())
 	e := p.clockEvent()

@@ -81,7 +81,7 @@ func (m *logMirror) start(ctx context.Context, fail func(error)) {
 	log, stopLog := context.WithCancel(all)
 	m.stopAll, m.stopLog = stop, stopLog
 	m.busy.Go(func() {
-		if m.eventErr = m.client.Follow(all, "events", &collect.Sorter{Line: m.line}); m.eventErr != nil {
+		if m.eventErr = m.client.Follow(all, "events", &collect.EventSplitter{Line: m.line}); m.eventErr != nil {
 			fail(fmt.Errorf("%w: %w", run.ErrEnvironment, m.eventErr))
 		}
 	})
@@ -90,7 +90,7 @@ func (m *logMirror) start(ctx context.Context, fail func(error)) {
 
 // line copies one event's line, and tells the run of it.
 func (m *logMirror) line(name string, line []byte) error {
-	if name == collect.LoadName {
+	if name == collect.LoadLogName {
 		name = m.pod.logName()
 	}
 	f := m.events[name]

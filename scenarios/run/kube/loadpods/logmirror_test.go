@@ -48,7 +48,7 @@ func sendEvents(t *testing.T, addr string, i record.Instance, events ...record.E
 	for _, e := range events {
 		require.NoError(t, out.Encode(e))
 	}
-	for a := (record.Answer{}); a.Have < len(events); {
+	for a := (record.Answer{}); a.Received < len(events); {
 		require.NoError(t, in.Decode(&a))
 	}
 }
