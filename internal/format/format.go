@@ -16,12 +16,12 @@ import (
 const minus = "−"
 
 // Int writes n with thousands separators: 7,000.
-func Int(n int) string {
+func Int[N int | uint64](n N) string {
 	return message.NewPrinter(language.English).Sprintf("%d", n)
 }
 
 // Count writes a number of things: "1 release", "2 releases".
-func Count(n int, noun string) string {
+func Count[N int | uint64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

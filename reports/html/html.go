@@ -47,7 +47,7 @@ func Render(w io.Writer, d *present.Document) error {
 
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"int": format.Int, "ms": format.Ms, "offset": format.Offset, "duration": format.Duration,
+		"int": format.Int[int], "ms": format.Ms, "offset": format.Offset, "duration": format.Duration,
 		"arrows": present.Arrows, "lossID": present.LossID,
 	}
 }

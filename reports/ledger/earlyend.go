@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 
+	"zeroloss/internal/format"
 	"zeroloss/loadgen/record"
 )
 
@@ -45,5 +46,5 @@ func (f fitness) truncatedLog() []string {
 	if reported == logged {
 		return nil
 	}
-	return []string{fmt.Sprintf("the load ended early: the generator reports that it sent %s, but its log has %d", counted(reported, "request"), logged)}
+	return []string{fmt.Sprintf("the load ended early: the generator reports that it sent %s, but its log has %d", format.Count(reported, "request"), logged)}
 }

@@ -65,7 +65,7 @@ func (f fitness) brokenStreams() []string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.intake.unknownStreams)) {
-		out = append(out, fmt.Sprintf("%s of stream %q, which is not in the plan", counted(f.intake.unknownStreams[name], "request"), name))
+		out = append(out, fmt.Sprintf("%s of stream %q, which is not in the plan", format.Count(f.intake.unknownStreams[name], "request"), name))
 	}
 	return out
 }
@@ -73,13 +73,13 @@ func (f fitness) brokenStreams() []string {
 func (f fitness) impossibleRequests() []string {
 	var out []string
 	if n := f.intake.backwards; n > 0 {
-		out = append(out, counted(n, "request")+" with an end before its start: a clock was set back")
+		out = append(out, format.Count(n, "request")+" with an end before its start: a clock was set back")
 	}
 	if n := f.intake.pacing.early; n > 0 {
-		out = append(out, counted(n, "request")+" sent before the due time: the generator does not pace")
+		out = append(out, format.Count(n, "request")+" sent before the due time: the generator does not pace")
 	}
 	if n := f.intake.unclassified; n > 0 {
-		out = append(out, counted(n, "lost request")+" of unknown class: the harness could not classify a failure")
+		out = append(out, format.Count(n, "lost request")+" of unknown class: the harness could not classify a failure")
 	}
 	return out
 }

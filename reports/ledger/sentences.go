@@ -181,11 +181,3 @@ func relative(t, from record.Micros) string {
 
 // name is an instance's name; the zero instance is the client.
 func name(i record.Instance) string { return cmp.Or(i.String(), "the client") }
-
-// counted is a number with its noun: "1 request", "3 requests".
-func counted[N int | uint64](n N, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

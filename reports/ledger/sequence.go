@@ -3,6 +3,8 @@ package ledger
 import (
 	"fmt"
 	"math/bits"
+
+	"zeroloss/internal/format"
 )
 
 // sequence checks that a stream's numbers are each there once.
@@ -38,13 +40,13 @@ func (s *sequence) add(n uint64) {
 func (s *sequence) defects(stream string, want uint64) []string {
 	var out []string
 	if s.duplicates > 0 {
-		out = append(out, fmt.Sprintf("stream %s: %s; its log is corrupt, or two generators wrote it", stream, counted(s.duplicates, "duplicate sequence number")))
+		out = append(out, fmt.Sprintf("stream %s: %s; its log is corrupt, or two generators wrote it", stream, format.Count(s.duplicates, "duplicate sequence number")))
 	}
 	if s.outside > 0 {
-		out = append(out, fmt.Sprintf("stream %s: %s out of range; its log is corrupt", stream, counted(s.outside, "sequence number")))
+		out = append(out, fmt.Sprintf("stream %s: %s out of range; its log is corrupt", stream, format.Count(s.outside, "sequence number")))
 	}
 	if top := s.top(); s.n < top {
-		out = append(out, fmt.Sprintf("stream %s: %s missing among the first %d", stream, counted(top-s.n, "request"), top))
+		out = append(out, fmt.Sprintf("stream %s: %s missing among the first %d", stream, format.Count(top-s.n, "request"), top))
 	}
 	if s.n+s.outside != want && s.top() != want {
 		out = append(out, fmt.Sprintf("stream %s: the log ends with request %d of %d", stream, s.top(), want))

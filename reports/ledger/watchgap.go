@@ -33,7 +33,7 @@ func (f fitness) touchedBy(g history.WatchGap) string {
 		}
 	}
 	if n > 0 {
-		out = append(out, counted(n, "request")+" failed")
+		out = append(out, format.Count(n, "request")+" failed")
 	}
 	return strings.Join(out, ", ")
 }
