@@ -35,6 +35,7 @@ var layers = map[string]struct {
 	"loadgen/traffic":        {1, "a stream without sending it"},
 	"internal/ctxtime":       {0, "sleep that ends with a context"},
 	"internal/input":         {0, "a text that a user gave us, and what is wrong with it"},
+	"internal/podspec":       {0, "hooks and probes, as manifests and the control plane know them"},
 	"manifests":              {1, "YAML, positions, the switch table"},
 	"reports/expect":         {1, "the grammar of expectations"},
 
@@ -45,7 +46,7 @@ var layers = map[string]struct {
 	"scenarios/spec":                  {2, "the scenario as written"},
 	"scenarios/control":               {2, "pure control plane"},
 
-	"scenarios/replay":      {3, "what was written down, fed to fresh machines"},
+	"scenarios/replay":      {3, "the record of a run, replayed by fresh machines"},
 	"demo-services/service": {3, "the skeleton that services share"},
 	"loadgen":               {3, "vegeta"},
 	"loadgen/faultserver":   {1, "loses exactly k requests, for tests of the instrument"},
@@ -58,7 +59,7 @@ var layers = map[string]struct {
 	"reports/ledger/warmup":  {5, "what consumers made of each warm-up"},
 
 	"reports/ledger": {6, "the account"},
-	"scenarios/run":  {5, "Runtime, Node, Clock"},
+	"scenarios/run":  {5, "the course of a run; what its runtimes share"},
 
 	"scenarios/hook":  {5, "hooks as written: shell, wget, curl, sleep"},
 	"scenarios/image": {5, "the container image"},

@@ -2,7 +2,6 @@ package manifests
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -11,75 +10,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"zeroloss/internal/input"
+	"zeroloss/internal/podspec"
 )
 
-// Hook is a preStop handler; exactly one field is set.
-type Hook struct {
-	Exec    []string
-	HTTPGet *HTTPGet
-	Sleep   time.Duration
-}
-
-// HTTPGet is a request to the pod's address, unless Host is set.
-type HTTPGet struct {
-	Host, Path, Scheme string
-	Port               int
-}
-
-// Probe is a container probe with Kubernetes' defaults filled in.
-type Probe struct {
-	Exec    []string
-	HTTPGet *HTTPGet
-	TCPPort int
-
-	InitialDelay     time.Duration
-	Period           time.Duration
-	Timeout          time.Duration
-	SuccessThreshold int
-	FailureThreshold int
-}
-
-// sleepCommand finds the sleeps of a shell command.
-var sleepCommand = regexp.MustCompile(`\bsleep\s+(\d+(?:\.\d+)?)([smh]?)\b`)
-
-// Slept is how long the hook sleeps in total, as far as its command tells.
-func (h *Hook) Slept() time.Duration {
-	if h == nil {
-		return 0
-	}
-	total := h.Sleep
-	for _, m := range sleepCommand.FindAllStringSubmatch(strings.Join(h.Exec, " "), -1) {
-		unit := m[2]
-		if unit == "" {
-			unit = "s"
-		}
-		d, err := time.ParseDuration(m[1] + unit)
-		if err == nil { // it can only fail because the number is too large
-			total += d
-		}
-	}
-	return total
-}
-
-// CallsOffline reports whether a hook calls /offline itself.
-func (h *Hook) CallsOffline() bool {
-	return h != nil && (strings.Contains(strings.Join(h.Exec, " "), "/offline") || h.HTTPGet != nil && strings.HasPrefix(h.HTTPGet.Path, "/offline"))
-}
-
-// String summarizes the hook for people.
-func (h *Hook) String() string {
-	switch {
-	case h == nil:
-		return "none"
-	case h.HTTPGet != nil:
-		return fmt.Sprintf("httpGet :%d%s", h.HTTPGet.Port, h.HTTPGet.Path)
-	case h.Sleep > 0:
-		return "sleep " + h.Sleep.String()
-	case len(h.Exec) > 0:
-		return h.Exec[len(h.Exec)-1]
-	}
-	return "none"
-}
+// What a container does at its end, and how its state is found out.
+type (
+	Hook    = podspec.Hook
+	HTTPGet = podspec.HTTPGet
+	Probe   = podspec.Probe
+)
 
 // lifecycle converts the preStop hook and the probes.
 func (l *loader) lifecycle(w *Workload, c corev1.Container, node input.Node) {

@@ -16,7 +16,11 @@
 // The package knows nothing of processes, sockets, YAML or reports.
 package control
 
-import "time"
+import (
+	"time"
+
+	"zeroloss/internal/podspec"
+)
 
 // Config is the desired state, and the rules for reaching it.
 type Config struct {
@@ -54,33 +58,12 @@ type Workload struct {
 	NoService bool `json:",omitempty"`
 }
 
-// Hook is a preStop handler. Exactly one of the fields is set.
-type Hook struct {
-	Exec    []string
-	HTTPGet *HTTPGet
-	Sleep   time.Duration
-}
-
-// HTTPGet is sent to the pod's own address unless Host is set.
-type HTTPGet struct {
-	Host   string
-	Port   int
-	Path   string
-	Scheme string
-}
-
-// Probe is a container probe with Kubernetes' defaults filled in.
-type Probe struct {
-	Exec    []string
-	HTTPGet *HTTPGet
-	TCPPort int
-
-	InitialDelay     time.Duration
-	Period           time.Duration
-	Timeout          time.Duration
-	SuccessThreshold int
-	FailureThreshold int
-}
+// What a container does at its end, and how its state is found out.
+type (
+	Hook    = podspec.Hook
+	HTTPGet = podspec.HTTPGet
+	Probe   = podspec.Probe
+)
 
 // CronJob is one job of a CronHorizontalPodAutoscaler.
 type CronJob struct {

@@ -13,7 +13,6 @@ import (
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/traffic"
-	"zeroloss/manifests"
 	"zeroloss/scenarios/control"
 )
 
@@ -128,16 +127,15 @@ func (pr printer) hook(h *control.Hook) string {
 	if h == nil {
 		return "none"
 	}
-	m := manifests.Hook{Exec: h.Exec, Sleep: h.Sleep}
 	if h.HTTPGet != nil {
 		return fmt.Sprintf("httpGet :%d%s", h.HTTPGet.Port, h.HTTPGet.Path)
 	}
-	slept := m.Slept()
+	slept := h.Slept()
 	if len(h.Exec) > 0 {
 		slept = time.Duration(float64(slept) / pr.p.Speed)
 	}
 	var does []string
-	if m.CallsOffline() {
+	if h.CallsOffline() {
 		does = append(does, "calls /offline")
 	}
 	if slept > 0 {
@@ -146,7 +144,7 @@ func (pr printer) hook(h *control.Hook) string {
 	if len(does) > 0 {
 		return strings.Join(does, ", ")
 	}
-	text := []rune(strings.Join(strings.Fields(m.String()), " "))
+	text := []rune(strings.Join(strings.Fields(h.String()), " "))
 	if len(text) > maxLength {
 		return string(text[:maxLength-1]) + "…"
 	}

@@ -201,7 +201,9 @@ func controlHook(src *source, h *manifests.Hook) *control.Hook {
 	if h == nil {
 		return nil
 	}
-	return &control.Hook{Exec: h.Exec, HTTPGet: httpGet(h.HTTPGet), Sleep: src.scaled(h.Sleep)}
+	out := *h
+	out.Sleep = src.scaled(h.Sleep)
+	return &out
 }
 
 // controlProbe divides periods by the plan's speed. The timeout is a property of
@@ -210,16 +212,7 @@ func controlProbe(src *source, p *manifests.Probe) *control.Probe {
 	if p == nil {
 		return nil
 	}
-	return &control.Probe{
-		Exec: p.Exec, HTTPGet: httpGet(p.HTTPGet), TCPPort: p.TCPPort,
-		InitialDelay: src.scaled(p.InitialDelay), Period: src.scaled(p.Period), Timeout: p.Timeout,
-		SuccessThreshold: p.SuccessThreshold, FailureThreshold: p.FailureThreshold,
-	}
-}
-
-func httpGet(g *manifests.HTTPGet) *control.HTTPGet {
-	if g == nil {
-		return nil
-	}
-	return &control.HTTPGet{Host: g.Host, Port: g.Port, Path: g.Path, Scheme: g.Scheme}
+	out := *p
+	out.InitialDelay, out.Period = src.scaled(p.InitialDelay), src.scaled(p.Period)
+	return &out
 }
