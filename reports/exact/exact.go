@@ -1,8 +1,7 @@
-// Package exact is the arithmetic of proof: bounds, tests and quantiles that
-// are exact where a normal approximation would flatter, because what is
-// counted here is small or nothing at all.
+// Package exact computes exact confidence bounds, tests and quantiles. The counts
+// here are small or zero, where normal approximations are too optimistic.
 //
-// Numbers in, numbers out; it knows neither requests nor releases.
+// The package knows neither requests nor releases.
 package exact
 
 import (
@@ -17,7 +16,7 @@ import (
 )
 
 // PoissonUpper is the one-sided upper bound, at the given confidence (0..1),
-// of the mean of a Poisson count of which k were seen: the mean at which k or
+// of the mean of a Poisson distribution of which k was observed: the mean at which k or
 // fewer have probability 1 − confidence (Garwood 1936). For k = 0 at 0.95 it
 // is 3.00, the rule of three.
 func PoissonUpper(k int, confidence float64) float64 {
@@ -38,9 +37,8 @@ func PoissonLower(k int, confidence float64) float64 {
 	return mathext.GammaIncRegInv(float64(k), 1-confidence)
 }
 
-// RateUpper bounds from above the probability of an event seen k times in n
-// trials, by [PoissonUpper]/n, and never above 1. Of no trials nothing is
-// known: 1.
+// RateUpper is an upper bound of the probability of an event that was seen k
+// times in n trials: [PoissonUpper]/n, at most 1. Without trials it is 1.
 func RateUpper(k, n int, confidence float64) float64 {
 	if n <= 0 {
 		return 1
@@ -48,9 +46,9 @@ func RateUpper(k, n int, confidence float64) float64 {
 	return min(1, PoissonUpper(k, confidence)/float64(n))
 }
 
-// BinomialUpper bounds from above the probability of an event seen in k of n
-// trials (Clopper and Pearson 1934, one-sided). For k = 0 it is
-// 1 − (1 − confidence)^(1/n). Of no trials nothing is known: 1.
+// BinomialUpper is an upper bound of the probability of an event that was seen in
+// k of n trials (Clopper and Pearson 1934, one-sided). For k = 0 it is
+// 1 − (1 − confidence)^(1/n). Without trials it is 1.
 func BinomialUpper(k, n int, confidence float64) float64 {
 	if n <= 0 || k >= n {
 		return 1

@@ -9,32 +9,33 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// Scope is what a plan can bring about; it is what [Scope.Check] holds an
-// expectation against.
+// Scope is what a plan can bring about. [Scope.Check] compares an expectation
+// with it.
 type Scope struct {
-	Arms    []string       // that have load
+	Arms    []string       // that are sent requests
 	Streams map[string]Arm // by name
 	Hops    []string       // client->gateway, gateway->a, a->b, b->c
-	Windows []string       // that the ledger knows
-	// Due is how many requests an arm sends.
+	Windows []string       // see [Windows]
+	// Due is the number of requests of each arm.
 	Due map[string]int
-	// Rejects: a workload of the arm answers 503 after going offline.
+	// Rejects: a workload of the arm answers 503 once it is offline.
 	Rejects map[string]bool
-	// Releases: something takes instances of the arm out.
+	// Releases: the plan takes instances of the arm out.
 	Releases map[string]bool
-	// Blind: of an arm whose callees are none of ours, and tell nothing.
+	// Foreign: the services of the arm are external and report nothing.
 	Foreign map[string]bool
-	// Warms: an instance that the arm reaches warms up when it comes.
+	// WarmsUp: instances that the arm reaches warm up when they start.
 	WarmsUp map[string]bool
 }
 
-// Arm is the arm that a stream belongs to, and how many requests it sends.
+// Arm is the arm of a stream, and how many requests the stream sends.
 type Arm struct {
 	Name string
 	Due  int
 }
 
-// Check finds out why e names what is not there, or can never hold.
+// Check returns an error for each name in e that does not exist, and one if e
+// can never hold.
 func (s Scope) Check(e Expectation) []Error {
 	errs := s.checkNames(e)
 	if len(errs) > 0 {
@@ -82,7 +83,7 @@ func (s Scope) checkNames(e Expectation) []Error {
 	return errs
 }
 
-// checkForeign refuses what nobody measures where the service is none of ours.
+// checkForeign rejects metrics that are not measured for external services.
 func (s Scope) checkForeign(e Expectation) *Error {
 	if !s.Foreign[e.Arm] {
 		return nil
@@ -97,9 +98,9 @@ func (s Scope) checkForeign(e Expectation) *Error {
 	return nil
 }
 
-// checkClasses refuses a filter that nothing in this plan can pass: the chain
-// speaks plain HTTP to addresses, so neither names nor certificates fail, and
-// only mode reject rejects.
+// checkClasses rejects a filter that no loss in this plan can match: the chain
+// uses plain HTTP and addresses, so that DNS and TLS cannot fail, and only
+// offline mode reject rejects.
 func (s Scope) checkClasses(e Expectation) *Error {
 	if len(e.Filter.Classes) == 0 {
 		return nil
@@ -122,7 +123,7 @@ func (s Scope) checkClasses(e Expectation) *Error {
 	return &Error{Field: "class", Text: fmt.Sprintf("%s cannot occur: %s", strings.Join(cannot, ", "), why)}
 }
 
-// checkSatisfiable refuses what no run of this plan can fulfil.
+// checkSatisfiable rejects what no run of this plan can fulfil.
 func (s Scope) checkSatisfiable(e Expectation) *Error {
 	if e.Is.Predicted {
 		return nil
@@ -152,7 +153,8 @@ func (s Scope) checkSatisfiable(e Expectation) *Error {
 	return nil
 }
 
-// bounds are the ends of the interval; whole numbers take open ends in.
+// bounds are the ends of the interval. For whole numbers, open ends become
+// closed ones.
 func (c Comparison) bounds(whole bool) (low, high float64) {
 	low, high = math.Inf(-1), math.Inf(1)
 	if c.Low != nil {
@@ -181,7 +183,7 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// Windows that explain a loss, in the order in which reports show them.
+// Windows lists the windows of the ledger in the order of reports.
 func Windows() []string {
 	return []string{"stale-route", "drain-cut", "closed-early", "cold-start", "registry-lag", "crash", "overload", "stalled", "unexplained"}
 }

@@ -1,19 +1,19 @@
-// Package expect is the grammar of expectations: which metric of which arm
-// must compare how, and what it means if it does not. It parses and prints;
-// it measures nothing and judges nothing (see reports/gate).
+// Package expect is the grammar of expectations: which metric of which arm is
+// compared with what, and what it means if the comparison does not hold. It
+// parses and prints; it measures and judges nothing (see reports/gate).
 package expect
 
-// Role says what an unmet expectation means.
+// Role is what an unmet expectation means.
 type Role string
 
 // Roles.
 const (
 	Gate     Role = "gate"     // unmet: the run fails
-	Contrast Role = "contrast" // unmet: the run proves nothing (invalid)
-	Info     Role = "info"     // shown
+	Contrast Role = "contrast" // unmet: the run is invalid, as it proves nothing
+	Info     Role = "info"     // for information only
 )
 
-// Metric names a figure of the ledger.
+// Metric is a figure of the ledger.
 type Metric string
 
 // Metrics. Counts are requests, times are milliseconds.
@@ -25,20 +25,20 @@ const (
 	Masked        Metric = "masked"
 	Unexplained   Metric = "unexplained"
 	Releases      Metric = "releases"
-	StaleRoute    Metric = "staleRoute"    // ms, the longest of the arm's releases
+	StaleRoute    Metric = "staleRoute"    // ms, longest of the arm's releases
 	LongestOutage Metric = "longestOutage" // ms
-	P50           Metric = "p50"           // ms, from due
+	P50           Metric = "p50"           // ms, from the due time
 	P99           Metric = "p99"
 	Max           Metric = "max"
 	Timeouts      Metric = "timeouts" // lost requests whose root cause is a time-out
 
-	// Of coming online.
+	// About instances that start under load.
 	EarlyRequests         Metric = "earlyRequests"         // requests sent to an instance before its registration was acknowledged
 	ReadyBeforeRegistered Metric = "readyBeforeRegistered" // instances that the cluster held ready before they were registered
 	WarmupExponent        Metric = "warmupExponent"        // of the warm-ups' curve, with its interval
-	WarmupFit             Metric = "warmupFit"             // probability of counts that far from the declared curve
-	WarmShareSpread       Metric = "warmShareSpread"       // largest distance between warm instances, over a fair share
-	Governed              Metric = "governed"              // share of requests whose consumers follow the weights, with its interval
+	WarmupFit             Metric = "warmupFit"             // probability of counts at least as far from the declared curve
+	WarmShareSpread       Metric = "warmShareSpread"       // largest difference between warm instances, as a part of a fair share
+	Governed              Metric = "governed"              // share of requests whose consumers use the weights, with its interval
 )
 
 // Unit is what a metric is measured in.
@@ -64,7 +64,7 @@ type Expectation struct {
 	Line   int        `json:"line,omitempty"`
 }
 
-// Comparison is the right-hand side. Exactly one form holds: Predicted, or an
+// Comparison is the right-hand side of an expectation: either Predicted, or an
 // interval [Low, High] of which either end may be absent.
 type Comparison struct {
 	Text      string   `json:"text"` // as written: "0", ">= 10", "23..31", "predicted"
@@ -75,21 +75,20 @@ type Comparison struct {
 	OpenHigh  bool     `json:"openHigh,omitempty"` // < rather than <=
 }
 
-// Filter narrows the requests that count; empty fields do not narrow.
+// Filter selects the requests that count. Empty fields select all.
 type Filter struct {
 	Stream  string   `json:"stream,omitempty"`
 	Hop     string   `json:"hop,omitempty"`     // a->b
-	Classes []string `json:"classes,omitempty"` // of root causes
-	Window  string   `json:"window,omitempty"`  // stale-route, drain-cut …; of a latency [WarmupWindow]
+	Classes []string `json:"classes,omitempty"` // root causes
+	Window  string   `json:"window,omitempty"`  // stale-route, drain-cut …; for a latency [WarmupWindow]
 }
 
-// Unbounded reports whether every value would satisfy c, so that it says
-// nothing: no text that parses does that, a damaged plan may.
+// Unbounded reports whether every value satisfies c, so that it says nothing.
+// No text parses to that, but a damaged plan may contain it.
 func (c Comparison) Unbounded() bool { return !c.Predicted && c.Low == nil && c.High == nil }
 
-// Covers reports whether a figure that is known to lie between low and high
-// satisfies c: a number must be among what it may be, and a range must hold all
-// that it may be.
+// Covers reports whether a figure that lies between low and high satisfies c: a
+// single number must lie in that interval, and a range must contain all of it.
 func (c Comparison) Covers(low, high float64) bool {
 	if c.Low != nil && c.High != nil && *c.Low == *c.High {
 		return low <= *c.Low && *c.High <= high
@@ -97,8 +96,8 @@ func (c Comparison) Covers(low, high float64) bool {
 	return c.Holds(low, 0, 0) && c.Holds(high, 0, 0)
 }
 
-// Holds reports whether v satisfies c; low and high are the prediction's
-// bounds, used where c is Predicted.
+// Holds reports whether v satisfies c. low and high are the bounds of the
+// prediction; they are used if c is Predicted.
 func (c Comparison) Holds(v, low, high float64) bool {
 	if c.Predicted {
 		return v >= low && v <= high

@@ -15,14 +15,14 @@ type Line struct {
 	Classes                          []string
 }
 
-// Error is what is wrong with one field of a Line. Who knows the file adds
-// where; who knows spelling turns Got and Choices into a hint.
+// Error is what is wrong with one field of a Line. The caller, which knows the
+// file, adds the position, and turns Got and Choices into a spelling hint.
 type Error struct {
-	Field   string // as in Line: arm, metric, is, role, class, window …
+	Field   string // of Line: arm, metric, is, role, class, window …
 	Text    string
 	Hint    string
-	Got     string   // a word that is unknown,
-	Choices []string // and those that are known
+	Got     string   // the unknown word
+	Choices []string // known words
 }
 
 func (e Error) Error() string {
@@ -32,7 +32,7 @@ func (e Error) Error() string {
 	return fmt.Sprintf("%s: %s (%s)", e.Field, e.Text, e.Hint)
 }
 
-// Metrics lists every metric in the order in which help shows them.
+// Metrics lists the metrics in the order of the help.
 func Metrics() []Metric {
 	return []Metric{Lost, OK, Sent, Unsent, Masked, Unexplained, Releases, StaleRoute, LongestOutage, P50, P99, Max,
 		Timeouts, EarlyRequests, ReadyBeforeRegistered, WarmupExponent, WarmupFit, WarmShareSpread, Governed}
@@ -52,7 +52,7 @@ func (m Metric) Unit() Unit {
 // IsTime reports whether m is a time in milliseconds.
 func (m Metric) IsTime() bool { return m.Unit() == Millis }
 
-// IsLatency reports whether m is one, which [WarmupWindow] can narrow.
+// IsLatency reports whether m is a latency, which [WarmupWindow] can narrow.
 func (m Metric) IsLatency() bool { return m == P50 || m == P99 || m == Max }
 
 // NeedsWarmup reports whether m needs an instance that warms up.
@@ -60,10 +60,10 @@ func (m Metric) NeedsWarmup() bool { return m.Unit() == Number }
 
 // WarmupWindow narrows a latency to the requests that were due while an
 // instance came online: from its registration to the end of its warm-up, or for
-// ten seconds where it has none.
+// ten seconds without a warm-up.
 const WarmupWindow = "warmup"
 
-// Filterable reports whether m counts requests that a filter can narrow.
+// Filterable reports whether m counts requests that a [Filter] can select.
 func (m Metric) Filterable() bool {
 	switch m {
 	case Lost, OK, Sent, Unsent, Masked, Unexplained, Timeouts:
@@ -72,8 +72,8 @@ func (m Metric) Filterable() bool {
 	return false
 }
 
-// Parse reads one line. All that is wrong with it is returned; the
-// Expectation is to be used only if nothing is.
+// Parse reads one line and returns everything that is wrong with it. The
+// Expectation is valid only if there are no errors.
 func Parse(l Line) (Expectation, []Error) {
 	e := Expectation{
 		Name: l.Name, Arm: l.Arm, Metric: Metric(l.Metric), Role: Role(l.Role), Why: l.Why,
@@ -102,7 +102,7 @@ func Parse(l Line) (Expectation, []Error) {
 	return e, errs
 }
 
-// checkFilter refuses a filter that the metric cannot take.
+// checkFilter rejects a filter that does not apply to the metric.
 func (e Expectation) checkFilter() *Error {
 	f := e.Filter
 	switch {
@@ -126,7 +126,7 @@ func (f Filter) narrowsBeyondWindow() bool {
 	return f.Stream != "" || f.Hop != "" || len(f.Classes) > 0
 }
 
-// defaultName is the name of an expectation that was given none.
+// defaultName is the name of an expectation that the scenario does not name.
 func (e Expectation) defaultName() string {
 	var b strings.Builder
 	b.WriteString(e.Arm + " " + string(e.Metric))
@@ -171,7 +171,7 @@ func contains[T ~string](ts []T, w T) bool {
 	return false
 }
 
-// comparisonForms is the hint for a comparison that cannot be read.
+// comparisonForms is the hint for a comparison that cannot be parsed.
 const comparisonForms = `write 0, ">= 10", "<= 5ms", 23..31 or predicted`
 
 // ParseComparison reads the right-hand side of an expectation: "0", ">= 10",
@@ -212,7 +212,7 @@ func ParseComparison(text string, unit Unit) (Comparison, *Error) {
 	return c, nil
 }
 
-// parseBound is a comparison by an operator.
+// parseBound reads a comparison with an operator.
 func (c Comparison) parseBound(op, rest string, unit Unit) (Comparison, *Error) {
 	v, err := parseNumber(rest, unit)
 	if err != nil {
@@ -229,8 +229,8 @@ func (c Comparison) parseBound(op, rest string, unit Unit) (Comparison, *Error) 
 	return c, nil
 }
 
-// parseNumber reads a whole count, a time with its unit as milliseconds, or a plain
-// number.
+// parseNumber reads a whole count, a time with its unit (as milliseconds), or a
+// plain number.
 func parseNumber(text string, unit Unit) (float64, *Error) {
 	text = strings.TrimSpace(text)
 	n, err := strconv.ParseInt(text, 10, 53)

@@ -9,7 +9,7 @@ import (
 	"zeroloss/reports/ledger"
 )
 
-// withDefaults fills in the limits that are zero.
+// withDefaults replaces limits that are zero by their defaults.
 func (c Criteria) withDefaults() Criteria {
 	fill := func(v *float64, d float64) {
 		if *v == 0 {
@@ -23,11 +23,11 @@ func (c Criteria) withDefaults() Criteria {
 	return c
 }
 
-// Judge holds a ledger against the expectations. The order is: an instrument
-// that was not fit makes the run invalid, whatever it saw; then a failed gate
-// fails it; then one that was aborted is invalid, as nobody knows what would have
-// come; then what a gate or a contrast could not measure, or an unmet
-// contrast, makes it invalid. What is left has passed.
+// Judge compares a ledger with the expectations. The verdict is decided in this
+// order: an instrument that was not fit makes the run invalid, whatever it
+// recorded; a failed gate fails the run; an aborted run is invalid, as later
+// losses are unknown; a gate or a contrast that could not be measured, or an
+// unmet contrast, makes it invalid. Otherwise the run passes.
 func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Result {
 	c = c.withDefaults()
 	r := Result{Verdict: Pass, Criteria: c}
@@ -67,12 +67,12 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 	return r
 }
 
-// aborted says why a run knows less than it was to.
+// aborted says why a run was stopped early.
 func aborted(l *ledger.Ledger) string {
 	return "aborted: " + l.AbortText + "; later losses are unknown"
 }
 
-// instrumentProblems lists why the instrument's word cannot be taken.
+// instrumentProblems lists why the measurement cannot be trusted.
 func instrumentProblems(c Criteria, l *ledger.Ledger) []string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
@@ -118,7 +118,7 @@ func instrumentProblems(c Criteria, l *ledger.Ledger) []string {
 	return out
 }
 
-// judgeExpectation holds one expectation against the ledger.
+// judgeExpectation compares the ledger with one expectation.
 func judgeExpectation(l *ledger.Ledger, e expect.Expectation) Outcome {
 	o := Outcome{Expectation: e, Want: e.Is.Text, Got: notMeasured}
 	arm := findArm(l, e.Arm)
@@ -156,7 +156,7 @@ func judgeExpectation(l *ledger.Ledger, e expect.Expectation) Outcome {
 
 const notMeasured = "not measured"
 
-// figure is what was measured; one that is estimated has an interval.
+// figure is a measured value; an estimated one has an interval.
 type figure struct {
 	value     float64
 	estimated bool

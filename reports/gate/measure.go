@@ -10,7 +10,7 @@ import (
 	"zeroloss/reports/ledger"
 )
 
-// measure reads e's figure off the ledger. why is why it was not measured, ""
+// measure reads e's figure from the ledger. why is why it was not measured; ""
 // if it was.
 func measure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (f figure, why string) {
 	switch {
@@ -23,7 +23,7 @@ func measure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (f figure, w
 	return f, why
 }
 
-// countedFigure is a figure that is counted.
+// countedFigure is a figure that the ledger counted.
 func countedFigure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v float64, why string) {
 	if a.Sent == 0 && e.Metric != expect.Unsent {
 		return 0, "no request of arm " + a.Name + " was sent"
@@ -63,7 +63,7 @@ func countedFigure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v flo
 	return 0, fmt.Sprintf("unknown metric %q", e.Metric)
 }
 
-// countLosses counts the lost requests that e's filter leaves.
+// countLosses counts the lost requests that match e's filter.
 func countLosses(l *ledger.Ledger, e expect.Expectation) (n int) {
 	for i := range l.Losses {
 		if matches(&l.Losses[i], e) {
@@ -84,7 +84,7 @@ func matches(x *ledger.Loss, e expect.Expectation) bool {
 		(e.Metric != expect.Unexplained || x.Window == ledger.Unexplained)
 }
 
-// sentProblem makes sure that there was something to lose.
+// sentProblem says that no request was sent that could be lost; "" if one was.
 func sentProblem(l *ledger.Ledger, e expect.Expectation) string {
 	if e.Filter.Stream == "" {
 		return ""
@@ -105,7 +105,7 @@ func findStream(l *ledger.Ledger, e expect.Expectation) *ledger.Stream {
 	return nil
 }
 
-// requestCount is a count of requests that were not lost: they have no hop, class or
+// requestCount counts requests that were not lost, which have no hop, class or
 // window.
 func requestCount(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, string) {
 	f := e.Filter
@@ -147,7 +147,7 @@ func maskedCount(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64
 	return float64(*a.Masked), ""
 }
 
-// staleRoute is measured only where an instance that was released told when it had
+// staleRoute is measured only if a released instance reported when it had
 // deregistered.
 func staleRoute(l *ledger.Ledger, a *ledger.Arm) (float64, string) {
 	for _, r := range l.Releases {

@@ -1,8 +1,8 @@
-// Package gate judges a ledger: pass, fail or invalid, each with its
-// evidence. An unfit instrument is invalid before anything else, a failed
-// gate goes before an unmet contrast, and what was not measured never passes.
+// Package gate judges a ledger: pass, fail or invalid, each with its evidence. An
+// unfit instrument makes a run invalid before anything else, a failed gate
+// precedes an unmet contrast, and a figure that was not measured never passes.
 //
-// It computes no figure of its own: it compares what the ledger counted.
+// The package computes no figures. It compares those of the ledger.
 package gate
 
 import (
@@ -23,37 +23,37 @@ const (
 	Invalid Verdict = "invalid"
 )
 
-// Result is the judgement of a run.
+// Result is the verdict on a run.
 type Result struct {
 	Verdict         Verdict
-	Reasons         []string // why not pass; empty for pass. Each says what, where, and what to do
+	Reasons         []string // why the verdict is not pass: what, where, and what to do
 	Expectations    []Outcome
-	Criteria        Criteria // the limits it was judged by, defaults filled in
-	InstrumentUnfit bool     // the instrument was not fit: Reasons say why, and no outcome counts
+	Criteria        Criteria // limits that were applied, with the defaults filled in
+	InstrumentUnfit bool     // Reasons say why the measurement cannot be trusted; no outcome counts
 }
 
-// Outcome of one expectation.
+// Outcome is the verdict on one expectation.
 type Outcome struct {
 	Expectation expect.Expectation
 	Verdict     Verdict
 	Want, Got   string
-	Evidence    []string // the windows, hops and instances behind the number
+	Evidence    []string // windows, hops and instances behind the figure
 }
 
-// Criteria are the limits of the instrument (design/measurement §8).
+// Criteria are the limits within which a measurement is trusted.
 type Criteria struct {
-	MaxUnsentShare  float64 // 0 is 0.001
-	MaxRateErrorPct float64 // 0 is 1
-	MaxSlipP99Ms    float64 // 0 is 50
-	// MaxClockShare of the registry's push delay is how wrong a clock may be;
-	// 0 is 0.25. Two clocks are then out by half of the delay at most, and a
-	// stale route, which lasts about as long as it, cannot be taken for what
-	// came before or after it.
+	MaxUnsentShare  float64 // 0: 0.001
+	MaxRateErrorPct float64 // 0: 1
+	MaxSlipP99Ms    float64 // 0: 50
+	// MaxClockShare is how far a clock may be off, as a share of the registry's
+	// push delay; 0: 0.25. Two clocks then differ by half of the delay at most, so
+	// that a stale route, which lasts about as long as the delay, is not confused
+	// with what precedes or follows it.
 	MaxClockShare float64
 }
 
-// MaxClock is how wrong a clock of a run may be. A run whose registry is not
-// known is held to the usual push delay.
+// MaxClock is how far a clock of a run may be off. Without a known registry the
+// usual push delay is assumed.
 func (c Criteria) MaxClock(k ledger.Clock) time.Duration {
 	push := cmp.Or(k.PushDelay, 500*time.Millisecond)
 	return time.Duration(c.withDefaults().MaxClockShare * float64(push))

@@ -17,7 +17,7 @@ func timeout(c record.Class) bool {
 	return c == record.TimeoutConnect || c == record.TimeoutFirstByte || c == record.TimeoutBody
 }
 
-// onlineFigure counts what came before its time.
+// onlineFigure counts requests or instances that were early.
 func onlineFigure(a *ledger.Arm, m expect.Metric) (figure, string) {
 	n, why := a.ReadyBeforeRegistered, "an instance of arm "+a.Name+" does not report when it was registered"
 	if m == expect.EarlyRequests {
@@ -30,9 +30,10 @@ func onlineFigure(a *ledger.Arm, m expect.Metric) (figure, string) {
 	return figure{value: float64(*n)}, ""
 }
 
-// warmupFigure is a figure of all warm-ups of an arm together, but for those that were
-// cut short, or that any curve would have let come alike. Those of one run are declared alike, or they cannot be told by one
-// figure; and too few requests tell no exponent, however wide its interval.
+// warmupFigure is one figure of all warm-ups of an arm, except those that were
+// truncated, or on which the curve has no effect. The warm-ups must follow the
+// same rule, or one figure cannot describe them. Too few requests measure no
+// exponent, however wide its interval.
 func warmupFigure(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, string) {
 	var all, peers []curve.Bucket
 	var first *warmup.Measurement
@@ -81,8 +82,8 @@ func warmupFigure(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, str
 	return figure{value: f.Spread}, ""
 }
 
-// exponentFigure is measured by an interval that excludes something: one that holds
-// all curves beside the declared one proves none.
+// exponentFigure counts as measured only if its interval excludes something:
+// one that contains the neighbours of the declared exponent shows nothing.
 func exponentFigure(e curve.Estimate, declared float64) (figure, string) {
 	if !warmup.Informative(e, declared) {
 		return figure{}, fmt.Sprintf("the exponent is between %.2f and %.2f (95 %%), which excludes neither %g nor a neighbouring exponent", e.Low, e.High, declared)
@@ -97,7 +98,7 @@ func intervalFigure(e curve.Estimate) (figure, string) {
 	return figure{value: e.Value, estimated: true, low: e.Low, high: e.High}, ""
 }
 
-// warmupEvidence is what is known of each warm-up.
+// warmupEvidence summarizes each warm-up.
 func warmupEvidence(l *ledger.Ledger, a *ledger.Arm) []string {
 	var out []string
 	for _, w := range l.Warmups {

@@ -10,23 +10,23 @@ import (
 	"zeroloss/reports/curve"
 )
 
-// Finding is what the counts of a warm-up say of it. What could not be measured
-// is nil.
+// Finding is what the counts of a warm-up show. A figure that could not be
+// measured is nil.
 type Finding struct {
-	// Unmeasured is why nothing, or not the exponent, could be measured; "" is
-	// that it was.
+	// Unmeasured is why nothing, or not the exponent, could be measured; "" if it
+	// was.
 	Unmeasured string
-	// Cut: not all of it was seen, or its rule was changed meanwhile.
+	// Truncated: a part of the window was not observed, or the rule changed in it.
 	Truncated bool
-	// Idle: there was nobody warm to take what it did not get, so that any curve
-	// gives the same shares.
+	// NoEffect: no warm instance could take the requests that it should not get, so
+	// that any curve gives the same shares.
 	NoEffect bool
-	// Declared is the exponent that was asked for; 0 where the model has none,
-	// or rounds so coarsely that it does not show.
+	// DeclaredExponent is that of the rule; 0 if the model has none, or rounds so
+	// coarsely that it cannot be measured.
 	DeclaredExponent float64
 	Requests         int // to its service and version within the window, by consumers that saw it
-	// Needed is how many of them tell the declared exponent from the whole ones
-	// beside it, in 99 of 100 runs; 0 where that is not asked.
+	// RequestsNeeded is how many of them distinguish the declared exponent from the
+	// neighbouring whole ones in 99 of 100 runs; 0 if there is no declared one.
 	RequestsNeeded int
 	Exponent       *curve.Estimate
 	Fit            *curve.Fit      // of the share to the declared shape
@@ -45,8 +45,8 @@ type Consumer struct {
 	Governed  curve.Estimate
 }
 
-// FitSignificance is the level of [Finding].Fit: at most one run in a hundred that
-// keeps to its curve is said not to.
+// FitSignificance is the significance level of [Finding].Fit: at most one in a
+// hundred runs that follow the curve is found not to.
 const FitSignificance = 0.01
 
 // The exponents that can be declared.
@@ -55,8 +55,8 @@ const (
 	maxExponent = 5
 )
 
-// NeighbourExponents are the whole exponents beside c that a measurement should tell
-// it from: of those that can be declared.
+// NeighbourExponents are the whole exponents next to c that can be declared. A
+// measurement should distinguish c from them.
 func NeighbourExponents(c float64) []float64 {
 	var out []float64
 	for _, n := range []float64{math.Ceil(c) - 1, math.Floor(c) + 1} {
@@ -67,13 +67,13 @@ func NeighbourExponents(c float64) []float64 {
 	return out
 }
 
-// Informative tells whether an interval excludes anything of what it is to decide
-// between: the exponent declared, and those beside it.
+// Informative reports whether an interval excludes the declared exponent or one
+// of its neighbours. An interval that contains all of them shows nothing.
 func Informative(e curve.Estimate, declared float64) bool {
 	return declared > 0 && slices.ContainsFunc(append(NeighbourExponents(declared), declared), func(c float64) bool { return !e.Contains(c) })
 }
 
-// newFinding reads a warm-up's buckets.
+// newFinding evaluates the buckets of a warm-up.
 func newFinding(w Measurement, changed bool) Finding {
 	f := Finding{DeclaredExponent: declaredExponent(w)}
 	within := slices.DeleteFunc(slices.Clone(w.Buckets), func(b curve.Bucket) bool { return b.From >= 1 })
@@ -136,8 +136,8 @@ func (f *Finding) measure(w Measurement, within []curve.Bucket) {
 	f.addConsumers(within, shape, family)
 }
 
-// FairnessBuckets are the buckets by which those that are warm are compared: after the
-// window, the one that warmed up is one of them.
+// FairnessBuckets are the buckets in which warm instances are compared: after
+// the window, the instance that warmed up is one of them.
 func (w Measurement) FairnessBuckets() []curve.Bucket {
 	out := slices.Clone(w.Buckets)
 	for i, b := range out {
@@ -164,8 +164,8 @@ func (f *Finding) addConsumers(within []curve.Bucket, shape curve.Shape, family 
 	slices.SortFunc(f.Consumers, func(a, b Consumer) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// declaredExponent is the exponent of w's model, 0 if it has none that counts could
-// show.
+// declaredExponent is the exponent of w's rule, 0 if its model has none that
+// can be measured.
 func declaredExponent(w Measurement) float64 {
 	m, err := model.Find(w.Model)
 	switch {
@@ -179,12 +179,12 @@ func declaredExponent(w Measurement) float64 {
 	return m.Curve
 }
 
-// Family is the declared curve for other exponents than its own, rounded as its
-// model rounds.
+// Family is the declared curve for other exponents than its own, with the
+// roundings of its model.
 func (w Measurement) Family() curve.Family { return curve.FamilyOf(w.Shape(), effectiveExponent(w)) }
 
-// effectiveExponent is the exponent that consumers reckon with: Sermant's is a whole
-// number, and takes of another one the part before the point.
+// effectiveExponent is the exponent that consumers compute with: Sermant
+// truncates it to a whole number.
 func effectiveExponent(w Measurement) float64 {
 	c := declaredExponent(w)
 	m, err := model.Find(w.Model)
@@ -199,8 +199,8 @@ func effectiveExponent(w Measurement) float64 {
 	return c
 }
 
-// Holds tells whether a warm-up came as declared, by its exponent and by its
-// shares; known is false where either could not be measured.
+// Holds reports whether a warm-up followed its rule, by its exponent and its
+// shares; known is false if either could not be measured.
 func (f Finding) Holds() (holds, known bool) {
 	if f.Unmeasured != "" || f.Fit == nil || f.DeclaredExponent > 0 && f.Exponent == nil {
 		return false, false
