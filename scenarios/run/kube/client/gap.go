@@ -6,9 +6,10 @@ import (
 	"net/http"
 	"sync"
 	"time"
-	"zeroloss/internal/ctxtime"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"zeroloss/internal/ctxtime"
 )
 
 // GapTracker reports watch outages: once when one is detected and once when it

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"zeroloss/internal/ctxtime"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"zeroloss/internal/ctxtime"
 )
 
 // ListerWatcher is a resource of a namespace, such as c.Pods("shop").

@@ -31,7 +31,7 @@ func (c *Cluster) create(ctx context.Context, o Options) error {
 	if err := c.createNodes(ctx, spec); err != nil {
 		return err
 	}
-	c.created, c.owned = true, true
+	c.created, c.ownedByRun = true, true
 	if err = c.provider.setState(c.name, stateReady); err != nil {
 		err = fmt.Errorf("%w: marking cluster %q as ready: %w", run.ErrEnvironment, c.name, err)
 	} else {

@@ -16,7 +16,7 @@ import (
 // Keep makes a cluster that a run created the user's: no run deletes it any
 // more, nor does Clean.
 func (c *Cluster) Keep() error {
-	if !c.owned {
+	if !c.ownedByRun {
 		return nil
 	}
 	if err := c.provider.setState(c.name, stateKept); err != nil {

@@ -41,9 +41,9 @@ type Cluster struct {
 	provider provider
 	self     string // this process, as owner.Self names it
 
-	config  *rest.Config
-	created bool // by this run
-	owned   bool // by a run, be it this one
+	config     *rest.Config
+	created    bool // by this run
+	ownedByRun bool // by a run, be it this one
 }
 
 // Name returns kind's name of the cluster.
@@ -57,7 +57,7 @@ func (c *Cluster) Created() bool { return c.created }
 
 // Owned reports whether a run created the cluster; its nodes may not be ready
 // yet. Any other one is the user's.
-func (c *Cluster) Owned() bool { return c.owned }
+func (c *Cluster) Owned() bool { return c.ownedByRun }
 
 func newCluster(name string) (*Cluster, error) {
 	p, err := newProvider()
@@ -135,7 +135,7 @@ func (c *Cluster) open(ctx context.Context, o Options) error {
 			}
 			return err
 		case foreign, ready:
-			c.owned = is == ready
+			c.ownedByRun = is == ready
 			return c.connect()
 		case abandoned: // half-created by a process that is gone
 			if _, err := c.deleteNodes(by.Process, 1); err != nil {

@@ -3,19 +3,18 @@ package kindcluster
 import (
 	"context"
 	"testing"
-
 	"testing/synctest"
 	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
 	"zeroloss/scenarios/run"
 	"zeroloss/scenarios/run/kube/client"
 	"zeroloss/scenarios/run/kube/client/clienttest"
-
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/stretchr/testify/require"
-	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 const controlPlane = "node-role.kubernetes.io/control-plane"

@@ -102,6 +102,11 @@ func (o *Objects) All() []Object {
 	return out
 }
 
+// adjust lists an adjustment that is due to no single document.
+func (o *Objects) adjust(x Object, format string, args ...any) {
+	o.Adjustments = append(o.Adjustments, Adjustment{Object: id(x), Text: fmt.Sprintf(format, args...)})
+}
+
 // Findings lists the adjustments as a report does; file is the manifests'.
 func (o *Objects) Findings(file string) []plan.Finding {
 	var out []plan.Finding
@@ -139,12 +144,14 @@ func Render(p *plan.Plan, manifests []byte, o Options) (*Objects, error) {
 	if err := r.complete(); err != nil {
 		return nil, fmt.Errorf("rendering %q: %w", p.Scenario, err)
 	}
-	r.resolveNamedPorts()
-	r.placeForDrain()
-	r.fitRequests()
+	r.out.resolveNamedPorts(p.Services)
+	r.out.placeForDrain(p, o.DrainedNode)
+	r.out.fitRequests(o.Free)
 	return r.out, nil
 }
 
+// renderer makes objects of documents, one after the other, and adds what no
+// document has. What then concerns all objects together is done to [Objects].
 type renderer struct {
 	p   *plan.Plan
 	o   Options

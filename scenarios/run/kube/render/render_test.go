@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 
@@ -361,4 +363,31 @@ func TestRenderOfSeveralLoadPods(t *testing.T) {
 	require.NoError(t, err)
 	_, n := r.LoadPods()
 	require.Equal(t, 3, n, "5,100 a second, 2,000 each")
+}
+
+// The rules that are printed grant all that a run applies.
+func TestRBACGrantsWhatIsApplied(t *testing.T) {
+	text, err := render.RBAC()
+	require.NoError(t, err)
+	var role rbacv1.ClusterRole
+	require.NoError(t, yaml.UnmarshalStrict([]byte(text), &role))
+	granted := func(group, resource, verb string) bool {
+		return slices.ContainsFunc(role.Rules, func(r rbacv1.PolicyRule) bool {
+			return slices.Contains(r.APIGroups, group) && slices.Contains(r.Resources, resource) && slices.Contains(r.Verbs, verb)
+		})
+	}
+	for _, load := range []int{1, 2} {
+		for _, name := range []string{"drain", "own-service"} {
+			p := prepared(t, scenarios.Request{Scenario: name})
+			o, err := render.Render(p.Plan, p.Manifests, render.Options{Run: "r1", LoadPods: load})
+			require.NoError(t, err)
+			for _, x := range o.All() {
+				kind := x.GetObjectKind().GroupVersionKind()
+				plural, _ := meta.UnsafeGuessKindToResource(kind)
+				for _, verb := range []string{"create", "patch"} {
+					require.True(t, granted(kind.Group, plural.Resource, verb), "%s %s", verb, plural)
+				}
+			}
+		}
+	}
 }

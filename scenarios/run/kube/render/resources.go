@@ -57,8 +57,8 @@ func requestList(cpu, memory string) corev1.ResourceList {
 // the cluster has no room for. What a Java application requests is not what the
 // demo service in its place needs; and a pod without requests comes last where
 // processors are short, behind all of the cluster's own.
-func (r *renderer) fitRequests() {
-	for _, d := range r.out.Workloads {
+func (o *Objects) fitRequests(free Resources) {
+	for _, d := range o.Workloads {
 		c := &d.Spec.Template.Spec.Containers[0]
 		if Requests(c).MilliCPU == 0 {
 			if c.Resources.Requests == nil {
@@ -66,16 +66,16 @@ func (r *renderer) fitRequests() {
 			}
 			cpu := serviceRequests[corev1.ResourceCPU]
 			c.Resources.Requests[corev1.ResourceCPU] = cpu
-			r.adjust(d, "request of cpu %s added: a pod without any comes last on a busy node", cpu.String())
+			o.adjust(d, "request of cpu %s added: a pod without any comes last on a busy node", cpu.String())
 		}
 	}
-	total := r.totalRequests()
-	if r.o.Free == (Resources{}) || total.fits(r.o.Free) {
+	total := o.totalRequests()
+	if free == (Resources{}) || total.fits(free) {
 		return
 	}
-	for _, d := range r.deployments() {
+	for _, d := range o.deployments() {
 		want := serviceRequests
-		if d == r.out.Registry {
+		if d == o.Registry {
 			want = registryRequests
 		}
 		c := &d.Spec.Template.Spec.Containers[0]
@@ -83,18 +83,18 @@ func (r *renderer) fitRequests() {
 			continue
 		}
 		c.Resources.Requests = want.DeepCopy()
-		r.adjust(d, "requests reduced to %s, %s: all pods request %s, and the cluster has %s left", want.Cpu(), want.Memory(), total, r.o.Free)
+		o.adjust(d, "requests reduced to %s, %s: all pods request %s, and the cluster has %s left", want.Cpu(), want.Memory(), total, free)
 	}
 }
 
 // totalRequests sums what all pods request.
-func (r *renderer) totalRequests() Resources {
+func (o *Objects) totalRequests() Resources {
 	var total Resources
-	spec, n := r.out.LoadPods()
+	spec, n := o.LoadPods()
 	for i := range spec.Containers {
 		total = total.Plus(Requests(&spec.Containers[i]), n)
 	}
-	for _, d := range r.deployments() {
+	for _, d := range o.deployments() {
 		total = total.Plus(Requests(&d.Spec.Template.Spec.Containers[0]), replicas(d))
 	}
 	return total

@@ -41,17 +41,17 @@ func (r *renderer) service(s *corev1.Service) {
 // another port than the plan's: a demo service listens on its own port whatever
 // containerPort says, and the application whose port had that name is not there
 // any more.
-func (r *renderer) resolveNamedPorts() {
-	for _, s := range r.out.Services {
+func (o *Objects) resolveNamedPorts(planned []plan.Service) {
+	for _, s := range o.Services {
 		for i := range s.Spec.Ports {
 			p := &s.Spec.Ports[i]
-			k := slices.IndexFunc(r.p.Services, func(x plan.Service) bool { return x.Name == s.Name && x.Port == int(p.Port) })
-			if p.TargetPort.Type != intstr.String || k < 0 || r.p.Services[k].Target == 0 {
+			k := slices.IndexFunc(planned, func(x plan.Service) bool { return x.Name == s.Name && x.Port == int(p.Port) })
+			if p.TargetPort.Type != intstr.String || k < 0 || planned[k].Target == 0 {
 				continue
 			}
-			want := int32(r.p.Services[k].Target)
-			if n, ok := r.containerPort(s, p.TargetPort.StrVal); !ok || n != want {
-				r.adjust(s, "targetPort %s: %d, which its pods listen on", p.TargetPort.StrVal, want)
+			want := int32(planned[k].Target)
+			if n, ok := o.containerPort(s, p.TargetPort.StrVal); !ok || n != want {
+				o.adjust(s, "targetPort %s: %d, which its pods listen on", p.TargetPort.StrVal, want)
 				p.TargetPort = intstr.FromInt32(want)
 			}
 		}
@@ -60,9 +60,9 @@ func (r *renderer) resolveNamedPorts() {
 
 // containerPort is the port of a name in the pods that a Service selects; false
 // unless there is exactly one such number.
-func (r *renderer) containerPort(s *corev1.Service, name string) (port int32, ok bool) {
+func (o *Objects) containerPort(s *corev1.Service, name string) (port int32, ok bool) {
 	selector := labels.SelectorFromSet(s.Spec.Selector)
-	for _, d := range r.deployments() {
+	for _, d := range o.deployments() {
 		if len(s.Spec.Selector) == 0 || !selector.Matches(labels.Set(d.Spec.Template.Labels)) {
 			continue
 		}
@@ -82,9 +82,9 @@ func (r *renderer) containerPort(s *corev1.Service, name string) (port int32, ok
 
 // deployments lists that of the registry, if there is one, and those of the
 // workloads.
-func (r *renderer) deployments() []*appsv1.Deployment {
-	if r.out.Registry == nil {
-		return r.out.Workloads
+func (o *Objects) deployments() []*appsv1.Deployment {
+	if o.Registry == nil {
+		return o.Workloads
 	}
-	return append([]*appsv1.Deployment{r.out.Registry}, r.out.Workloads...)
+	return append([]*appsv1.Deployment{o.Registry}, o.Workloads...)
 }
