@@ -195,7 +195,10 @@ func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, ou
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	g := r.generator(p, pods)
+	var g generator = &localLoad{plan: p, dir: r.o.Dir, executable: r.o.Binary}
+	if len(pods) > 0 {
+		g = newPodLoad(p, pods, r.o.Dir)
+	}
 	err = run.Direct(ctx, p, run.Options{ControlPlane: plane, StartupTimeout: attachStartupTimeout, LoadLead: loadLead}, func(in run.Inbox) (run.Components, error) {
 		sink, err := g.begin(a, in, out)
 		if err != nil {
@@ -208,7 +211,7 @@ func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, ou
 		watch(w, "deployments", r.c.Deployments(p.Target.Namespace), client.Handler[*appsv1.Deployment]{
 			OnObject: func(d *appsv1.Deployment) error { deployments.Deployment(d); return nil },
 		})
-		a.wg.Go(func() { lossLimit{r.o.AbortAfter}.watch(a.ctx, g.progress, in.EndLoad) })
+		a.wg.Go(func() { lossLimit{r.o.AbortAfter}.watch(a.ctx, g.Progress, in.EndLoad) })
 		if quiet := p.Target.Settle; quiet > 0 {
 			a.wg.Go(func() { endAfterRelease(a.ctx, d, quiet, in.EndLoad) })
 		}
@@ -219,7 +222,7 @@ func (r *Attached) run(ctx context.Context, p *plan.Plan, pods loadpods.Pods, ou
 				}
 			})
 		}
-		return run.Components{Executor: e, Load: g, Sink: sink, Failed: a.failed, LoadProgress: g.progress}, nil
+		return run.Components{Executor: e, Load: g, Sink: sink, Failed: a.failed, LoadProgress: g.Progress}, nil
 	})
 	a.stop()
 	return errors.Join(err, list.Close(), g.finish(context.WithoutCancel(ctx)))

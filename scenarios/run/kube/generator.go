@@ -16,40 +16,41 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// generator is what sends an attached run's load: load pods, or a process of this
+// generator sends an attached run's load: from load pods, or from a process of this
 // machine.
-type generator struct {
+type generator interface {
 	run.Load
-	progress func() []run.StreamCount
-	begin    func(a *runActivity, in run.Inbox, out run.Sink) (run.Sink, error) // returns the sink of the harness
-	finish   func(context.Context) error
+	// Progress is called often during the run, from several goroutines.
+	Progress() []run.StreamCount
+	// begin is called once, before Start. It returns the sink of the harness.
+	begin(a *runActivity, in run.Inbox, out run.Sink) (run.Sink, error)
+	// finish is called once, after the run.
+	finish(ctx context.Context) error
 }
 
-func (r *Attached) generator(p *plan.Plan, pods loadpods.Pods) *generator {
-	if len(pods) == 0 {
-		l := &localLoad{plan: p, dir: r.o.Dir, executable: r.o.Binary}
-		return &generator{
-			Load: l, progress: l.process.Latest,
-			begin:  func(_ *runActivity, _ run.Inbox, out run.Sink) (run.Sink, error) { return out, nil },
-			finish: func(context.Context) error { return nil },
-		}
-	}
-	logs := loadpods.NewMirrors(r.o.Dir, pods)
-	l := loadpods.NewLoad(p, pods, func() (string, error) { return "", nil }, nil) // each stream has a target of its own
-	return &generator{
-		Load: l, progress: l.Progress, finish: logs.Finish,
-		begin: func(a *runActivity, in run.Inbox, out run.Sink) (run.Sink, error) {
-			if err := pods.RecordClocks(out); err != nil {
-				return nil, err
-			}
-			logs.Start(a.ctx, in.Observed, a.fail)
-			return pods.Sink(out), nil
-		},
-	}
+// podLoad is a load that load pods generate.
+type podLoad struct {
+	*loadpods.Load
+	pods loadpods.Pods
+	logs loadpods.Mirrors
 }
 
-// localLoad is a load that a process of this machine generates. It implements
-// run.Load.
+func newPodLoad(p *plan.Plan, pods loadpods.Pods, dir *rundir.Dir) *podLoad {
+	noEntry := func() (string, error) { return "", nil } // each stream has a target of its own
+	return &podLoad{loadpods.NewLoad(p, pods, noEntry, nil), pods, loadpods.NewMirrors(dir, pods)}
+}
+
+func (l *podLoad) begin(a *runActivity, in run.Inbox, out run.Sink) (run.Sink, error) {
+	if err := l.pods.RecordClocks(out); err != nil {
+		return nil, err
+	}
+	l.logs.Start(a.ctx, in.Observed, a.fail)
+	return l.pods.Sink(out), nil
+}
+
+func (l *podLoad) finish(ctx context.Context) error { return l.logs.Finish(ctx) }
+
+// localLoad is a load that a process of this machine generates.
 type localLoad struct {
 	plan       *plan.Plan
 	dir        *rundir.Dir
@@ -121,4 +122,16 @@ func (l *localLoad) Stop() {
 	time.AfterFunc(loadpods.Linger(l.plan)+closeTimeout, func() { _ = cmd.Process.Kill() })
 }
 
-var _ run.Load = (*localLoad)(nil)
+// Progress returns what the process has last reported.
+func (l *localLoad) Progress() []run.StreamCount { return l.process.Latest() }
+
+func (l *localLoad) begin(_ *runActivity, _ run.Inbox, out run.Sink) (run.Sink, error) {
+	return out, nil
+}
+
+func (l *localLoad) finish(context.Context) error { return nil }
+
+var (
+	_ generator = (*podLoad)(nil)
+	_ generator = (*localLoad)(nil)
+)
