@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"zeroloss/internal/ctxtime"
+
 	"mvdan.cc/sh/v3/interp"
 )
 
@@ -50,14 +52,7 @@ func sleep(ctx context.Context, c call, speed float64) error {
 	if speed > 0 {
 		total = time.Duration(float64(total) / speed)
 	}
-	t := time.NewTimer(total)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return ctxtime.Sleep(ctx, total)
 }
 
 // longest keeps a sum of infinities from overflowing.

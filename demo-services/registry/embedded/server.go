@@ -38,6 +38,7 @@ import (
 	"google.golang.org/grpc"
 
 	"zeroloss/demo-services/registry"
+	"zeroloss/internal/ctxtime"
 	"zeroloss/loadgen/record"
 )
 
@@ -207,14 +208,8 @@ func (s *Server) Restart(ctx context.Context, pause time.Duration) error {
 	if err := s.Down(); err != nil {
 		return err
 	}
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return s.Up()
-	case <-ctx.Done():
-		return errors.Join(ctx.Err(), s.Up())
-	}
+	err := ctxtime.Sleep(ctx, pause)
+	return errors.Join(err, s.Up())
 }
 
 // Close stops the server. When it returns, no port is open, no goroutine runs,
