@@ -47,7 +47,7 @@ var layers = map[string]struct {
 	"scenarios/control":               {2, "pure control plane"},
 
 	"scenarios/replay":      {3, "the record of a run, replayed by fresh machines"},
-	"demo-services/service": {3, "the skeleton that services share"},
+	"demo-services/service": {3, "the framework that services share"},
 	"loadgen":               {3, "vegeta"},
 	"loadgen/faultserver":   {1, "loses exactly k requests, for tests of the instrument"},
 	"scenarios/plan":        {3, "the scenario compiled"},

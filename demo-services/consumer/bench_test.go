@@ -12,11 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBenchPick tells what a pick costs among 100 instances that all warm up, while
-// requests come from 8 goroutines, beside two peers: the view under a mutex, which
-// makes the same picks, and plain round robin, which knows neither weights nor
-// marks. They take turns, a hundredth of a second each, and the median counts: so
-// a machine that has other things to do hardly shows.
+// TestBenchPick measures a pick among 100 instances that all warm up, from 8
+// goroutines, and compares it with the view under a mutex, which makes the same
+// picks, and with plain round robin without weights and marks. They take turns of
+// 10 ms, and the median counts, so that load on the machine hardly matters.
 func TestBenchPick(t *testing.T) {
 	list := warmingHosts(100, 100)
 	live, view := NewSharedView(Config{Epoch: epoch}), New(Config{Epoch: epoch})
@@ -54,8 +53,8 @@ func TestBenchPick(t *testing.T) {
 		medians[0]/medians[1], medians[0]/medians[2])
 }
 
-// costOf is what a pick costs in nanoseconds, from 8 goroutines; time goes on by
-// 1 µs a pick.
+// costOf returns the time of a pick in nanoseconds, from 8 goroutines. The view's
+// clock advances by 1 µs with each pick.
 func costOf(t *testing.T, from time.Duration, pick func(time.Duration) bool) float64 {
 	const goroutines, each = 8, 6000
 	var failed atomic.Int64

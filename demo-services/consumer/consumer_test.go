@@ -18,7 +18,7 @@ import (
 
 const epoch = 1_763_700_000_000
 
-// host reads "name" or "name@tag": instance name/1 at name:80.
+// host parses "name" or "name@tag": the instance name/1 at name:80.
 func host(s string) Host {
 	name, tag, _ := strings.Cut(s, "@")
 	return Host{
@@ -40,14 +40,14 @@ func marked(s string) Event {
 	return Event{Kind: Marked, Of: host(s).Identity, By: record.SourceMarker}
 }
 
-// view is a View with a list, 1 s old.
+// view returns a View at 1 s with a list.
 func view(c settings.Consumer, list string) *View {
 	v := New(Config{Service: "s", Consumer: c, Epoch: epoch})
 	v.Step(time.Second, pushed(list))
 	return v
 }
 
-// picks makes n picks and writes the pods down.
+// pickN makes n picks and returns the pods.
 func pickN(t *testing.T, v *View, now time.Duration, wanted string, n int) string {
 	t.Helper()
 	var out []string
@@ -192,7 +192,7 @@ func TestMarkEnds(t *testing.T) {
 		name string
 		then func(v *View) []Action
 		want string
-		free bool // b is called again
+		free bool // b is picked again
 	}{
 		{"not by a list that still has it", func(v *View) []Action { return v.Step(3*time.Second, pushed("a b")) }, "", false},
 		{"when the registry is seen without it", func(v *View) []Action { return v.Step(3*time.Second, pushed("a")) },
@@ -201,7 +201,7 @@ func TestMarkEnds(t *testing.T) {
 			return v.Step(3*time.Second, Event{Kind: Pulled, Op: 1, Hosts: hosts("a")})
 		}, "list-changed push 1, mark-cleared b/1 registry", false},
 		{"after 120 s", func(v *View) []Action {
-			v.Step(4*time.Second, Event{}) // the pull is given up
+			v.Step(4*time.Second, Event{}) // the pull times out
 			require.Empty(t, v.Step(122*time.Second-1, Event{}))
 			return v.Step(122*time.Second, Event{})
 		}, "mark-cleared b/1 expired", true},
@@ -225,7 +225,7 @@ func TestARestartedPodAtTheSameAddressIsWelcome(t *testing.T) {
 	require.Equal(t, "list-changed push 2, mark-cleared b/1 registry", show(v.Step(3*time.Second, Event{Kind: Pushed, Hosts: again})))
 	require.Contains(t, pickN(t, v, 0, "", 2), "b")
 
-	// The same container's next start is another start, too.
+	// A restart of the same container has another identity, too.
 	v = view(settings.Consumer{}, "a b")
 	v.Step(2*time.Second, marked("b"))
 	again = hosts("a b")
@@ -323,8 +323,8 @@ func TestCacheTTL35(t *testing.T) {
 	require.False(t, ok, "it fills when it is used, and owns no time")
 }
 
-// While an old cache still has the instance, the mark must not end because the
-// registry is without it.
+// While an old cache still has the instance, its mark must not be cleared because
+// the registry does not list it.
 func TestAMarkOutlivesAnOldCache(t *testing.T) {
 	for _, cache := range []string{settings.CachePoll30, settings.CacheTTL35} {
 		v := New(Config{Consumer: settings.Consumer{Cache: cache}})
@@ -381,8 +381,8 @@ func TestWarmUpShare(t *testing.T) {
 	require.InDelta(t, .5, share("unheard-of", 25*time.Second), 1e-3)
 }
 
-// TestSkew: a consumer whose clock is behind takes a warming host for younger
-// than it is, and one whose clock is ahead for older.
+// TestSkew: to a consumer whose clock is behind, a warming host seems younger than
+// it is; if the clock is ahead, older.
 func TestSkew(t *testing.T) {
 	zero := time.UnixMilli(1_000_000)
 	weight := func(skew time.Duration) int64 {

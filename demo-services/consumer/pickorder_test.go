@@ -14,45 +14,46 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// TestLaneThenMarksThenWeights: the four compose in one order, whatever the kind
-// of cache. a and b are base, c and d gray; b and d are half through their
-// warm-up, and weigh 25 of 100. "-a" before a case's caches says that a has left
-// the registry since they were filled.
+// TestLaneThenMarksThenWeights: a pick considers lanes, marks and weights in this
+// order, whatever the kind of the cache. a and b are base, c and d gray; b and d
+// are half-way through their warm-up, with weight 25 of 100. "-a" before the caches
+// of a case means that a has left the registry since they were filled.
 func TestLaneThenMarksThenWeights(t *testing.T) {
 	const push, old = "push", "poll30 ttl35"
 	every := push + " " + old
 	for _, c := range []struct {
 		caches, marks, wanted string
 		change                func(c *Config)
-		want                  string // of 500 picks; "-": nobody
-		marked                bool   // one was called that is marked
+		want                  string // of 500 picks; "-": no instance
+		marked                bool   // a marked instance was picked
 	}{
 		// Weights alone.
 		{every, "", "", nil, "a 400 b 100", false},
 		{every, "", "gray", nil, "c 400 d 100", false},
 		{every, "", "blue", nil, "a 400 b 100", false},
-		// Marks before weights: the one that is left has all, however little it weighs.
+		// Marks before weights: the only unmarked host gets all requests, whatever its
+		// weight.
 		{every, "a", "", nil, "b 500", false},
 		{every, "b", "", nil, "a 500", false},
 		{every, "a", "blue", nil, "b 500", false},
-		// Lanes before marks: another version's marks are nothing to this one, and
-		// its unmarked ones no help.
+		// Lanes before marks: marks of another version have no effect, and its
+		// unmarked hosts are not used.
 		{every, "a", "gray", nil, "c 400 d 100", false},
 		{every, "c", "gray", nil, "d 500", false},
 		{every, "c d", "gray", nil, "c 400 d 100", true},
 		{every, "c d", "", nil, "a 400 b 100", false},
-		// All marked: called all the same, by weight.
+		// All marked: they are picked nevertheless, by weight.
 		{every, "a b", "", nil, "a 400 b 100", true},
 		{every, "a b c d", "blue", nil, "a 400 b 100", true},
-		// Strict: nobody, whoever is marked.
+		// Strict: no instance, whatever is marked.
 		{every, "", "blue", strict, "-", false},
 		{every, "c", "gray", strict, "d 500", false},
 		{every, "c d", "gray", strict, "c 400 d 100", true},
-		// Ungoverned: neither lanes nor marks nor weights.
+		// Ungoverned: no lanes, marks or weights.
 		{every, "", "gray", ungoverned, "a 125 b 125 c 125 d 125", false},
 		{every, "a c", "", ungoverned, "a 125 b 125 c 125 d 125", false},
-		// a has gone: an old list has it still, by its weight, and only a mark
-		// keeps requests from it.
+		// a has gone: it is still in an old list, and only a mark keeps requests from
+		// it.
 		{"-a " + push, "", "", nil, "b 500", false},
 		{"-a " + old, "", "", nil, "a 400 b 100", false},
 		{"-a " + every, "a", "", nil, "b 500", false},
@@ -89,7 +90,7 @@ func TestLaneThenMarksThenWeights(t *testing.T) {
 func strict(c *Config)     { c.Lane.Strict = true }
 func ungoverned(c *Config) { c.Consumer.Ungoverned = true }
 
-// composed is a view after 30 s: its list came at 0, the marks just now.
+// composed returns a view at 30 s whose list came at 0 and whose marks just came.
 func composed(cfg Config, marks string, gone bool) *View {
 	v := New(cfg)
 	list := hosts("a b c@gray d@gray")

@@ -16,7 +16,7 @@ import (
 
 const seeds = 1000
 
-// someHosts are some of six, of three tags, in any order.
+// someHosts returns some of six hosts with three tags, in random order.
 func someHosts(r *rand.Rand) []Host {
 	all := hosts("a b g@gray h@gray x@blue y@blue")
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -60,8 +60,8 @@ func someEvent(r *rand.Rand) Event {
 	return e
 }
 
-// play steps a view with n random events and all its deadlines, and calls back
-// after each.
+// play steps a view with n random events and all of its deadlines, and calls each
+// after each step.
 func play(seed uint64, n int, each func(r *rand.Rand, v *View, now time.Duration, e Event, out []Action)) *View {
 	r := rand.New(rand.NewPCG(seed, 2))
 	v := New(someConfig(r))
@@ -102,7 +102,7 @@ func TestAnyPick(t *testing.T) {
 	require.NotZero(t, none)
 }
 
-// checkPick says by the rules alone what is wrong with a pick.
+// checkPick returns which rule a pick violates; "": none.
 func checkPick(v *View, wanted string, h Host, reason Reason, err error) string {
 	byTag, free := map[string]int{}, map[string]int{}
 	for _, x := range v.list {
@@ -162,8 +162,8 @@ func TestRoundRobinIsExactOverACycle(t *testing.T) {
 	}
 }
 
-// journal writes a view's steps down, with picks in between, which must not
-// matter.
+// journal returns the journal of a view's steps. The picks between them must have
+// no effect on it.
 func journal(seed uint64) (lines []machine.Line, picked []string) {
 	j := machine.Journal{Write: func(l machine.Line) { lines = append(lines, l) }}
 	r := rand.New(rand.NewPCG(seed, 2))

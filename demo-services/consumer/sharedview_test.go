@@ -14,8 +14,8 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// Picks taken from batches are, one after the other, those of the view: through
-// steps, retries, changing weights and any tags.
+// The sequence of picks equals that of the view, across steps, retries, changing
+// weights and any tags.
 func TestSharedViewPicksAsTheViewDoes(t *testing.T) {
 	for seed := range uint64(seeds / 4) {
 		r := rand.New(rand.NewPCG(seed, 4))
@@ -68,8 +68,7 @@ func TestSharedViewRandomKeepsTheOdds(t *testing.T) {
 	require.InDelta(t, 7500, a, 150)
 }
 
-// Nobody is picked twice and nobody is passed over, whatever the requests that
-// take picks at once do to each other.
+// No pick is taken twice or skipped, whatever concurrent requests do.
 func TestSharedViewIsExactUnderConcurrency(t *testing.T) {
 	l := NewSharedView(Config{Consumer: settings.Consumer{Cache: settings.CacheTTL35}})
 	l.Step(0, pushed("a b c"))
@@ -103,7 +102,8 @@ func TestSharedViewIsExactUnderConcurrency(t *testing.T) {
 	require.Equal(t, map[string]int{"a:80": 8000, "b:80": 8000, "c:80": 8000}, got)
 }
 
-// TestPickAllocatesLessThanOnce holds what the benchmark shows: less than one allocation.
+// TestPickAllocatesLessThanOnce checks that a pick makes less than one allocation
+// on average.
 func TestPickAllocatesLessThanOnce(t *testing.T) {
 	l := NewSharedView(Config{Epoch: epoch})
 	l.Step(0, Event{Kind: Pushed, Hosts: warmingHosts(100, 100)})
@@ -116,7 +116,7 @@ func TestPickAllocatesLessThanOnce(t *testing.T) {
 	}), 1.)
 }
 
-// warmingHosts are n hosts, of which some warm up, a second apart.
+// warmingHosts returns n hosts, of which some warm up, with starts 1 s apart.
 func warmingHosts(n, warming int) (list []Host) {
 	for i := range n {
 		h := host(fmt.Sprint("h", i))
@@ -129,8 +129,8 @@ func warmingHosts(n, warming int) (list []Host) {
 	return list
 }
 
-// Tags beyond those that a set is kept for take turns, too: they come from
-// requests, and one of many is no reason to flood one instance.
+// Requests with tags beyond maxSets take turns, too: many different tags must not
+// flood one instance.
 func TestManyTagsTakeTurns(t *testing.T) {
 	v := New(Config{Epoch: epoch})
 	list := hosts("a b c@t70 d@t70")
@@ -160,8 +160,8 @@ func TestManyTagsTakeTurns(t *testing.T) {
 	require.Len(t, v.balancer.overflowTurns, 1, "what is gone is forgotten: %v", v.balancer.overflowTurns)
 }
 
-// BenchmarkPick is the cost of a pick while requests come from 8 goroutines;
-// time goes on by 1 µs a pick.
+// BenchmarkPick measures a pick from 8 goroutines. The view's clock advances by
+// 1 µs with each pick.
 func BenchmarkPick(b *testing.B) {
 	const goroutines = 8
 	for _, c := range []struct{ hosts, warming int }{{2, 0}, {2, 1}, {100, 0}, {100, 1}, {100, 100}} {

@@ -13,8 +13,8 @@ import (
 
 const minute = time.Minute
 
-// viewOf is a view of n hosts, the first of which started at the view's zero and
-// the others long ago.
+// viewOf returns a view of n hosts. The first one started at the view's zero, the
+// others long ago.
 func viewOf(model, balancer string, n int) *View {
 	v := New(Config{Epoch: epoch, Seed: 1, Consumer: settings.Consumer{Balancer: balancer}})
 	var list []Host
@@ -35,19 +35,19 @@ func TestWeightsOverTime(t *testing.T) {
 	for _, c := range []struct {
 		model string
 		n     int
-		at    string // moments of picks, in order
+		at    string // times of picks, in order
 		want  string // weights then
 	}{
 		{"power", 3, "0s 6s 30s 59s 1m 2m", "[1 100 100] [10 100 100] [50 100 100] [98 100 100] [100 100 100] [100 100 100]"},
-		// Weights hold for a thousandth of the window: 60 ms.
+		// Weights are valid for a thousandth of the window: 60 ms.
 		{"power", 2, "30.59s 30.6s 30.65s 30.66s", "[51 100] [51 100] [51 100] [51 100]"},
 		{"power", 2, "30.86s 30.91s 30.92s", "[51 100] [51 100] [52 100]"},
-		// A warm one has its weight at once, not when it is looked at next.
+		// A warm host gets its full weight at once, not at the next refresh.
 		{"power", 2, "59.97s 1m", "[100 100] [100 100]"},
 		{"envoy", 3, "0s 30s", "[10 100 100] [50 100 100]"},
-		// A staircase of 5 s from the first look, at whole seconds.
+		// Steps of 5 s from the first refresh, at whole seconds.
 		{"polaris", 3, "0s 4.9s 5s 9.9s 11s 15.9s 16s", "[0 100 100] [0 100 100] [9 100 100] [9 100 100] [19 100 100] [19 100 100] [27 100 100]"},
-		// Alone at 0, it is called all the same.
+		// A single host with weight 0 is picked nevertheless.
 		{"polaris", 1, "0s 4s 30s", "[100] [100] [50]"},
 		{"polaris-guard", 2, "0s 6s", "[100 100] [100 100]"},
 		{"polaris-guard", 3, "0s 6s 70s", "[0 100 100] [10 100 100] [100 100 100]"},
@@ -75,7 +75,7 @@ func durations(t *testing.T, s string) (out []time.Duration) {
 	return out
 }
 
-// What weighs nothing is not picked, unless nobody else is left.
+// A host with weight 0 is picked only if no other is left.
 func TestWeightless(t *testing.T) {
 	for _, balancer := range []string{settings.RoundRobin, settings.Random} {
 		v := viewOf("polaris", balancer, 3)

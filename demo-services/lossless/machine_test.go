@@ -10,7 +10,7 @@ import (
 	"zeroloss/demo-services/settings"
 )
 
-// busy has a request every 20 ms until end, each of 5 ms.
+// busy returns the load of a request every 20 ms until end, each taking 5 ms.
 func busy(end time.Duration) func(time.Duration) (int, time.Duration) {
 	return func(now time.Duration) (int, time.Duration) {
 		last := min(now, end).Truncate(20 * ms)
@@ -21,7 +21,7 @@ func busy(end time.Duration) func(time.Duration) (int, time.Duration) {
 	}
 }
 
-// The whole life, line by line, in each mode.
+// The whole lifecycle, action by action, in each mode.
 func TestLife(t *testing.T) {
 	for _, c := range []struct {
 		name   string

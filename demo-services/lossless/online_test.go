@@ -10,9 +10,9 @@ import (
 	"zeroloss/demo-services/settings"
 )
 
-// TestAgedComesAtOnce: what has been in service for long has its delay, its
-// health path and its warm-up behind it.
-func TestAgedComesAtOnce(t *testing.T) {
+// TestPrewarmedRegistersAtOnce: a prewarmed instance has no delay, no health path
+// and no warm-up.
+func TestPrewarmedRegistersAtOnce(t *testing.T) {
 	d := settings.Document{Online: settings.Online{
 		Delay: time.Minute, HealthPath: "/up", HealthEvery: time.Second, Warmup: settings.Warmup{Window: time.Minute},
 	}}
@@ -33,8 +33,8 @@ func TestEarlyRegistersBeforeItListens(t *testing.T) {
 	require.Empty(t, m.Step(time.Second, Event{Kind: Listening}))
 }
 
-// TestRules: what changed rules do at each point of a life. The start of a
-// warm-up stays; its end moves.
+// TestRules: what changed rules do in each phase. The start of a warm-up stays;
+// its end moves.
 func TestRules(t *testing.T) {
 	rules := func(at time.Duration, version int, window time.Duration) timed {
 		return timed{at, Event{Kind: RulesReceived, Ref: uint64(version), Rules: &settings.Rules{Version: version, Warmup: settings.Warmup{Window: window}}}}
@@ -156,8 +156,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestRulesComeTooLate: what is going is told nothing new, and a publication
-// under way does not land after the deregistration.
+// TestRulesComeTooLate: an instance that goes offline publishes nothing new, and a
+// publication under way does not take effect after the deregistration.
 func TestRulesComeTooLate(t *testing.T) {
 	cfg := config(settings.Lossless)
 	cfg.Online.Warmup.Window = time.Minute

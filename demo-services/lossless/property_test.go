@@ -17,8 +17,8 @@ import (
 
 const seeds = 1000
 
-// random is a life under a hostile shell: any mode and bounds, answers that
-// fail, come late, twice, to somebody else, or never; hooks and TERMs at will.
+// random returns a simulation with random settings, hooks and TERMs, whose answers
+// fail, come late, twice, with a wrong Op, or never.
 func random(seed uint64) (*simulation, *rand.Rand) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	upTo := func(d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))).Truncate(ms) }
@@ -79,7 +79,7 @@ func TestAnyLife(t *testing.T) {
 	}
 }
 
-// check holds a life that has ended against what is promised.
+// check checks the invariants of a simulation that has ended.
 func check(w *simulation, fail func(string, ...any)) {
 	var seen struct{ register, wanted, ack, over, marker, closed, exit bool }
 	offlineAt, termAt, ops := time.Duration(-1), time.Duration(-1), map[Op]bool{}
@@ -145,7 +145,7 @@ func check(w *simulation, fail func(string, ...any)) {
 	}
 }
 
-// journal runs a life and writes it down as a run directory would have it.
+// journal runs a simulation and returns its journal as in a run directory.
 func journal(seed uint64) []machine.Line {
 	var lines []machine.Line
 	j := machine.Journal{Write: func(l machine.Line) { lines = append(lines, l) }}
@@ -184,8 +184,8 @@ func TestReplayNoticesAnotherMachine(t *testing.T) {
 }
 
 func TestDefaultsAreStable(t *testing.T) {
-	// A journal holds the config as given; making a machine from the one that
-	// has its defaults must be the same machine.
+	// A journal has the config as given. A config with its defaults filled in must
+	// make the same machine.
 	cfg := New(Config{PushDelay: 500 * ms}).cfg
 	require.Equal(t, cfg, New(cfg).cfg)
 }
