@@ -26,14 +26,14 @@ type Job struct {
 	Target       string           `json:"target"` // base URL
 	Zero         record.Micros    `json:"zero"`   // the streams' time zero, by the record's clock; 0 is half a second from now
 	Streams      []traffic.Stream `json:"streams"`
-	Shard        traffic.Shard    `json:"shard,omitzero"`        // as in Config
-	ClockOffset  record.Micros    `json:"aheadMicros,omitempty"` // as in Config
-	Requests     string           `json:"requests"`              // path of the request log, which must not exist yet
-	Events       string           `json:"events,omitempty"`      // path of the generator's own events, appended to
-	Instance     record.Instance  `json:"instance,omitzero"`     // whom those events are about
-	MaxLateness  time.Duration    `json:"late,omitempty"`        // as in Config
-	DrainTimeout time.Duration    `json:"linger,omitempty"`      // as in Config
-	MaxWorkers   int              `json:"maxWorkers,omitempty"`  // as in Config
+	Shard        traffic.Shard    `json:"shard,omitzero"`              // as in Config
+	ClockOffset  record.Micros    `json:"clockOffsetMicros,omitempty"` // as in Config
+	Requests     string           `json:"requests"`                    // path of the request log, which must not exist yet
+	Events       string           `json:"events,omitempty"`            // path of the generator's own events, appended to
+	Instance     record.Instance  `json:"instance,omitzero"`           // whom those events are about
+	MaxLateness  time.Duration    `json:"maxLateness,omitempty"`       // as in Config
+	DrainTimeout time.Duration    `json:"drainTimeout,omitempty"`      // as in Config
+	MaxWorkers   int              `json:"maxWorkers,omitempty"`        // as in Config
 }
 
 // ReadJob reads one job from r, and nothing behind it. A field that it does

@@ -13,7 +13,7 @@ import (
 // the requests is in the log.
 type Stats struct {
 	Streams     []StreamStats `json:"streams"`
-	HostStats   HostStats     `json:"noise"`
+	HostStats   HostStats     `json:"hostStats"`
 	Interrupted bool          `json:"interrupted,omitempty"` // ctx was done before the last request was due
 }
 

@@ -41,13 +41,3 @@ func TestNearestRank(t *testing.T) {
 	require.Equal(t, 1*time.Microsecond, nearestRank([]int32{1, 2}, 50))
 	require.Equal(t, 2*time.Microsecond, nearestRank([]int32{1, 2}, 99))
 }
-
-func TestNoiseReadings(t *testing.T) {
-	require.Equal(t, 1230*time.Millisecond, stealOf([]byte("cpu  1 2 3 4 5 6 7 123 9 0\ncpu0 1\n")))
-	require.Zero(t, stealOf([]byte("cpu 1 2")))
-	require.Equal(t, 123456*time.Microsecond, pressureOf([]byte("some avg10=0.00 avg60=0.00 avg300=0.00 total=123456\nfull total=1\n")))
-	require.Zero(t, pressureOf([]byte("nonsense")))
-	n := readHost().statsSince()
-	require.GreaterOrEqual(t, n.CPU, time.Duration(0))
-	require.Positive(t, n.Wall)
-}

@@ -98,7 +98,7 @@ func (c *Client) Stop(ctx context.Context) error {
 
 // SendCommand tells a service a word and returns when it has hung up.
 func (c *Client) SendCommand(ctx context.Context, to record.Instance, w record.Command) error {
-	return c.call(ctx, http.MethodPost, "/say", CommandRequest{To: to, Command: w}, nil)
+	return c.call(ctx, http.MethodPost, "/command", CommandRequest{To: to, Command: w}, nil)
 }
 
 // Close ends the events: nothing more is taken.

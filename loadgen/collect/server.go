@@ -51,7 +51,7 @@ type LogSize struct {
 	Closed bool  `json:"closed"` // nothing more will come
 }
 
-// CommandRequest is what POST /say takes.
+// CommandRequest is what POST /command takes.
 type CommandRequest struct {
 	To      record.Instance `json:"to"`
 	Command record.Command  `json:"word"`
@@ -156,7 +156,7 @@ func (s *Server) handler(ctx context.Context) http.Handler {
 		writeJSON(w, ProbeResult{Err: errorText(err)})
 	})
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) { s.stopLoad(); writeResult(w, nil) })
-	mux.HandleFunc("POST /say", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /command", func(w http.ResponseWriter, r *http.Request) {
 		var say CommandRequest
 		err := json.NewDecoder(r.Body).Decode(&say)
 		if err == nil {

@@ -8,7 +8,7 @@ import "fmt"
 // generator's log: each request is there once. The zero Shard is the whole.
 type Shard struct {
 	Index uint64 `json:"index"` // from 0
-	Count uint64 `json:"of"`    // how many there are; 0 is 1
+	Count uint64 `json:"count"` // how many there are; 0 is 1
 }
 
 // Check refuses a shard that is none of its own number.

@@ -5,14 +5,14 @@ package rundir
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"syscall"
 )
 
-// lockFile takes the lock at path. The system holds it for as long as the
-// process lives, so that of a dead one is free whatever the file says; the
-// process id in it is for people.
+// lockFile takes the lock at path. The system releases it when the process
+// ends, whatever the file says. The process ID in the file is for people.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -41,10 +41,20 @@ func lockOwner(path string) string {
 	return "unknown"
 }
 
+// unlockFile releases a lock of [lockFile] and removes its file: removes it
+// first, so that a process that waits cannot lock a file that is about to
+// vanish.
+func unlockFile(f *os.File) error {
+	err := os.Remove(f.Name())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
+}
+
 // TryLock takes the lock at path, which guards something other than a run
-// directory, for a moment. ErrInUse is that another process has it; one that
-// dies gives it back. The file stays: whoever waits must not lock one that is
-// gone.
+// directory. It returns ErrInUse if another process has it. The file stays, as
+// another process may be about to lock it.
 func TryLock(path string) (release func() error, err error) {
 	f, err := lockFile(path)
 	if err != nil {

@@ -203,18 +203,12 @@ func WriteFile(path string, b []byte) error {
 	return nil
 }
 
-// Close releases the lock; the directory stays as it is.
+// Close releases the lock. The directory stays.
 func (d *Dir) Close() error {
 	if d.lock == nil {
 		return nil
 	}
-	// Removed before it is closed: whoever waits must not lock a file that
-	// is about to vanish.
-	err := os.Remove(d.Join(LockFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	err = errors.Join(err, d.lock.Close())
+	err := unlockFile(d.lock)
 	d.lock = nil
 	if err != nil {
 		return fmt.Errorf("unlocking run directory %q: %w", d.path, err)
