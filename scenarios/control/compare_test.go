@@ -17,7 +17,7 @@ import (
 const began = record.Micros(1_800_000_000_250_000)
 
 // watched is what a cluster would have shown that does what w did.
-func watched(w *world) control.RecordedRun {
+func watched(w *simulator) control.RecordedRun {
 	o := control.RecordedRun{Start: began}
 	for _, in := range w.inputs {
 		switch in.Event.(type) {
@@ -63,7 +63,7 @@ func TestCompareFindsNothingInItself(t *testing.T) {
 		cfg := chaosConfig(seed)
 		cfg.Workloads[0].Liveness, cfg.Workloads[0].Startup = nil, nil
 		r := rand.New(rand.NewPCG(seed, 3))
-		w := newWorld(t, cfg)
+		w := newSimulator(t, cfg)
 		w.hookFor, w.exitAfter = sec(5), sec(r.Float64()*3)
 		w.at(0, control.Begin{})
 		w.at(sec(1), control.TimeZero{})
@@ -80,12 +80,12 @@ func TestCompareFindsNothingInItself(t *testing.T) {
 
 // scene is a workload of three with all that can be told apart: a scale-in, a
 // rollout, a crash.
-func scene(t *testing.T) (control.Config, *world) {
+func scene(t *testing.T) (control.Config, *simulator) {
 	cfg := one(control.Workload{
 		Replicas: 3, MaxSurge: 1, Grace: sec(10), PreStop: &control.Hook{Exec: []string{"sh", "-c", "wget 127.0.0.1:54199/offline; sleep 4"}},
 		Readiness: &control.Probe{TCPPort: 1, Period: sec(1)},
 	})
-	w := newWorld(t, cfg)
+	w := newSimulator(t, cfg)
 	w.hookFor, w.exitAfter = sec(4), sec(1)
 	w.at(0, control.Begin{})
 	w.at(sec(1), control.TimeZero{})
@@ -178,7 +178,7 @@ func TestCompareNoticesEachKind(t *testing.T) {
 }
 
 // notesOf are those of a kind.
-func (w *world) notesOf(kind record.Kind) []stamped {
+func (w *simulator) notesOf(kind record.Kind) []stamped {
 	var out []stamped
 	for _, n := range w.notes {
 		if n.Kind() == kind {
@@ -280,7 +280,7 @@ func killedEarly(i record.Instance) func(*control.RecordedRun) {
 // replaces it does as the model does.
 func TestCompareLivesThroughEvictions(t *testing.T) {
 	cfg := one(control.Workload{Replicas: 3, MaxSurge: 1, Grace: sec(10)})
-	w := newWorld(t, cfg)
+	w := newSimulator(t, cfg)
 	w.exitAfter = sec(1)
 	w.at(0, control.Begin{})
 	w.at(sec(1), control.TimeZero{})

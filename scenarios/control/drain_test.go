@@ -22,7 +22,7 @@ func on(name, workload, node string) []control.Event {
 func drained(t *testing.T) (*control.ObservedCluster, control.Op) {
 	c := cluster(t)
 	for _, es := range [][]control.Event{on("b-1", "b", "n1"), on("b-2", "b", "n1"), on("b-3", "b", "n2"), on("a-1", "a", "n2")} {
-		told(c, 0, es...)
+		step(c, 0, es...)
 	}
 	out := c.Step(sec(1), control.DrainStep{Workload: "b"})
 	require.Len(t, out, 1)
@@ -60,9 +60,9 @@ func TestADrainEvictsAllAtOnce(t *testing.T) {
 	}
 	_, pending := c.Next()
 	require.False(t, pending)
-	kinds, _ := told(c, sec(3), control.PodGone{Pod: pod("b-1", 1)})
+	kinds, _ := step(c, sec(3), control.PodGone{Pod: pod("b-1", 1)})
 	require.NotContains(t, kinds, record.KindNodeDrained)
-	kinds, _ = told(c, sec(4), control.PodGone{Pod: pod("b-2", 1)})
+	kinds, _ = step(c, sec(4), control.PodGone{Pod: pod("b-2", 1)})
 	require.Contains(t, kinds, record.KindNodeDrained)
 }
 
@@ -120,7 +120,7 @@ func TestADrainKeepsLooking(t *testing.T) {
 	require.Contains(t, late, "a-2")
 	c.Step(sec(2), control.EvictionFinished{Outcome: control.Outcome{Op: asked["b-1"], Pod: pod("b-1", 1), Err: "no"}})
 	c.Step(sec(2), control.EvictionFinished{Outcome: control.Outcome{Op: asked["b-2"], Pod: pod("b-2", 1), Err: "no"}})
-	told(c, sec(3), control.DeletionObserved{Pod: pod("b-1", 1)}, control.ContainerRunning{Pod: pod("b-2", 2)})
+	step(c, sec(3), control.DeletionObserved{Pod: pod("b-1", 1)}, control.ContainerRunning{Pod: pod("b-2", 2)})
 	out := c.Step(sec(7), control.Tick{})
 	require.Equal(t, pod("b-2", 2), out[len(out)-1].(control.EvictPod).Pod)
 	require.Len(t, evictions(out), 1)
@@ -132,7 +132,7 @@ func TestADrainOfNobody(t *testing.T) {
 	cordon := out[0].(control.CordonNode)
 	require.Empty(t, cordon.Node, "the runtime says that there is none")
 	require.Empty(t, c.Step(0, control.NodeCordoned{Outcome: control.Outcome{Op: cordon.Op, Err: "no node"}}))
-	told(c, 0, on("b-1", "b", "n1")...)
+	step(c, 0, on("b-1", "b", "n1")...)
 	_, pending := c.Next()
 	require.False(t, pending)
 }
@@ -141,14 +141,14 @@ func TestADrainEndsWithTheRun(t *testing.T) {
 	c, op := drained(t)
 	asked := evictions(c.Step(sec(1), control.NodeCordoned{Outcome: control.Outcome{Op: op}}))
 	c.Step(sec(1), control.EvictionFinished{Outcome: control.Outcome{Op: asked["b-2"], Pod: pod("b-2", 1), Err: "no"}})
-	told(c, sec(2), control.Shutdown{})
+	step(c, sec(2), control.Shutdown{})
 	_, pending := c.Next()
 	require.False(t, pending)
 }
 
 func TestClusterChangesImagesAndPauses(t *testing.T) {
 	c := cluster(t)
-	_, orders := told(c, 0, control.ImageStep{Workload: "b", Image: "b:2"},
+	_, orders := step(c, 0, control.ImageStep{Workload: "b", Image: "b:2"},
 		control.PauseStep{Workload: "b"}, control.ResumeStep{Workload: "b"})
 	require.Equal(t, withoutOps(t,
 		control.SetImage{WorkloadAction: workload("b"), Image: "b:2"},

@@ -12,9 +12,9 @@ import (
 	"zeroloss/scenarios/control"
 )
 
-// told steps c with events, 1 ms apart from at on, and returns what it says
+// step steps c with events, 1 ms apart from at on, and returns what it records
 // and what it orders.
-func told(c *control.ObservedCluster, at time.Duration, events ...control.Event) (notes []record.Kind, orders []control.Action) {
+func step(c *control.ObservedCluster, at time.Duration, events ...control.Event) (notes []record.Kind, orders []control.Action) {
 	for i, e := range events {
 		for _, a := range c.Step(at+time.Duration(i)*time.Millisecond, e) {
 			if note, ok := a.(control.RecordEvent); ok {
@@ -58,33 +58,33 @@ func up(name string) []control.Event {
 	}
 }
 
-func TestClusterTellsALife(t *testing.T) {
+func TestClusterRecordsALife(t *testing.T) {
 	c := cluster(t)
-	_, orders := told(c, 0, control.Begin{})
+	_, orders := step(c, 0, control.Begin{})
 	require.Equal(t, withoutOps(t, control.ApplyWorkload{WorkloadAction: workload("a")}, control.ApplyWorkload{WorkloadAction: workload("b")}), withoutOps(t, orders...))
 
-	notes, _ := told(c, sec(1), append(up("b-1"), up("b-1")...)...)
-	require.Equal(t, []record.Kind{record.KindPodCreated, record.KindContainerStarted, record.KindPodReady, record.KindEndpointAdded}, notes, "each once, however often it is told")
+	notes, _ := step(c, sec(1), append(up("b-1"), up("b-1")...)...)
+	require.Equal(t, []record.Kind{record.KindPodCreated, record.KindContainerStarted, record.KindPodReady, record.KindEndpointAdded}, notes, "each once, however often it is reported")
 	require.Equal(t, []control.PodState{{Instance: pod("b-1", 1), Workload: "b", Running: true, Ready: true}}, c.Pods())
 
-	notes, _ = told(c, sec(2),
+	notes, _ = step(c, sec(2),
 		control.DeletionObserved{Pod: pod("b-1", 1)}, control.ContainerExited{Pod: pod("b-1", 1)},
 		control.PodGone{Pod: pod("b-1", 1)})
 	require.Equal(t, []record.Kind{record.KindPodDeleted, record.KindPodNotReady, record.KindEndpointRemoved, record.KindContainerExited}, notes)
 	require.True(t, c.Empty())
 }
 
-func TestClusterTellsRestarts(t *testing.T) {
+func TestClusterRecordsRestarts(t *testing.T) {
 	c := cluster(t)
-	told(c, 0, up("b-1")...)
-	notes, _ := told(c, sec(1),
+	step(c, 0, up("b-1")...)
+	notes, _ := step(c, sec(1),
 		control.ContainerExited{Pod: pod("b-1", 1), ExitCode: 137}, control.ContainerRunning{Pod: pod("b-1", 2)},
 		control.ContainerExited{Pod: pod("b-1", 1), ExitCode: 137})
 	require.Equal(t, []record.Kind{record.KindKillSent, record.KindPodNotReady, record.KindEndpointRemoved, record.KindContainerExited, record.KindContainerStarted}, notes)
 	require.Equal(t, pod("b-1", 2), c.Pods()[0].Instance)
 
 	// An incarnation whose end nobody saw.
-	notes, _ = told(c, sec(2), control.ContainerRunning{Pod: pod("b-1", 4)})
+	notes, _ = step(c, sec(2), control.ContainerRunning{Pod: pod("b-1", 4)})
 	require.Equal(t, []record.Kind{record.KindContainerExited, record.KindContainerStarted}, notes)
 }
 
@@ -92,46 +92,46 @@ func TestClusterScalesAndRolls(t *testing.T) {
 	c := cluster(t, control.CronJob{Autoscaler: "b", Name: "down", Workload: "b", Schedule: "0 0/5 * * * *", TargetSize: 1})
 	_, ok := c.Next()
 	require.False(t, ok, "the clock stands until time zero")
-	told(c, sec(3), control.TimeZero{})
+	step(c, sec(3), control.TimeZero{})
 	at, ok := c.Next()
 	require.True(t, ok)
 	require.Equal(t, sec(13), at)
-	notes, orders := told(c, at, control.Tick{})
+	notes, orders := step(c, at, control.Tick{})
 	require.Equal(t, []record.Kind{record.KindCronFired, record.KindScaled}, notes)
 	require.Equal(t, withoutOps(t, control.ScaleWorkload{WorkloadAction: workload("b"), Replicas: 1}), withoutOps(t, orders...))
 
-	_, orders = told(c, sec(20), control.ScaleStep{Workload: "b", Replicas: -3},
+	_, orders = step(c, sec(20), control.ScaleStep{Workload: "b", Replicas: -3},
 		control.RestartStep{Workload: "b"}, control.ScaleStep{Workload: "nobody", Replicas: 1})
 	require.Equal(t, withoutOps(t, control.ScaleWorkload{WorkloadAction: workload("b")}, control.RestartWorkload{WorkloadAction: workload("b")}), withoutOps(t, orders...))
 }
 
 // Those that run are told, those that come later when they start, and those
 // that go not any more.
-func TestClusterTellsRules(t *testing.T) {
+func TestClusterSendsRules(t *testing.T) {
 	c := cluster(t)
-	told(c, 0, append(up("b-1"), up("b-2")...)...)
-	told(c, sec(1), control.DeletionObserved{Pod: pod("b-1", 1)})
+	step(c, 0, append(up("b-1"), up("b-2")...)...)
+	step(c, sec(1), control.DeletionObserved{Pod: pod("b-1", 1)})
 	rules := func(name string) []string {
 		return withoutOps(t, control.SendRules{PodAction: control.PodAction{Pod: pod(name, 1), Workload: "b"}, Version: 2})
 	}
-	_, orders := told(c, sec(2), control.RulesStep{Workload: "b", Version: 2})
+	_, orders := step(c, sec(2), control.RulesStep{Workload: "b", Version: 2})
 	require.Equal(t, rules("b-2"), withoutOps(t, orders...))
-	_, orders = told(c, sec(3), up("b-3")...)
+	_, orders = step(c, sec(3), up("b-3")...)
 	require.Equal(t, rules("b-3"), withoutOps(t, orders...))
-	notes, _ := told(c, sec(4), control.RulesSent{Outcome: control.Outcome{Pod: pod("b-3", 1)}}, control.RulesSent{Outcome: control.Outcome{Pod: pod("b-2", 1), Err: "deaf"}})
+	notes, _ := step(c, sec(4), control.RulesSent{Outcome: control.Outcome{Pod: pod("b-3", 1)}}, control.RulesSent{Outcome: control.Outcome{Pod: pod("b-2", 1), Err: "deaf"}})
 	require.Equal(t, []record.Kind{record.KindRuleFailed}, notes)
 }
 
 func TestClusterKills(t *testing.T) {
 	c := cluster(t)
-	told(c, 0, append(up("b-1"), up("b-2")...)...)
-	told(c, sec(1), control.ReadinessObserved{Pod: pod("b-2", 1)})
-	notes, orders := told(c, sec(2), control.KillStep{Workload: "b", Evict: true})
+	step(c, 0, append(up("b-1"), up("b-2")...)...)
+	step(c, sec(1), control.ReadinessObserved{Pod: pod("b-2", 1)})
+	notes, orders := step(c, sec(2), control.KillStep{Workload: "b", Evict: true})
 	require.Equal(t, []record.Kind{record.KindKillSent}, notes)
 	kill := control.SendSignal{PodAction: control.PodAction{Pod: pod("b-1", 1), Workload: "b"}, Signal: control.SignalKill, Evict: true}
 	require.Equal(t, withoutOps(t, kill), withoutOps(t, orders...), "one that is ready")
 
-	notes, _ = told(c, sec(3), control.DeletionObserved{Pod: pod("b-1", 1)},
+	notes, _ = step(c, sec(3), control.DeletionObserved{Pod: pod("b-1", 1)},
 		control.ContainerExited{Pod: pod("b-1", 1), ExitCode: 137}, control.ContainerRunning{Pod: pod("b-1", 2)},
 		control.PodGone{Pod: pod("b-1", 1)})
 	require.Equal(t, []record.Kind{record.KindPodNotReady, record.KindEndpointRemoved, record.KindContainerExited}, notes, "killed once, deleted by nobody, and never back")
@@ -139,23 +139,23 @@ func TestClusterKills(t *testing.T) {
 
 func TestClusterShutsDown(t *testing.T) {
 	c := cluster(t)
-	told(c, 0, append(up("b-1"), up("b-2")...)...)
-	notes, orders := told(c, sec(1), control.Shutdown{})
+	step(c, 0, append(up("b-1"), up("b-2")...)...)
+	notes, orders := step(c, sec(1), control.Shutdown{})
 	require.Empty(t, notes)
 	require.Len(t, orders, 2)
 	require.Equal(t, control.SignalInterrupt, orders[0].(control.SendSignal).Signal)
-	told(c, sec(2), control.SignalSent{Outcome: control.Outcome{Pod: pod("b-1", 1), Err: "it is deaf"}})
+	step(c, sec(2), control.SignalSent{Outcome: control.Outcome{Pod: pod("b-1", 1), Err: "it is deaf"}})
 	require.False(t, c.Empty())
-	told(c, sec(2), control.SignalSent{Outcome: control.Outcome{Pod: pod("b-1", 1)}}, control.PodGone{Pod: pod("b-2", 1)})
+	step(c, sec(2), control.SignalSent{Outcome: control.Outcome{Pod: pod("b-1", 1)}}, control.PodGone{Pod: pod("b-2", 1)})
 	require.True(t, c.Empty())
-	notes, orders = told(c, sec(3), append(up("b-3"), control.ContainerRunning{Pod: pod("b-1", 2)},
+	notes, orders = step(c, sec(3), append(up("b-3"), control.ContainerRunning{Pod: pod("b-1", 2)},
 		control.ScaleStep{Workload: "b", Replicas: 5})...)
 	require.Empty(t, notes, "what comes after the end is not of this run")
 	require.Empty(t, orders)
 }
 
-// TestClusterTellsWhatItDidNotSee, while the run goes on.
-func TestClusterTellsWhatItDidNotSee(t *testing.T) {
+// TestClusterRecordsWatchGaps, while the run goes on.
+func TestClusterRecordsWatchGaps(t *testing.T) {
 	c := cluster(t)
 	lost := control.WatchGap{Resource: "pods", Since: 7, Lasted: 20 * time.Microsecond}
 	out := c.Step(sec(1), lost)

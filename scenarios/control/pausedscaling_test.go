@@ -8,7 +8,7 @@ import (
 
 // The figures are those that Kubernetes' own controller is held to (TestScale
 // of its package deployment). Sizes are the oldest's first.
-func TestHeldScalesAsKubernetesDoes(t *testing.T) {
+func TestPausedScalingIsThatOfKubernetes(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		before, after   int
@@ -44,7 +44,7 @@ func TestHeldScalesAsKubernetesDoes(t *testing.T) {
 	}
 }
 
-func TestHeldLeavesASaturatedSetAlone(t *testing.T) {
+func TestPausedScalingKeepsASaturatedSet(t *testing.T) {
 	h := pausedRollout{replicas: 2, sets: []replicaSet{{0, 1}, {1, 2}}}
 	h.scale(2, Workload{MaxSurge: 1}, 1)
 	require.Equal(t, []replicaSet{{0, 0}, {1, 2}}, h.sets)

@@ -279,7 +279,7 @@ func (d *pod) handleDeadlines(p *SimulatedControlPlane) {
 	case d.phase == starting && d.deadline <= p.now:
 		// The outcome is lost, and a process may have started.
 		p.add(SendSignal{PodAction: d.action(p, 0), Signal: SignalKill})
-		d.exit(p, -1, "no outcome of its start was told")
+		d.exit(p, -1, "no outcome of its start was reported")
 	case d.phase == waiting && d.deadline <= p.now:
 		d.start(p)
 	case d.phase == running:

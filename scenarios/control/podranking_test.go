@@ -11,7 +11,7 @@ import (
 // ActivePodsWithRanks.Less, and pkg/controller/replicaset/replica_set.go,
 // getPodsRankedByRelatedPodsOnSameNode. In each case the pod "first" is taken
 // before "then", though its name comes later.
-func TestVictimsAsKubernetesHasThem(t *testing.T) {
+func TestDeletionOrderIsThatOfKubernetes(t *testing.T) {
 	now := 100 * time.Second
 	at := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	up := func(name string, ready float64) *pod {
@@ -50,7 +50,7 @@ func TestVictimsAsKubernetesHasThem(t *testing.T) {
 
 // A time is written in whole seconds of the wall clock, wherever in one the
 // run began.
-func TestVictimsGoByTheWallClock(t *testing.T) {
+func TestDeletionOrderUsesWallClockSeconds(t *testing.T) {
 	r := podRanking{now: 100 * time.Second, startInSecond: 800 * time.Millisecond}
 	require.Equal(t, r.wholeSeconds(1300*time.Millisecond), r.wholeSeconds(2100*time.Millisecond))
 	require.NotEqual(t, r.wholeSeconds(1100*time.Millisecond), r.wholeSeconds(1300*time.Millisecond))

@@ -25,7 +25,7 @@ func TestProperties(t *testing.T) {
 	}
 }
 
-func checkInvariants(t *testing.T, w *world) {
+func checkInvariants(t *testing.T, w *simulator) {
 	t.Helper()
 	require.LessOrEqual(t, len(w.pods()), 4+1, "never more than replicas and surge")
 	if next, ok := w.plane.Next(); ok {
@@ -35,7 +35,7 @@ func checkInvariants(t *testing.T, w *world) {
 
 // KILL comes after TERM, and never within 2 s of it, unless a step or the end
 // of the run wanted it so.
-func checkSignals(t *testing.T, w *world) {
+func checkSignals(t *testing.T, w *simulator) {
 	t.Helper()
 	term := map[record.Instance]time.Duration{}
 	for _, n := range w.notes {
@@ -50,7 +50,7 @@ func checkSignals(t *testing.T, w *world) {
 	}
 }
 
-func checkNames(t *testing.T, w *world) {
+func checkNames(t *testing.T, w *simulator) {
 	t.Helper()
 	seen := map[string]bool{}
 	ops := map[control.Op]bool{}

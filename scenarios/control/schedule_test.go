@@ -112,16 +112,16 @@ func TestFiringsAreThePlanes(t *testing.T) {
 		cfg := control.Config{ClockStart: clockAt(0, 4, 50), Speed: speed, Jobs: append(seedJobs(), control.CronJob{
 			Autoscaler: "b", Name: "every", Workload: "b", Schedule: "@every 7s", TargetSize: 3,
 		})}
-		w := newWorld(t, cfg)
+		w := newSimulator(t, cfg)
 		w.at(0, control.Begin{})
 		w.run(sec(100))
-		require.Empty(t, w.told(record.KindCronFired), "the clock stands still before time zero")
+		require.Empty(t, w.times(record.KindCronFired), "the clock stands still before time zero")
 		w.at(sec(100), control.TimeZero{})
 		w.run(sec(160))
 		want, err := control.ScheduledJobs(cfg.Jobs, cfg.ClockStart, speed, 0, sec(60)+1)
 		require.NoError(t, err)
 		var got []time.Duration
-		for i, n := range w.told(record.KindCronFired) {
+		for i, n := range w.times(record.KindCronFired) {
 			require.Equal(t, want[i].At, n-sec(100))
 			got = append(got, n)
 		}
@@ -136,16 +136,16 @@ func TestLastWriteWinsAndSetBack(t *testing.T) {
 		{Autoscaler: "b", Name: "first", Workload: "b", Schedule: "0 0/5 * * * *", TargetSize: 5},
 		{Autoscaler: "b", Name: "last", Workload: "b", Schedule: "0 0/5 * * * *", TargetSize: 1, RunOnce: true},
 	}
-	w := newWorld(t, cfg)
+	w := newSimulator(t, cfg)
 	w.at(0, control.Begin{})
 	w.at(0, control.TimeZero{})
 	w.at(sec(30), control.ScaleStep{Workload: "b", Replicas: 3})
 	w.at(sec(60), control.CycleStart{})
 	w.run(sec(50))
-	require.Equal(t, seconds(10), w.told(record.KindPodDeleted), "never five")
+	require.Equal(t, seconds(10), w.times(record.KindPodDeleted), "never five")
 	require.Len(t, w.pods(), 3)
 	w.run(sec(100))
-	require.Equal(t, seconds(10, 10, 70, 70), w.told(record.KindCronFired), "a cycle repeats the experiment")
+	require.Equal(t, seconds(10, 10, 70, 70), w.times(record.KindCronFired), "a cycle repeats the experiment")
 	require.Len(t, w.pods(), 1)
 }
 
@@ -154,11 +154,11 @@ func TestExcludedDayScalesNothing(t *testing.T) {
 	cfg.ClockStart = clockAt(0, 4, 50)
 	cfg.Jobs = seedJobs()[:1]
 	cfg.Jobs[0].Exclude = []string{"* * * 1 1 *"}
-	w := newWorld(t, cfg)
+	w := newSimulator(t, cfg)
 	w.at(0, control.Begin{})
 	w.at(0, control.TimeZero{})
 	w.run(sec(60))
-	require.Equal(t, seconds(10), w.told(record.KindCronSkipped))
-	require.Empty(t, w.told(record.KindScaled))
+	require.Equal(t, seconds(10), w.times(record.KindCronSkipped))
+	require.Empty(t, w.times(record.KindScaled))
 	require.Len(t, w.pods(), 2)
 }

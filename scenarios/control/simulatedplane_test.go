@@ -37,25 +37,25 @@ func TestDeletion(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, one(control.Workload{Replicas: 2, Grace: tt.grace, PreStop: tt.hook}))
+			w := newSimulator(t, one(control.Workload{Replicas: 2, Grace: tt.grace, PreStop: tt.hook}))
 			w.hookFor, w.hookErr, w.exitAfter, w.deaf = tt.hookFor, tt.hookErr, tt.exitAfter, tt.deaf
 			w.at(0, control.Begin{})
 			w.at(sec(10), control.ScaleStep{Workload: "b", Replicas: 1})
 			w.run(sec(200))
 
-			require.Equal(t, seconds(10), w.told(record.KindPodDeleted))
-			require.Equal(t, seconds(10), w.told(record.KindEndpointRemoved), "at the same moment")
-			require.ElementsMatch(t, tt.abandoned, w.told(record.KindHookAbandoned))
-			require.ElementsMatch(t, tt.failed, w.told(record.KindHookFailed))
-			require.Equal(t, tt.term, w.told(record.KindTermSent))
-			require.Equal(t, tt.kill, w.told(record.KindKillSent))
-			require.Equal(t, tt.exited, w.told(record.KindContainerExited))
+			require.Equal(t, seconds(10), w.times(record.KindPodDeleted))
+			require.Equal(t, seconds(10), w.times(record.KindEndpointRemoved), "at the same moment")
+			require.ElementsMatch(t, tt.abandoned, w.times(record.KindHookAbandoned))
+			require.ElementsMatch(t, tt.failed, w.times(record.KindHookFailed))
+			require.Equal(t, tt.term, w.times(record.KindTermSent))
+			require.Equal(t, tt.kill, w.times(record.KindKillSent))
+			require.Equal(t, tt.exited, w.times(record.KindContainerExited))
 			require.Len(t, w.plane.Pods(), 1)
 		})
 	}
 }
 
-func TestVictims(t *testing.T) {
+func TestDeletionOrder(t *testing.T) {
 	// Pods are created one after the other; slow ones never become ready.
 	tests := []struct {
 		name string
@@ -70,7 +70,7 @@ func TestVictims(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{TCPPort: 1, Period: sec(1)}}))
+			w := newSimulator(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{TCPPort: 1, Period: sec(1)}}))
 			order := map[string]int{}
 			w.probe = func(a control.RunProbe, now time.Duration) bool {
 				i := order[a.Pod.Pod]
@@ -106,7 +106,7 @@ func TestTheOfflineScenario(t *testing.T) {
 		Name: "gray", Replicas: 2, MaxSurge: 1, Grace: sec(30),
 		PreStop: &control.Hook{Exec: []string{"/bin/sh", "-c", "sleep 30"}},
 	}
-	w := newWorld(t, control.Config{
+	w := newSimulator(t, control.Config{
 		Workloads: []control.Workload{gray}, ClockStart: clockAt(0, 4, 50), Seed: 7,
 		Jobs: []control.CronJob{
 			{Autoscaler: "gray", Name: "scale-down", Workload: "gray", Schedule: "0 0/5 * * * *", TargetSize: 1},
@@ -117,40 +117,40 @@ func TestTheOfflineScenario(t *testing.T) {
 	w.at(0, control.Begin{})
 	w.at(sec(2), control.TimeZero{})
 	w.run(sec(72))
-	require.Equal(t, seconds(12, 22), w.told(record.KindCronFired))
-	require.Equal(t, seconds(12), w.told(record.KindPodDeleted))
-	require.Equal(t, seconds(42), w.told(record.KindHookAbandoned), "at zero + 40 s")
-	require.Equal(t, seconds(0, 0, 22), w.told(record.KindPodCreated), "its successor comes before it has gone")
-	require.Equal(t, seconds(43), w.told(record.KindContainerExited))
+	require.Equal(t, seconds(12, 22), w.times(record.KindCronFired))
+	require.Equal(t, seconds(12), w.times(record.KindPodDeleted))
+	require.Equal(t, seconds(42), w.times(record.KindHookAbandoned), "at zero + 40 s")
+	require.Equal(t, seconds(0, 0, 22), w.times(record.KindPodCreated), "its successor comes before it has gone")
+	require.Equal(t, seconds(43), w.times(record.KindContainerExited))
 }
 
 func TestRestartBackOff(t *testing.T) {
-	w := newWorld(t, one(control.Workload{Replicas: 1}))
+	w := newSimulator(t, one(control.Workload{Replicas: 1}))
 	w.at(0, control.Begin{})
 	crashed := 0
 	w.check = func() { // it crashes a second after each of its first starts
-		starts := w.told(record.KindContainerStarted)
+		starts := w.times(record.KindContainerStarted)
 		if len(starts) > crashed && crashed < 4 {
 			crashed++
 			w.at(w.now+sec(1), control.ContainerExited{Pod: w.plane.Pods()[0].Instance, ExitCode: 1})
 		}
 	}
 	w.run(sec(100))
-	require.Equal(t, seconds(0, 1, 12, 33, 74), w.told(record.KindContainerStarted), "at once, then after 10, 20, 40 s")
-	require.Len(t, w.told(record.KindPodCreated), 1, "in its pod")
+	require.Equal(t, seconds(0, 1, 12, 33, 74), w.times(record.KindContainerStarted), "at once, then after 10, 20, 40 s")
+	require.Len(t, w.times(record.KindPodCreated), 1, "in its pod")
 }
 
 func TestKill(t *testing.T) {
 	for gone, want := range map[int]int{0: 1, 1: 2} {
-		w := newWorld(t, one(control.Workload{Replicas: 1, PreStop: &control.Hook{Sleep: sec(3)}}))
+		w := newSimulator(t, one(control.Workload{Replicas: 1, PreStop: &control.Hook{Sleep: sec(3)}}))
 		w.at(0, control.Begin{})
 		w.at(sec(5), control.KillStep{Workload: "b", Evict: gone == 1})
 		w.run(sec(60))
-		require.Equal(t, seconds(5), w.told(record.KindKillSent))
-		require.Empty(t, w.told(record.KindHookStarted), "a crash has no preStop")
-		require.Empty(t, w.told(record.KindTermSent))
-		require.Len(t, w.told(record.KindPodCreated), want)
-		require.Len(t, w.told(record.KindContainerStarted), 2)
+		require.Equal(t, seconds(5), w.times(record.KindKillSent))
+		require.Empty(t, w.times(record.KindHookStarted), "a crash has no preStop")
+		require.Empty(t, w.times(record.KindTermSent))
+		require.Len(t, w.times(record.KindPodCreated), want)
+		require.Len(t, w.times(record.KindContainerStarted), 2)
 		require.Len(t, w.plane.Pods(), 1)
 	}
 }
@@ -160,34 +160,34 @@ func TestProbes(t *testing.T) {
 		return func(_ control.RunProbe, now time.Duration) bool { return now < sec(from) || now >= sec(to) }
 	}
 	t.Run("readiness follows its thresholds", func(t *testing.T) {
-		w := newWorld(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{
+		w := newSimulator(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{
 			TCPPort: 1, InitialDelay: sec(2), Period: sec(1), SuccessThreshold: 2, FailureThreshold: 3,
 		}}))
 		w.probe = up(10, 15)
 		w.at(0, control.Begin{})
 		w.run(sec(30))
-		require.Equal(t, seconds(3, 16), w.told(record.KindPodReady))
-		require.Equal(t, seconds(12), w.told(record.KindPodNotReady))
-		require.Equal(t, seconds(3, 16), w.told(record.KindEndpointAdded))
-		require.Equal(t, seconds(12), w.told(record.KindEndpointRemoved))
-		require.Len(t, w.told(record.KindProbeFailed), 5)
+		require.Equal(t, seconds(3, 16), w.times(record.KindPodReady))
+		require.Equal(t, seconds(12), w.times(record.KindPodNotReady))
+		require.Equal(t, seconds(3, 16), w.times(record.KindEndpointAdded))
+		require.Equal(t, seconds(12), w.times(record.KindEndpointRemoved))
+		require.Len(t, w.times(record.KindProbeFailed), 5)
 	})
 	t.Run("failed liveness restarts the container, with its preStop", func(t *testing.T) {
-		w := newWorld(t, one(control.Workload{
+		w := newSimulator(t, one(control.Workload{
 			Replicas: 1, Grace: sec(30), PreStop: &control.Hook{Sleep: sec(4)},
 			Liveness: &control.Probe{TCPPort: 1, Period: sec(5), FailureThreshold: 2},
 		}))
 		w.probe, w.hookFor = up(10, 16), sec(4)
 		w.at(0, control.Begin{})
 		w.run(sec(60))
-		require.Equal(t, seconds(15), w.told(record.KindHookStarted))
-		require.Equal(t, seconds(19), w.told(record.KindTermSent))
-		require.Equal(t, seconds(0, 19), w.told(record.KindContainerStarted))
-		require.Empty(t, w.told(record.KindPodDeleted))
+		require.Equal(t, seconds(15), w.times(record.KindHookStarted))
+		require.Equal(t, seconds(19), w.times(record.KindTermSent))
+		require.Equal(t, seconds(0, 19), w.times(record.KindContainerStarted))
+		require.Empty(t, w.times(record.KindPodDeleted))
 		require.Equal(t, 2, w.plane.Pods()[0].Instance.Incarnation)
 	})
 	t.Run("nothing else is probed before startup has passed", func(t *testing.T) {
-		w := newWorld(t, one(control.Workload{
+		w := newSimulator(t, one(control.Workload{
 			Replicas:  1,
 			Startup:   &control.Probe{TCPPort: 7, Period: sec(1), FailureThreshold: 10},
 			Readiness: &control.Probe{TCPPort: 8, Period: sec(1)},
@@ -198,12 +198,12 @@ func TestProbes(t *testing.T) {
 		}
 		w.at(0, control.Begin{})
 		w.run(sec(3.5))
-		require.Empty(t, w.told(record.KindPodReady))
+		require.Empty(t, w.times(record.KindPodReady))
 		w.run(sec(10))
-		require.Len(t, w.told(record.KindPodReady), 1)
+		require.Len(t, w.times(record.KindPodReady), 1)
 	})
 	t.Run("no answer is a failure after its timeout, and a late one is stale", func(t *testing.T) {
-		w := newWorld(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{TCPPort: 1, Period: sec(10), Timeout: sec(3)}}))
+		w := newSimulator(t, one(control.Workload{Replicas: 1, Readiness: &control.Probe{TCPPort: 1, Period: sec(10), Timeout: sec(3)}}))
 		var asked control.RunProbe
 		w.lose = func(a control.Action) bool {
 			probe, ok := a.(control.RunProbe)
@@ -214,14 +214,14 @@ func TestProbes(t *testing.T) {
 		}
 		w.at(0, control.Begin{})
 		w.run(sec(3))
-		require.Equal(t, seconds(3), w.told(record.KindProbeFailed))
+		require.Equal(t, seconds(3), w.times(record.KindProbeFailed))
 		w.step(sec(4), control.ProbeFinished{Outcome: control.Outcome{Op: asked.Op, Pod: asked.Pod}, Success: true})
-		require.Empty(t, w.told(record.KindPodReady))
+		require.Empty(t, w.times(record.KindPodReady))
 	})
 	// pkg/kubelet/kubelet.go, SyncTerminatingPod: liveness and startup probes
 	// stop, readiness goes on until the container has ended.
 	t.Run("one that goes is still asked for readiness", func(t *testing.T) {
-		w := newWorld(t, one(control.Workload{
+		w := newSimulator(t, one(control.Workload{
 			Replicas: 1, Grace: sec(30), PreStop: &control.Hook{Sleep: sec(10)},
 			Readiness: &control.Probe{TCPPort: 1, Period: sec(1), FailureThreshold: 3},
 			Liveness:  &control.Probe{TCPPort: 2, Period: sec(1), FailureThreshold: 3},
@@ -230,24 +230,24 @@ func TestProbes(t *testing.T) {
 		w.at(0, control.Begin{})
 		w.at(sec(4.5), control.ScaleStep{Workload: "b", Replicas: 0})
 		w.run(sec(60))
-		require.Equal(t, seconds(7), w.told(record.KindPodNotReady))
-		require.Equal(t, seconds(4.5), w.told(record.KindEndpointRemoved), "at its deletion")
-		require.Equal(t, seconds(14.5), w.told(record.KindTermSent), "no liveness probe has ended it")
+		require.Equal(t, seconds(7), w.times(record.KindPodNotReady))
+		require.Equal(t, seconds(4.5), w.times(record.KindEndpointRemoved), "at its deletion")
+		require.Equal(t, seconds(14.5), w.times(record.KindTermSent), "no liveness probe has ended it")
 	})
 	// pkg/controller/endpointslice: a Service's endpoints are the pods that it
 	// selects.
 	t.Run("no Service, no endpoint", func(t *testing.T) {
-		w := newWorld(t, one(control.Workload{Replicas: 1, NoService: true}))
+		w := newSimulator(t, one(control.Workload{Replicas: 1, NoService: true}))
 		w.at(0, control.Begin{})
 		w.run(0)
-		require.Len(t, w.told(record.KindPodReady), 1)
-		require.Empty(t, w.told(record.KindEndpointAdded))
+		require.Len(t, w.times(record.KindPodReady), 1)
+		require.Empty(t, w.times(record.KindEndpointAdded))
 	})
 	t.Run("no readiness probe: ready when started", func(t *testing.T) {
-		w := newWorld(t, one(control.Workload{Replicas: 1}))
+		w := newSimulator(t, one(control.Workload{Replicas: 1}))
 		w.at(0, control.Begin{})
 		w.run(0)
-		require.Equal(t, seconds(0), w.told(record.KindPodReady))
+		require.Equal(t, seconds(0), w.times(record.KindPodReady))
 	})
 }
 
@@ -287,15 +287,15 @@ func TestRollout(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.spec.Name = "b"
-			w := newWorld(t, control.Config{Workloads: []control.Workload{tt.spec}})
+			w := newSimulator(t, control.Config{Workloads: []control.Workload{tt.spec}})
 			if tt.spec.Recreate {
 				w.exitAfter = sec(3)
 			}
 			w.at(0, control.Begin{})
 			w.at(sec(10), control.RestartStep{Workload: "b"})
 			w.run(sec(60))
-			require.Equal(t, tt.created, w.told(record.KindPodCreated))
-			require.Equal(t, tt.deleted, w.told(record.KindPodDeleted))
+			require.Equal(t, tt.created, w.times(record.KindPodCreated))
+			require.Equal(t, tt.deleted, w.times(record.KindPodDeleted))
 			require.Len(t, w.pods(), 2)
 		})
 	}
@@ -303,7 +303,7 @@ func TestRollout(t *testing.T) {
 
 func TestShutdown(t *testing.T) {
 	for _, deaf := range []bool{false, true} {
-		w := newWorld(t, one(control.Workload{Replicas: 3, Grace: sec(30), PreStop: &control.Hook{Sleep: sec(20)}}))
+		w := newSimulator(t, one(control.Workload{Replicas: 3, Grace: sec(30), PreStop: &control.Hook{Sleep: sec(20)}}))
 		w.deaf, w.hookFor = deaf, sec(20)
 		w.at(0, control.Begin{})
 		w.at(sec(5), control.ScaleStep{Workload: "b", Replicas: 2}) // its hook is running then
@@ -311,16 +311,16 @@ func TestShutdown(t *testing.T) {
 		w.at(sec(6), control.ScaleStep{Workload: "b", Replicas: 9})
 		w.run(sec(9))
 		require.True(t, w.plane.Empty())
-		require.Equal(t, seconds(6), w.told(record.KindHookAbandoned))
-		require.Len(t, w.told(record.KindPodCreated), 3, "nothing new")
+		require.Equal(t, seconds(6), w.times(record.KindHookAbandoned))
+		require.Len(t, w.times(record.KindPodCreated), 3, "nothing new")
 		if deaf {
-			require.Equal(t, seconds(7.5, 7.5, 7.5), w.told(record.KindKillSent))
+			require.Equal(t, seconds(7.5, 7.5, 7.5), w.times(record.KindKillSent))
 		}
 	}
 }
 
 func TestStaleAndUnknownEventsChangeNothing(t *testing.T) {
-	w := newWorld(t, one(control.Workload{Replicas: 1}))
+	w := newSimulator(t, one(control.Workload{Replicas: 1}))
 	w.at(0, control.Begin{})
 	w.run(0)
 	pod := w.plane.Pods()[0].Instance
@@ -337,12 +337,12 @@ func TestStaleAndUnknownEventsChangeNothing(t *testing.T) {
 }
 
 func TestLostStart(t *testing.T) {
-	w := newWorld(t, one(control.Workload{Replicas: 1}))
+	w := newSimulator(t, one(control.Workload{Replicas: 1}))
 	n := 0
 	w.lose = func(a control.Action) bool { n++; _, ok := a.(control.StartContainer); return ok && n == 1 }
 	w.at(0, control.Begin{})
 	w.run(sec(60))
-	require.Equal(t, seconds(10), w.told(record.KindContainerStarted), "its second incarnation")
+	require.Equal(t, seconds(10), w.times(record.KindContainerStarted), "its second incarnation")
 }
 
 func TestNewRefuses(t *testing.T) {

@@ -14,10 +14,10 @@ import (
 	"zeroloss/scenarios/control"
 )
 
-// world executes a plane's actions in virtual time. Its zero value, but for
+// simulator executes a plane's actions in virtual time. Its zero value, but for
 // the plane, starts containers at once, passes every probe, runs hooks for
 // hookFor and lets containers exit exitAfter their TERM.
-type world struct {
+type simulator struct {
 	t     *testing.T
 	plane *control.SimulatedControlPlane
 	now   time.Duration
@@ -42,19 +42,19 @@ type stamped struct {
 	record.Event
 }
 
-func newWorld(t *testing.T, cfg control.Config) *world {
+func newSimulator(t *testing.T, cfg control.Config) *simulator {
 	p, err := control.NewSimulatedControlPlane(cfg)
 	require.NoError(t, err)
-	return &world{t: t, plane: p, alive: map[record.Instance]bool{}}
+	return &simulator{t: t, plane: p, alive: map[record.Instance]bool{}}
 }
 
-func (w *world) at(t time.Duration, e control.Event) {
+func (w *simulator) at(t time.Duration, e control.Event) {
 	w.queue = append(w.queue, control.TimedEvent{At: t, Event: e})
 	slices.SortStableFunc(w.queue, func(a, b control.TimedEvent) int { return cmp.Compare(a.At, b.At) })
 }
 
 // run lives until end.
-func (w *world) run(end time.Duration) {
+func (w *simulator) run(end time.Duration) {
 	for steps := 0; ; steps++ {
 		require.Less(w.t, steps, 200_000, "the plane does not come to rest")
 		next, ok := w.plane.Next()
@@ -72,7 +72,7 @@ func (w *world) run(end time.Duration) {
 	}
 }
 
-func (w *world) step(now time.Duration, e control.Event) {
+func (w *simulator) step(now time.Duration, e control.Event) {
 	w.now = max(w.now, now)
 	if e, ok := e.(control.ContainerExited); ok {
 		if !w.alive[e.Pod] {
@@ -90,7 +90,7 @@ func (w *world) step(now time.Duration, e control.Event) {
 	}
 }
 
-func (w *world) execute(a control.Action) {
+func (w *simulator) execute(a control.Action) {
 	if note, ok := a.(control.RecordEvent); ok {
 		w.notes = append(w.notes, stamped{w.now, note.Event})
 		return
@@ -118,7 +118,7 @@ func (w *world) execute(a control.Action) {
 	}
 }
 
-func (w *world) signal(a control.SendSignal) {
+func (w *simulator) signal(a control.SendSignal) {
 	if a.Signal != control.SignalKill && w.deaf {
 		return
 	}
@@ -139,8 +139,8 @@ func actionsOf[T control.Action](all []control.Action) (out []T) {
 	return out
 }
 
-// told lists when notes of kind were made.
-func (w *world) told(kind record.Kind) []time.Duration {
+// times lists when notes of kind were made.
+func (w *simulator) times(kind record.Kind) []time.Duration {
 	out := []time.Duration{}
 	for _, n := range w.notes {
 		if n.Kind() == kind {
@@ -151,7 +151,7 @@ func (w *world) told(kind record.Kind) []time.Duration {
 }
 
 // pods lists the names of those that are not terminating.
-func (w *world) pods() []string {
+func (w *simulator) pods() []string {
 	var out []string
 	for _, p := range w.plane.Pods() {
 		if !p.Terminating {
@@ -209,10 +209,10 @@ func chaosConfig(seed uint64) control.Config {
 	return cfg
 }
 
-// chaos is a world in which anything may fail, get lost or be wanted.
-func chaos(t *testing.T, seed uint64) *world {
+// chaos is a simulation in which anything may fail, get lost or be wanted.
+func chaos(t *testing.T, seed uint64) *simulator {
 	r := rand.New(rand.NewPCG(seed, 2))
-	w := newWorld(t, chaosConfig(seed))
+	w := newSimulator(t, chaosConfig(seed))
 	w.hookFor, w.exitAfter = sec(r.Float64()*12), sec(r.Float64()*6)
 	w.probe = func(control.RunProbe, time.Duration) bool { return r.IntN(4) > 0 }
 	w.lose = func(control.Action) bool { return r.IntN(20) == 0 }

@@ -109,7 +109,7 @@ func (s *termination) handleDeadlines(p *SimulatedControlPlane, d *pod) {
 		s.abandon(p, d, "grace ended first")
 		s.term(p, d)
 	case s.killSent && s.exitDeadline <= p.now:
-		d.exit(p, -1, "no exit was told after KILL")
+		d.exit(p, -1, "no exit was reported after KILL")
 	case s.termSent && !s.killSent && s.killAt <= p.now:
 		s.kill(p, d, s.killReason(p))
 	}

@@ -10,7 +10,7 @@ import (
 	"zeroloss/scenarios/run"
 )
 
-func TestPlacesAreNotUsedTwice(t *testing.T) {
+func TestAddressesAreNotUsedTwice(t *testing.T) {
 	a, err := newAddressPool(1)
 	require.NoError(t, err)
 	defer a.close()
@@ -41,7 +41,7 @@ func TestAddressesRunOut(t *testing.T) {
 	require.ErrorContains(t, err, "is left for late")
 }
 
-func TestWhereThereIsOneAddress(t *testing.T) {
+func TestSingleAddress(t *testing.T) {
 	a := &addressPool{allocated: map[string]podAddr{}}
 	x, err := a.allocate("x", 20002, 54199)
 	require.NoError(t, err)

@@ -114,7 +114,7 @@ func TestProbe(t *testing.T) {
 	require.ErrorIs(t, x.hooks.run(gone, control.RunHook{PodAction: at, Hook: &control.Hook{Sleep: time.Hour}}), context.Canceled)
 }
 
-func TestTailHearsLinesWhenTheyAreWhole(t *testing.T) {
+func TestTailReadsCompleteLines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "e.ndjson")
 	f, err := os.Create(path)
 	require.NoError(t, err)

@@ -16,8 +16,8 @@ import (
 	"zeroloss/scenarios/plan"
 )
 
-// TestRuleIsToldUntilItIsAcknowledged, or until the container has gone.
-func TestRuleIsToldUntilItIsAcknowledged(t *testing.T) {
+// TestRulesAreSentUntilAcknowledged, or until the container has gone.
+func TestRulesAreSentUntilAcknowledged(t *testing.T) {
 	var got []settings.Rules
 	answers := []int{http.StatusServiceUnavailable, http.StatusOK}
 	self := record.Instance{Pod: "b-1", Incarnation: 1}
