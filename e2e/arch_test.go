@@ -34,8 +34,8 @@ var layers = map[string]struct {
 	"demo-services/registry": {1, "pure table and push queue"},
 	"loadgen/traffic":        {1, "a stream without sending it"},
 	"internal/ctxtime":       {0, "sleep that ends with a context"},
-	"internal/input":         {0, "a text that a user gave us, and what is wrong with it"},
-	"internal/podspec":       {0, "hooks and probes, as manifests and the control plane know them"},
+	"internal/input":         {0, "YAML files, and the errors in them with their lines"},
+	"internal/podspec":       {0, "hooks and probes of a container: manifests read them, the control plane runs them"},
 	"manifests":              {1, "YAML, positions, the switch table"},
 	"reports/expect":         {1, "the grammar of expectations"},
 

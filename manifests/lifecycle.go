@@ -13,7 +13,7 @@ import (
 	"zeroloss/internal/podspec"
 )
 
-// What a container does at its end, and how its state is found out.
+// The handlers of a container, as package podspec defines them.
 type (
 	Hook    = podspec.Hook
 	HTTPGet = podspec.HTTPGet

@@ -2,6 +2,8 @@ package manifests
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -72,7 +74,7 @@ func (l *loader) joinServices() {
 			registry[s.Name] = append(registry[s.Name], *s)
 		}
 	}
-	for _, name := range keys(registry) {
+	for _, name := range slices.Sorted(maps.Keys(registry)) {
 		l.grpcPort(registry[name])
 	}
 }

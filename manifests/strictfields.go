@@ -3,7 +3,9 @@ package manifests
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -79,7 +81,7 @@ func (l *loader) walkStruct(path string, n input.Node, t reflect.Type) {
 		child, ok := known[f.Key]
 		switch {
 		case !ok:
-			l.problem(f.Value, fmt.Sprintf("unknown field %q%s", f.Key, inside(path)), input.DidYouMean(f.Key, keys(known)))
+			l.problem(f.Value, fmt.Sprintf("unknown field %q%s", f.Key, inside(path)), input.DidYouMean(f.Key, slices.Sorted(maps.Keys(known))))
 		case seen[f.Key]:
 			l.problem(f.Value, fmt.Sprintf("duplicate field %q%s", f.Key, inside(path)), "")
 		default:

@@ -147,12 +147,3 @@ func (s Switches) Host() string {
 	}
 	return host
 }
-
-func keys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}

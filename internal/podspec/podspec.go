@@ -1,5 +1,5 @@
-// Package podspec is the part of a container's specification that both
-// manifests and the control plane know: the preStop hook and the probes.
+// Package podspec is the part of a container's specification that a run acts
+// on: its preStop hook and its probes, with Kubernetes' defaults filled in.
 package podspec
 
 import (
@@ -16,7 +16,7 @@ type Hook struct {
 	Sleep   time.Duration
 }
 
-// HTTPGet is sent to the pod's own address unless Host is set.
+// HTTPGet is a request to the pod's own address, unless Host is set.
 type HTTPGet struct {
 	Host   string
 	Port   int
@@ -24,7 +24,7 @@ type HTTPGet struct {
 	Scheme string
 }
 
-// Probe is a container probe with Kubernetes' defaults filled in.
+// Probe is a container probe. Exactly one of Exec, HTTPGet and TCPPort is set.
 type Probe struct {
 	Exec    []string
 	HTTPGet *HTTPGet

@@ -58,7 +58,7 @@ type Workload struct {
 	NoService bool `json:",omitempty"`
 }
 
-// What a container does at its end, and how its state is found out.
+// The handlers of a container, as package podspec defines them.
 type (
 	Hook    = podspec.Hook
 	HTTPGet = podspec.HTTPGet

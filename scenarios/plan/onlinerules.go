@@ -8,7 +8,7 @@ import (
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/internal/input"
-	"zeroloss/manifests"
+	"zeroloss/internal/podspec"
 	"zeroloss/scenarios/spec"
 )
 
@@ -110,12 +110,12 @@ func alignReadiness(d *diagnostics, w *workload) {
 		d.warn(path, "labels of "+w.Name+" switch off the readiness port and take precedence over the rule: aligned has no effect", "remove profiler.micro.service.http.server.enable")
 		return
 	}
-	p := manifests.Probe{Period: time.Second, Timeout: time.Second, SuccessThreshold: 1, FailureThreshold: 3}
+	p := podspec.Probe{Period: time.Second, Timeout: time.Second, SuccessThreshold: 1, FailureThreshold: 3}
 	if w.Readiness != nil {
 		p = *w.Readiness
 	}
 	p.Exec, p.TCPPort = nil, 0
-	p.HTTPGet = &manifests.HTTPGet{Port: port, Path: "/readiness", Scheme: "http"}
+	p.HTTPGet = &podspec.HTTPGet{Port: port, Path: "/readiness", Scheme: "http"}
 	w.Readiness = &p
 }
 

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"zeroloss/demo-services/settings"
+	"zeroloss/internal/podspec"
 	"zeroloss/loadgen/traffic"
-	"zeroloss/scenarios/control"
 )
 
 // String is the dry run: what will happen and when, and the expected load and
@@ -122,13 +122,13 @@ func offlineMode(o settings.Offline) string {
 
 // hook summarizes a hook. The sleeps of a command are those of the run, divided
 // by its speed.
-func (pr printer) hook(h *control.Hook) string {
+func (pr printer) hook(h *podspec.Hook) string {
 	const maxLength = 40
 	if h == nil {
 		return "none"
 	}
 	if h.HTTPGet != nil {
-		return fmt.Sprintf("httpGet :%d%s", h.HTTPGet.Port, h.HTTPGet.Path)
+		return h.String()
 	}
 	slept := h.Slept()
 	if len(h.Exec) > 0 {
@@ -151,7 +151,7 @@ func (pr printer) hook(h *control.Hook) string {
 	return string(text)
 }
 
-func ready(p *control.Probe) string {
+func ready(p *podspec.Probe) string {
 	switch {
 	case p == nil:
 		return "started (no probe)"

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -61,7 +62,7 @@ func checkRuleOrder(src *source, steps []scenarioStep, rules []ruleStep) {
 			if st.After == nil && before.After == nil {
 				continue
 			}
-			for _, w := range sortedKeys(r.online) {
+			for _, w := range slices.Sorted(maps.Keys(r.online)) {
 				if _, both := earlier.online[w]; both {
 					src.problemAt(input.Problem{
 						File: src.scenario.File, Line: st.Line,

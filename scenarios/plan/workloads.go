@@ -2,12 +2,14 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/internal/input"
+	"zeroloss/internal/podspec"
 	"zeroloss/manifests"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/spec"
@@ -27,7 +29,7 @@ func (w workload) overridePath(field string) string { return "spec.set." + w.Nam
 // the manifests.
 func applyOverrides(src *source) []workload {
 	set := src.scenario.Spec.Set
-	for _, name := range sortedKeys(set) {
+	for _, name := range slices.Sorted(maps.Keys(set)) {
 		if _, ok := src.manifests.Workload(name); !ok {
 			src.problem("spec.set."+name, fmt.Sprintf("set: no manifest has a workload %q", name), input.DidYouMean(name, src.manifests.WorkloadNames()))
 		}
@@ -60,12 +62,12 @@ func overridePods(w *workload) {
 	case strings.TrimSpace(*o.PreStop) == "none", strings.TrimSpace(*o.PreStop) == "":
 		w.PreStop = nil
 	default:
-		w.PreStop = &manifests.Hook{Exec: []string{"/bin/sh", "-c", *o.PreStop}}
+		w.PreStop = &podspec.Hook{Exec: []string{"/bin/sh", "-c", *o.PreStop}}
 	}
 }
 
 func overrideSwitches(d *diagnostics, w *workload) {
-	for _, name := range sortedKeys(w.override.Switches) {
+	for _, name := range slices.Sorted(maps.Keys(w.override.Switches)) {
 		path := w.overridePath(".switches." + name)
 		if name == "msePilotCreateAppName" || name == "alicloud.service.tag" {
 			d.problem(path, name+" cannot be overridden: it is the identity of the workload", "change the manifest")
@@ -80,17 +82,17 @@ func overrideSwitches(d *diagnostics, w *workload) {
 	}
 }
 
-func readinessProbe(r spec.Probe) *manifests.Probe {
+func readinessProbe(r spec.Probe) *podspec.Probe {
 	if r.None {
 		return nil
 	}
-	p := &manifests.Probe{Period: time.Duration(r.Period), Timeout: time.Second, SuccessThreshold: 1, FailureThreshold: 3}
+	p := &podspec.Probe{Period: time.Duration(r.Period), Timeout: time.Second, SuccessThreshold: 1, FailureThreshold: 3}
 	port, path, err := r.Port()
 	switch {
 	case err != nil: // the scenario's decoder has reported it
 		return nil
 	case r.HTTPGet != "":
-		p.HTTPGet = &manifests.HTTPGet{Port: port, Path: path, Scheme: "http"}
+		p.HTTPGet = &podspec.HTTPGet{Port: port, Path: path, Scheme: "http"}
 	default:
 		p.TCPPort = port
 	}
@@ -186,8 +188,8 @@ func compilePods(src *source, w workload) control.Workload {
 		Name:      w.Name, Image: w.Image, Replicas: w.Replicas, Recreate: w.Recreate,
 		MaxSurge: w.MaxSurge.Of(w.Replicas, true), MaxUnavailable: w.MaxUnavailable.Of(w.Replicas, false),
 		MinReady: src.scaled(w.MinReady), Grace: src.scaled(w.Grace), DeletionCost: w.DeletionCost,
-		PreStop: controlHook(src, w.PreStop),
-		Startup: controlProbe(src, w.Startup), Readiness: controlProbe(src, w.Readiness), Liveness: controlProbe(src, w.Liveness),
+		PreStop: scaledHook(src, w.PreStop),
+		Startup: scaledProbe(src, w.Startup), Readiness: scaledProbe(src, w.Readiness), Liveness: scaledProbe(src, w.Liveness),
 	}
 	if out.MaxSurge == 0 && out.MaxUnavailable == 0 {
 		out.MaxUnavailable = 1 // as Kubernetes resolves two percentages that round to 0
@@ -195,9 +197,9 @@ func compilePods(src *source, w workload) control.Workload {
 	return out
 }
 
-// controlHook keeps a command as written: the shell of the run divides its
-// sleeps by the plan's speed.
-func controlHook(src *source, h *manifests.Hook) *control.Hook {
+// scaledHook keeps a command as written: the shell of the run divides its sleeps
+// by the plan's speed.
+func scaledHook(src *source, h *podspec.Hook) *podspec.Hook {
 	if h == nil {
 		return nil
 	}
@@ -206,9 +208,9 @@ func controlHook(src *source, h *manifests.Hook) *control.Hook {
 	return &out
 }
 
-// controlProbe divides periods by the plan's speed. The timeout is a property of
+// scaledProbe divides periods by the plan's speed. The timeout is a property of
 // the network and stays.
-func controlProbe(src *source, p *manifests.Probe) *control.Probe {
+func scaledProbe(src *source, p *podspec.Probe) *podspec.Probe {
 	if p == nil {
 		return nil
 	}

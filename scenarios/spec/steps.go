@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +62,7 @@ func verbNames() []string {
 func (c *checker) verb(path string, st *Step) {
 	later := map[string]*Unsupported{"fault": st.Fault, "apply": st.Apply, "delete": st.Delete, "check": st.Check}
 	verbs := 0
-	for _, name := range sortedKeys(later) {
+	for _, name := range slices.Sorted(maps.Keys(later)) {
 		if later[name] != nil {
 			verbs++
 			c.problem(path+"."+name, fmt.Sprintf("step %s is not supported yet", name), "supported: "+strings.Join(verbNames(), ", "))

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -127,7 +128,7 @@ func (c *checker) order() {
 }
 
 func (c *checker) set() {
-	for _, workload := range sortedKeys(c.s.Spec.Set) {
+	for _, workload := range slices.Sorted(maps.Keys(c.s.Spec.Set)) {
 		d := c.s.Spec.Set[workload]
 		path := "spec.set." + workload
 		for _, n := range []struct {
@@ -270,13 +271,4 @@ func (s *Scenario) Expectation(path string, err expect.Error) input.Problem {
 		text = err.Field + ": " + text
 	}
 	return s.Problem(path+"."+err.Field, text, hint)
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
