@@ -72,7 +72,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 				text := helpOf(m[1])
 				require.Contains(t, text, "zeroloss "+m[1], "%s: %q is not a command", file, m[0])
 				for _, f := range flagName.FindAllStringSubmatch(m[2], -1) {
-					require.Contains(t, text, "--"+f[1], "%s: %q", file, m[0])
+					require.Regexp(t, "--"+f[1]+`\s`, text, "%s: %q", file, m[0])
 					checked++
 				}
 			}
