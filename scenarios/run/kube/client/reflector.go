@@ -74,7 +74,7 @@ func (r *Reflector[T]) Run(ctx context.Context) error {
 		began := time.Now()
 		err := r.listAndWatch(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end of ctx is no failure
 		}
 		if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
 			return err
@@ -93,7 +93,7 @@ func (r *Reflector[T]) Run(ctx context.Context) error {
 			}
 		}
 		if ctxtime.Sleep(ctx, pause) != nil {
-			return nil
+			return nil //nolint:nilerr // likewise
 		}
 		pause = min(2*pause, watchRetryMax)
 	}

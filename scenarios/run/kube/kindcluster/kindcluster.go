@@ -72,7 +72,7 @@ func newCluster(name string) (*Cluster, error) {
 func Find(name string) (*Cluster, error) {
 	c, err := newCluster(name)
 	if err != nil {
-		return nil, nil // no engine: no cluster of kind's
+		return nil, nil //nolint:nilerr // without a container engine there is no kind cluster
 	}
 	all, err := c.provider.list()
 	if err != nil {
@@ -144,6 +144,7 @@ func (c *Cluster) open(ctx context.Context, o Options) error {
 			continue
 		case unclear:
 			return fmt.Errorf("%w: cluster %q was left half-created, or its nodes do not run; %s\n  zeroloss clean --all --cluster %s deletes it", run.ErrEnvironment, c.name, by.reason(c.self), c.name)
+		case creating: // wait for it
 		}
 		if !told {
 			o.Log("waiting for kind cluster %s: %s", c.name, by.reason(c.self))

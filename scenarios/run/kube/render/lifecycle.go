@@ -2,6 +2,7 @@ package render
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -79,9 +80,9 @@ func probe(p *control.Probe) *corev1.Probe {
 		return nil
 	}
 	out := &corev1.Probe{
-		InitialDelaySeconds: int32(p.InitialDelay / time.Second), PeriodSeconds: max(1, int32(p.Period/time.Second)),
-		TimeoutSeconds: max(1, int32(p.Timeout/time.Second)), SuccessThreshold: int32(max(1, p.SuccessThreshold)),
-		FailureThreshold: int32(cmp.Or(p.FailureThreshold, 3)),
+		InitialDelaySeconds: seconds(p.InitialDelay), PeriodSeconds: max(1, seconds(p.Period)),
+		TimeoutSeconds: max(1, seconds(p.Timeout)), SuccessThreshold: toInt32(max(1, p.SuccessThreshold)),
+		FailureThreshold: toInt32(cmp.Or(p.FailureThreshold, 3)),
 	}
 	switch {
 	case p.HTTPGet != nil:
@@ -92,6 +93,14 @@ func probe(p *control.Probe) *corev1.Probe {
 		out.Exec = &corev1.ExecAction{Command: p.Exec}
 	}
 	return out
+}
+
+// seconds returns the whole seconds of d.
+func seconds(d time.Duration) int32 { return toInt32(int(d / time.Second)) }
+
+// toInt32 returns n, or the nearest number that the API can have.
+func toInt32(n int) int32 {
+	return int32(max(math.MinInt32, min(n, math.MaxInt32)))
 }
 
 // sameProbe reports whether two probes mean the same once Kubernetes' defaults

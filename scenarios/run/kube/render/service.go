@@ -49,7 +49,7 @@ func (o *Objects) resolveNamedPorts(planned []plan.Service) {
 			if p.TargetPort.Type != intstr.String || k < 0 || planned[k].Target == 0 {
 				continue
 			}
-			want := int32(planned[k].Target)
+			want := toInt32(planned[k].Target)
 			if n, ok := o.containerPort(s, p.TargetPort.StrVal); !ok || n != want {
 				o.adjust(s, "targetPort %s: %d, which its pods listen on", p.TargetPort.StrVal, want)
 				p.TargetPort = intstr.FromInt32(want)

@@ -52,7 +52,7 @@ func (r *renderer) externalService(d *appsv1.Deployment, w *plan.Workload) error
 // podSpec sets replicas and labels as the plan has them, and returns the pod's
 // spec and its one container.
 func (r *renderer) podSpec(d *appsv1.Deployment, w *plan.Workload) (*corev1.PodSpec, *corev1.Container, error) {
-	want := int32(w.Replicas)
+	want := toInt32(w.Replicas)
 	if n := d.Spec.Replicas; n != nil && *n != want || n == nil && want != 1 {
 		r.adjust(d, "replicas %d, as the scenario has it", want)
 	}
@@ -148,11 +148,11 @@ func (r *renderer) replaceApplication(d *appsv1.Deployment, pod *corev1.PodSpec,
 	c.Command, c.WorkingDir, c.VolumeMounts, c.EnvFrom = nil, "", nil, nil
 	c.Args = []string{"service", w.Role}
 	// A reference to what does not exist would keep the pod from starting.
-	env := slices.DeleteFunc(c.Env, func(e corev1.EnvVar) bool { return e.ValueFrom != nil })
+	c.Env = slices.DeleteFunc(c.Env, func(e corev1.EnvVar) bool { return e.ValueFrom != nil })
 	field := func(name, path string) corev1.EnvVar {
 		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}}
 	}
-	c.Env = append(env, field("POD_NAME", "metadata.name"), field("POD_IP", "status.podIP"),
+	c.Env = append(c.Env, field("POD_NAME", "metadata.name"), field("POD_IP", "status.podIP"),
 		corev1.EnvVar{Name: settings.Env, Value: r.settings(w)})
 	pod.Volumes = nil
 	r.replaceSecurity(d, pod, c)
