@@ -25,8 +25,8 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// patience is how long a test waits for what must come.
-const patience = 15 * time.Second
+// eventTimeout is how long a test waits for an event that must come.
+const eventTimeout = 15 * time.Second
 
 // pod is one service of a chain under test.
 type pod struct {
@@ -38,7 +38,7 @@ type pod struct {
 	err    error
 }
 
-// testChain starts pods of a chain on loopback addresses of their own.
+// testChain starts the pods of a chain, each on its own loopback address.
 type testChain struct {
 	t   testing.TB
 	reg *embedded.Server
@@ -95,7 +95,7 @@ func (p *pod) log(t testing.TB) []record.Event {
 	return events
 }
 
-// await polls the events' file: another process could do no better.
+// await polls the file of events, as another process would.
 func (p *pod) await(t testing.TB, what string, is func(record.Event) bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -105,7 +105,7 @@ func (p *pod) await(t testing.TB, what string, is func(record.Event) bool) {
 			}
 		}
 		return false
-	}, patience, 5*time.Millisecond, "%s of %s", what, p.doc.Pod)
+	}, eventTimeout, 5*time.Millisecond, "%s of %s", what, p.doc.Pod)
 }
 
 func (p *pod) ready(t testing.TB) {
@@ -118,8 +118,8 @@ func (p *pod) sees(t testing.TB, n int) {
 	p.await(t, fmt.Sprintf("list of %d", n), func(e record.Event) bool { return listOf(e) == n })
 }
 
-// chainOf starts a chain from its end: whoever subscribes finds the full list,
-// so that no list of the beginning comes into the test's way.
+// chainOf starts a chain from its end, so that each consumer gets the full list
+// with its subscription.
 func (c *testChain) chainOf(change func(*settings.Document), layers ...[]string) [][]*pod {
 	out := make([][]*pod, len(layers))
 	for i := len(layers) - 1; i >= 0; i-- {
@@ -142,7 +142,7 @@ func (p *pod) end(t testing.TB) {
 	p.term <- syscall.SIGTERM
 	select {
 	case <-p.done:
-	case <-time.After(patience):
+	case <-time.After(eventTimeout):
 		require.FailNow(t, "it does not end", p.doc.Pod)
 	}
 	require.NoError(t, p.err)
@@ -207,9 +207,9 @@ func TestChain(t *testing.T) {
 	require.Len(t, trail, 1)
 }
 
-// A release of one of two B under traffic: lossless loses none, each off-arm
-// some, by what a closed port or connection looks like. What the instances did
-// can be replayed from their events.
+// A release of one of two instances of B under traffic: mode lossless loses no
+// request, each other mode loses some, with the class of a closed port or
+// connection. The steps of the instances can be replayed from their events.
 func TestReleaseUnderTraffic(t *testing.T) {
 	for _, mode := range []string{settings.Lossless, settings.DeregisterFirst, settings.CloseFirst, settings.Kill} {
 		t.Run(mode, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestReleaseUnderTraffic(t *testing.T) {
 			stop, lost := make(chan struct{}), make(chan map[record.Class]int)
 			go func() { lost <- traffic(t, a.url("/a"), stop) }()
 			b1.end(t)
-			require.Eventually(t, func() bool { return shrank(a.log(t)) }, patience, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return shrank(a.log(t)) }, eventTimeout, 5*time.Millisecond)
 			close(stop)
 			got := <-lost
 			if mode == settings.Lossless {
@@ -241,7 +241,7 @@ func TestReleaseUnderTraffic(t *testing.T) {
 	}
 }
 
-// shrank tells whether a consumer's list went from two to one.
+// shrank reports whether a consumer's list went from two hosts to one.
 func shrank(events []record.Event) bool {
 	two := false
 	for _, e := range events {
@@ -263,7 +263,7 @@ func listOf(e record.Event) int {
 	return -1
 }
 
-// traffic asks until stop, and counts what was lost by its root cause.
+// traffic sends requests until stop, and counts lost ones by root cause.
 func traffic(t testing.TB, url string, stop <-chan struct{}) map[record.Class]int {
 	lost := map[record.Class]int{}
 	for {

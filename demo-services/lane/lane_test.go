@@ -13,7 +13,7 @@ func identity(s string) string { return s }
 func TestEligible(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		hosts  string // tags, "-" being base
+		hosts  string // tags, "-": base
 		wanted string
 		strict bool
 		want   string

@@ -109,7 +109,7 @@ func TestTablePushesTheDelayAfterTheFirstChangeOnTheTick(t *testing.T) { // 5, 2
 			w.sent = nil
 			w.publish("b1", host(1))
 			w.until(base + c.first + 1*ms)
-			w.publish("b2", host(2)) // rides along, and postpones nothing
+			w.publish("b2", host(2)) // merged into the push without postponing it
 			w.until(base + 10*time.Second)
 			require.Equal(t, c.want, w.pushLines()[0])
 		})
@@ -289,7 +289,7 @@ func TestTableAChangeThatMeetsARetryGoesAtTheNextTick(t *testing.T) {
 	w.unacknowledged = true
 	w.table.Subscribe(0, "a", key("b"))
 	w.until(500 * ms)
-	w.table.Nack(w.now, "a", w.sent[0].ID) // to be tried again at 1.5 s
+	w.table.Nack(w.now, "a", w.sent[0].ID) // to be retried at 1.5 s
 	w.until(1250 * ms)
 	w.publish("b1", host(1))
 	w.unacknowledged = false
@@ -345,8 +345,8 @@ func TestTableFaults(t *testing.T) {
 	})
 }
 
-// TestTableSameSeedSameBytes plays random histories twice, and holds each to
-// what must be true of all.
+// TestTableSameSeedSameBytes plays random histories twice, and checks the
+// invariants of each.
 func TestTableSameSeedSameBytes(t *testing.T) {
 	for seed := range uint64(1000) {
 		first, err := json.Marshal(play(t, seed))
@@ -357,7 +357,7 @@ func TestTableSameSeedSameBytes(t *testing.T) {
 	}
 }
 
-// play is a random history; it returns all that the table did.
+// play plays a random history and returns the pushes.
 func play(t *testing.T, seed uint64) []registry.Push {
 	r := rand.New(rand.NewPCG(seed, 1))
 	w := newTableSim(t, registry.Timing{Phase: time.Duration(r.IntN(100)) * ms})
@@ -393,8 +393,8 @@ func play(t *testing.T, seed uint64) []registry.Push {
 			w.table.SetOverlay(w.now, k, host(r.IntN(3)), registry.Overlay{Enabled: r.IntN(2) == 0, Weight: 1})
 		}
 	}
-	// Left alone, with subscribers that answer, the table comes to rest, and
-	// then every list is what is published.
+	// Without further changes and with subscribers that acknowledge, the table comes
+	// to rest. Then every list equals what is published.
 	w.unacknowledged = false
 	w.until(w.now + 20*time.Second)
 	_, more := w.table.Next()

@@ -19,9 +19,8 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// callee is a raw server: serve gets each request of each connection, with
-// the number that it has on its connection from 0, and tells whether the
-// connection goes on.
+// callee is a raw server: serve gets each request with its number on its
+// connection, from 0, and returns whether to keep the connection open.
 func callee(t *testing.T, serve func(c *net.TCPConn, r *http.Request, nth int) bool) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -201,7 +200,7 @@ func TestRetryNextInstance(t *testing.T) {
 			w.publishAs("next", "next-y", closed.Addr().String())
 			r.log.awaitHosts(t, 2)
 			var failed, masked int
-			for range 4 { // round robin: both come up
+			for range 4 { // round robin: both are called
 				resp := get(t, "http://"+r.addr()+"/")
 				call := trail(t, resp)[0].Call
 				if resp.StatusCode != 200 {

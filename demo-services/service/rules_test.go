@@ -13,8 +13,8 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// TestRulesChangeAWarmUp: rules reach a running service on its admin port, are
-// acknowledged, and its consumers reckon by them with the start that was.
+// TestRulesChangeAWarmUp: rules reach a running service on its admin port and are
+// acknowledged. Its consumers compute weights with them and the same start.
 func TestRulesChangeAWarmUp(t *testing.T) {
 	w := newTestEnv(t)
 	d := w.settings("c")

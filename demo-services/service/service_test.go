@@ -20,7 +20,7 @@ import (
 
 func hello(x *service.Request) { x.Reply("hello from " + x.IP()) }
 
-// forward calls the next service and answers what it said.
+// forward calls the next service and returns its answer.
 func forward(x *service.Request) {
 	if body, ok := x.CallNext(x.Path(), x.Query()); ok {
 		x.Reply(body)
@@ -89,7 +89,7 @@ func TestOffArmsOrder(t *testing.T) {
 	}
 }
 
-// gatedHandler lets the handler's requests wait until the test opens the gate.
+// gatedHandler returns a handler that waits until the test closes open.
 func gatedHandler() (h service.Handler, entered chan struct{}, open chan struct{}) {
 	entered, open = make(chan struct{}, 100), make(chan struct{})
 	return func(x *service.Request) {
@@ -119,7 +119,7 @@ func TestMarkerOnTheAnswerThatWasInFlight(t *testing.T) {
 	require.NotZero(t, id.Start)
 	require.Equal(t, 200, resp.StatusCode, "the request was served all the same")
 
-	// Serving goes on until TERM; a second call changes nothing.
+	// It serves until TERM. A second call has no effect.
 	again := get(t, "http://"+r.addr()+"/")
 	require.NotEmpty(t, again.Header.Get(lossless.MarkerHeader))
 	first := slices.Clone(r.log.kinds())
@@ -138,7 +138,7 @@ func count(kinds []record.Kind, k record.Kind) (n int) {
 	return n
 }
 
-// offline calls /offline from the pod's own address, as its hook does.
+// offline calls /offline from the pod's own address, like a preStop hook.
 func offline(t *testing.T, d settings.Document, method, port string) *http.Response {
 	t.Helper()
 	resp, err := from(d.IP, method, "http://"+d.IP+port+"/offline")
@@ -146,7 +146,7 @@ func offline(t *testing.T, d settings.Document, method, port string) *http.Respo
 	return resp
 }
 
-// from is a request with a source address of its own.
+// from makes a request from a source address.
 func from(ip, method, url string) (*http.Response, error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 	tr := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}
@@ -165,7 +165,7 @@ func TestOfflineIsThePodsAlone(t *testing.T) {
 	r := w.start(d, hello)
 	r.log.await(t, record.KindReady)
 	for _, port := range []string{":54199", ":28080"} {
-		for _, stranger := range []string{"127.0.0.1", w.ip()} { // 127.0.0.1 is the node here, or another pod
+		for _, stranger := range []string{"127.0.0.1", w.ip()} { // here 127.0.0.1 is the node or another pod
 			resp, err := from(stranger, "GET", "http://"+d.IP+port+"/offline")
 			require.NoError(t, err)
 			require.Equal(t, 403, resp.StatusCode, "from %s at %s", stranger, port)
@@ -211,7 +211,7 @@ func TestReadiness(t *testing.T) {
 	require.Equal(t, 200, offline(t, d3, "GET", ":28080").StatusCode)
 }
 
-// eventually asks again until it is so: for what no event tells.
+// eventually polls a condition for which there is no event.
 func eventually(t *testing.T, is func() bool) {
 	t.Helper()
 	require.Eventually(t, is, eventTimeout, 5*time.Millisecond)
@@ -241,8 +241,8 @@ func TestQueueOverflow(t *testing.T) {
 	for range 2 {
 		go func() { served <- get(t, "http://"+addr+"/").StatusCode }()
 	}
-	<-entered // one works; the other waits, or is about to
-	// Whoever comes third finds the queue full, once the second is in it.
+	<-entered // one request is worked on; the other one waits, or is about to
+	// A third request finds the queue full once the second one is in it.
 	var resp *http.Response
 	eventually(t, func() bool {
 		if strings.Contains(text(t, get(t, "http://"+d.IP+":20900/state")), `"inFlight":2`) {
@@ -320,7 +320,7 @@ func TestOrphanGoesAtOnce(t *testing.T) {
 	pr, pw, err := os.Pipe()
 	require.NoError(t, err)
 	d := w.settings("b")
-	// The service owns the descriptor, as a child does.
+	// The service owns the descriptor, like a child process.
 	fd, err := syscall.Dup(int(pr.Fd()))
 	require.NoError(t, err)
 	require.NoError(t, pr.Close())

@@ -71,7 +71,7 @@ func TestConnectWaitsForARegistryThatIsStarting(t *testing.T) {
 func TestNoStrayFiles(t *testing.T) {
 	work := t.TempDir()
 	t.Chdir(work)
-	beside := filepath.Dir(os.Args[0]) // where the SDK puts what it is not told to put elsewhere
+	beside := filepath.Dir(os.Args[0]) // the SDK's default directory
 	before, err := os.ReadDir(beside)
 	require.NoError(t, err)
 	s := start(t, embedded.Options{Timing: fast})
@@ -96,9 +96,9 @@ func TestNoStrayFiles(t *testing.T) {
 	require.Len(t, after, len(before), "beside the binary: %v", after)
 }
 
-// TestDeregisteringAtOnceSticks is about the SDK's first "connected" event,
-// which registers anew what was registered just before it came. Whether it
-// comes late is chance: of 100 that do not wait, some come back to life.
+// TestDeregisteringAtOnceSticks is about the SDK's first "connected" event, which
+// registers again what was registered just before. Whether it comes late is
+// chance: without the wait, some of 100 instances come back.
 func TestDeregisteringAtOnceSticks(t *testing.T) {
 	const clients = 100
 	s := start(t, embedded.Options{Timing: fast})
@@ -111,8 +111,8 @@ func TestDeregisteringAtOnceSticks(t *testing.T) {
 	for range clients {
 		require.NoError(t, <-errs)
 	}
-	// Each is still connected: only what came after its deregistration can have
-	// brought it back, and a later change shows all that came before it.
+	// Each client is still connected, so only what came after its deregistration
+	// can have brought an instance back. A later change shows all earlier ones.
 	last := connect(t, options(t, s))
 	lists := make(chan []registry.Host, 64)
 	require.NoError(t, watcher.Subscribe(t.Context(), "b", func(h []registry.Host) { lists <- h }))
@@ -127,7 +127,7 @@ func TestDeregisteringAtOnceSticks(t *testing.T) {
 }
 
 func comeAndGo(ctx context.Context, o nacos.Options, h registry.Host) error {
-	c, err := nacos.Connect(ctx, o) // closed with the test's process: a close would deregister
+	c, err := nacos.Connect(ctx, o) // closed with the test's process, because Close would deregister
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func TestNoCallbackAfterClose(t *testing.T) {
 	}
 	require.NoError(t, watcher.Close())
 	require.NoError(t, watcher.Close(), "closed is closed")
-	// Another's view of a later change: by then it would have been told.
+	// Another client sees a later change: by then a callback would have come.
 	other := connect(t, options(t, s))
 	seen := make(chan []registry.Host, 16)
 	require.NoError(t, other.Subscribe(t.Context(), "b", func(h []registry.Host) { seen <- h }))

@@ -23,14 +23,14 @@ func TestTheListIsConfirmed(t *testing.T) {
 	type answer struct {
 		list []registry.Host
 		err  error
-		push []registry.Host // told by the SDK while this pull is under way
+		push []registry.Host // received by the SDK during this pull
 	}
 	for _, c := range []struct {
-		name    string
-		keep    bool
-		told    [][]registry.Host
-		answers []answer          // of the server, one each pull
-		want    [][]registry.Host // what is passed on
+		name     string
+		keep     bool
+		received [][]registry.Host
+		answers  []answer          // of the server, one each pull
+		want     [][]registry.Host // what is passed on
 	}{
 		{"in order", false, [][]registry.Host{none, one}, []answer{{list: one}}, [][]registry.Host{none, one}},
 		{"older one last", false, [][]registry.Host{one, none}, []answer{{list: one}}, [][]registry.Host{one, none, one}},
@@ -38,7 +38,7 @@ func TestTheListIsConfirmed(t *testing.T) {
 		{"a push overtakes the pull", false, [][]registry.Host{one}, []answer{{list: one, push: two}, {list: two}}, [][]registry.Host{one, two}},
 		{"the registry is away", false, [][]registry.Host{one}, []answer{{err: errDown}, {err: errDown}, {list: two}}, [][]registry.Host{one, two}},
 		{"empty is no news", true, [][]registry.Host{one}, []answer{{list: none}}, [][]registry.Host{one}},
-		{"nothing told", false, nil, []answer{{list: two}}, [][]registry.Host{two}},
+		{"nothing received", false, nil, []answer{{list: two}}, [][]registry.Host{two}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -60,11 +60,11 @@ func TestTheListIsConfirmed(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var loop sync.WaitGroup
 				loop.Go(func() { f.run(ctx) })
-				for _, l := range c.told {
+				for _, l := range c.received {
 					f.received(l)
 				}
 				f.requestConfirmation()
-				require.NoError(t, ctxtime.Sleep(ctx, time.Hour)) // virtual, and long enough to see that it asks no more
+				require.NoError(t, ctxtime.Sleep(ctx, time.Hour)) // virtual time, long enough to see that it pulls no more
 				synctest.Wait()
 				require.Equal(t, c.want, got)
 				require.Equal(t, len(c.answers), pulls)
@@ -72,7 +72,7 @@ func TestTheListIsConfirmed(t *testing.T) {
 				f.received(c.want[len(c.want)-1])
 				cancel()
 				loop.Wait()
-				require.Len(t, got, len(c.want), "told again what is known")
+				require.Len(t, got, len(c.want), "the same list was delivered twice")
 				mu.Lock()
 				shut = true
 				mu.Unlock()
