@@ -158,13 +158,13 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestNoExpectationProvesNothing(t *testing.T) {
+func TestRunWithoutExpectations(t *testing.T) {
 	require.Equal(t, Invalid, Judge(Criteria{}, account(27, 0), nil).Verdict)
 	info := offline()[2:]
 	require.Equal(t, Invalid, Judge(Criteria{}, account(27, 0), info).Verdict)
 }
 
-func TestAnUnmetInfoDoesNotCount(t *testing.T) {
+func TestUnmetInfoDoesNotFail(t *testing.T) {
 	r := Judge(Criteria{}, account(12, 0), offline())
 	require.Equal(t, Fail, r.Expectations[2].Verdict)
 	require.Equal(t, "23..31", r.Expectations[2].Want)
@@ -173,7 +173,7 @@ func TestAnUnmetInfoDoesNotCount(t *testing.T) {
 	require.Equal(t, Pass, r.Verdict)
 }
 
-func TestCriteriaCanBeOthers(t *testing.T) {
+func TestCustomCriteria(t *testing.T) {
 	l := account(27, 0)
 	l.Generator.SlipP99, l.Generator.RateErrorPercent, l.Generator.Unsent = 80*time.Millisecond, 3, 100
 	c := Criteria{MaxSlipP99Ms: 100, MaxRateErrorPct: 5, MaxUnsentShare: 0.1, MaxClockShare: 0.5}
@@ -235,7 +235,7 @@ func TestMetrics(t *testing.T) {
 
 // A comparison that anything satisfies, as a damaged plan may have, passes
 // nothing.
-func TestAnExpectationThatSaysNothingIsInvalid(t *testing.T) {
+func TestUnboundedExpectationIsInvalid(t *testing.T) {
 	for _, role := range []expect.Role{expect.Gate, expect.Contrast} {
 		e := expect.Expectation{Name: "gray lost", Arm: "gray", Metric: expect.Lost, Is: expect.Comparison{Text: "0"}, Role: role}
 		r := Judge(Criteria{}, account(27, 3), []expect.Expectation{e})
@@ -244,7 +244,7 @@ func TestAnExpectationThatSaysNothingIsInvalid(t *testing.T) {
 	}
 }
 
-func TestAGateThatWasNotMeasuredIsInvalid(t *testing.T) {
+func TestUnmeasuredGateIsInvalid(t *testing.T) {
 	l := account(27, 0)
 	l.Arms[1].Masked = nil
 	e := expect.Expectation{Name: "gray masked is 0", Arm: "gray", Metric: expect.Masked, Is: is(0), Role: expect.Gate}

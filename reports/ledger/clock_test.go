@@ -29,7 +29,7 @@ func (s *sim) offsets() {
 
 // What has a clock that nobody measured, beside others that were, is no
 // account to be trusted.
-func TestClockThatWasNotMeasured(t *testing.T) {
+func TestUnmeasuredClock(t *testing.T) {
 	s := newSim(6 * time.Second)
 	s.offsets()
 	sound(t, s.run())
@@ -40,7 +40,7 @@ func TestClockThatWasNotMeasured(t *testing.T) {
 
 // An order of two instants from different clocks that lie closer together than
 // both are wrong is no certainty, and says so.
-func TestClocksThatCannotTell(t *testing.T) {
+func TestUncertainOrderOfEvents(t *testing.T) {
 	rejected := func(s *sim, after time.Duration) func(r *record.Request) {
 		i := slices.IndexFunc(s.in.Events, func(e record.Event) bool { return e.Kind() == record.KindDeregistered })
 		return func(r *record.Request) {

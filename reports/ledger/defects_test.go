@@ -94,7 +94,7 @@ func TestDefects(t *testing.T) {
 }
 
 // What is asked for is no defect: a delay of its registration.
-func TestAnInstanceMayBeToldToWait(t *testing.T) {
+func TestRegistrationDelayIsAllowed(t *testing.T) {
 	s := newSim(time.Second)
 	for i := range s.in.Plan.Workloads {
 		s.in.Plan.Workloads[i].Settings.Online.Delay = 5 * time.Second
@@ -105,7 +105,7 @@ func TestAnInstanceMayBeToldToWait(t *testing.T) {
 
 // A failure that the harness cannot name is explained by nothing, also where
 // a release would explain any other.
-func TestOtherIsNeverExplained(t *testing.T) {
+func TestUnknownClassIsNotExplained(t *testing.T) {
 	s := newSim(3 * time.Second)
 	s.deregisterFirst("b-1", sec(1), push)
 	explained := s.run()
@@ -123,7 +123,7 @@ func TestOtherIsNeverExplained(t *testing.T) {
 	require.NotEmpty(t, l.Defects)
 }
 
-func TestWhatWasDoneIsNoDefect(t *testing.T) {
+func TestStepsThatRanAreNoDefect(t *testing.T) {
 	s := newSim(time.Second)
 	s.in.Plan.Duration = 2 * time.Second
 	s.in.Plan.Steps = []plan.Step{{Name: "restart b", Action: plan.RolloutRestart{Workload: "b"}}, {Name: "restart b", Action: plan.RolloutRestart{Workload: "b"}}}
@@ -138,14 +138,14 @@ func TestWhatWasDoneIsNoDefect(t *testing.T) {
 	require.Empty(t, s.build().Defects, "an interrupted run need not have come to it")
 }
 
-func TestInterruptedIsTold(t *testing.T) {
+func TestInterrupted(t *testing.T) {
 	s := newSim(time.Second)
 	s.in.Interrupted, s.in.End = true, 0
 	require.True(t, s.run().Interrupted)
 }
 
 // An empty input is a defective ledger, not a panic.
-func TestNothingKnown(t *testing.T) {
+func TestEmptyInput(t *testing.T) {
 	l := Build(Input{})
 	require.NotEmpty(t, l.Defects)
 	require.Empty(t, l.Arms)
@@ -183,7 +183,7 @@ func TestRateErrorAndSlip(t *testing.T) {
 	require.Greater(t, g.SlipP99, g.SlipP50)
 }
 
-func TestLongestGap(t *testing.T) {
+func TestLongestOutage(t *testing.T) {
 	s := newSim(2 * time.Second)
 	s.spoil = func(r *record.Request) {
 		if r.Stream == "base" && r.Seq >= 50 && r.Seq < 120 || r.Stream == "gray" && r.Seq >= 150 {
@@ -206,9 +206,9 @@ func BenchmarkBuild(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N*len(s.in.Requests))/1000, "µs/request")
 }
 
-// TestALoadThatWasEndedOnPurpose: what it sent is the account, if the generator
+// TestLoadThatEndedEarly: what it sent is the account, if the generator
 // says the same; what the plan had beyond is nobody's loss.
-func TestALoadThatWasEndedOnPurpose(t *testing.T) {
+func TestLoadThatEndedEarly(t *testing.T) {
 	for _, kind := range []record.Kind{record.KindConcluded, record.KindAborted} {
 		s := newSim(2 * time.Second)
 		l := s.run()

@@ -20,9 +20,9 @@ var (
 	podC = record.Instance{Pod: "orders-c", Incarnation: 1}
 )
 
-// strangers is a run of ten seconds on a service that is none of ours: A goes
-// at 5 s and its end is seen at 5.4, B stays, C comes at 3 s and is ready at 4.
-func strangers() Input {
+// externalRun is a run of ten seconds on an external service: A is deleted at 5 s
+// and its exit is observed at 5.4 s, B stays, C starts at 3 s and is ready at 4 s.
+func externalRun() Input {
 	p := &plan.Plan{
 		Arms:      []plan.Arm{{Name: "orders", Workloads: []string{"orders"}}},
 		Workloads: []plan.Workload{{Name: "orders", Role: "target", Service: "orders", External: true, Replicas: 2}},
@@ -66,9 +66,9 @@ func fail(in *Input, t float64, class record.Class, status int, took time.Durati
 	return r
 }
 
-// TestByTime: who refused is not told by anybody, so the pods that went and came
+// TestExternalLossesAreMatchedByTime: who refused is not told by anybody, so the pods that went and came
 // about then explain it, and the sentence says how.
-func TestByTime(t *testing.T) {
+func TestExternalLossesAreMatchedByTime(t *testing.T) {
 	cases := map[string]struct {
 		at     float64
 		class  record.Class
@@ -101,7 +101,7 @@ func TestByTime(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			in := strangers()
+			in := externalRun()
 			if c.change != nil {
 				c.change(&in)
 			}
@@ -184,10 +184,10 @@ func unlisted(in *Input) {
 	in.Events = append(in.Events, record.Event{At: sec(5.02), Instance: podA, Service: "orders", Payload: record.RegistryChange{Change: record.ChangeRemoved}})
 }
 
-// TestNothingIsSoldThatWasNotSeen: what is masked behind a service that is none
+// TestExternalServiceHasUnmeasuredFigures: what is masked behind a service that is none
 // of ours is not measured, and its loss is not predicted.
-func TestNothingIsSoldThatWasNotSeen(t *testing.T) {
-	in := strangers()
+func TestExternalServiceHasUnmeasuredFigures(t *testing.T) {
+	in := externalRun()
 	r := &in.Requests[20]
 	r.Attempts = []record.Attempt{{At: r.Sent, Addr: "10.96.0.7:80", Class: record.EOF}} // sent again by itself
 	l := Build(in)
@@ -205,9 +205,9 @@ func TestNothingIsSoldThatWasNotSeen(t *testing.T) {
 	require.Equal(t, string(history.Rollout), l.Releases[0].Reason)
 }
 
-// TestARolloutOfSomebodyElse is one too.
-func TestARolloutOfSomebodyElse(t *testing.T) {
-	in := strangers()
+// TestRolloutByAnotherActor is one too.
+func TestRolloutByAnotherActor(t *testing.T) {
+	in := externalRun()
 	in.Plan.Steps = nil
 	for i := range in.Events {
 		if in.Events[i].Kind() == record.KindStep {
@@ -217,10 +217,10 @@ func TestARolloutOfSomebodyElse(t *testing.T) {
 	require.Equal(t, string(history.Rollout), Build(in).Releases[0].Reason)
 }
 
-// TestWhoAnswered: by the pod's name or its address; one that nobody knows is
+// TestInstanceHeader: by the pod's name or its address; one that nobody knows is
 // nobody.
-func TestWhoAnswered(t *testing.T) {
-	in := strangers()
+func TestInstanceHeader(t *testing.T) {
+	in := externalRun()
 	for n, who := range []string{"orders-a", "10.0.0.2", "elsewhere", "orders-a"} {
 		in.Requests[n].Trail = record.Trail{{Service: "orders", Instance: record.Instance{Pod: who}}}
 	}
@@ -234,10 +234,10 @@ func TestWhoAnswered(t *testing.T) {
 	require.Nil(t, l.Arms[0].Masked)
 }
 
-// TestStatusesAreJudgedLater: another rule, another verdict, from the same
+// TestStatusIsJudgedByTheLedger: another rule, another verdict, from the same
 // record; what was said of a body stands.
-func TestStatusesAreJudgedLater(t *testing.T) {
-	in := strangers()
+func TestStatusIsJudgedByTheLedger(t *testing.T) {
+	in := externalRun()
 	fail(&in, 1, record.StatusOther, 404, time.Millisecond)
 	fail(&in, 2, record.WrongBody, 200, time.Millisecond)
 	in.Requests[30].Status = 204
@@ -247,9 +247,9 @@ func TestStatusesAreJudgedLater(t *testing.T) {
 	require.Equal(t, map[record.Class]int{record.StatusOther: 1, record.WrongBody: 1}, l.Arms[0].ByClass, "the 204 is lost, the 404 is not")
 }
 
-// TestAStrangerThatNeverCameUp is a defect, as one of ours is.
-func TestAStrangerThatNeverCameUp(t *testing.T) {
-	in := strangers()
+// TestExternalInstanceThatNeverCameUp is a defect, as one of ours is.
+func TestExternalInstanceThatNeverCameUp(t *testing.T) {
+	in := externalRun()
 	in.Events = append(in.Events,
 		record.Event{At: sec(1), Payload: record.ContainerStarted{}, Instance: record.Instance{Pod: "orders-d", Incarnation: 1}, Workload: "orders"},
 		record.Event{At: sec(2), Instance: record.Instance{Pod: "orders-d", Incarnation: 1}, Workload: "orders", Payload: record.ContainerExited{}})

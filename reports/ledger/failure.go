@@ -87,18 +87,18 @@ func (n failureFinder) find(s *streamAccount, r *record.Request) (f failure, los
 		return f, true
 	}
 	if client != "" {
-		return n.atEntry(s, r, client), true
+		return n.atClientEdge(s, r, client), true
 	}
 	if len(s.spec.Chain) == 0 && len(s.spec.Expect) == 0 {
 		return failure{}, false
 	}
 	if hop, ok := wrongVersion(s, r.Trail); ok {
-		f := n.intoHop(s, r, hop)
+		f := n.atHop(s, r, hop)
 		f.class, f.clientClass = record.WrongLane, record.WrongLane
 		return f, true
 	}
 	if !n.completeAnswer(s, r) {
-		return n.atEntry(s, r, record.WrongBody), true
+		return n.atClientEdge(s, r, record.WrongBody), true
 	}
 	return failure{}, false
 }
@@ -108,7 +108,7 @@ func (n failureFinder) find(s *streamAccount, r *record.Request) (f failure, los
 func (n failureFinder) inTrail(s *streamAccount, r *record.Request, i int, class record.Class) failure {
 	h := &r.Trail[i]
 	if h.Class != "" {
-		f := n.intoHop(s, r, i)
+		f := n.atHop(s, r, i)
 		f.class = class
 		return f
 	}
@@ -130,8 +130,8 @@ func (n failureFinder) inTrail(s *streamAccount, r *record.Request, i int, class
 	return f
 }
 
-// intoHop is a failure of hop i itself, on the edge that leads to it.
-func (n failureFinder) intoHop(s *streamAccount, r *record.Request, i int) failure {
+// atHop is a failure of hop i itself, on the edge that leads to it.
+func (n failureFinder) atHop(s *streamAccount, r *record.Request, i int) failure {
 	h := &r.Trail[i]
 	f := failure{
 		from: "client", to: n.roles.of(h.Service), callee: h.Instance, service: h.Service,
@@ -147,8 +147,8 @@ func (n failureFinder) intoHop(s *streamAccount, r *record.Request, i int) failu
 	return f
 }
 
-// atEntry is a failure on the client's own edge.
-func (n failureFinder) atEntry(s *streamAccount, r *record.Request, class record.Class) failure {
+// atClientEdge is a failure on the client's own edge.
+func (n failureFinder) atClientEdge(s *streamAccount, r *record.Request, class record.Class) failure {
 	f := failure{class: class, clientClass: class, from: "client", to: s.entry, wantedTag: s.spec.Tag, addressed: r.Sent, done: r.Done}
 	if len(s.spec.Chain) > 0 {
 		f.service = s.spec.Chain[0]

@@ -58,7 +58,7 @@ func sound(t *testing.T, l *Ledger) {
 	}
 }
 
-func TestNothingHappens(t *testing.T) {
+func TestRunWithoutReleases(t *testing.T) {
 	l := newSim(4 * time.Second).run()
 	sound(t, l)
 	require.Empty(t, l.Losses)
@@ -188,7 +188,7 @@ func TestShutdownIsNoRelease(t *testing.T) {
 	require.Empty(t, l.Releases)
 }
 
-func TestRolloutIsTold(t *testing.T) {
+func TestRolloutReason(t *testing.T) {
 	s := newSim(4 * time.Second)
 	s.event(record.Event{At: sec(1), Workload: "b", Payload: record.Scaled{Replicas: 3}})
 	s.in.Plan.Steps = []plan.Step{{Name: "new image", Action: plan.RolloutRestart{Workload: "b"}}}
@@ -264,7 +264,7 @@ func TestExactlyKAtTheClient(t *testing.T) {
 	}
 }
 
-func TestAnswersThatOnlyLookOK(t *testing.T) {
+func TestIncompleteAnswers(t *testing.T) {
 	for what, c := range map[string]struct {
 		spoil func(r *record.Request)
 		class record.Class
@@ -306,7 +306,7 @@ func TestAnswersThatOnlyLookOK(t *testing.T) {
 
 // Who waits for a late generator waits all the same: response time counts
 // from when a request was due, service time from when it was sent.
-func TestLatencyIsToldTwice(t *testing.T) {
+func TestServiceAndResponseTime(t *testing.T) {
 	s := newSim(time.Second)
 	s.spoil = func(r *record.Request) {
 		r.Sent, r.FirstByte, r.Done = r.Sent+40_000, r.FirstByte+40_000, r.Done+40_000
@@ -316,7 +316,7 @@ func TestLatencyIsToldTwice(t *testing.T) {
 	require.Less(t, a.ServiceTime.Max, 40*time.Millisecond)
 }
 
-func TestLongBodyAgreesAsFarAsItIsKept(t *testing.T) {
+func TestTruncatedBody(t *testing.T) {
 	s := newSim(time.Second)
 	s.spoil = func(r *record.Request) {
 		if r.Seq == 3 {
@@ -362,7 +362,7 @@ func TestMasked(t *testing.T) {
 	require.Zero(t, *l.arm("gray").Masked)
 }
 
-func TestMaskedIsNotMeasuredWhereCallersAreNotSeen(t *testing.T) {
+func TestMaskedIsNotMeasuredWithoutTrails(t *testing.T) {
 	s := newSim(time.Second)
 	s.in.Plan.Streams[1].Chain, s.in.Plan.Streams[1].Expect = nil, nil
 	s.spoil = func(r *record.Request) { r.Attempts = nil }
@@ -405,7 +405,7 @@ func TestUnsent(t *testing.T) {
 // A generator that stalls while a release loses requests, and sends them when
 // all have heard of it, must not look fit: 20 late ones of 2,000 are not in its
 // 99th percentile.
-func TestAStallAtARelease(t *testing.T) {
+func TestGeneratorStallAtARelease(t *testing.T) {
 	for late, want := range map[time.Duration]int{240 * time.Millisecond: 0, 400 * time.Millisecond: 10} {
 		s := newSim(10 * time.Second)
 		s.deregisterFirst("b-1", sec(2), push)

@@ -69,7 +69,7 @@ func TestPredictionSharesByTheList(t *testing.T) {
 
 // A consumer that was told hears before the registry pushes, and one that
 // never hears goes on until the load ends.
-func TestPredictionEndsWhenTheConsumerHears(t *testing.T) {
+func TestPredictionEndsWhenTheConsumerAvoidsTheInstance(t *testing.T) {
 	s := newSim(6 * time.Second)
 	b := s.deregisterFirst("b-1", sec(2), push)
 	a := s.lives["a-1"]

@@ -22,10 +22,10 @@ func rule(window time.Duration) func(*record.ListedHost) {
 
 const changedMeanwhile = "its rule changed during the warm-up"
 
-// TestWhenARuleChanges: what came of a warm-up, and whether there was one, by
+// TestRuleChanges: what came of a warm-up, and whether there was one, by
 // when its consumers heard that its rule is another. It warms up from 10 s to
 // 50 s.
-func TestWhenARuleChanges(t *testing.T) {
+func TestRuleChanges(t *testing.T) {
 	type came struct {
 		window     time.Duration
 		unmeasured string
@@ -47,8 +47,8 @@ func TestWhenARuleChanges(t *testing.T) {
 		"at once, to none":                        {11, rule(0), []came{{40 * time.Second, changedMeanwhile}}},
 	} {
 		t.Run(what, func(t *testing.T) {
-			s, _ := cameOnline()
-			s.retold(c.at, c.rule)
+			s, _ := startupRun()
+			s.changeRule(c.at, c.rule)
 			var got []came
 			for _, w := range s.run().Warmups {
 				got = append(got, came{w.Window, w.Unmeasured})
@@ -63,15 +63,15 @@ func TestWhenARuleChanges(t *testing.T) {
 	}
 }
 
-// TestAPodThatIsToldAMomentLater is one that registers by the rules it was made
+// TestRuleThatReachesAPodLate is one that registers by the rules it was made
 // with, and publishes those in force a second later: by them it is measured.
-func TestAPodThatIsToldAMomentLater(t *testing.T) {
-	s, _ := cameOnline()
+func TestRuleThatReachesAPodLate(t *testing.T) {
+	s, _ := startupRun()
 	inForce := slices.Clone(s.in.Events)
 	s.listed(func(hosts []record.ListedHost) { rule(30 * time.Second)(&hosts[1]) })
 	before := s.in.Events
 	s.in.Events = inForce
-	s.retold(11.5, rule(40*time.Second))
+	s.changeRule(11.5, rule(40*time.Second))
 	s.in.Events = append(before, s.in.Events[len(inForce):]...)
 
 	l := s.run()
@@ -84,9 +84,9 @@ func TestAPodThatIsToldAMomentLater(t *testing.T) {
 	require.Len(t, w.Buckets, 4*(25-1), "the first stretch tells nothing")
 }
 
-// TestBesideOneThatWarmsUpByAnotherRule no share is known.
-func TestBesideOneThatWarmsUpByAnotherRule(t *testing.T) {
-	s, _ := cameOnline()
+// TestOtherInstanceWithAnotherRule no share is known.
+func TestOtherInstanceWithAnotherRule(t *testing.T) {
+	s, _ := startupRun()
 	s.listed(func(hosts []record.ListedHost) {
 		hosts[0].Start = int64(sec(-10)) / 1000
 		rule(30 * time.Second)(&hosts[0]) // until 20 s
@@ -97,9 +97,9 @@ func TestBesideOneThatWarmsUpByAnotherRule(t *testing.T) {
 	}
 }
 
-// TestRulesMustBeInForce: a run whose rules some instance did not have shows
+// TestUnacknowledgedRules: a run whose rules some instance did not have shows
 // nothing of them.
-func TestRulesMustBeInForce(t *testing.T) {
+func TestUnacknowledgedRules(t *testing.T) {
 	say := func(s *sim, pod string, at float64, what record.Payload, text string) {
 		l := s.lives[pod]
 		s.event(record.Event{At: sec(at), Instance: l.inst, Workload: l.workload, Text: text, Payload: what})

@@ -12,9 +12,9 @@ import (
 	"zeroloss/reports/curve"
 )
 
-// cameOnline is a run in which a second C is registered at 10 s and warms up by
+// startupRun is a run in which a second C is registered at 10 s and warms up by
 // x² over 40 s beside the one that is warm. Consumers hear of it 500 ms later.
-func cameOnline() (*sim, *simLife) {
+func startupRun() (*sim, *simLife) {
 	s := newSim(70 * time.Second)
 	old, fresh := s.lives["c-1"], s.live("c-2", sec(9.7), "127.0.2.1:20003")
 	s.tell(fresh, fresh.registered+2000, record.KindWarmupStart)
@@ -52,7 +52,7 @@ func cameOnline() (*sim, *simLife) {
 }
 
 func TestAWarmUpIsMeasured(t *testing.T) {
-	s, fresh := cameOnline()
+	s, fresh := startupRun()
 	l := s.run()
 	require.Empty(t, l.Defects)
 	require.Len(t, l.Warmups, 1, "the old one warmed up before the run")
@@ -78,10 +78,10 @@ func TestAWarmUpIsMeasured(t *testing.T) {
 	require.NotNil(t, base.OnlineResponseTime)
 }
 
-// TestStretchesThatChangeAreLeftOut: a list that changes, and an instance that
+// TestBucketsThatChangeAreLeftOut: a list that changes, and an instance that
 // goes, make a stretch tell nothing.
-func TestStretchesThatChangeAreLeftOut(t *testing.T) {
-	s, _ := cameOnline()
+func TestBucketsThatChangeAreLeftOut(t *testing.T) {
+	s, _ := startupRun()
 	b1 := s.lives["b-1"]
 	for _, e := range s.in.Events {
 		if list, ok := e.Payload.(record.ListChanged); ok && e.Instance == b1.inst && len(list.Hosts) == 2 {
@@ -100,8 +100,8 @@ func TestStretchesThatChangeAreLeftOut(t *testing.T) {
 	require.Equal(t, map[string]int{"b-1/1": 22, "b-2/1": 24, "b-gray-1/1": 24, "b-gray-2/1": 24}, count, "20..22 s and 26..28 s")
 }
 
-func TestEarlyAndReadyTooSoonAreCounted(t *testing.T) {
-	s, fresh := cameOnline()
+func TestEarlyRequestsAndReadiness(t *testing.T) {
+	s, fresh := startupRun()
 	spoil, n := s.spoil, 0
 	s.spoil = func(r *record.Request) {
 		spoil(r)
@@ -119,10 +119,10 @@ func TestEarlyAndReadyTooSoonAreCounted(t *testing.T) {
 	require.Equal(t, 1, *l.arm("base").ReadyBeforeRegistered, "both arms reach it")
 }
 
-// TestSilenceIsNotZero: of an instance that tells nothing of itself, nobody
+// TestUnmeasuredIsNotZero: of an instance that tells nothing of itself, nobody
 // can say when it was registered.
-func TestSilenceIsNotZero(t *testing.T) {
-	s, _ := cameOnline()
+func TestUnmeasuredIsNotZero(t *testing.T) {
+	s, _ := startupRun()
 	mute := record.Instance{Pod: "c-9", Incarnation: 1}
 	s.event(record.Event{At: sec(20), Payload: record.PodReady{}, Instance: mute, Workload: "c"})
 	a := s.run().arm("base")
@@ -130,10 +130,10 @@ func TestSilenceIsNotZero(t *testing.T) {
 	require.Nil(t, a.ReadyBeforeRegistered)
 }
 
-// TestRulesInForceAreMarked, on the life that has them; those that did not come
+// TestAppliedRulesAreMilestones, on the life that has them; those that did not come
 // are told.
-func TestRulesInForceAreMarked(t *testing.T) {
-	s, fresh := cameOnline()
+func TestAppliedRulesAreMilestones(t *testing.T) {
+	s, fresh := startupRun()
 	s.event(record.Event{At: sec(20), Instance: fresh.inst, Workload: fresh.workload, Payload: record.SettingsApplied{Version: 2}})
 	s.event(record.Event{At: sec(30), Payload: record.RuleFailed{}, Instance: fresh.inst, Workload: fresh.workload, Text: "refused"})
 	l := s.run()
@@ -149,9 +149,9 @@ func TestRulesInForceAreMarked(t *testing.T) {
 	require.Contains(t, l.Notes, Note{At: 30 * time.Second, Instance: fresh.inst, Text: "changed rules were not delivered: refused"})
 }
 
-// TestTheBeginningCanBeCold: what times out at an instance that was there at
+// TestInstancesOfAColdStart: what times out at an instance that was there at
 // time zero is a cold start only where the plan says that it was new.
-func TestTheBeginningCanBeCold(t *testing.T) {
+func TestInstancesOfAColdStart(t *testing.T) {
 	for cold, want := range map[bool]Window{true: ColdStart, false: Unexplained} {
 		s := newSim(10 * time.Second)
 		for i := range s.in.Plan.Workloads {

@@ -13,8 +13,8 @@ import (
 	"zeroloss/reports/ledger/warmup"
 )
 
-func TestAWarmUpIsFoundToBeKept(t *testing.T) {
-	s, _ := cameOnline()
+func TestWarmUpThatFollowsItsRule(t *testing.T) {
+	s, _ := startupRun()
 	w := s.run().Warmups[0]
 	require.Empty(t, w.Unmeasured)
 	require.Equal(t, 2.0, w.DeclaredExponent)
@@ -34,8 +34,8 @@ func TestAWarmUpIsFoundToBeKept(t *testing.T) {
 	require.True(t, known && holds)
 }
 
-func TestPictureHoldsEveryCall(t *testing.T) {
-	s, fresh := cameOnline()
+func TestBinsHaveEveryCall(t *testing.T) {
+	s, fresh := startupRun()
 	l := s.run()
 	w := l.Warmups[0]
 	require.Equal(t, []record.Instance{{Pod: "c-1", Incarnation: 1}}, w.Peers)
@@ -73,7 +73,7 @@ func TestPictureHoldsEveryCall(t *testing.T) {
 	require.InDelta(t, all, got, 2, "but for those that are on their way at the edge")
 }
 
-func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
+func TestUnmeasuredWarmUpSaysWhy(t *testing.T) {
 	for why, stage := range map[string]func(s *sim, fresh *simLife){
 		"only 50 % of its window was observed: the load ended or the instance left": func(s *sim, fresh *simLife) {
 			s.tell(fresh, sec(30), record.KindPodDeleted)
@@ -86,7 +86,7 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 			}
 		},
 		"its rule changed during the warm-up": func(s *sim, _ *simLife) {
-			s.retold(30, func(h *record.ListedHost) { h.Warmup.Window = 20 * time.Second })
+			s.changeRule(30, func(h *record.ListedHost) { h.Warmup.Window = 20 * time.Second })
 		},
 		"the exponent has no effect: all instances warmed up at the same time": func(s *sim, fresh *simLife) {
 			s.listed(func(hosts []record.ListedHost) { hosts[0].Start = hosts[1].Start })
@@ -111,7 +111,7 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 		},
 	} {
 		t.Run(why, func(t *testing.T) {
-			s, fresh := cameOnline()
+			s, fresh := startupRun()
 			stage(s, fresh)
 			w := s.run().Warmups[0]
 			require.Nil(t, w.Exponent)
@@ -123,11 +123,11 @@ func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
 	}
 }
 
-// TestAModelThatWeighsByWhoElseThereIs is held to what its name says: of two,
+// TestModelWithGroupedWeights is held to what its name says: of two,
 // Polaris's guard lets nobody warm up.
-func TestAModelThatWeighsByWhoElseThereIs(t *testing.T) {
+func TestModelWithGroupedWeights(t *testing.T) {
 	for model, kept := range map[string]bool{"polaris-guard": true, "polaris": false} {
-		s, _ := cameOnline()
+		s, _ := startupRun()
 		s.listed(func(hosts []record.ListedHost) {
 			for i := range hosts {
 				hosts[i].Warmup = record.ListedWarmup{Model: model, Window: 40 * time.Second}
@@ -150,8 +150,8 @@ func TestAModelThatWeighsByWhoElseThereIs(t *testing.T) {
 	}
 }
 
-// retold adds, at an instant, lists in which the fresh one is told otherwise.
-func (s *sim) retold(at float64, change func(host *record.ListedHost)) {
+// changeRule adds, at an instant, lists in which the fresh one is told otherwise.
+func (s *sim) changeRule(at float64, change func(host *record.ListedHost)) {
 	for _, e := range s.in.Events {
 		list, ok := e.Payload.(record.ListChanged)
 		if !ok || e.At < sec(1) {
@@ -185,10 +185,10 @@ func (s *sim) shown(from, to int) {
 	}
 }
 
-// TestNeededIsForWhatCanBeDeclared: nobody declares a 6, which takes half as
+// TestRequestsNeededForDeclaredExponents: nobody declares a 6, which takes half as
 // many requests again to tell from 5 as 4 does.
-func TestNeededIsForWhatCanBeDeclared(t *testing.T) {
-	s, _ := cameOnline()
+func TestRequestsNeededForDeclaredExponents(t *testing.T) {
+	s, _ := startupRun()
 	s.listed(func(hosts []record.ListedHost) {
 		for i := range hosts {
 			hosts[i].Warmup = record.ListedWarmup{Model: "power", Curve: 5, Window: 40 * time.Second}
@@ -200,8 +200,8 @@ func TestNeededIsForWhatCanBeDeclared(t *testing.T) {
 	require.False(t, w.Exponent.Contains(5), "it came by x²")
 }
 
-// TestAWarmingLifeIsNotYetServing; one that is told of a window later was.
-func TestAWarmingLifeIsNotYetServing(t *testing.T) {
+// TestWarmingPhase; one that is told of a window later was.
+func TestWarmingPhase(t *testing.T) {
 	phases := func(l *Ledger, who record.Instance) (names []string) {
 		for _, i := range l.Instances {
 			if i.Instance == who {
@@ -212,7 +212,7 @@ func TestAWarmingLifeIsNotYetServing(t *testing.T) {
 		}
 		return names
 	}
-	s, fresh := cameOnline()
+	s, fresh := startupRun()
 	old := s.lives["c-1"]
 	s.tell(old, sec(20), record.KindWarmupStart)
 	l := s.run()

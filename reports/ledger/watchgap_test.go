@@ -18,8 +18,8 @@ func addWatchGap(in *Input, of string, from, to float64) {
 	}
 }
 
-// TestWhatWasNotWatched: A goes at 5 s and its end is seen at 5.4.
-func TestWhatWasNotWatched(t *testing.T) {
+// TestWatchGaps: A goes at 5 s and its end is seen at 5.4.
+func TestWatchGaps(t *testing.T) {
 	cases := map[string]struct {
 		from, to float64
 		lost     float64 // when a request fails
@@ -39,7 +39,7 @@ func TestWhatWasNotWatched(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			in := strangers()
+			in := externalRun()
 			addWatchGap(&in, "pods", c.from, c.to)
 			if c.lost != 0 {
 				fail(&in, c.lost, record.Refused, 0, time.Millisecond)
@@ -58,9 +58,9 @@ func TestWhatWasNotWatched(t *testing.T) {
 	}
 }
 
-// TestGapsAreOne, where several watches see nothing at once.
-func TestGapsAreOne(t *testing.T) {
-	in := strangers()
+// TestOverlappingWatchGapsAreJoined, where several watches see nothing at once.
+func TestOverlappingWatchGapsAreJoined(t *testing.T) {
+	in := externalRun()
 	addWatchGap(&in, "pods", 6.5, 8)
 	addWatchGap(&in, "its API server", 6.4, 7)
 	addWatchGap(&in, "pods", 8, 8.5)

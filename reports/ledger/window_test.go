@@ -207,7 +207,7 @@ func TestNoInstance(t *testing.T) {
 	require.Contains(t, last.Explanation, "b-3/1 was still starting")
 }
 
-func TestTheLastOneOfItsVersionWasTakenOut(t *testing.T) {
+func TestLastInstanceOfAVersion(t *testing.T) {
 	s := newSim(6 * time.Second)
 	s.deregisterFirst("b-2", sec(1), 10*time.Millisecond)
 	s.deregisterFirst("b-1", sec(2), 10*time.Millisecond)
@@ -268,7 +268,7 @@ func TestPushes(t *testing.T) {
 	}}, l.Pushes, "those of changes under load")
 }
 
-func TestNeverHeardIsTold(t *testing.T) {
+func TestConsumerThatNeverHeard(t *testing.T) {
 	s := newSim(4 * time.Second)
 	s.deregisterFirst("b-1", sec(2), never)
 	l := s.run()
@@ -301,7 +301,7 @@ func TestRejectStopsServingWhenItDeregisters(t *testing.T) {
 	require.GreaterOrEqual(t, a.PredictedHigh, a.Lost)
 }
 
-func TestArmsReachByTagWhereThePlanDoesNotSay(t *testing.T) {
+func TestArmsReachInstancesByTag(t *testing.T) {
 	s := newSim(4 * time.Second)
 	s.in.Plan.Arms = []plan.Arm{{Name: "base"}, {Name: "gray", Tag: "gray"}}
 	s.deregisterFirst("b-gray-1", sec(2), push)

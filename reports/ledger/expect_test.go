@@ -10,7 +10,7 @@ import (
 
 // An expectation may name each window that a loss can have, and no other. The
 // grammar cannot import the ledger, so it has a list of its own.
-func TestTheGrammarKnowsTheWindows(t *testing.T) {
+func TestExpectKnowsTheWindows(t *testing.T) {
 	var have []string
 	for _, w := range Windows() {
 		have = append(have, string(w))
