@@ -168,7 +168,9 @@ func (d *decoder) zero(path string, n input.Node, u encoding.TextUnmarshaler) {
 	}
 }
 
-// fields decodes a mapping into a struct and rejects unknown and duplicate fields.
+// fields decodes a mapping into a struct and rejects unknown and duplicate
+// fields. A field is also known by the name in its former tag, so that scenarios
+// from before a renaming still run.
 func (d *decoder) fields(path string, n input.Node, v reflect.Value) {
 	if n.Shape() != input.Mapping {
 		d.problem(n, fmt.Sprintf("%s must be a mapping, got %s", nameOf(path), n.Shape()), "known fields: "+strings.Join(fieldNames(v.Type()), ", "))
@@ -177,18 +179,22 @@ func (d *decoder) fields(path string, n input.Node, v reflect.Value) {
 	seen := map[string]bool{}
 	for _, f := range n.Fields() {
 		index, ok := fieldIndex(v.Type(), f.Key)
-		switch {
-		case !ok:
+		if !ok {
 			d.problem(f.Value, fmt.Sprintf("unknown field %q%s", f.Key, within(path)), input.DidYouMean(f.Key, fieldNames(v.Type())))
-		case seen[f.Key]:
-			d.problem(f.Value, fmt.Sprintf("duplicate field %q", f.Key), "")
-		default:
-			d.value(join(path, f.Key), f.Value, v.Field(index))
-			if !d.enum(f.Value, v.Type().Field(index), v.Field(index)) || !d.most(f.Value, v.Type().Field(index), v.Field(index)) {
-				d.bad[join(path, f.Key)] = true
-			}
+			continue
 		}
-		seen[f.Key] = true
+		field := v.Type().Field(index)
+		name := yamlName(field)
+		if seen[name] {
+			d.problem(f.Value, fmt.Sprintf("duplicate field %q", f.Key), "")
+			continue
+		}
+		seen[name] = true
+		d.value(join(path, name), f.Value, v.Field(index))
+		renameFormerValue(field, v.Field(index))
+		if !d.enum(f.Value, field, v.Field(index)) || !d.most(f.Value, field, v.Field(index)) {
+			d.bad[join(path, name)] = true
+		}
 	}
 }
 
@@ -345,9 +351,24 @@ func fieldNames(t reflect.Type) []string {
 
 func fieldIndex(t reflect.Type, name string) (int, bool) {
 	for i := range t.NumField() {
-		if yamlName(t.Field(i)) == name && name != "" {
+		f := t.Field(i)
+		if name != "" && (yamlName(f) == name || f.Tag.Get("former") == name) {
 			return i, true
 		}
 	}
 	return 0, false
+}
+
+// renameFormerValue replaces a value that its field's formerValues tag lists by
+// the value's present name. Like former names of fields, such values are read
+// but are not in the schema.
+func renameFormerValue(f reflect.StructField, v reflect.Value) {
+	if v.Kind() != reflect.String {
+		return
+	}
+	for pair := range strings.SplitSeq(f.Tag.Get("formerValues"), ",") {
+		if former, present, ok := strings.Cut(pair, "="); ok && former == v.String() {
+			v.SetString(present)
+		}
+	}
 }

@@ -47,7 +47,7 @@ type Spec struct {
 	Arms       string                      `yaml:"arms,omitempty" enum:"concurrent,interleaved" doc:"whether arms run at the same time (default) or take turns, as those of a target with a change always do"`
 	Governance []Rule                      `yaml:"governance,omitempty" doc:"rules that govern how instances come online, as in the vendors' consoles"`
 	Set        map[string]WorkloadOverride `yaml:"set,omitempty" doc:"overrides of the manifests, by workload"`
-	ImageRoles map[string]string           `yaml:"imageRoles,omitempty" doc:"maps images with other names to demo services: gateway, a, b, c, registry or plain"`
+	ImageRoles map[string]string           `yaml:"imageRoles,omitempty" former:"standIns" doc:"maps images with other names to demo services: gateway, a, b, c, registry or plain"`
 	Target     *Target                     `yaml:"target,omitempty" doc:"a service that is deployed already, instead of manifests; run with: zeroloss attach FILE"`
 	Load       []Stream                    `yaml:"load" doc:"open-loop request streams"`
 	Steps      []Step                      `yaml:"steps,omitempty" doc:"actions on workloads, in addition to CronHPA"`
@@ -72,7 +72,7 @@ type Time struct {
 type Rule struct {
 	Online        string   `yaml:"online" doc:"name of the service in the registry"`
 	Version       string   `yaml:"version,omitempty" doc:"a tag, or base (default: every version)"`
-	RegisterDelay Duration `yaml:"registerDelay,omitempty" most:"1h" doc:"time from listening to registering"`
+	RegisterDelay Duration `yaml:"registerDelay,omitempty" former:"delay" most:"1h" doc:"time from listening to registering"`
 	HealthPath    string   `yaml:"healthPath,omitempty" doc:"register once this path answers, instead of after registerDelay"`
 	HealthEvery   Duration `yaml:"healthEvery,omitempty" most:"1h" default:"5s" doc:"interval between health checks"`
 	Window        Duration `yaml:"window,omitempty" most:"1d" default:"120s" doc:"duration of the warm-up"`
@@ -87,8 +87,8 @@ type WorkloadOverride struct {
 	Notify       *bool    `yaml:"notify,omitempty" doc:"whether to notify recent consumers directly"`
 	AdaptiveWait *bool    `yaml:"adaptiveWait,omitempty" doc:"whether to wait until requests stop arriving; false: rely on the preStop hook's sleep"`
 	MinWait      Duration `yaml:"minWait,omitempty" doc:"minimum wait after /offline (default: push delay plus 1s)"`
-	QuietPeriod  Duration `yaml:"quietPeriod,omitempty" doc:"time without requests after which an instance closes (default: 1s)"`
-	DrainTimeout Duration `yaml:"drainTimeout,omitempty" doc:"maximum wait after /offline (default: 30s)"`
+	QuietPeriod  Duration `yaml:"quietPeriod,omitempty" former:"quiet" doc:"time without requests after which an instance closes (default: 1s)"`
+	DrainTimeout Duration `yaml:"drainTimeout,omitempty" former:"drainCap" doc:"maximum wait after /offline (default: 30s)"`
 
 	Retry         string   `yaml:"retry,omitempty" enum:"none,next-instance" doc:"whether to retry failed calls, and where"`
 	Cache         string   `yaml:"cache,omitempty" enum:"push,poll30,ttl35" doc:"how the instance list of the next service is kept up to date"`
@@ -106,14 +106,14 @@ type WorkloadOverride struct {
 	Readiness *Probe   `yaml:"readiness,omitempty" doc:"readiness probe; none removes the manifest's"`
 
 	Switches          map[string]string `yaml:"switches,omitempty" doc:"settings of MSE, Polaris and Dubbo by their own names, as if set by labels"`
-	InitialPods       string            `yaml:"initialPods,omitempty" enum:"warm,cold" doc:"whether the pods at the start of the run are warm (default) or cold, like pods created later"`
-	RegisterAt        string            `yaml:"registerAt,omitempty" enum:"listening,process-start" doc:"when an instance registers: once it listens (default), or as soon as its process runs, before it can serve"`
+	InitialPods       string            `yaml:"initialPods,omitempty" former:"begins" enum:"warm,cold" doc:"whether the pods at the start of the run are warm (default) or cold, like pods created later"`
+	RegisterAt        string            `yaml:"registerAt,omitempty" former:"registers" formerValues:"when-listening=listening,too-early=process-start" enum:"listening,process-start" doc:"when an instance registers: once it listens (default), or as soon as its process runs, before it can serve"`
 	ClockSkew         Offset            `yaml:"clockSkew,omitempty" doc:"how far the clock is ahead when computing the age of instances (-30s: behind)"`
-	StartupTime       Duration          `yaml:"startupTime,omitempty" most:"1h" doc:"time from process start to listening"`
-	RegisterDelay     Duration          `yaml:"registerDelay,omitempty" most:"1h" doc:"time from listening to registering; replaces a health path, too"`
+	StartupTime       Duration          `yaml:"startupTime,omitempty" former:"startUp" most:"1h" doc:"time from process start to listening"`
+	RegisterDelay     Duration          `yaml:"registerDelay,omitempty" former:"delay" most:"1h" doc:"time from listening to registering; replaces a health path, too"`
 	Work              Duration          `yaml:"work,omitempty" doc:"simulated processing time of a request"`
-	ColdStartCost     Duration          `yaml:"coldStartCost,omitempty" doc:"additional processing time of the first request; decreases with every request served"`
-	ColdStartRequests *int              `yaml:"coldStartRequests,omitempty" doc:"number of requests until the additional processing time is gone"`
+	ColdStartCost     Duration          `yaml:"coldStartCost,omitempty" former:"coldCost" doc:"additional processing time of the first request; decreases with every request served"`
+	ColdStartRequests *int              `yaml:"coldStartRequests,omitempty" former:"coldCount" doc:"number of requests until the additional processing time is gone"`
 	Workers           *int              `yaml:"workers,omitempty" doc:"requests processed at the same time"`
 	Queue             *int              `yaml:"queue,omitempty" doc:"requests that can wait for a worker; further ones are answered with 503"`
 }
@@ -156,7 +156,7 @@ type Step struct {
 
 	Scale   string `yaml:"scale,omitempty" doc:"workload to scale; requires to or restore"`
 	To      *int   `yaml:"to,omitempty" doc:"number of replicas"`
-	Restore bool   `yaml:"restore,omitempty" doc:"scale back to the initial number of replicas, instead of to"`
+	Restore bool   `yaml:"restore,omitempty" former:"back" doc:"scale back to the initial number of replicas, instead of to"`
 	Restart string `yaml:"restart,omitempty" doc:"workload to restart, as kubectl rollout restart does"`
 	Image   string `yaml:"image,omitempty" doc:"workload whose image is changed, as kubectl set image does; requires ref"`
 	Ref     string `yaml:"ref,omitempty" doc:"image reference, for example example.com/spring-cloud-b:2"`
@@ -182,7 +182,7 @@ type Unsupported struct{}
 type Expectation struct {
 	Name   string         `yaml:"name,omitempty" doc:"name of the JUnit test case"`
 	Arm    string         `yaml:"arm"`
-	Metric string         `yaml:"metric" enum:"lost,ok,sent,unsent,masked,unexplained,releases,staleRoute,longestOutage,p50,p99,max,timeouts,earlyRequests,readyBeforeRegistered,warmupExponent,warmupFit,warmShareSpread,governed"`
+	Metric string         `yaml:"metric" formerValues:"maxSuccessGap=longestOutage" enum:"lost,ok,sent,unsent,masked,unexplained,releases,staleRoute,longestOutage,p50,p99,max,timeouts,earlyRequests,readyBeforeRegistered,warmupExponent,warmupFit,warmShareSpread,governed"`
 	Is     StringOrNumber `yaml:"is" doc:"0, \">= 10\", \"<= 5ms\", 23..31 or predicted"`
 	Role   string         `yaml:"role,omitempty" enum:"gate,contrast,info" default:"gate" doc:"consequence if not met: gate fails the run, contrast makes it invalid, info has none"`
 	Why    string         `yaml:"why,omitempty"`
