@@ -1,7 +1,7 @@
-// Package scenarios is the catalogue: every YAML file of this folder is a
-// scenario with its own expectations and a comment that teaches. [List] names
-// them, [Open] finds one by name, and [Prepare] goes all the way from what a
-// user typed to a compiled plan.
+// Package scenarios is the catalogue: every YAML file in this folder is a
+// scenario with expectations and a comment that explains it. [List] describes
+// them, [Open] returns one by name, and [Prepare] compiles what a user named to
+// a plan.
 //
 // To add a scenario, add a file: there is no table.
 package scenarios
@@ -24,12 +24,12 @@ var files embed.FS
 type Entry struct {
 	Name        string
 	Title       string
-	Description string        // its leading comment
+	Description string        // the comment at the top of the file
 	Duration    time.Duration // of all its cycles at speed 1
 	Runtimes    []string      // that can run it; none: all
 }
 
-// Names lists the catalogue.
+// Names lists the names of the scenarios.
 func Names() []string {
 	paths, err := fs.Glob(files, "*.yaml")
 	if err != nil {
@@ -41,7 +41,7 @@ func Names() []string {
 	return paths
 }
 
-// List describes the catalogue, by name.
+// List describes the scenarios, sorted by name.
 func List() ([]Entry, error) {
 	var entries []Entry
 	for _, name := range Names() {
@@ -62,8 +62,8 @@ func List() ([]Entry, error) {
 	return entries, nil
 }
 
-// Open is a scenario of the catalogue by name. If there is none of that name,
-// the error has the nearest one.
+// Open returns a scenario of the catalogue by name. If there is none, the error
+// contains the nearest name.
 func Open(name string) (input.Source, error) {
 	data, err := files.ReadFile(strings.TrimSuffix(name, ".yaml") + ".yaml")
 	if err != nil {

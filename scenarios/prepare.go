@@ -15,27 +15,28 @@ import (
 	"zeroloss/scenarios/spec"
 )
 
-// Request is what a user typed. Exactly one of Scenario and Manifests is given.
+// Request is what a user wants to run. Exactly one of Scenario and Manifests is
+// set.
 type Request struct {
 	Scenario  string    // a name of the catalogue, or a path
-	Manifests []string  // bare ones: paths, or - for Stdin
+	Manifests []string  // paths of manifests to run without a scenario, or - for Stdin
 	Stdin     io.Reader // read where a path is -
 	Set       []string  // key=value, over the scenario's spec
 	Seed      uint64
 	Speed     float64 // 0: the scenario's
-	Arm       string  // of arms that run one after the other: this one alone
+	Arm       string  // the only arm to compile, where arms take turns
 }
 
-// Prepared is a plan and the texts it was made from, as a run directory keeps
-// them.
+// Prepared is a plan and the files it was compiled from, as a run directory
+// contains them.
 type Prepared struct {
 	Plan      *plan.Plan
 	Scenario  []byte // scenario.yaml
 	Manifests []byte // manifests.yaml
 }
 
-// Prepare reads, checks and compiles. It starts nothing and writes nothing;
-// what is wrong with the input is [input.Problems], all at once (exit code 2).
+// Prepare reads, validates and compiles. It starts nothing and writes nothing.
+// If the input is invalid, the error is [input.Problems] (exit code 2).
 func Prepare(r Request) (*Prepared, error) {
 	var overrides []spec.FieldOverride
 	for _, text := range r.Set {
@@ -54,10 +55,10 @@ func Prepare(r Request) (*Prepared, error) {
 		return nil, err
 	}
 	if s.Spec.Target != nil {
-		return attached(s, src.Data, r)
+		return prepareTarget(s, src.Data, r)
 	}
 	if sources == nil {
-		if sources, err = manifestsOf(s, r); err != nil {
+		if sources, err = readManifests(s, r); err != nil {
 			return nil, err
 		}
 	}
@@ -69,20 +70,20 @@ func Prepare(r Request) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prepared{Plan: p, Scenario: src.Data, Manifests: joined(sources)}, nil
+	return &Prepared{Plan: p, Scenario: src.Data, Manifests: joinManifests(sources)}, nil
 }
 
-// attached is a plan for what is there already: there are no manifests.
-func attached(s *spec.Scenario, text []byte, r Request) (*Prepared, error) {
+// prepareTarget is a plan for what is there already: there are no manifests.
+func prepareTarget(s *spec.Scenario, text []byte, r Request) (*Prepared, error) {
 	p, err := plan.Compile(s, &manifests.Set{}, plan.Options{Seed: r.Seed, Speed: r.Speed, Arm: r.Arm})
 	if err != nil {
 		return nil, err
 	}
-	return &Prepared{Plan: p, Scenario: text, Manifests: []byte("# none: the target was there already\n")}, nil
+	return &Prepared{Plan: p, Scenario: text, Manifests: []byte("# none: the target was deployed already\n")}, nil
 }
 
-// read finds the scenario, or makes the one of bare manifests, whose sources
-// are returned too.
+// read returns the scenario. It generates one for manifests, and returns their
+// sources, too.
 func read(r Request) (input.Source, []input.Source, error) {
 	if len(r.Manifests) == 0 {
 		src, err := open(r.Scenario, r.Stdin)
@@ -100,20 +101,20 @@ func read(r Request) (input.Source, []input.Source, error) {
 	return src, sources, err
 }
 
-// open takes a name of the catalogue first, then a path. What looks like a
-// path is not looked for in the catalogue.
+// open opens a scenario of the catalogue, or else a file. An argument that looks
+// like a path is not a name.
 func open(arg string, stdin io.Reader) (input.Source, error) {
 	if slices.Contains(Names(), arg) {
 		return Open(arg)
 	}
 	_, err := os.Stat(arg)
 	if err != nil && arg != "-" && !strings.ContainsRune(arg, filepath.Separator) && filepath.Ext(arg) == "" {
-		return Open(arg) // for its nearest name
+		return Open(arg) // for the error with the nearest name
 	}
 	return input.Read(arg, stdin)
 }
 
-// readAll reads every file, and says of each that cannot be read why.
+// readAll reads every file and reports each one that cannot be read.
 func readAll(paths []string, stdin io.Reader) ([]input.Source, error) {
 	var sources []input.Source
 	var problems input.Problems
@@ -128,9 +129,9 @@ func readAll(paths []string, stdin io.Reader) ([]input.Source, error) {
 	return sources, problems.Err()
 }
 
-// manifestsOf reads what a scenario names: a file beside it, or one of the
+// readManifests reads what a scenario names: a file beside it, or one of the
 // catalogue.
-func manifestsOf(s *spec.Scenario, r Request) ([]input.Source, error) {
+func readManifests(s *spec.Scenario, r Request) ([]input.Source, error) {
 	var sources []input.Source
 	var problems input.Problems
 	inCatalogue := slices.Contains(Names(), r.Scenario)
@@ -161,8 +162,8 @@ func manifestsOf(s *spec.Scenario, r Request) ([]input.Source, error) {
 	return sources, problems.Err()
 }
 
-// joined is all manifests as one text.
-func joined(sources []input.Source) []byte {
+// joinManifests is all manifests as one text.
+func joinManifests(sources []input.Source) []byte {
 	var b bytes.Buffer
 	for i, s := range sources {
 		if i > 0 {

@@ -23,7 +23,7 @@ type Scope struct {
 	// Releases: the plan takes instances of the arm out.
 	Releases map[string]bool
 	// Foreign: the services of the arm are external and report nothing.
-	Foreign map[string]bool
+	External map[string]bool
 	// WarmsUp: instances that the arm reaches warm up when they start.
 	WarmsUp map[string]bool
 }
@@ -85,7 +85,7 @@ func (s Scope) checkNames(e Expectation) []Error {
 
 // checkForeign rejects metrics that are not measured for external services.
 func (s Scope) checkForeign(e Expectation) *Error {
-	if !s.Foreign[e.Arm] {
+	if !s.External[e.Arm] {
 		return nil
 	}
 	if e.Is.Predicted {
@@ -108,7 +108,7 @@ func (s Scope) checkClasses(e Expectation) *Error {
 	var cannot []string
 	for _, c := range e.Filter.Classes {
 		switch class := record.Class(c); {
-		case s.Foreign[e.Arm]: // its URL may fail in any way
+		case s.External[e.Arm]: // its URL may fail in any way
 		case class == record.DNS, class == record.TLS, class == record.Rejected && !s.Rejects[e.Arm]:
 			cannot = append(cannot, c)
 		}

@@ -225,13 +225,13 @@ func (r *request) sink(c call, f fetcher, resp *http.Response) (io.Writer, func(
 // finish fills in what the arguments left open.
 func finish(r *request) error {
 	if r.url == "" {
-		return fmt.Errorf("the address is missing")
+		return fmt.Errorf("the URL is missing")
 	}
 	if !strings.Contains(r.url, "://") {
 		r.url = "http://" + r.url
 	}
 	if u, err := url.Parse(r.url); err != nil || u.Host == "" {
-		return fmt.Errorf("the address %q is none", r.url)
+		return fmt.Errorf("invalid URL %q", r.url)
 	}
 	if r.body != "" && r.header.Get("Content-Type") == "" {
 		r.header.Set("Content-Type", "application/x-www-form-urlencoded")

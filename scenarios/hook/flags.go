@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// flag takes an option.
+// flag is an option of a tool.
 type flag struct {
-	value bool // it has one
+	value bool // whether it takes a value
 	set   func(r *request, v string) error
 }
 
-// parseArgs reads options as getopt does: -q, -qO-, -T 5, --timeout=5,
+// parseArgs parses options as getopt does: -q, -qO-, -T 5, --timeout=5,
 // --timeout 5.
 func parseArgs(r *request, args []string, flags map[string]flag) error {
 	for len(args) > 0 {
@@ -28,7 +28,7 @@ func parseArgs(r *request, args []string, flags map[string]flag) error {
 		case len(a) > 1 && a[0] == '-':
 			args, err = shortFlags(r, a[1:], args, flags)
 		case r.url != "":
-			err = fmt.Errorf("one address is enough: %q and %q", r.url, a)
+			err = fmt.Errorf("expected one URL, got %q and %q", r.url, a)
 		default:
 			r.url = a
 		}
@@ -43,11 +43,11 @@ func longFlag(r *request, a string, rest []string, flags map[string]flag) ([]str
 	name, value, given := strings.Cut(a, "=")
 	f, ok := flags["--"+name]
 	if !ok {
-		return rest, fmt.Errorf("option --%s is not understood here", name)
+		return rest, fmt.Errorf("unsupported option --%s", name)
 	}
 	if f.value && !given {
 		if len(rest) == 0 {
-			return rest, fmt.Errorf("option --%s needs a value", name)
+			return rest, fmt.Errorf("option --%s requires a value", name)
 		}
 		value, rest = rest[0], rest[1:]
 	}
@@ -59,7 +59,7 @@ func shortFlags(r *request, a string, rest []string, flags map[string]flag) ([]s
 		name := a[:1]
 		f, ok := flags["-"+name]
 		if !ok {
-			return rest, fmt.Errorf("option -%s is not understood here", name)
+			return rest, fmt.Errorf("unsupported option -%s", name)
 		}
 		a = a[1:]
 		if !f.value {
@@ -70,7 +70,7 @@ func shortFlags(r *request, a string, rest []string, flags map[string]flag) ([]s
 		}
 		if a == "" {
 			if len(rest) == 0 {
-				return rest, fmt.Errorf("option -%s needs a value", name)
+				return rest, fmt.Errorf("option -%s requires a value", name)
 			}
 			a, rest = rest[0], rest[1:]
 		}
@@ -102,14 +102,14 @@ var (
 	setHeader = flag{value: true, set: func(r *request, v string) error {
 		k, val, ok := strings.Cut(v, ":")
 		if !ok {
-			return fmt.Errorf("header %q: want name: value", v)
+			return fmt.Errorf("header must be NAME: VALUE, got %q", v)
 		}
 		r.header.Add(strings.TrimSpace(k), strings.TrimSpace(val))
 		return nil
 	}}
 	addData = flag{value: true, set: func(r *request, v string) error {
 		if strings.HasPrefix(v, "@") {
-			return fmt.Errorf("data %q: a file is not read here; write the data itself", v)
+			return fmt.Errorf("data %q: reading a file is not supported; write the data itself", v)
 		}
 		if r.body != "" {
 			r.body += "&"
@@ -120,7 +120,7 @@ var (
 	setAfter = flag{value: true, set: func(r *request, v string) error {
 		for _, name := range variables.FindAllString(v, -1) {
 			if name != "%{http_code}" && name != "%{response_code}" {
-				return fmt.Errorf("-w %q: of the variables only %%{http_code} is known here", v)
+				return fmt.Errorf("-w %q: only the variable %%{http_code} is supported", v)
 			}
 		}
 		r.after = v

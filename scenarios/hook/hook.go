@@ -1,8 +1,9 @@
-// Package hook runs preStop hooks and exec probes as their authors wrote them:
-// a shell with wget, curl and sleep built in. Shell runs them as if within a
-// pod, on a machine that has none of these and where the pod is a child
-// process; Main is the same as programs of their own, for an image that holds
-// nothing but this binary. It knows neither runtimes nor scenarios.
+// Package hook runs the commands of preStop hooks and exec probes unchanged: a
+// shell with wget, curl and sleep built in. [Shell] runs them as if in a pod, on
+// a machine without these tools and where the pod is a child process. [Main] is
+// the same as separate programs, for an image that contains only this binary.
+//
+// It knows neither runtimes nor scenarios.
 package hook
 
 import (
@@ -24,25 +25,25 @@ import (
 	"mvdan.cc/sh/v3/interp"
 )
 
-// Shell runs commands as if within a pod: with the pod's environment, its own
-// files, and a network in which 127.0.0.1 means the pod.
+// Shell runs commands as if in a pod: with the pod's environment and files, and
+// a network in which 127.0.0.1 is the pod.
 type Shell struct {
-	// Root is the folder that holds the pod's files: /tmp/x is Root/tmp/x.
-	// Nothing outside it can be named.
+	// Root is the folder with the pod's files: /tmp/x is Root/tmp/x. Files outside
+	// cannot be accessed.
 	Root string
 	Env  []string
 	// Speed divides sleeps; 0 leaves them as they are.
 	Speed float64
-	// Transport is how wget and curl reach others.
+	// Transport sends the requests of wget and curl.
 	Transport *http.Transport
 }
 
-// maxOutput is how much of a hook's output is kept for its event.
+// maxOutput is the number of bytes of a hook's output that its event contains.
 const maxOutput = 512
 
-// Run runs a container's command until it ends or ctx is done. Its error tells
-// the exit status, what was written to standard error, and commands that are
-// missing here, also where a script went on without them.
+// Run runs a container's command until it ends or ctx is done. Its error
+// contains the exit status, the standard error, and commands that were not
+// found, even if a script continued without them.
 func (s *Shell) Run(ctx context.Context, argv []string) error {
 	if len(argv) == 0 {
 		return errors.New("the command is empty")
@@ -81,7 +82,7 @@ func verdict(err error, stderr string, missing []string) error {
 		}
 	}
 	for _, name := range missing {
-		err = errors.Join(err, fmt.Errorf("command %q is not there: a hook has wget, curl, sleep and what the shell itself can do", name))
+		err = errors.Join(err, fmt.Errorf("command %q not found: hooks support wget, curl, sleep and shell builtins", name))
 	}
 	return err
 }

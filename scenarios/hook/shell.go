@@ -103,7 +103,7 @@ func parseShell(argv []string) (invocation, error) {
 			case 'l', 'i': // a login shell, an interactive one: no files to read here
 			case 'o':
 				if len(args) == 0 {
-					return inv, fmt.Errorf("%s: option -o needs a name", argv[0])
+					return inv, fmt.Errorf("%s: option -o requires a name", argv[0])
 				}
 				inv.options, args = append(inv.options, a[:1]+"o", args[0]), args[1:]
 			default:
@@ -113,7 +113,7 @@ func parseShell(argv []string) (invocation, error) {
 	}
 	switch {
 	case command && len(args) == 0:
-		return inv, fmt.Errorf("%s: option -c needs a command", argv[0])
+		return inv, fmt.Errorf("%s: option -c requires a command", argv[0])
 	case command:
 		inv.text, args = args[0], args[1:]
 		if len(args) > 0 {

@@ -39,7 +39,7 @@ func status(c call, code uint8, format string, args ...any) error {
 // sleep waits for the sum of its arguments: seconds, or with s, m, h, d.
 func sleep(ctx context.Context, c call, speed float64) error {
 	if len(c.args) == 0 {
-		return status(c, 1, "sleep: how long?")
+		return status(c, 1, "sleep: missing operand")
 	}
 	var total time.Duration
 	for _, a := range c.args {
@@ -71,7 +71,7 @@ func sleepTime(a string) (time.Duration, error) {
 	}
 	n, err := strconv.ParseFloat(a, 64)
 	if err != nil || n < 0 || math.IsNaN(n) {
-		return 0, fmt.Errorf("parsing time %q: a number of seconds is needed", a)
+		return 0, fmt.Errorf("parsing time %q: expected a number of seconds", a)
 	}
 	return time.Duration(min(n*float64(unit), float64(longest))), nil
 }

@@ -33,27 +33,27 @@ func readBinary(path, arch string) (*program, error) {
 	defer f.Close()
 	b := &program{path: path, size: info.Size()}
 	if b.arch, err = machine(f); err != nil {
-		return nil, unfit(path, arch, err)
+		return nil, unsuitableBinary(path, arch, err)
 	}
 	if arch != "" && arch != b.arch {
-		return nil, unfit(path, arch, fmt.Errorf("it is for %s", b.arch))
+		return nil, unsuitableBinary(path, arch, fmt.Errorf("it is built for %s", b.arch))
 	}
 	built, err := buildinfo.Read(f)
 	if err != nil {
-		return nil, unfit(path, arch, fmt.Errorf("it is no Go program: %w", err))
+		return nil, unsuitableBinary(path, arch, fmt.Errorf("it is not a Go program: %w", err))
 	}
 	if built.Main.Path != module {
-		return nil, unfit(path, arch, fmt.Errorf("it is the program of another module, %q", built.Path))
+		return nil, unsuitableBinary(path, arch, fmt.Errorf("it belongs to another module, %q", built.Path))
 	}
 	return b, nil
 }
 
-// unfit is the error of a binary that cannot be the image's, with the cure.
-func unfit(path, arch string, why error) error {
+// unsuitableBinary is the error of a binary that cannot be the image's, with the cure.
+func unsuitableBinary(path, arch string, why error) error {
 	if arch == "" {
 		arch = "amd64"
 	}
-	return fmt.Errorf("putting %q into an image: %w\n  the image holds nothing but a zeroloss for Linux, linked statically; build one and name it:\n"+
+	return fmt.Errorf("putting %q into an image: %w\n  the image contains only a statically linked zeroloss for Linux; build one and pass it:\n"+
 		"  CGO_ENABLED=0 GOOS=linux GOARCH=%s go build -o zeroloss-linux ./cmd/zeroloss && zeroloss image --binary zeroloss-linux", path, why, arch)
 }
 
@@ -67,11 +67,11 @@ var machines = map[elf.Machine]string{
 func machine(r io.ReaderAt) (string, error) {
 	f, err := elf.NewFile(r)
 	if err != nil {
-		return "", fmt.Errorf("it is no program for Linux: %w", err)
+		return "", fmt.Errorf("it is not a Linux program: %w", err)
 	}
 	defer f.Close()
 	if f.OSABI != elf.ELFOSABI_NONE && f.OSABI != elf.ELFOSABI_LINUX {
-		return "", fmt.Errorf("it is no program for Linux but for %s", f.OSABI)
+		return "", fmt.Errorf("it is a program for %s, not for Linux", f.OSABI)
 	}
 	if slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
 		return "", fmt.Errorf("it is linked dynamically")
@@ -81,7 +81,7 @@ func machine(r io.ReaderAt) (string, error) {
 		arch, ok = "ppc64le", true
 	}
 	if !ok {
-		return "", fmt.Errorf("no image is built for machine %s", f.Machine)
+		return "", fmt.Errorf("unsupported architecture %s", f.Machine)
 	}
 	return arch, nil
 }

@@ -182,14 +182,14 @@ func TestUnfitBinariesAreRefusedWithTheCure(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{Options{Binary: script}, "it is no program for Linux"},
-		{Options{Binary: patched(t, func(b []byte) { b[offOSABI] = byte(elf.ELFOSABI_FREEBSD) })}, "no program for Linux but for ELFOSABI_FREEBSD"},
+		{Options{Binary: script}, "it is not a Linux program"},
+		{Options{Binary: patched(t, func(b []byte) { b[offOSABI] = byte(elf.ELFOSABI_FREEBSD) })}, "it is a program for ELFOSABI_FREEBSD, not for Linux"},
 		{Options{Binary: patched(t, func(b []byte) {
 			first := binary.LittleEndian.Uint64(b[offPhoff:])
 			binary.LittleEndian.PutUint32(b[first:], uint32(elf.PT_INTERP))
 		})}, "it is linked dynamically"},
-		{Options{Binary: patched(t, setMachine(elf.EM_MIPS))}, "no image is built for machine EM_MIPS"},
-		{Options{Binary: tiny, Arch: "arm64"}, "it is for amd64"},
+		{Options{Binary: patched(t, setMachine(elf.EM_MIPS))}, "unsupported architecture EM_MIPS"},
+		{Options{Binary: tiny, Arch: "arm64"}, "it is built for amd64"},
 		{Options{Binary: foreign}, ""}, // static or not, for Linux or not: it is not ours
 	} {
 		_, err := Build(c.o)

@@ -38,7 +38,7 @@ func compileExpectations(src *source, p *Plan, released releases) []expect.Expec
 func expectationScope(src *source, p *Plan, released releases) expect.Scope {
 	s := expect.Scope{
 		Streams: map[string]expect.Arm{}, Due: map[string]int{}, Windows: expect.Windows(), Hops: hops(src),
-		Rejects: map[string]bool{}, Releases: map[string]bool{}, WarmsUp: map[string]bool{}, Foreign: map[string]bool{},
+		Rejects: map[string]bool{}, Releases: map[string]bool{}, WarmsUp: map[string]bool{}, External: map[string]bool{},
 	}
 	for _, a := range p.Arms {
 		s.Arms = append(s.Arms, a.Name)
@@ -57,7 +57,7 @@ func expectationScope(src *source, p *Plan, released releases) expect.Scope {
 	for _, st := range p.Streams {
 		s.Streams[st.Name] = expect.Arm{Name: st.Arm, Due: int(st.Count())}
 		s.Due[st.Arm] += int(st.Count())
-		s.Foreign[st.Arm] = s.Foreign[st.Arm] || st.External()
+		s.External[st.Arm] = s.External[st.Arm] || st.External()
 	}
 	return s
 }
