@@ -1,15 +1,15 @@
-// Package loadgen sends the load of a run and writes down what became of each
-// request. [Run] does it in this process; [Main] is the whole of a generator
-// process, told by a [Job] on its standard input.
+// Package loadgen sends the load of a run and records the outcome of each
+// request. [Run] does so in this process. [Main] is a whole generator process,
+// which reads a [Job] from its standard input.
 //
-// The load is open: each request is due at an instant of its stream's own
-// clock ([traffic.Stream]), whatever the answers do. What could not be sent in
-// time is written down as unsent, so due = sent + unsent, to the last request.
-// vegeta does the sending (attack.go is the one file that knows it); pacing,
-// time-outs, observation and records are done here.
+// The load is open-loop: each request is due at an instant that its stream
+// determines ([traffic.Stream]), whether or not earlier ones were answered. A
+// request that could not be sent in time is recorded as unsent, so that
+// due = sent + unsent. vegeta sends the requests (only attack.go uses it); pacing,
+// timeouts, observation and recording are implemented here.
 //
-// The package may not know what a good answer is: which version should have
-// answered, and whose fault a failure is, the ledger decides from the records.
+// The package does not decide what a correct response is: the ledger decides
+// from the records which version should have answered, and what caused a loss.
 package loadgen
 
 import (
@@ -37,56 +37,56 @@ const (
 	workerLimit         = 10_000
 )
 
-// Config is what [Run] is told. Streams, Target, Zero and Out are needed.
+// Config configures [Run]. Streams, Target, Zero and Out are required.
 type Config struct {
 	Streams []traffic.Stream // names are unique
-	Target  string           // base URL, as http://127.0.0.1:20000
-	Zero    time.Time        // the streams' time zero, by the record's clock; it may lie ahead
-	Out     io.Writer        // the request log; one Write a frame, each 200 ms
+	Target  string           // base URL, for example http://127.0.0.1:20000
+	Zero    time.Time        // time zero of the streams, by the record's clock; it may be in the future
+	Out     io.Writer        // the request log; one Write per frame, every 200 ms
 
-	// Shard is this generator's part of the streams, where several share them.
-	// The zero value is the whole.
+	// Shard is this generator's part of the streams if several share them. The
+	// zero value is all of them.
 	Shard traffic.Shard
-	// Ahead is what to add to an instant of this machine's clock to have it by
-	// the record's: Zero is told, and all is written down, by that one.
+	// ClockOffset is how far the record's clock is ahead of this machine's. Zero
+	// and all recorded instants are by the record's clock.
 	ClockOffset record.Micros
 
-	// Events gets what the generator has to tell of itself; nil: nobody.
+	// Events receives the generator's own events; nil: none are written.
 	Events   *record.EventWriter
-	Instance record.Instance // whom those events are about
+	Instance record.Instance // the instance that those events name
 
-	// Late is how long after it was due a request is still sent; what is
-	// later is unsent. 0 is DefaultLate.
+	// MaxLateness is how late a request may be sent; after that it is recorded as
+	// unsent. 0 is DefaultMaxLateness.
 	MaxLateness time.Duration
-	// Linger is how long requests in flight may go on once ctx is done; what
-	// is not answered then is cancelled. 0 is DefaultLinger.
+	// DrainTimeout is how long requests in flight may take once ctx is done; after
+	// that they are cancelled. 0 is DefaultDrainTimeout.
 	DrainTimeout time.Duration
-	// MaxWorkers bounds the requests in flight of a stream. 0 is enough for
-	// every one of them to run into its time-out.
+	// MaxWorkers limits the requests in flight of each stream. 0 is enough for all
+	// of them to time out.
 	MaxWorkers int
-	// Progress, if not nil, is called every half second, and at the end, by
-	// one goroutine.
+	// Progress, if not nil, is called every 500 ms and at the end, by one
+	// goroutine.
 	Progress func(Progress)
 
 	// Dial opens connections; nil dials TCP within 300 ms.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Divert, if not nil, names another host:port for a request, "" for none.
-	// It is how the instrument is tested: a request of a kept-alive stream
-	// can be sent to where a connection is refused.
+	// Divert, if not nil, returns another host:port for a request; "" keeps its
+	// own. Tests use it to send one request of a keep-alive stream to an address
+	// that refuses connections.
 	Divert func(stream string, seq uint64) string
 }
 
-// withDefaults checks c and fills in what is missing, in a copy.
+// withDefaults checks c and returns a copy with the defaults filled in.
 func (c Config) withDefaults() (Config, error) {
 	var errs []error
 	if len(c.Streams) == 0 {
-		errs = append(errs, errors.New("there is no stream"))
+		errs = append(errs, errors.New("no streams"))
 	}
 	if c.Zero.IsZero() {
-		errs = append(errs, errors.New("the time zero is missing"))
+		errs = append(errs, errors.New("time zero is missing"))
 	}
 	if c.Out == nil {
-		errs = append(errs, errors.New("the request log is missing"))
+		errs = append(errs, errors.New("request log is missing"))
 	}
 	if err := c.Shard.Check(); err != nil {
 		errs = append(errs, err)
@@ -106,7 +106,7 @@ func (c Config) withDefaults() (Config, error) {
 	for i := range c.Streams {
 		s, err := c.stream(c.Streams[i])
 		if err == nil && names[s.Name] {
-			err = errors.New("another has the same name")
+			err = errors.New("another stream has the same name")
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("stream %q: %w", s.Name, err))
@@ -115,7 +115,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Streams[i] = s
 	}
 	if err := errors.Join(errs...); err != nil {
-		return c, fmt.Errorf("checking the load: %w", err)
+		return c, fmt.Errorf("checking load: %w", err)
 	}
 	return c, nil
 }
@@ -134,19 +134,19 @@ func (c Config) stream(s traffic.Stream) (traffic.Stream, error) {
 	req, err := http.NewRequest(s.Method, s.Target+s.Path, nil)
 	switch {
 	case s.Name == "":
-		return s, errors.New("it has no name")
+		return s, errors.New("name is missing")
 	case err != nil:
 		return s, err
 	case req.URL.Host == "" || req.URL.Scheme != "http" && req.URL.Scheme != "https":
-		return s, fmt.Errorf("target %q is no base URL such as http://127.0.0.1:20000", s.Target)
+		return s, fmt.Errorf("target must be a base URL such as http://127.0.0.1:20000, got %q", s.Target)
 	case !(s.Rate > 0) || math.IsInf(s.Rate, 1):
-		return s, fmt.Errorf("rate %v/s is not above 0", s.Rate)
+		return s, fmt.Errorf("rate must be above 0, got %v/s", s.Rate)
 	case s.Duration <= 0:
-		return s, fmt.Errorf("duration %v is not above 0", s.Duration)
+		return s, fmt.Errorf("duration must be above 0, got %v", s.Duration)
 	case s.Timeout < 0:
-		return s, fmt.Errorf("timeout %v is below 0", s.Timeout)
+		return s, fmt.Errorf("timeout must not be negative, got %v", s.Timeout)
 	case s.Connections != traffic.KeepAlive && s.Connections != traffic.New:
-		return s, fmt.Errorf("connections %q: want %q or %q", s.Connections, traffic.KeepAlive, traffic.New)
+		return s, fmt.Errorf("connections must be %q or %q, got %q", traffic.KeepAlive, traffic.New, s.Connections)
 	}
 	if _, err := s.Answer.Compile(); err != nil {
 		return s, err
@@ -154,8 +154,8 @@ func (c Config) stream(s traffic.Stream) (traffic.Stream, error) {
 	return s, nil
 }
 
-// workers is how many requests of s may be in flight, and how many are
-// prepared for from the start.
+// workers is how many workers s starts with, and the maximum: the number of
+// requests that may be in flight.
 func (c Config) workers(s traffic.Stream) (initial, most uint64) {
 	most = uint64(c.MaxWorkers)
 	if c.MaxWorkers <= 0 {

@@ -6,12 +6,12 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// maxJudgedBody is how much of a body is held against a stream's rule; one that is
-// longer cannot be judged, and is wrong.
+// maxJudgedBody is the longest body, in bytes, that a stream's rule is applied to.
+// A longer one is classified as wrong.
 const maxJudgedBody = 1 << 20
 
-// classifyExternal classes a whole answer of a service that is none of ours, by the
-// stream's own rule, with why its body is not the one that was due.
+// classifyExternal classifies a complete response of an external service by the
+// stream's own rules. The error says why the body is wrong.
 func (h *hit) classifyExternal(status int) (record.Class, error) {
 	s := h.sender.stream
 	if !s.Answer.Accepts(status) {
@@ -22,7 +22,7 @@ func (h *hit) classifyExternal(status int) (record.Class, error) {
 	}
 	var err error
 	if len(h.body) > maxJudgedBody {
-		err = fmt.Errorf("the body is longer than %d bytes: the rule was not applied", maxJudgedBody)
+		err = fmt.Errorf("body exceeds %d bytes, so the rule was not applied", maxJudgedBody)
 	} else {
 		err = h.sender.rule.Check(h.body)
 	}
@@ -32,8 +32,8 @@ func (h *hit) classifyExternal(status int) (record.Class, error) {
 	return "", nil
 }
 
-// externalTrail is the trail of an answer that names nobody but its instance, by a
-// header that is not ours. Which incarnation it was, nobody says: 0.
+// externalTrail is the trail of a response that names its instance in a header of
+// the service's own. The incarnation is unknown: 0.
 func externalTrail(service, who string) record.Trail {
 	if who == "" {
 		return nil

@@ -19,39 +19,39 @@ import (
 // JobSchema is the version of [Job] that this package writes and reads.
 const JobSchema = "zeroloss.job/v1"
 
-// Job is what a generator process is told: one JSON document. Durations are
-// in nanoseconds.
+// Job configures a generator process: one JSON document, durations in
+// nanoseconds.
 type Job struct {
 	Schema       string           `json:"schema"` // JobSchema
 	Target       string           `json:"target"` // base URL
-	Zero         record.Micros    `json:"zero"`   // the streams' time zero, by the record's clock; 0 is half a second from now
+	Zero         record.Micros    `json:"zero"`   // time zero of the streams, by the record's clock; 0: in 500 ms
 	Streams      []traffic.Stream `json:"streams"`
 	Shard        traffic.Shard    `json:"shard,omitzero"`              // as in Config
 	ClockOffset  record.Micros    `json:"clockOffsetMicros,omitempty"` // as in Config
-	Requests     string           `json:"requests"`                    // path of the request log, which must not exist yet
-	Events       string           `json:"events,omitempty"`            // path of the generator's own events, appended to
-	Instance     record.Instance  `json:"instance,omitzero"`           // whom those events are about
+	Requests     string           `json:"requests"`                    // path of the request log; the file must not exist
+	Events       string           `json:"events,omitempty"`            // path of the generator's own events, which are appended; "": none
+	Instance     record.Instance  `json:"instance,omitzero"`           // as in Config
 	MaxLateness  time.Duration    `json:"maxLateness,omitempty"`       // as in Config
 	DrainTimeout time.Duration    `json:"drainTimeout,omitempty"`      // as in Config
 	MaxWorkers   int              `json:"maxWorkers,omitempty"`        // as in Config
 }
 
-// ReadJob reads one job from r, and nothing behind it. A field that it does
-// not know is an error.
+// ReadJob decodes one job from r and reads no further. An unknown field is an
+// error.
 func ReadJob(r io.Reader) (Job, error) {
-	// The schema comes first: a newer job is told from a misspelt one.
+	// The schema is checked first, to tell a newer job from a misspelt one.
 	var raw json.RawMessage
 	if err := json.NewDecoder(r).Decode(&raw); err != nil {
-		return Job{}, fmt.Errorf("reading the load's job: %w", err)
+		return Job{}, fmt.Errorf("decoding load job: %w", err)
 	}
 	var head struct {
 		Schema string `json:"schema"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return Job{}, fmt.Errorf("reading the load's job: %w", err)
+		return Job{}, fmt.Errorf("decoding load job: %w", err)
 	}
 	if head.Schema != JobSchema {
-		return Job{}, fmt.Errorf("reading the load's job: schema %q, want %q", head.Schema, JobSchema)
+		return Job{}, fmt.Errorf("decoding load job: schema %q, want %q", head.Schema, JobSchema)
 	}
 	return decodeJob(raw)
 }
@@ -61,13 +61,12 @@ func decodeJob(raw []byte) (Job, error) {
 	dec.DisallowUnknownFields()
 	var j Job
 	if err := dec.Decode(&j); err != nil {
-		return Job{}, fmt.Errorf("reading the load's job: %w", err)
+		return Job{}, fmt.Errorf("decoding load job: %w", err)
 	}
 	return j, nil
 }
 
-// Config is what the job says of the load; Out, Progress and Events are its
-// user's matter.
+// Config returns the configuration of the job, without Out, Progress and Events.
 func (j Job) Config() Config {
 	c := Config{
 		Streams: j.Streams, Target: j.Target, Zero: j.Zero.Time(), Shard: j.Shard, ClockOffset: j.ClockOffset, Instance: j.Instance,
@@ -79,9 +78,9 @@ func (j Job) Config() Config {
 	return c
 }
 
-// Run does what the job says; see the function [Run] for ctx and the error.
+// Run runs the job; see the function [Run] for ctx and the error.
 func (j Job) Run(ctx context.Context, tell func(Progress)) (stats Stats, err error) {
-	// A log is never written over: it is all that is left of a run.
+	// A request log is never overwritten: it is all that remains of a run.
 	out, err := os.OpenFile(j.Requests, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return Stats{}, fmt.Errorf("creating request log: %w", err)
@@ -100,11 +99,11 @@ func (j Job) Run(ctx context.Context, tell func(Progress)) (stats Stats, err err
 	return Run(ctx, c)
 }
 
-// Main is a generator process: it reads a job from in, does it, and writes a
-// [Progress] as a JSON line to out every half second, the last with Stats.
-// The end of in after the job means that the parent is gone, and ends the
-// load as the end of ctx does. So the parent keeps its side of in open, and
-// can start the process ahead and tell it the job when the time has come.
+// Main is a generator process: it reads a job from in, runs it, and writes a
+// [Progress] as a JSON line to out every 500 ms, the last with Stats. If in ends
+// after the job, the parent process is gone, and the load ends as if ctx had. So
+// the parent keeps its end of in open. It may start the process early and write
+// the job later.
 func Main(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -114,7 +113,7 @@ func Main(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	go func() {
 		_, err := io.Copy(io.Discard, in)
-		stop(errors.Join(errors.New("the parent is gone"), err))
+		stop(errors.Join(errors.New("the parent process is gone"), err))
 	}()
 	defer Tune()()
 	enc := json.NewEncoder(out)
@@ -130,10 +129,10 @@ func Main(ctx context.Context, in io.Reader, out io.Writer) error {
 	return errors.Join(err, told)
 }
 
-// Tune makes this process one of a generator's, until undo: it has memory to
-// spare and no time, so it collects seldom. Half of the processors are left to
-// what is under test, which also saves most of the waking of idle threads (a
-// quarter of all CPU time at 500 rps).
+// Tune configures the Go runtime of this process for a generator, until undo is
+// called. Garbage is collected rarely, as memory is cheaper than time. Half of
+// the processors are left to the system under test, which also avoids most
+// wake-ups of idle threads (a quarter of all CPU time at 500 requests/s).
 func Tune() (undo func()) {
 	percent := debug.SetGCPercent(400)
 	procs := runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))

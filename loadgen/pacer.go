@@ -11,9 +11,8 @@ import (
 	"zeroloss/loadgen/traffic"
 )
 
-// schedule hands out in order the requests of a stream that are the shard's,
-// which it counts by themselves. It is pure: now is an offset from the plan's
-// zero.
+// schedule returns the shard's requests of a stream in order, numbered within the
+// shard. It is pure: now is an offset from time zero.
 type schedule struct {
 	stream      traffic.Stream
 	shard       traffic.Shard
@@ -26,18 +25,17 @@ func newSchedule(s traffic.Stream, shard traffic.Shard, late time.Duration) sche
 	return schedule{stream: s, shard: shard, maxLateness: late, count: shard.Requests(s.Count())}
 }
 
-// skipLate passes over what is too late to be sent: the shard's [from, to).
+// skipLate skips the requests that are too late to be sent: the shard's [from, to).
 func (s *schedule) skipLate(now time.Duration) (from, to uint64) {
 	from = s.next
 	s.next = max(s.next, s.dueBy(now-s.maxLateness-1))
 	return from, s.next
 }
 
-// dueBy is how many are due at or before t.
+// dueBy is the number of requests due at or before t.
 func (s *schedule) dueBy(t time.Duration) uint64 { return s.shard.Requests(s.stream.DueBy(t)) }
 
-// wait is the time until the next request is due; ok is false if there is
-// none.
+// wait is the time until the next request is due; ok is false if there is none.
 func (s *schedule) wait(now time.Duration) (d time.Duration, ok bool) {
 	if s.next >= s.count {
 		return 0, false
@@ -45,24 +43,24 @@ func (s *schedule) wait(now time.Duration) (d time.Duration, ok bool) {
 	return s.stream.Due(s.shard.Seq(s.next)) - now, true
 }
 
-// pacer says when to send what, and remembers it until it is sent: each
-// request is either claimed once or left over at the end.
+// pacer determines when which request is sent, and keeps it until then: each
+// request is either claimed once or left at the end.
 type pacer struct {
 	zero     time.Time // with its monotonic reading
 	schedule schedule
 	unsent   func(seq uint64)
 
 	mu      sync.Mutex
-	pending map[uint64]uint64 // the stream's number of a hit not yet claimed
+	pending map[uint64]uint64 // the stream's number of each hit that is not claimed yet
 }
 
 func newPacer(plan schedule, zero time.Time, unsent func(seq uint64)) *pacer {
 	return &pacer{zero: zero, schedule: plan, unsent: unsent, pending: make(map[uint64]uint64)}
 }
 
-// pace blocks until the next request is due and makes it the given hit. It is
-// false when there is no more to be sent or ctx is done. It is for one
-// goroutine.
+// pace blocks until the next request is due and assigns it to hit. It returns
+// false if there are no more requests or ctx is done. Only one goroutine may
+// call it.
 func (p *pacer) pace(ctx context.Context, timer *time.Timer, hit uint64) bool {
 	for ctx.Err() == nil {
 		now := time.Since(p.zero)
@@ -89,7 +87,7 @@ func (p *pacer) pace(ctx context.Context, timer *time.Timer, hit uint64) bool {
 	return false
 }
 
-// claim is the stream's number of a hit that is now to be sent.
+// claim returns the stream's number of a hit that is about to be sent.
 func (p *pacer) claim(hit uint64) (seq uint64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,11 +96,11 @@ func (p *pacer) claim(hit uint64) (seq uint64, ok bool) {
 	return seq, ok
 }
 
-// finish tells of all that was due by the end and never claimed. Nothing may be
-// paced or claimed any more.
+// finish reports as unsent what was due by the end and never claimed. pace and
+// claim must not be called afterwards.
 //
-// Where the end is a stop, what was handed out in the last moment before it may
-// not have been taken any more: that is where the load ends, not what it missed.
+// If the load was stopped, vegeta may not have taken the last requests that were
+// assigned just before: there the load ends, and they are not reported.
 func (p *pacer) finish(end time.Time, stopped bool) {
 	top := p.schedule.next
 	by := end.Sub(p.zero)
@@ -114,7 +112,7 @@ func (p *pacer) finish(end time.Time, stopped bool) {
 		p.unsent(seq)
 	}
 	clear(p.pending)
-	if top < p.schedule.next { // the load has ended before these
+	if top < p.schedule.next { // the load ended before these
 		return
 	}
 	for due := p.schedule.dueBy(by); p.schedule.next < due; p.schedule.next++ {
@@ -122,10 +120,10 @@ func (p *pacer) finish(end time.Time, stopped bool) {
 	}
 }
 
-// handoverTime is how long a request may be on its way to a worker.
+// handoverTime is how long vegeta may take to pass a request to a worker.
 const handoverTime = 100 * time.Millisecond
 
-// due is the instant of the stream's request seq.
+// due is when the stream's request seq is due.
 func (p *pacer) due(seq uint64) record.Micros {
 	return record.At(p.zero.Add(p.schedule.stream.Due(seq)))
 }

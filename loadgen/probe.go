@@ -12,9 +12,9 @@ import (
 	"zeroloss/loadgen/traffic"
 )
 
-// Probe sends one request of s, whose Target is set, before there is a load.
-// Its error says why the answer is not a good one: status and the beginning of
-// the body, or what kept it from coming.
+// Probe sends one request of s, whose Target must be set, before the load starts.
+// The error says why the response is not a successful one: its status and the
+// beginning of its body, or why there is none.
 func Probe(ctx context.Context, s traffic.Stream) error {
 	if s.Timeout == 0 {
 		s.Timeout = DefaultTimeout
@@ -25,8 +25,8 @@ func Probe(ctx context.Context, s traffic.Stream) error {
 	}
 	ctx, stop := context.WithTimeout(ctx, s.Timeout)
 	defer stop()
-	where := strings.TrimRight(s.Target, "/") + s.Path
-	req, err := http.NewRequestWithContext(ctx, s.Method, where, strings.NewReader(s.Body))
+	url := strings.TrimRight(s.Target, "/") + s.Path
+	req, err := http.NewRequestWithContext(ctx, s.Method, url, strings.NewReader(s.Body))
 	if err != nil {
 		return err
 	}
@@ -46,11 +46,11 @@ func Probe(ctx context.Context, s traffic.Stream) error {
 	if err = errors.Join(err, resp.Body.Close()); err == nil && s.Answer.Accepts(resp.StatusCode) {
 		err = rule.Check(body)
 	} else if err == nil {
-		err = errors.New("the status is not a good one")
+		err = errors.New("unexpected status")
 	}
 	if err != nil {
 		const most = 200
-		return fmt.Errorf("%s %s answered %s: %w; its body begins %q", s.Method, where, resp.Status, err, truncate(string(body), most))
+		return fmt.Errorf("%s %s returned %s: %w; the body begins with %q", s.Method, url, resp.Status, err, truncate(string(body), most))
 	}
 	return nil
 }

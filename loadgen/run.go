@@ -5,106 +5,89 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"zeroloss/loadgen/record"
 )
 
-// Run sends the load and returns when the last answer is in and all is
-// written. When ctx is done it sends nothing more, gives what is in flight
-// c.Linger to finish, and writes the log's end; that is no error, but
-// Stats.Interrupted. An error means that the load was not sent, or not
-// recorded, as it should have been.
+// Run sends the load and returns once the last response has arrived and the log
+// is complete. When ctx is done, Run sends nothing more and gives requests in
+// flight c.DrainTimeout to finish. That is not an error; Stats.Interrupted
+// reports it. An error means that the load was not sent or not recorded as
+// configured.
 func Run(ctx context.Context, c Config) (Stats, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return Stats{}, err
 	}
 	now := time.Now()
-	// From here on the monotonic clock counts, and it is this machine's own.
+	// From here on, time is measured by this machine's monotonic clock.
 	c.Zero = now.Add(c.Zero.Sub(now) - time.Duration(c.ClockOffset)*time.Microsecond)
 	k, err := newSink(c.Out, c.ClockOffset)
 	if err != nil {
 		return Stats{}, err
 	}
-	tell := eventWriter{c: c}
-	if err := tell.write(record.Event{Payload: record.Starting{Streams: len(c.Streams)}}); err != nil {
+	events := eventWriter{c: c}
+	if err := events.write(record.Event{Payload: record.Starting{Streams: len(c.Streams)}}); err != nil {
 		return Stats{}, err
 	}
 	before := readHost()
-	stats, guns, err := sendAll(ctx, c, k)
+	stats, senders, err := sendAll(ctx, c, k)
 	stats.HostStats = before.statsSince()
 	if c.Progress != nil {
-		last := progress(guns, time.Now())
+		last := progress(senders, time.Now())
 		last.Stats = &stats
 		c.Progress(last)
 	}
 	if err != nil {
 		return stats, err
 	}
-	return stats, tell.writeEnd(stats)
+	return stats, events.writeEnd(stats)
 }
 
-// sendAll fires all streams and runs the sink until both are over.
+// sendAll sends all streams and runs the sink until both are finished.
 func sendAll(ctx context.Context, c Config, k *sink) (Stats, []*streamSender, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	base, kill := context.WithCancel(context.WithoutCancel(ctx))
-	defer kill()
+	requestCtx, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelRequests()
 	defer context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(c.DrainTimeout, kill)
-		context.AfterFunc(base, func() { timer.Stop() })
+		timer := time.AfterFunc(c.DrainTimeout, cancelRequests)
+		context.AfterFunc(requestCtx, func() { timer.Stop() })
 	})()
 
-	guns := make([]*streamSender, len(c.Streams))
+	senders := make([]*streamSender, len(c.Streams))
 	for i, s := range c.Streams {
-		guns[i] = newStreamSender(base, c, s, k, newTally(s, c.Shard))
+		senders[i] = newStreamSender(requestCtx, c, s, k, newTally(s, c.Shard))
 	}
 	over := make(chan struct{})
 	written := make(chan error, 1)
 	go func() {
 		written <- k.run(over, func() {
 			if c.Progress != nil {
-				c.Progress(progress(guns, time.Now()))
+				c.Progress(progress(senders, time.Now()))
 			}
 		}, stop)
 	}()
 	var wg sync.WaitGroup
-	for _, g := range guns {
-		wg.Go(func() { g.run(ctx, c) })
+	for _, s := range senders {
+		wg.Go(func() { s.run(ctx, c) })
 	}
 	wg.Wait()
 	close(over)
 	err := <-written
 
 	stats := Stats{}
-	for _, g := range guns {
-		one := g.tally.final()
+	for _, s := range senders {
+		one := s.tally.final()
 		stats.Streams = append(stats.Streams, one)
-		stats.Interrupted = stats.Interrupted || one.Due < g.pacer.schedule.count
+		stats.Interrupted = stats.Interrupted || one.Due < s.pacer.schedule.count
 	}
-	return stats, guns, err
+	return stats, senders, err
 }
 
-// run fires one stream.
-func (g *streamSender) run(ctx context.Context, c Config) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	defer g.transport.CloseIdleConnections()
-	initial, most := c.workers(g.stream)
-	next := func(n uint64) bool { return g.pacer.pace(ctx, timer, n) }
-	var stopped atomic.Pointer[time.Time] // nothing is due any more from then on
-	defer context.AfterFunc(ctx, func() { now := time.Now(); stopped.Store(&now) })()
-	attack(ctx, g.stream, g.stream.Target+g.stream.Path, initial, most, next, g)
-	if at := stopped.Load(); at != nil {
-		g.pacer.finish(*at, true)
-		return
-	}
-	g.pacer.finish(time.Now(), false)
-}
-
-// eventWriter writes the generator's own events, if anybody wants them.
+// eventWriter writes the generator's own events, if the configuration asks for
+// them.
 type eventWriter struct{ c Config }
 
 func (t eventWriter) write(e record.Event) error {
@@ -116,9 +99,9 @@ func (t eventWriter) write(e record.Event) error {
 }
 
 func (t eventWriter) writeEnd(s Stats) error {
-	noise, err := json.Marshal(s.HostStats)
+	stats, err := json.Marshal(s.HostStats)
 	if err != nil {
-		return fmt.Errorf("encoding noise: %w", err)
+		return fmt.Errorf("encoding host stats: %w", err)
 	}
 	var sent uint64
 	for _, one := range s.Streams {
@@ -126,7 +109,7 @@ func (t eventWriter) writeEnd(s Stats) error {
 	}
 	events := []record.Event{
 		{Payload: record.LoadEnd{Sent: int(sent)}},
-		{Payload: record.HostStats{Phase: record.StatsLoad, Stats: noise}},
+		{Payload: record.HostStats{Phase: record.StatsLoad, Stats: stats}},
 		{Payload: record.End{}},
 	}
 	if s.Interrupted {

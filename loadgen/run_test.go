@@ -179,18 +179,18 @@ func TestLogThatCannotBeWrittenEndsTheLoad(t *testing.T) {
 func TestConfigIsChecked(t *testing.T) {
 	good := traffic.Stream{Name: "s", Rate: 1, Duration: time.Second}
 	for want, spoil := range map[string]func(*Config, *traffic.Stream){
-		"no stream":        func(c *Config, _ *traffic.Stream) { c.Streams = nil },
-		"time zero":        func(c *Config, _ *traffic.Stream) { c.Zero = time.Time{} },
-		"request log":      func(c *Config, _ *traffic.Stream) { c.Out = nil },
-		"no name":          func(_ *Config, s *traffic.Stream) { s.Name = "" },
-		"same name":        func(c *Config, _ *traffic.Stream) { c.Streams = append(c.Streams, c.Streams[0]) },
-		"rate 0/s":         func(_ *Config, s *traffic.Stream) { s.Rate = 0 },
-		"duration -1s":     func(_ *Config, s *traffic.Stream) { s.Duration = -time.Second },
-		"timeout -1s":      func(_ *Config, s *traffic.Stream) { s.Timeout = -time.Second },
-		`connections "x"`:  func(_ *Config, s *traffic.Stream) { s.Connections = "x" },
-		"no base URL":      func(c *Config, _ *traffic.Stream) { c.Target = "127.0.0.1" },
-		"invalid method":   func(_ *Config, s *traffic.Stream) { s.Method = "G T" },
-		"no base URL such": func(c *Config, _ *traffic.Stream) { c.Target = "ftp://127.0.0.1" },
+		"no stream":                             func(c *Config, _ *traffic.Stream) { c.Streams = nil },
+		"time zero":                             func(c *Config, _ *traffic.Stream) { c.Zero = time.Time{} },
+		"request log":                           func(c *Config, _ *traffic.Stream) { c.Out = nil },
+		"name is missing":                       func(_ *Config, s *traffic.Stream) { s.Name = "" },
+		"same name":                             func(c *Config, _ *traffic.Stream) { c.Streams = append(c.Streams, c.Streams[0]) },
+		"got 0/s":                               func(_ *Config, s *traffic.Stream) { s.Rate = 0 },
+		"duration must be above 0, got -1s":     func(_ *Config, s *traffic.Stream) { s.Duration = -time.Second },
+		"timeout must not be negative, got -1s": func(_ *Config, s *traffic.Stream) { s.Timeout = -time.Second },
+		`"new", got "x"`:                        func(_ *Config, s *traffic.Stream) { s.Connections = "x" },
+		"must be a base URL":                    func(c *Config, _ *traffic.Stream) { c.Target = "127.0.0.1" },
+		"invalid method":                        func(_ *Config, s *traffic.Stream) { s.Method = "G T" },
+		"base URL such as":                      func(c *Config, _ *traffic.Stream) { c.Target = "ftp://127.0.0.1" },
 	} {
 		c := Config{Streams: []traffic.Stream{good}, Target: "http://127.0.0.1:1", Zero: time.Now(), Out: io.Discard}
 		spoil(&c, &c.Streams[:1][0])
@@ -236,7 +236,7 @@ func TestMainEndsWithItsParent(t *testing.T) {
 func TestReadJobIsStrict(t *testing.T) {
 	for in, want := range map[string]string{
 		``:                             "EOF",
-		`[]`:                           "reading the load's job",
+		`[]`:                           "decoding load job",
 		`{"schema":"zeroloss.job/v9"}`: `schema "zeroloss.job/v9"`,
 		`{"schema":"zeroloss.job/v1","streems":[]}`: `unknown field "streems"`,
 	} {

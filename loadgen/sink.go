@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	flushInterval    = 200 * time.Millisecond // a frame; at most this is lost with the process
+	flushInterval    = 200 * time.Millisecond // of frames: at most this is lost if the process is killed
 	progressInterval = 500 * time.Millisecond
-	maxTrailHeader   = 16 << 10 // bytes of a trail header that are looked at
+	maxTrailHeader   = 16 << 10 // bytes; a longer trail header is not parsed
 )
 
-// sink takes finished requests from everywhere without ever making them
-// wait; one goroutine parses, counts and writes them in batches.
+// sink collects finished requests without blocking them. One goroutine parses,
+// counts and writes them in batches.
 type sink struct {
 	mu    sync.Mutex
 	queue []*hit
 
-	spare []*hit // the last batch's array
+	spare []*hit // the array of the last batch
 	log   *record.RequestWriter
-	ahead record.Micros // of the record's clock
+	ahead record.Micros // offset of the record's clock
 }
 
 func newSink(out io.Writer, ahead record.Micros) (*sink, error) {
@@ -48,9 +48,9 @@ func (k *sink) take() []*hit {
 	return batch
 }
 
-// run writes until over is closed, and then what is left and the log's end.
-// It calls tick every half second and at the end. At the first failure it
-// calls failed, and writes no more.
+// run writes until over is closed, then writes the rest and the end of the log.
+// It calls tick every 500 ms and at the end. At the first error it calls failed
+// and stops writing.
 func (k *sink) run(over <-chan struct{}, tick func(), failed func(error)) error {
 	var (
 		flush    = time.NewTicker(flushInterval)
@@ -80,7 +80,7 @@ func (k *sink) run(over <-chan struct{}, tick func(), failed func(error)) error 
 	}
 }
 
-// drain counts and writes one batch as one frame.
+// drain counts one batch and writes it as one frame.
 func (k *sink) drain() error {
 	var failed error
 	batch := k.take()
@@ -89,7 +89,7 @@ func (k *sink) drain() error {
 		h.req.Shift(k.ahead)
 		h.sender.tally.add(&h.req)
 		if err := k.log.Append(&h.req); err != nil {
-			failed = err // counting goes on: the last progress is right
+			failed = err // counting continues, so that the last progress is correct
 		}
 		batch[i] = nil
 	}
@@ -99,7 +99,7 @@ func (k *sink) drain() error {
 	return k.log.Flush()
 }
 
-// parseTrail reads the header here, where no request waits for it.
+// parseTrail parses the header here, where it delays no request.
 func (h *hit) parseTrail() {
 	switch {
 	case h.sender.stream.External():
@@ -108,7 +108,7 @@ func (h *hit) parseTrail() {
 	case h.trailHeader == "":
 		return
 	case len(h.trailHeader) > maxTrailHeader:
-		h.req.TrailError = fmt.Sprintf("trail of %d bytes is longer than %d", len(h.trailHeader), maxTrailHeader)
+		h.req.TrailError = fmt.Sprintf("trail has %d bytes, more than %d", len(h.trailHeader), maxTrailHeader)
 		return
 	}
 	t, err := record.ParseTrail(h.trailHeader)

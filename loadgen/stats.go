@@ -9,34 +9,34 @@ import (
 	"zeroloss/loadgen/traffic"
 )
 
-// Stats is what a generator says of itself when it is over. What became of
-// the requests is in the log.
+// Stats is the summary of a generator that has finished. The log has the outcome
+// of each request.
 type Stats struct {
 	Streams     []StreamStats `json:"streams"`
 	HostStats   HostStats     `json:"hostStats"`
 	Interrupted bool          `json:"interrupted,omitempty"` // ctx was done before the last request was due
 }
 
-// StreamStats are a stream's counts and how well it was paced.
+// StreamStats are the counts of a stream and the precision of its pacing.
 type StreamStats struct {
 	Name   string                  `json:"name"`
 	Due    uint64                  `json:"due"` // sent + unsent, of this shard
 	Sent   uint64                  `json:"sent"`
 	Unsent uint64                  `json:"unsent"`
-	OK     uint64                  `json:"ok"`     // answered 2xx, as far as the generator can judge
-	Failed map[record.Class]uint64 `json:"failed"` // as the generator saw it
+	OK     uint64                  `json:"ok"`     // successful as far as the generator can tell
+	Failed map[record.Class]uint64 `json:"failed"` // as the generator saw them
 
 	SlipP50 time.Duration `json:"slipP50"` // sent - due, nearest rank
 	SlipP99 time.Duration `json:"slipP99"`
 	SlipMax time.Duration `json:"slipMax"`
-	// RateErrorPercent is how far the rate of sending was from the stream's
-	// (of the shard: its part of it), signed:
-	// 100 * ((sent-1) / (last sent - first sent) / rate - 1). It is 0
-	// for fewer than two requests.
+	// RateErrorPercent is the deviation of the sending rate from the stream's
+	// rate (of a shard: from its part of it), signed:
+	// 100 * ((sent-1) / (last sent - first sent) / rate - 1).
+	// It is 0 for fewer than two requests.
 	RateErrorPercent float64 `json:"rateErrorPercent"`
 }
 
-// tally counts one stream. It belongs to the sink's goroutine.
+// tally counts one stream. Only the sink's goroutine uses it.
 type tally struct {
 	rate        float64 // requests a second
 	stats       StreamStats
@@ -67,7 +67,7 @@ func (t *tally) add(r *record.Request) {
 	t.last = max(t.last, r.Sent)
 }
 
-// final is the stream's stats at its end.
+// final returns the stats of the finished stream.
 func (t *tally) final() StreamStats {
 	s := t.stats
 	slices.Sort(t.slips)
@@ -79,8 +79,8 @@ func (t *tally) final() StreamStats {
 	return s
 }
 
-// nearestRank is the smallest of the sorted µs that percent of them do not
-// exceed.
+// nearestRank is a percentile of sorted durations in µs: the smallest one that
+// percent of them do not exceed.
 func nearestRank(us []int32, percent int) time.Duration {
 	if len(us) == 0 {
 		return 0
@@ -89,25 +89,25 @@ func nearestRank(us []int32, percent int) time.Duration {
 	return time.Duration(us[max(rank, 1)-1]) * time.Microsecond
 }
 
-// Progress is where a generator is: one JSON line each half second.
+// Progress is the state of a generator, reported as a JSON line every 500 ms.
 type Progress struct {
 	At      record.Micros           `json:"at"`
-	Due     uint64                  `json:"due"` // all that will be due in the end
+	Due     uint64                  `json:"due"` // in the whole load
 	Sent    uint64                  `json:"sent"`
 	Unsent  uint64                  `json:"unsent"`
 	OK      uint64                  `json:"ok"`
 	Failed  map[record.Class]uint64 `json:"failed"`
 	Streams []StreamProgress        `json:"streams"`
-	// Stats is there in the last line only.
+	// Stats is set in the last line only.
 	Stats *Stats `json:"stats,omitempty"`
 }
 
-// StreamProgress is where one stream is.
+// StreamProgress is the state of one stream.
 type StreamProgress struct {
 	Name     string `json:"name"`
 	Arm      string `json:"arm"`
 	Due      uint64 `json:"due"`
-	Sent     uint64 `json:"sent"` // and finished
+	Sent     uint64 `json:"sent"` // and answered
 	Unsent   uint64 `json:"unsent"`
 	OK       uint64 `json:"ok"`
 	InFlight int64  `json:"inFlight"`
@@ -115,12 +115,12 @@ type StreamProgress struct {
 	Failed map[record.Class]uint64 `json:"failed,omitempty"`
 }
 
-func progress(guns []*streamSender, now time.Time) Progress {
+func progress(senders []*streamSender, now time.Time) Progress {
 	p := Progress{At: record.At(now), Failed: map[record.Class]uint64{}}
-	for _, g := range guns {
-		s := g.tally.stats
-		one := StreamProgress{Name: s.Name, Arm: g.stream.Arm, Due: g.pacer.schedule.count, Sent: s.Sent, Unsent: s.Unsent, OK: s.OK,
-			InFlight: g.inFlight.Load(), Failed: maps.Clone(s.Failed)}
+	for _, sender := range senders {
+		s := sender.tally.stats
+		one := StreamProgress{Name: s.Name, Arm: sender.stream.Arm, Due: sender.pacer.schedule.count, Sent: s.Sent, Unsent: s.Unsent, OK: s.OK,
+			InFlight: sender.inFlight.Load(), Failed: maps.Clone(s.Failed)}
 		p.Due += one.Due
 		p.Sent += one.Sent
 		p.Unsent += one.Unsent

@@ -12,20 +12,21 @@ import (
 	"strings"
 	"time"
 
+	"zeroloss/internal/ctxtime"
 	"zeroloss/loadgen"
 	"zeroloss/loadgen/record"
 	"zeroloss/loadgen/traffic"
 )
 
-// Client is the harness's side of a load pod.
+// Client controls a load pod from the harness.
 type Client struct {
-	// Do sends a request, whose body may be empty, and returns the answer's
-	// body, which the caller closes; an answer other than 2xx is an error.
+	// Do sends a request, whose body may be empty, and returns the body of the
+	// response, which the caller closes. A status other than 2xx is an error.
 	// path begins with a slash and may have a query.
 	Do func(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error)
 }
 
-// HTTP is a Client of a server that can be reached directly.
+// HTTP returns a Client of a server at a base URL that this process can reach.
 func HTTP(base string) *Client {
 	return &Client{Do: func(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
 		req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
@@ -49,13 +50,13 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
-			return fmt.Errorf("asking the load pod: %w", err)
+			return fmt.Errorf("calling the load pod: %w", err)
 		}
 		body = b
 	}
 	r, err := c.Do(ctx, method, path, body)
 	if err != nil {
-		return fmt.Errorf("asking the load pod: %w", err)
+		return fmt.Errorf("calling the load pod: %w", err)
 	}
 	defer r.Close()
 	if out == nil {
@@ -64,17 +65,18 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		err = json.NewDecoder(r).Decode(out)
 	}
 	if err != nil {
-		return fmt.Errorf("reading the load pod's answer to %s: %w", path, err)
+		return fmt.Errorf("decoding the load pod's response to %s: %w", path, err)
 	}
 	return nil
 }
 
-// State asks how it goes.
+// State returns the state of the load and of the logs.
 func (c *Client) State(ctx context.Context) (s State, err error) {
 	return s, c.call(ctx, http.MethodGet, "/state", nil, &s)
 }
 
-// Probe has one request of s sent; its error says why the answer is no good one.
+// Probe has the pod send one request of s. The error says why the response is
+// not a successful one.
 func (c *Client) Probe(ctx context.Context, s traffic.Stream) error {
 	var p ProbeResult
 	if err := c.call(ctx, http.MethodPost, "/probe", s, &p); err != nil {
@@ -86,28 +88,29 @@ func (c *Client) Probe(ctx context.Context, s traffic.Stream) error {
 	return nil
 }
 
-// Load hands over the job, which begins at once.
+// Load starts the load of a job.
 func (c *Client) Load(ctx context.Context, job loadgen.Job) error {
 	return c.call(ctx, http.MethodPost, "/load", job, nil)
 }
 
-// Stop tells the load to end.
+// Stop ends the load.
 func (c *Client) Stop(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/stop", nil, nil)
 }
 
-// SendCommand tells a service a word and returns when it has hung up.
+// SendCommand sends a service a command and returns once the service has closed
+// its connection.
 func (c *Client) SendCommand(ctx context.Context, to record.Instance, w record.Command) error {
 	return c.call(ctx, http.MethodPost, "/command", CommandRequest{To: to, Command: w}, nil)
 }
 
-// Close ends the events: nothing more is taken.
+// Close makes the pod accept no more events.
 func (c *Client) Close(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/close", nil, nil)
 }
 
-// ClockOffset is how far the pod's clock is from this machine's: the quickest of n
-// exchanges counts.
+// ClockOffset measures how far the pod's clock is ahead of this machine's: of n
+// exchanges, the one with the shortest round trip counts.
 func (c *Client) ClockOffset(ctx context.Context, n int) (best record.Offset, err error) {
 	for i := range n {
 		var t ClockTimes
@@ -123,13 +126,12 @@ func (c *Client) ClockOffset(ctx context.Context, n int) (best record.Offset, er
 	return best, nil
 }
 
-// retryInterval is the pause before a log that broke off is taken up again.
+// retryInterval is the pause before Follow connects again.
 const retryInterval = 200 * time.Millisecond
 
-// Follow copies a log ("events" or "requests") to out as it grows, and returns
-// when all of it is there. A connection that breaks is taken up where it
-// broke; ctx ends the trying. out gets whole pieces as they come; an error of
-// its ends it too.
+// Follow copies a log ("events" or "requests") to out while it is written, and
+// returns once the log is closed and copied. After a broken connection it
+// continues where it was. It fails if ctx ends or a write to out fails.
 func (c *Client) Follow(ctx context.Context, log string, out io.Writer) error {
 	var got int64
 	for {
@@ -150,17 +152,13 @@ func (c *Client) Follow(ctx context.Context, log string, out io.Writer) error {
 		} else {
 			err = errors.Join(err, serr)
 		}
-		t := time.NewTimer(retryInterval)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return errors.Join(fmt.Errorf("following %s: %w", log, context.Cause(ctx)), err)
+		if why := ctxtime.Sleep(ctx, retryInterval); why != nil {
+			return errors.Join(fmt.Errorf("following %s: %w", log, why), err)
 		}
 	}
 }
 
-// writeError is one of the follower's own output.
+// writeError is an error of the writer that Follow copies to.
 type writeError struct{ err error }
 
 func (e *writeError) Error() string { return e.err.Error() }
@@ -190,10 +188,10 @@ func (c *Client) follow(ctx context.Context, log string, from int64, out io.Writ
 	}
 }
 
-// EventSplitter takes the events' log as it comes, and hands each line on with the
-// name before it: "pod.incarnation", or [LoadLogName].
+// EventSplitter splits the log of events, as Follow writes it, into lines, each
+// with the name that precedes it: "pod.incarnation", or [LoadLogName].
 type EventSplitter struct {
-	// Line gets a line with its end.
+	// Line is called with each line, including its newline.
 	Line func(name string, line []byte) error
 	rest []byte
 }
@@ -210,7 +208,7 @@ func (s *EventSplitter) Write(b []byte) (int, error) {
 		s.rest = s.rest[i+1:]
 		name, event, ok := strings.Cut(string(line), " ")
 		if !ok {
-			return 0, fmt.Errorf("sorting events: a line without a name: %.80q", line)
+			return 0, fmt.Errorf("splitting events: line without a name: %.80q", line)
 		}
 		if err := s.Line(name, []byte(event)); err != nil {
 			return 0, err

@@ -16,33 +16,33 @@ import (
 )
 
 const (
-	// maxLine bounds an event's line.
+	// maxLine is the maximum length of an event's line, in bytes.
 	maxLine = 4 << 20
-	// commandTimeout is how long a service may take to obey.
+	// commandTimeout is how long a service may take to carry out a command.
 	commandTimeout = 3 * time.Second
 )
 
-// eventServer takes the services' lines.
+// eventServer stores the lines that services send.
 type eventServer struct {
 	out io.Writer
 
 	mu          sync.Mutex
 	logs        map[record.Instance]*instanceLog
-	stopped     map[string]bool // pods that were told to leave
+	stopped     map[string]bool // pods that were told to exit
 	closed      bool
-	loadStarted bool // the load has been ordered
+	loadStarted bool // the load has been started
 }
 
-// instanceLog is one instance's lines, over all its connections.
+// instanceLog is what was received from one instance, over all its connections.
 type instanceLog struct {
 	received int
-	session  *session // the present connection; nil: none
+	session  *session // the current connection; nil: none
 }
 
-// session is one connection.
+// session is one connection of a service.
 type session struct {
 	conn net.Conn
-	mu   sync.Mutex // of writing
+	mu   sync.Mutex // guards writes
 	done chan struct{}
 }
 
@@ -62,14 +62,14 @@ func (d *eventServer) serve(ctx context.Context, l net.Listener) error {
 			return err
 		}
 		wg.Go(func() {
-			defer context.AfterFunc(ctx, func() { _ = c.Close() })() // to end the reading
+			defer context.AfterFunc(ctx, func() { _ = c.Close() })() // ends blocked reads
 			d.serveConn(c)
 		})
 	}
 }
 
-// serveConn serves one connection to its end. What is wrong with it ends it: the
-// service comes again, and sends what it has no acknowledgement for.
+// serveConn serves one connection until it ends. Any error ends it: the service
+// connects again and sends what was not acknowledged.
 func (d *eventServer) serveConn(c net.Conn) {
 	t := &session{conn: c, done: make(chan struct{})}
 	defer close(t.done)
@@ -123,13 +123,13 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, err
 		case len(whole) > maxLine:
-			return nil, fmt.Errorf("a line of more than %d bytes", maxLine)
+			return nil, fmt.Errorf("line exceeds %d bytes", maxLine)
 		}
 	}
 }
 
-// attach makes t the connection of i; an older one that is still there is a
-// dead one.
+// attach makes t the connection of i. An older connection that is still open is
+// dead.
 func (d *eventServer) attach(i record.Instance, t *session) (have int, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -138,29 +138,29 @@ func (d *eventServer) attach(i record.Instance, t *session) (have int, ok bool) 
 	}
 	s := d.logs[i]
 	if s == nil && d.stopped[i.Pod] {
-		return 0, false // what is started in the place of one that left is not of this run
+		return 0, false // a replacement of a pod that was told to exit is not part of the run
 	}
 	if s == nil {
 		s = &instanceLog{}
 		d.logs[i] = s
 	}
 	if s.session != nil {
-		_ = s.session.conn.Close() // it has nothing more to say
+		_ = s.session.conn.Close() // a dead connection: an error changes nothing
 	}
 	s.session = t
 	return s.received, true
 }
 
-// store writes a line down, if t is still the connection of i.
+// store appends a line to the log, if t is still the connection of i.
 func (d *eventServer) store(i record.Instance, t *session, line []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.logs[i]
 	if d.closed || s.session != t {
-		return errors.New("the connection is an old one")
+		return errors.New("the connection was replaced")
 	}
 	if bytes.IndexByte(line, '\n') != len(line)-1 {
-		return errors.New("a torn line")
+		return errors.New("the line is incomplete")
 	}
 	if _, err := (lines{d.out, fileName(i)}).Write(line); err != nil {
 		return err
@@ -169,7 +169,7 @@ func (d *eventServer) store(i record.Instance, t *session, line []byte) error {
 	return nil
 }
 
-// fileName is an instance's name before its lines: "pod.incarnation".
+// fileName is the name that precedes an instance's lines: "pod.incarnation".
 func fileName(i record.Instance) string { return fmt.Sprintf("%s.%d", i.Pod, i.Incarnation) }
 
 func (d *eventServer) received(i record.Instance) int {
@@ -190,7 +190,7 @@ func (d *eventServer) hasLoadStarted() bool {
 	return d.loadStarted
 }
 
-// lineCounts is how many there are of each instance.
+// lineCounts is the number of lines of each instance.
 func (d *eventServer) lineCounts() map[string]int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -201,8 +201,8 @@ func (d *eventServer) lineCounts() map[string]int {
 	return out
 }
 
-// send tells i a word and waits until it has hung up, which is how it obeys.
-// One that is not there has obeyed.
+// send sends a command to i and waits until i has closed its connection, which
+// both commands end with. It returns at once if i is not connected.
 func (d *eventServer) send(ctx context.Context, i record.Instance, w record.Command) error {
 	d.mu.Lock()
 	var t *session
@@ -220,24 +220,24 @@ func (d *eventServer) send(ctx context.Context, i record.Instance, w record.Comm
 	ctx, stop := context.WithTimeout(ctx, commandTimeout)
 	defer stop()
 	if t.answer(record.Answer{Received: have, Command: w}) != nil {
-		return nil // it has hung up
+		return nil // the connection is closed
 	}
 	select {
 	case <-t.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("telling %s to %s: it has not hung up within %v", i, w, commandTimeout)
+		return fmt.Errorf("telling %s to %s: still connected after %v", i, w, commandTimeout)
 	}
 }
 
-// close takes nothing more.
+// close accepts no more events.
 func (d *eventServer) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
 	for _, s := range d.logs {
 		if s.session != nil {
-			_ = s.session.conn.Close() // what it might still say is not of this run
+			_ = s.session.conn.Close() // an error changes nothing
 		}
 	}
 }
@@ -245,7 +245,7 @@ func (d *eventServer) close() {
 func (t *session) answer(a record.Answer) error {
 	b, err := json.Marshal(a)
 	if err != nil {
-		return fmt.Errorf("encoding an answer: %w", err)
+		return fmt.Errorf("encoding answer: %w", err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,14 +1,14 @@
-// Package collect is the load pod: generator and collector in one. Where
-// services cannot write events into files of the run directory, they send them
-// here over TCP (record.Hello tells how); the harness follows what arrives,
-// hands over the load's job and fetches its log over HTTP. Several load pods
-// can share a load (traffic.Shard); services talk to one of them.
+// Package collect implements the load pod: a load generator and a collector of
+// events. Services that cannot write events to the run directory send them to
+// the pod over TCP (the protocol is in loadgen/record/collector.go). The harness
+// starts the load and copies both logs over HTTP. Several load pods can share a
+// load (traffic.Shard); services send their events to one of them.
 //
-// [Server] is the pod, [Client] the harness's side of it. Neither knows
-// Kubernetes: how a request reaches the server is the client's transport.
+// [Server] is the pod, [Client] the harness's side. Neither knows Kubernetes:
+// the transport of the client decides how a request reaches the server.
 //
-// Whoever reaches the ports may use them; they are for the inside of a
-// cluster's namespace that exists for one run.
+// The ports need no authentication. They are for a namespace that exists for
+// one run.
 package collect
 
 import (
@@ -34,10 +34,9 @@ const (
 	EventsPort = 7071 // for services
 )
 
-// State is what GET /state answers: how the load goes and what there is to
-// fetch.
+// State is the response of GET /state.
 type State struct {
-	Load     *loadgen.Progress `json:"load,omitempty"` // nil: it has not begun
+	Load     *loadgen.Progress `json:"load,omitempty"` // nil: it has not started
 	Over     bool              `json:"over"`           // the load has ended
 	Err      string            `json:"err,omitempty"`  // why it failed
 	Events   LogSize           `json:"events"`
@@ -45,27 +44,27 @@ type State struct {
 	Streams  map[string]int    `json:"streams"` // lines by "pod/incarnation"
 }
 
-// LogSize is how much of a log there is.
+// LogSize is the size of a log.
 type LogSize struct {
 	Bytes  int64 `json:"bytes"`
-	Closed bool  `json:"closed"` // nothing more will come
+	Closed bool  `json:"closed"` // the log is complete
 }
 
-// CommandRequest is what POST /command takes.
+// CommandRequest is the body of POST /command.
 type CommandRequest struct {
 	To      record.Instance `json:"to"`
 	Command record.Command  `json:"word"`
 }
 
-// ClockTimes is the answer to GET /clock.
+// ClockTimes is the response of GET /clock.
 type ClockTimes struct {
-	T2 record.Micros `json:"t2"` // the question's arrival
-	T3 record.Micros `json:"t3"` // the answer's sending
+	T2 record.Micros `json:"t2"` // when the request arrived
+	T3 record.Micros `json:"t3"` // when the response was sent
 }
 
-// ProbeResult is what POST /probe of a stream answers.
+// ProbeResult is the response of POST /probe, whose body is a stream.
 type ProbeResult struct {
-	Err string `json:"err,omitempty"` // why the answer was not a good one
+	Err string `json:"err,omitempty"` // why the response was not a successful one
 }
 
 func errorText(err error) string {
@@ -75,7 +74,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// LoadLogName is the name of the generator's own lines among the events.
+// LoadLogName is the name of the generator's own events in the log.
 const LoadLogName = "load"
 
 // Server is a load pod.
@@ -85,13 +84,13 @@ type Server struct {
 	eventServer *eventServer
 
 	mu   sync.Mutex
-	stop context.CancelFunc // of the load; nil: it has not begun
+	stop context.CancelFunc // of the load; nil: it has not started
 	last *loadgen.Progress
 	over bool
 	err  error
 }
 
-// NewServer makes one that keeps its logs in dir, which exists.
+// NewServer returns a server that writes its logs to dir, which must exist.
 func NewServer(dir string) (*Server, error) {
 	events, err := newAppendLog(filepath.Join(dir, "events.log"))
 	if err != nil {
@@ -106,7 +105,7 @@ func NewServer(dir string) (*Server, error) {
 	return s, nil
 }
 
-// Serve serves both ports until ctx is done, which stops the load too.
+// Serve serves both ports until ctx is done. The end of ctx stops the load, too.
 func (s *Server) Serve(ctx context.Context, forHarness, forServices net.Listener) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -124,7 +123,7 @@ func (s *Server) Serve(ctx context.Context, forHarness, forServices net.Listener
 	})
 	<-ctx.Done()
 	why := context.Cause(ctx)
-	// Closing what is about to end cannot fail in a way that matters.
+	// Both are about to end: an error changes nothing.
 	_, _ = web.Close(), forServices.Close()
 	wg.Wait()
 	if errors.Is(why, context.Canceled) {
@@ -183,12 +182,12 @@ func (s *Server) state() State {
 	return st
 }
 
-// load starts the job's load; its paths mean nothing here.
+// load starts the load of a job. It ignores the job's paths.
 func (s *Server) load(ctx context.Context, job loadgen.Job) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stop != nil {
-		return errors.New("a load has been started before; a load pod has one")
+		return errors.New("the load has already been started; a load pod runs one load")
 	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.eventServer.startLoad()
@@ -220,7 +219,7 @@ func (s *Server) stopLoad() {
 
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	// An error is a harness that has gone; it will ask again.
+	// The client has gone; it will ask again.
 	_ = json.NewEncoder(w).Encode(v)
 }
 
@@ -232,11 +231,11 @@ func writeResult(w http.ResponseWriter, err error) {
 	writeJSON(w, struct{}{})
 }
 
-// Main is the whole of a load pod: it listens on all addresses and keeps its
-// logs in dir until ctx is done.
+// Main runs a load pod until ctx is done: it listens on all addresses and writes
+// its logs to dir.
 func Main(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making the load pod's directory: %w", err)
+		return fmt.Errorf("creating the load pod's directory: %w", err)
 	}
 	s, err := NewServer(dir)
 	if err != nil {

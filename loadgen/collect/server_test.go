@@ -202,7 +202,7 @@ func TestLoadAndItsLog(t *testing.T) {
 	require.Len(t, requests, 100)
 	require.Greater(t, *breaks, 1, "the log came in pieces")
 
-	require.ErrorContains(t, c.Load(t.Context(), loadgen.Job{Schema: loadgen.JobSchema}), "has been started before")
+	require.ErrorContains(t, c.Load(t.Context(), loadgen.Job{Schema: loadgen.JobSchema}), "has already been started")
 	require.NoError(t, c.Close(t.Context()))
 	require.NoError(t, c.Follow(t.Context(), "events", &events))
 	require.Contains(t, events.String(), `load {"at":`)

@@ -10,16 +10,16 @@ import (
 	"sync"
 )
 
-// appendLog is a file that is appended to and read at the same time, also over
-// HTTP: GET ?from=N answers with what there is from byte N on, and with what
-// comes, until it is finished.
+// appendLog is a file that is written and read at the same time. Over HTTP,
+// GET ?from=N returns its content from byte N on, and what is appended
+// meanwhile, until the log is finished.
 type appendLog struct {
 	file *os.File
 
 	mu      sync.Mutex
 	length  int64
 	done    bool
-	changed chan struct{} // closed, and made anew, at each change
+	changed chan struct{} // closed and replaced at each change
 }
 
 var errFinished = errors.New("the log is finished")
@@ -32,7 +32,7 @@ func newAppendLog(path string) (*appendLog, error) {
 	return &appendLog{file: f, changed: make(chan struct{})}, nil
 }
 
-// Write appends b, whole or not at all for those who read.
+// Write appends b. Readers see all of it or nothing.
 func (g *appendLog) Write(b []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -52,7 +52,7 @@ func (g *appendLog) notify() {
 	g.changed = make(chan struct{})
 }
 
-// finish says that nothing more will come.
+// finish marks the log as complete.
 func (g *appendLog) finish() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -81,17 +81,17 @@ func (g *appendLog) snapshot() (n int64, done bool, more <-chan struct{}) {
 func (g *appendLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from, err := strconv.ParseInt(r.URL.Query().Get("from"), 10, 64)
 	if n, _, _ := g.snapshot(); err != nil || from < 0 || from > n {
-		http.Error(w, fmt.Sprintf("from=%q is no place in the log", r.URL.Query().Get("from")), http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("from=%q is not a position in the log", r.URL.Query().Get("from")), http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	out := http.NewResponseController(w)
-	_ = out.Flush() // the answer's head at once; an error shows in the first write
+	_ = out.Flush() // sends the headers at once; an error shows in the first write
 	for {
 		n, done, more := g.snapshot()
 		if n > from {
 			if _, err := io.Copy(w, io.NewSectionReader(g.file, from, n-from)); err != nil {
-				return // the reader has gone, and will come again
+				return // the client has gone, and will connect again
 			}
 			from = n
 			if out.Flush() != nil {
@@ -110,7 +110,7 @@ func (g *appendLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// lines puts a name before each line.
+// lines writes a name before each line.
 type lines struct {
 	to   io.Writer
 	name string

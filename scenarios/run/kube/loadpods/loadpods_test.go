@@ -132,7 +132,7 @@ func TestAPodThatFailsEndsTheLoad(t *testing.T) {
 	l := NewLoad(p, pods, func() (string, error) { return target.URL, nil }, nil)
 	over := make(chan error, 1)
 	l.Start(t.Context(), time.Now(), func(err error) { over <- err })
-	require.ErrorContains(t, <-over, "load pod zeroloss-load-2-x (3 of 3): asking the load pod: no such pod")
+	require.ErrorContains(t, <-over, "load pod zeroloss-load-2-x (3 of 3): calling the load pod: no such pod")
 	for _, s := range pods[:2] {
 		for st := (collect.State{}); !st.Over; {
 			var err error
