@@ -96,7 +96,7 @@ func TestHooksFail(t *testing.T) {
 		require.ErrorContains(t, s.Run(t.Context(), []string{"sh", "-c", script}), want, script)
 	}
 	require.ErrorContains(t, s.Run(t.Context(), nil), "the command is empty")
-	require.ErrorContains(t, s.Run(t.Context(), []string{"sh", "-c"}), "option -c needs a command")
+	require.ErrorContains(t, s.Run(t.Context(), []string{"sh", "-c"}), "option -c requires a command")
 	require.ErrorContains(t, s.Run(t.Context(), []string{"sh", "/tmp/none.sh"}), "exit status 127: /tmp/none.sh: open /tmp/none.sh")
 }
 
