@@ -15,9 +15,12 @@ import (
 
 // The handlers of a container, as package podspec defines them.
 type (
-	Hook    = podspec.Hook
+	// Hook is a preStop handler.
+	Hook = podspec.Hook
+	// HTTPGet is the request of a Hook or Probe.
 	HTTPGet = podspec.HTTPGet
-	Probe   = podspec.Probe
+	// Probe is a container probe.
+	Probe = podspec.Probe
 )
 
 // lifecycle converts the preStop hook and the probes.

@@ -78,11 +78,11 @@ func (h decisionTimes) add(at time.Duration, e record.Event) {
 
 // differences compares the decisions of both.
 func (d *modelCheck) differences() []Difference {
-	out := append(d.deletionDifferences, d.rolloutDifferences()...)
+	out := slices.Concat(d.deletionDifferences, d.rolloutDifferences())
 	for _, m := range allDecisions(d.observed.times, d.modelled) {
-		theirs, ours := d.observed.times[m], d.modelled[m]
-		for i := range max(len(theirs), len(ours)) {
-			if x, differs := d.compareTimes(m, nth(theirs, i), nth(ours, i)); differs {
+		kubernetes, model := d.observed.times[m], d.modelled[m]
+		for i := range max(len(kubernetes), len(model)) {
+			if x, differs := d.compareTimes(m, nth(kubernetes, i), nth(model, i)); differs {
 				out = append(out, x)
 			}
 		}
@@ -120,24 +120,24 @@ func nth(all []time.Duration, i int) *time.Duration {
 
 // compareTimes compares one decision of Kubernetes with that of the model;
 // nil: it did not take it.
-func (d *modelCheck) compareTimes(m decision, theirs, ours *time.Duration) (Difference, bool) {
+func (d *modelCheck) compareTimes(m decision, kubernetes, model *time.Duration) (Difference, bool) {
 	r, compared := modelRules[m.kind]
 	w := d.plane.deployment(d.workloadOf(m.pod))
-	if !compared || w == nil || !d.isComparable(m, theirs, ours) {
+	if !compared || w == nil || !d.isComparable(m, kubernetes, model) {
 		return Difference{}, false
 	}
-	at := cmp.Or(theirs, ours)
+	at := cmp.Or(kubernetes, model)
 	x := Difference{At: *at, Workload: w.spec.Name, Pod: m.pod, Rule: r.rule, Kubernetes: "no " + r.what, Model: "no " + r.what}
 	slack := d.tolerance(m.kind, w, *at)
-	if theirs != nil {
-		x.Kubernetes = fmt.Sprintf("%s at %s", r.what, seconds(*theirs))
+	if kubernetes != nil {
+		x.Kubernetes = fmt.Sprintf("%s at %s", r.what, seconds(*kubernetes))
 	}
-	if ours != nil {
-		x.Model = fmt.Sprintf("%s at %s", r.what, seconds(*ours))
+	if model != nil {
+		x.Model = fmt.Sprintf("%s at %s", r.what, seconds(*model))
 	}
-	if theirs != nil && ours != nil {
+	if kubernetes != nil && model != nil {
 		x.Model += fmt.Sprintf(" (up to %s is the cluster's own latency)", slack)
-		return x, max(*theirs-*ours, *ours-*theirs) > slack
+		return x, max(*kubernetes-*model, *model-*kubernetes) > slack
 	}
 	return x, *at+slack < d.end // a decision that the end of the run cut off is no difference
 }
@@ -147,8 +147,8 @@ func seconds(t time.Duration) string { return fmt.Sprintf("%.3f s", t.Seconds())
 // isComparable reports whether a decision can be compared. If only one of
 // them has a pod, its creation is the only difference that counts; what the
 // record cannot show is not compared.
-func (d *modelCheck) isComparable(m decision, theirs, ours *time.Duration) bool {
-	if at := cmp.Or(theirs, ours); *at >= d.end {
+func (d *modelCheck) isComparable(m decision, kubernetes, model *time.Duration) bool {
+	if at := cmp.Or(kubernetes, model); *at >= d.end {
 		return false
 	}
 	created := decision{record.KindPodCreated, record.Instance{Pod: m.pod.Pod, Incarnation: 1}}
@@ -163,9 +163,10 @@ func (d *modelCheck) isComparable(m decision, theirs, ours *time.Duration) bool 
 	case record.KindContainerStarted:
 		return m.pod.Incarnation > 1 // the first start is no decision
 	case record.KindTermSent:
-		return d.observed.reportsEvents(m.pod) && (theirs != nil || !d.observed.wasKilled(m.pod))
+		return d.observed.reportsEvents(m.pod) && (kubernetes != nil || !d.observed.wasKilled(m.pod))
+	default:
+		return true
 	}
-	return true
 }
 
 // modelRules names the rule of the model that takes each decision, and its
@@ -197,6 +198,7 @@ func (d *modelCheck) tolerance(kind record.Kind, w *deployment, at time.Duration
 		return relistLatency + controllerLatency
 	case record.KindContainerStarted:
 		return restartLatency
+	default: // a controller's decision
 	}
 	within := controllerLatency + d.observed.apiLatency(w.spec.Name, at)
 	if d.observed.rolloutRequestedBefore(w.spec.Name, at) {

@@ -49,6 +49,7 @@ func watched(w *simulator) control.RecordedRun {
 			o.InstanceEvents = append(o.InstanceEvents, record.Event{Instance: n.Instance, At: began.Add(n.at), Payload: record.TermReceived{}})
 		case record.KindKillSent:
 			killed[n.Instance] = true // its exit code will tell
+		default: // not observed in a cluster
 		}
 	}
 	slices.SortStableFunc(o.Inputs, func(a, b control.TimedEvent) int { return cmp.Compare(a.At, b.At) })

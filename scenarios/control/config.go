@@ -60,9 +60,12 @@ type Workload struct {
 
 // The handlers of a container, as package podspec defines them.
 type (
-	Hook    = podspec.Hook
+	// Hook is a preStop handler.
+	Hook = podspec.Hook
+	// HTTPGet is the request of a Hook or Probe.
 	HTTPGet = podspec.HTTPGet
-	Probe   = podspec.Probe
+	// Probe is a container probe.
+	Probe = podspec.Probe
 )
 
 // CronJob is one job of a CronHorizontalPodAutoscaler.

@@ -158,7 +158,7 @@ func (w *deployment) kill(p *SimulatedControlPlane, evict bool) {
 
 func (w *deployment) next(p *SimulatedControlPlane, dl *deadline) {
 	for _, d := range w.pods {
-		d.next(p, dl)
+		d.next(dl)
 	}
 	if !p.shutDown {
 		w.nextAvailable(p, dl)

@@ -244,10 +244,10 @@ func (o PodGone) instance() record.Instance           { return o.Pod }
 func (o AddressObserved) instance() record.Instance   { return o.Pod }
 func (o KubernetesEvent) instance() record.Instance   { return o.Pod }
 
-// payload is what the run records e as.
-func (e KubernetesEvent) payload() record.Payload {
-	if e.Kind == record.KindProbeFailed {
-		return record.ProbeFailed{Failures: e.Count}
+// payload is what the run records o as.
+func (o KubernetesEvent) payload() record.Payload {
+	if o.Kind == record.KindProbeFailed {
+		return record.ProbeFailed{Failures: o.Count}
 	}
-	return record.ZeroPayload(e.Kind)
+	return record.ZeroPayload(o.Kind)
 }

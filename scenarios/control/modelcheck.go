@@ -148,23 +148,23 @@ func (d *modelCheck) workloadOf(i record.Instance) string {
 // podsToDelete are the pods that a scale-in deletes: those that Kubernetes
 // deleted if it deleted enough, else own, the model's choice among pods.
 func (d *modelCheck) podsToDelete(w *deployment, pods, own []*pod) []*pod {
-	var theirs []*pod
+	var recorded []*pod
 	for _, name := range d.observed.deleted {
 		i := slices.IndexFunc(pods, func(x *pod) bool { return x.name == name })
 		at, _ := d.observed.firstTime(record.KindPodDeleted, record.Instance{Pod: name, Incarnation: incarnation(pods, i)})
-		if i >= 0 && len(theirs) < len(own) && at <= d.plane.now+d.tolerance(record.KindPodDeleted, w, d.plane.now) {
-			theirs = append(theirs, pods[i])
+		if i >= 0 && len(recorded) < len(own) && at <= d.plane.now+d.tolerance(record.KindPodDeleted, w, d.plane.now) {
+			recorded = append(recorded, pods[i])
 		}
 	}
-	if len(theirs) < len(own) {
+	if len(recorded) < len(own) {
 		return own // the difference in numbers is reported elsewhere
 	}
-	for _, x := range theirs {
+	for _, x := range recorded {
 		if slices.Contains(own, x) {
 			continue
 		}
 		for _, y := range own {
-			if !slices.Contains(theirs, y) && d.alwaysRanksBefore(y, x) {
+			if !slices.Contains(recorded, y) && d.alwaysRanksBefore(y, x) {
 				d.deletionDifferences = append(d.deletionDifferences, Difference{
 					At: d.plane.now, Workload: w.spec.Name, Pod: x.instance(), Rule: "deletion order: podranking.go",
 					Kubernetes: "deleted " + d.describe(x), Model: "deletes " + d.describe(y),
@@ -173,7 +173,7 @@ func (d *modelCheck) podsToDelete(w *deployment, pods, own []*pod) []*pod {
 			}
 		}
 	}
-	return theirs
+	return recorded
 }
 
 func incarnation(pods []*pod, i int) int {

@@ -105,6 +105,7 @@ func (s *observation) addEvent(at time.Duration, e record.Event) {
 		s.deleted = append(s.deleted, e.Instance.Pod)
 	case record.KindContainerExited:
 		s.exits[e.Instance] = ContainerExited{Pod: e.Instance, ExitCode: e.Payload.(record.ContainerExited).ExitCode, Reason: e.Text}
+	default: // only its time matters
 	}
 }
 

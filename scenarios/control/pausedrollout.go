@@ -150,11 +150,12 @@ func (h *pausedRollout) scaleProportionally(active []*replicaSet, replicas, surg
 	added := 0
 	for _, s := range active {
 		part := s.proportion(replicas, surge, h.replicas)
-		if add == added {
+		switch {
+		case add == added:
 			part = 0
-		} else if add > 0 {
+		case add > 0:
 			part = min(part, add-added)
-		} else {
+		default:
 			part = max(part, add-added)
 		}
 		s.size += part

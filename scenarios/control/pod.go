@@ -287,7 +287,7 @@ func (d *pod) handleDeadlines(p *SimulatedControlPlane) {
 	}
 }
 
-func (d *pod) next(p *SimulatedControlPlane, dl *deadline) {
+func (d *pod) next(dl *deadline) {
 	switch d.phase {
 	case starting, waiting:
 		dl.add(d.deadline)
@@ -295,8 +295,9 @@ func (d *pod) next(p *SimulatedControlPlane, dl *deadline) {
 		for _, pr := range d.probes {
 			dl.add(pr.deadline())
 		}
+	case dead: // nothing is due
 	}
 	if d.termination != nil {
-		d.termination.next(d, dl)
+		d.termination.next(dl)
 	}
 }

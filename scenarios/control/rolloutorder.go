@@ -30,24 +30,24 @@ func (d *modelCheck) rolloutDifferences() []Difference {
 		if len(since) == 0 {
 			continue
 		}
-		theirs, ours := d.podChanges(d.observed.times, w, since[0]), d.podChanges(d.modelled, w, since[0])
-		for i := range min(len(theirs), len(ours)) {
-			if theirs[i].kind == ours[i].kind {
+		kubernetes, model := d.podChanges(d.observed.times, w, since[0]), d.podChanges(d.modelled, w, since[0])
+		for i := range min(len(kubernetes), len(model)) {
+			if kubernetes[i].kind == model[i].kind {
 				continue
 			}
-			j, k := nextOfKind(theirs, i, ours[i].kind), nextOfKind(ours, i, theirs[i].kind)
+			j, k := nextOfKind(kubernetes, i, model[i].kind), nextOfKind(model, i, kubernetes[i].kind)
 			if j < 0 || k < 0 {
 				break // the difference in numbers is reported elsewhere
 			}
-			if max(theirs[j].at-theirs[i].at, ours[k].at-ours[i].at) > minOrderGap {
+			if max(kubernetes[j].at-kubernetes[i].at, model[k].at-model[i].at) > minOrderGap {
 				out = append(out, Difference{
-					At: theirs[i].at, Workload: w.spec.Name, Pod: theirs[i].pod, Rule: "order in a rollout: rollout.go",
-					Kubernetes: fmt.Sprintf("%s before %s", modelRules[theirs[i].kind].what, modelRules[ours[i].kind].what),
-					Model:      fmt.Sprintf("%s %s earlier", modelRules[ours[i].kind].what, seconds(ours[k].at-ours[i].at)),
+					At: kubernetes[i].at, Workload: w.spec.Name, Pod: kubernetes[i].pod, Rule: "order in a rollout: rollout.go",
+					Kubernetes: fmt.Sprintf("%s before %s", modelRules[kubernetes[i].kind].what, modelRules[model[i].kind].what),
+					Model:      fmt.Sprintf("%s %s earlier", modelRules[model[i].kind].what, seconds(model[k].at-model[i].at)),
 				})
 				break
 			}
-			ours[i], ours[k] = ours[k], ours[i]
+			model[i], model[k] = model[k], model[i]
 		}
 	}
 	return out

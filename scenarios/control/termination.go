@@ -122,7 +122,7 @@ func (s *termination) killReason(p *SimulatedControlPlane) string {
 	return "grace ended"
 }
 
-func (s *termination) next(d *pod, dl *deadline) {
+func (s *termination) next(dl *deadline) {
 	switch {
 	case s.hookOp != 0:
 		dl.add(s.graceEnds)

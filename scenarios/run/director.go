@@ -239,6 +239,7 @@ func (d *Director) advance() {
 		d.advanceRun()
 	case stopping:
 		d.finishIfEmpty()
+	case finished: // nothing is due
 	}
 }
 
