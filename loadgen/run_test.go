@@ -86,7 +86,7 @@ func TestRequestIsAsTheStreamSays(t *testing.T) {
 }
 
 func TestTrailThatCannotBeReadIsTold(t *testing.T) {
-	for header, want := range map[string]string{"nonsense": "want version", "1;" + strings.Repeat("a", 2*maxTrailHeader): "longer"} {
+	for header, want := range map[string]string{"nonsense": "want version", "1;" + strings.Repeat("a", 2*maxTrailHeader): "more than"} {
 		url := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(record.TrailHeader, header) })
 		_, reqs := runLog(t, Config{Streams: []traffic.Stream{one(traffic.Stream{})}, Target: url})
 		require.Contains(t, reqs[0].TrailError, want)

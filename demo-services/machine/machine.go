@@ -1,9 +1,9 @@
-// Package machine drives the project's pure machines: things that decide by
-// Step(now, event) and have neither clock nor goroutine nor I/O of their own.
+// Package machine drives pure state machines: types that decide in
+// Step(now, event) and have no clock, goroutine or I/O of their own.
 //
-// [Loop] is the one loop around them, [Queue] the mailbox that feeds it,
-// [Journal] and [Replay] write steps down and feed them to a fresh machine.
-// It knows no particular machine, and nothing of services or records.
+// [Loop] runs a machine, [Queue] is the mailbox that feeds the loop, [Journal]
+// records steps, and [Replay] feeds recorded steps to a new machine. The package
+// knows no particular machine, and nothing about services or records.
 package machine
 
 import (
@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// Machine is a pure decider. Time is an offset from a zero that its owner
+// Machine is a pure state machine. Time is an offset from a zero that its owner
 // chooses.
 type Machine[E, A any] interface {
-	// Step tells it of one event and returns what is to be done, in order.
-	// now never goes back.
+	// Step handles one event and returns the actions to execute, in order. now
+	// never decreases.
 	Step(now time.Duration, e E) []A
-	// Next is the earliest deadline the machine owns: when nothing has
-	// happened by then, it wants to be stepped with that deadline.
+	// Next returns the earliest deadline of the machine, at which it must be
+	// stepped if nothing happens before.
 	Next() (at time.Duration, ok bool)
 }
 
-// Clock is where a Loop gets its time from.
+// Clock is the source of a Loop's time.
 type Clock interface {
 	Now() time.Duration
 	// At delivers once when Now has reached t (at once if it has); stop
@@ -43,7 +43,7 @@ func (s systemClock) At(t time.Duration) (<-chan time.Time, func() bool) {
 	return timer.C, timer.Stop
 }
 
-// Loop joins a machine to the world.
+// Loop runs a machine.
 type Loop[E, A any] struct {
 	Machine Machine[E, A]
 	Clock   Clock

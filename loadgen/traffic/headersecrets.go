@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// reference is a header's value by the name of an environment variable.
+// reference matches a reference to an environment variable in a header's value.
 var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // ResolveSecrets is streams as they are sent: ${NAME} in the value of a header is what

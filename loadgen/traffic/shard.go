@@ -11,7 +11,7 @@ type Shard struct {
 	Count uint64 `json:"count"` // how many there are; 0 is 1
 }
 
-// Check refuses a shard that is none of its own number.
+// Check returns an error if Index is not below Count.
 func (s Shard) Check() error {
 	if s.Index >= s.count() {
 		return fmt.Errorf("shard %d of %d: they are counted from 0", s.Index, s.count())

@@ -10,9 +10,9 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// EventsByWriter are a run's events by who wrote them, each in the order in which it
-// was written; [Open] has them all by time. What cannot be read of them is
-// passed over: Open tells of it.
+// EventsByWriter returns the events of a run by the name of their file, each in the
+// order in which they were written; [Open] sorts all of them by time. Lines that
+// cannot be read are skipped; Open reports them.
 func EventsByWriter(dir string) (map[string][]record.Event, error) {
 	files, err := filepath.Glob(filepath.Join(dir, EventsDir, "*"+eventsExt))
 	if err != nil {
