@@ -44,7 +44,7 @@ func (s Scope) Check(e Expectation) []Error {
 	if err := s.checkClasses(e); err != nil {
 		errs = append(errs, *err)
 	}
-	if err := s.checkForeign(e); err != nil {
+	if err := s.checkExternal(e); err != nil {
 		errs = append(errs, *err)
 	}
 	if err := s.checkSatisfiable(e); err != nil {
@@ -83,8 +83,8 @@ func (s Scope) checkNames(e Expectation) []Error {
 	return errs
 }
 
-// checkForeign rejects metrics that are not measured for external services.
-func (s Scope) checkForeign(e Expectation) *Error {
+// checkExternal rejects metrics that are not measured for external services.
+func (s Scope) checkExternal(e Expectation) *Error {
 	if !s.External[e.Arm] {
 		return nil
 	}

@@ -184,7 +184,7 @@ type releaseAccount struct {
 	lost      map[string]int     // by arm
 }
 
-// attemptKey is who makes attempts, on behalf of which arm.
+// attemptKey is the caller of attempts, and the arm that they are made for.
 type attemptKey struct {
 	caller record.Instance // zero: the client
 	arm    int

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// BenchmarkBuildReleases accounts for 120,000 requests of ten minutes in which every
-// minute an instance goes, and loses requests.
+// BenchmarkBuildReleases accounts for 120,000 requests in ten minutes in which
+// four instances are taken out and lose requests.
 func BenchmarkBuildReleases(b *testing.B) {
 	s := newSim(10 * time.Minute)
 	for i, pod := range []string{"b-1", "b-gray-1", "a-1", "c-1"} {

@@ -28,7 +28,7 @@ func (f fitness) wanted(s *streamAccount) uint64 {
 	return s.spec.Count()
 }
 
-// truncatedLog tells whether the log of a load that was ended early ends where
+// truncatedLog checks whether the log of a load that was ended early ends where
 // the generator did.
 func (f fitness) truncatedLog() []string {
 	if earlyEnd(f.in.Events).Kind() == "" {

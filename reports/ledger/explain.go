@@ -15,7 +15,7 @@ type explainer struct {
 	demo, externals []cause
 }
 
-// explanation is a loss's window, and the sentence that tells it.
+// explanation is a loss's window, and the sentence that says it.
 type explanation struct {
 	window    Window
 	release   *history.Release // nil if no release explains it

@@ -57,7 +57,7 @@ func (x explainer) byExternalRelease(f failure, callee *history.Instance) (expla
 	return best, best.release != nil
 }
 
-// externalRelease tells whether a release explains a loss, and how far the end
+// externalRelease finds out whether a release explains a loss, and how far the end
 // of the instance was from the loss.
 func externalRelease(f failure, r *history.Release) (out explanation, distance time.Duration, ok bool) {
 	out.release = r
@@ -82,7 +82,7 @@ func externalRelease(f failure, r *history.Release) (out explanation, distance t
 	return out, 0, false
 }
 
-// externalStaleness tells a route that lagged behind from a pod that closed
+// externalStaleness distinguishes a route that lagged behind from a pod that closed
 // before the cluster stopped routing to it.
 func externalStaleness(f failure, r *history.Release, unlisted record.Micros) (Window, string) {
 	if unlisted != 0 && f.addressed >= unlisted {

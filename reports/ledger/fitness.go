@@ -12,7 +12,7 @@ import (
 	"zeroloss/reports/ledger/history"
 )
 
-// fitness tells why an account cannot be trusted.
+// fitness finds out why an account cannot be trusted.
 type fitness struct {
 	in      Input
 	history *history.History

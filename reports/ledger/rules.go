@@ -76,7 +76,7 @@ func acknowledged(i *history.Instance, version int) bool {
 	})
 }
 
-// ruleFailure tells whether rules failed to reach i between two instants, and
+// ruleFailure finds out whether rules failed to reach i between two instants, and
 // why they are not in effect.
 func ruleFailure(i *history.Instance, from, until record.Micros) (failed bool, why string) {
 	for _, e := range i.Events {

@@ -7,7 +7,7 @@ import (
 	"zeroloss/internal/format"
 )
 
-// sequence checks that a stream's numbers are each there once.
+// sequence checks that each sequence number of a stream occurs once.
 type sequence struct {
 	seen       []uint64 // a bit each
 	n          uint64   // distinct numbers
@@ -35,8 +35,8 @@ func (s *sequence) add(n uint64) {
 	s.n++
 }
 
-// defects tells what is wrong with the numbers of a stream of which want are
-// due in all.
+// defects lists what is wrong with the numbers of a stream that should have want
+// of them.
 func (s *sequence) defects(stream string, want uint64) []string {
 	var out []string
 	if s.duplicates > 0 {

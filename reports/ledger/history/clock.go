@@ -17,7 +17,7 @@ const (
 	harnessClock = "the harness"
 )
 
-// Clocks tells how wrong the instants of each clock may be, after correction. A
+// Clocks is how wrong the instants of each clock may be, after correction. A
 // clock that was not measured is the load's, or on its machine.
 type Clocks struct {
 	Measured  int           // clocks whose offset to the load's was measured

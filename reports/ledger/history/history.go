@@ -29,7 +29,7 @@ type History struct {
 
 	byID   map[record.Instance]*Instance
 	byAddr map[string][]*Instance
-	byName map[string][]*Instance // by pod, and by the IP that the cluster tells of a pod
+	byName map[string][]*Instance // by pod, and by the IP that the cluster reports of a pod
 }
 
 // Push is a list that a subscriber has acknowledged.

@@ -56,7 +56,7 @@ func (i *Instance) phaseBegunBy(kind record.Kind) int {
 	case record.KindListenerClosed, record.KindKillSent, record.KindContainerExited:
 		return closed
 	}
-	if i.Instrumented { // what the cluster tells of it adds nothing
+	if i.Instrumented { // the cluster's events add nothing
 		return -1
 	}
 	switch kind {

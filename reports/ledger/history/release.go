@@ -28,7 +28,7 @@ type Release struct {
 	Began        record.Micros // its deletion, its own first sign of leaving if that came earlier, or its death
 	Planned      bool          // false: it was killed or crashed
 	Reason       Reason
-	Offline      record.Micros // told to leave
+	Offline      record.Micros // begins to leave
 	Deregistered record.Micros // by its own account, else by the registry's
 	Closed       record.Micros // refuses connections from here on
 	Exited       record.Micros
@@ -94,7 +94,7 @@ func newRelease(i *Instance) *Release {
 	return r
 }
 
-// deletionReason tells a rollout, a drain and a scale-in apart by the last
+// deletionReason distinguishes a rollout, a drain and a scale-in by the last
 // change to the workload before one of its instances was deleted.
 func deletionReason(p *plan.Plan, events []record.Event, workload string, deleted record.Micros) Reason {
 	reason := ScaleIn

@@ -33,7 +33,7 @@ type Finding struct {
 	Fairness       *curve.Fairness // among those that were warm, and with it, when it was
 	Step           *curve.Step     // at the end of the window
 	Governed       *curve.Estimate // share of the requests whose consumers follow the weights
-	UnlistedCalls  int             // calls of somebody whom their consumer's list did not show
+	UnlistedCalls  int             // calls of instances that the consumer's list did not have
 	Consumers      []Consumer
 }
 

@@ -24,7 +24,7 @@ type Measurement struct {
 	Arms                   []string // whose requests can reach it
 	Model                  string
 	Curve                  float64       // the model's parameter; 0 is its default
-	Window                 time.Duration // as the instance's metadata tells it
+	Window                 time.Duration // as in the instance's metadata
 	Start                  time.Duration // offset from zero at which its age is 0
 	// Buckets are the decisions of each consumer in the parts of the window in
 	// which it saw the same instances throughout, up to a quarter of a window

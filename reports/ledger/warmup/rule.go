@@ -7,11 +7,10 @@ import (
 	"zeroloss/reports/ledger/history"
 )
 
-// begunShare is the part of its window, as a divisor, after which a warm-up
-// counts as begun: a tenth. A pod that comes to a cluster after its rules were
-// changed registers by those that it was made with, and publishes the others a
-// moment later.
-const begunShare = 10
+// begunDivisor: a warm-up counts as begun after a tenth of its window. A pod that
+// is created after its rules were changed registers with the rules that it was
+// created with, and publishes the changed ones a moment later.
+const begunDivisor = 10
 
 // ruleInterval is when a consumer's lists had a rule of an instance.
 type ruleInterval struct {
@@ -19,7 +18,7 @@ type ruleInterval struct {
 }
 
 // begun is when w's warm-up counts as begun.
-func (w *candidate) begun() record.Micros { return w.start.Add(w.window() / begunShare) }
+func (w *candidate) begun() record.Micros { return w.start.Add(w.window() / begunDivisor) }
 
 // neverInEffect reports whether nothing happened by w's rule: it was replaced
 // before a tenth of its window, or consumers learned of it after the window
