@@ -149,7 +149,7 @@ func TestLoad(t *testing.T) {
 	require.Len(t, requests, 20)
 
 	l.Start(t.Context(), time.Now(), func(err error) { over <- err })
-	require.ErrorContains(t, <-over, "started before", "a load pod has one load")
+	require.ErrorContains(t, <-over, "already been started", "a load pod has one load")
 }
 
 func TestStoppedLoadEnds(t *testing.T) {
