@@ -9,8 +9,8 @@ import (
 	"zeroloss/reports/ledger"
 )
 
-// withDefaults replaces limits that are zero by their defaults.
-func (c Criteria) withDefaults() Criteria {
+// WithDefaults replaces limits that are zero by their defaults.
+func (c Criteria) WithDefaults() Criteria {
 	fill := func(v *float64, d float64) {
 		if *v == 0 {
 			*v = d
@@ -29,7 +29,7 @@ func (c Criteria) withDefaults() Criteria {
 // losses are unknown; a gate or a contrast that could not be measured, or an
 // unmet contrast, makes it invalid. Otherwise the run passes.
 func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Result {
-	c = c.withDefaults()
+	c = c.WithDefaults()
 	r := Result{Verdict: Pass, Criteria: c}
 	var failed, unproven []string
 	judged := false
@@ -95,10 +95,10 @@ func instrumentProblems(c Criteria, l *ledger.Ledger) []string {
 		}
 	}
 	if g.UnsentNearRelease > 0 {
-		add("generator starved: %d requests were not sent within 2 s of a release, when losses occur; lower the rate or use an idle machine", g.UnsentNearRelease)
+		add("generator starved: %d requests were not sent within %g s of a release, when losses occur; lower the rate or use an idle machine", g.UnsentNearRelease, ledger.NearRelease.Seconds())
 	}
 	if g.LateNearRelease > 0 {
-		add("generator stalled: %d requests due within 2 s of a release, when losses occur, were sent more than 250 ms late; lower the rate or use an idle machine", g.LateNearRelease)
+		add("generator stalled: %d requests due within %g s of a release, when losses occur, were sent more than %d ms late; lower the rate or use an idle machine", g.LateNearRelease, ledger.NearRelease.Seconds(), ledger.MaxLatenessNearRelease.Milliseconds())
 	}
 	if g.RateErrorPercent > c.MaxRateErrorPct {
 		add("generator off: its rate deviated by %.2f %% (limit %g %%); lower the rate or use an idle machine", g.RateErrorPercent, c.MaxRateErrorPct)

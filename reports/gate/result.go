@@ -56,5 +56,5 @@ type Criteria struct {
 // usual push delay is assumed.
 func (c Criteria) MaxClock(k ledger.Clock) time.Duration {
 	push := cmp.Or(k.PushDelay, 500*time.Millisecond)
-	return time.Duration(c.withDefaults().MaxClockShare * float64(push))
+	return time.Duration(c.WithDefaults().MaxClockShare * float64(push))
 }

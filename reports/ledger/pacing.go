@@ -9,17 +9,18 @@ import (
 	"zeroloss/reports/ledger/history"
 )
 
+// earlySlack is how long before its due time a request may be sent.
+const earlySlack = 2 * time.Millisecond
+
 const (
-	// earlySlack is how long before its due time a request may be sent.
-	earlySlack = 2 * time.Millisecond
-	// nearRelease is the time around an instant of a release in which the
+	// NearRelease is the time around an instant of a release in which the
 	// generator must send everything.
-	nearRelease = 2 * time.Second
-	// tooLate is how late a request may be sent there: half of what a registry
-	// takes to propagate a change. A generator that stalls while a release loses
+	NearRelease = 2 * time.Second
+	// MaxLatenessNearRelease is how late a request may be sent there: half of what
+	// a registry takes to propagate a change. A generator that stalls while a release loses
 	// requests, and sends them when all have heard of it, would see none of the
 	// loss, and its 99th percentile over the whole run would not show that.
-	tooLate = 250 * time.Millisecond
+	MaxLatenessNearRelease = 250 * time.Millisecond
 )
 
 // pacing is how well the generator kept to the due times.
@@ -34,7 +35,7 @@ func (p *pacing) addUnsent(r *record.Request) { p.unsent = append(p.unsent, r.Du
 
 func (p *pacing) addSent(r *record.Request) {
 	p.slips = append(p.slips, max(0, int64(r.Sent-r.Due)))
-	if r.Sent > r.Due.Add(tooLate) {
+	if r.Sent > r.Due.Add(MaxLatenessNearRelease) {
 		p.late = append(p.late, r.Due)
 	}
 	if r.Sent < r.Due.Add(-earlySlack) {
@@ -62,7 +63,7 @@ func (p *pacing) result(streams []*streamAccount, releases []*history.Release) G
 // countNear counts the instants that are near a release.
 func countNear(instants []record.Micros, releases []*history.Release) (n int) {
 	for _, t := range instants {
-		if slices.ContainsFunc(releases, func(r *history.Release) bool { return r.Near(t, nearRelease) }) {
+		if slices.ContainsFunc(releases, func(r *history.Release) bool { return r.Near(t, NearRelease) }) {
 			n++
 		}
 	}

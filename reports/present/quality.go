@@ -37,11 +37,8 @@ func (c Check) Word() string {
 }
 
 // quality compares the measurement with the limits that gate judged it by.
-func quality(l *ledger.Ledger, limits gate.Criteria) Quality {
-	c := gate.Criteria{
-		MaxUnsentShare: cmp.Or(limits.MaxUnsentShare, 0.001), MaxRateErrorPct: cmp.Or(limits.MaxRateErrorPct, 1), MaxSlipP99Ms: cmp.Or(limits.MaxSlipP99Ms, 50),
-		MaxClockShare: limits.MaxClockShare,
-	}
+func quality(l *ledger.Ledger, c gate.Criteria) Quality {
+	c = c.WithDefaults()
 	q := Quality{Checks: append(generatorChecks(l.Generator, c), Check{
 		"records add up", format.Count(len(l.Defects), "defect"), "none allowed", len(l.Defects) == 0,
 	}), Defects: l.Defects}
@@ -66,8 +63,8 @@ func generatorChecks(g ledger.Generator, c gate.Criteria) []Check {
 	}
 	return []Check{
 		{"requests not sent", fmt.Sprintf("%s of %s due", format.Int(g.Unsent), format.Int(g.Due)), "at most " + format.UpperBound(c.MaxUnsentShare), share <= c.MaxUnsentShare},
-		{"not sent within 2 s of a release", format.Int(g.UnsentNearRelease), "none allowed", g.UnsentNearRelease == 0},
-		{"sent over 250 ms late within 2 s of a release", format.Int(g.LateNearRelease), "none allowed", g.LateNearRelease == 0},
+		{fmt.Sprintf("not sent within %g s of a release", ledger.NearRelease.Seconds()), format.Int(g.UnsentNearRelease), "none allowed", g.UnsentNearRelease == 0},
+		{fmt.Sprintf("sent over %d ms late within %g s of a release", ledger.MaxLatenessNearRelease.Milliseconds(), ledger.NearRelease.Seconds()), format.Int(g.LateNearRelease), "none allowed", g.LateNearRelease == 0},
 		{"rate error", fmt.Sprintf("%.3f %%", g.RateErrorPercent), fmt.Sprintf("at most %g %%", c.MaxRateErrorPct), math.Abs(g.RateErrorPercent) <= c.MaxRateErrorPct},
 		{"sent later than due, p99", format.Duration(g.SlipP99), fmt.Sprintf("at most %g ms", c.MaxSlipP99Ms), format.Millis(g.SlipP99) <= c.MaxSlipP99Ms},
 		{"sent later than due, p50", format.Duration(g.SlipP50), "", true},
