@@ -123,7 +123,9 @@ func TestAnInterruptedRunIsReadableAndInvalid(t *testing.T) {
 	harness := filepath.Join(dir, rundir.EventsDir, rundir.Harness+".ndjson")
 	b, err := os.ReadFile(harness)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(harness, b[:bytes.Index(b, []byte(`"load-end"`))], 0o644))
+	before, _, found := bytes.Cut(b, []byte(`"load-end"`))
+	require.True(t, found)
+	require.NoError(t, os.WriteFile(harness, before, 0o644))
 
 	r, err := reports.Assemble(dir)
 	require.NoError(t, err)

@@ -15,94 +15,103 @@ type Payload interface{ kind() Kind }
 
 // The payloads of an instance's own events.
 type (
-	// Starting: the process runs and has read its settings.
+	// Starting reports that the process runs and has read its settings.
 	Starting struct {
 		Streams int `json:"streams,omitempty"` // of a load generator: how many it will send
 	}
-	// Listening: the business port is open.
+	// Listening reports that the business port is open.
 	Listening struct{}
-	// Registered: the registry has acknowledged the registration.
+	// Registered reports that the registry has acknowledged the registration.
 	Registered struct{}
-	// Ready: the readiness path answers with success from here on.
+	// Ready reports that the readiness path answers with success from here on.
 	Ready struct{}
-	// WarmupStart: the registry's weight of the instance rises from here on.
+	// WarmupStart reports that the registry's weight of the instance rises
+	// from here on.
 	WarmupStart struct{}
-	// WarmupEnd: the instance has its full weight.
+	// WarmupEnd reports that the instance has its full weight.
 	WarmupEnd struct{}
-	// Offline: the instance begins to leave.
+	// Offline reports that the instance begins to leave.
 	Offline struct {
 		Trigger OfflineTrigger `json:"trigger"`
 	}
-	// Closing: responses carry the marker, and readiness fails.
+	// Closing reports that responses carry the marker, and readiness fails.
 	Closing struct {
 		InFlight int `json:"inFlight"`
 	}
-	// Deregistering: the call to the registry is about to be made.
+	// Deregistering reports that the call to the registry is about to be made.
 	Deregistering struct {
 		Attempt int `json:"attempt"` // from 1
 	}
-	// Deregistered: the registry has acknowledged.
+	// Deregistered reports that the registry has acknowledged.
 	Deregistered struct{}
-	// RegisterFailed: an attempt to register failed; Text says why.
+	// RegisterFailed reports that an attempt to register failed; Text says
+	// why.
 	RegisterFailed struct{}
-	// DeregisterFailed: an attempt to deregister failed; Text says why.
+	// DeregisterFailed reports that an attempt to deregister failed; Text says
+	// why.
 	DeregisterFailed struct {
 		GaveUp bool `json:"gaveUp,omitempty"` // no further attempt follows
 	}
-	// PullFailed: a consumer asked for a list and got none; Text says why.
+	// PullFailed reports that a consumer asked for a list and got none; Text
+	// says why.
 	PullFailed struct{}
-	// Notified: a consumer was told that the instance leaves.
+	// Notified reports that a consumer was told that the instance leaves.
 	Notified struct {
 		Consumer     string `json:"consumer"` // its admin address, host:port
 		Acknowledged bool   `json:"acknowledged"`
 	}
-	// Verified: the instance has looked whether the registry still lists it.
+	// Verified reports that the instance has looked whether the registry still
+	// lists it.
 	Verified struct {
 		Gone bool `json:"gone"` // the server's list no longer shows it
 	}
-	// TermReceived: the process has received SIGTERM.
+	// TermReceived reports that the process has received SIGTERM.
 	TermReceived struct {
 		InFlight int `json:"inFlight"`
 	}
-	// DrainWait: the instance waits until no request has come for a while.
+	// DrainWait reports that the instance waits until no request has come for
+	// a while.
 	DrainWait struct {
 		InFlight int `json:"inFlight"`
 	}
-	// ListenerClosed: new connections are refused from here on; Text says why.
+	// ListenerClosed reports that new connections are refused from here on;
+	// Text says why.
 	ListenerClosed struct {
 		InFlight int `json:"inFlight"`
 	}
-	// RequestsCut: requests in flight were cut; Text says why.
+	// RequestsCut reports that requests in flight were cut; Text says why.
 	RequestsCut struct {
 		Requests int `json:"requests"`
 	}
-	// Drained: everything is closed.
+	// Drained reports that everything is closed.
 	Drained struct {
 		InFlight int `json:"inFlight"`
 	}
 	// End is the last line of an event file that is complete.
 	End struct{}
-	// Stalled: the process got no CPU time although it had work to do.
+	// Stalled reports that the process got no CPU time although it had work to
+	// do.
 	Stalled struct {
 		Since    Micros        `json:"since"`
 		Duration time.Duration `json:"duration"`
 	}
-	// ListChanged: a consumer uses a new list of a service's instances.
+	// ListChanged reports that a consumer uses a new list of a service's
+	// instances.
 	ListChanged struct {
 		Cache string       `json:"cache,omitempty"` // the kind of cache that was filled
 		Hosts []ListedHost `json:"hosts"`
 	}
-	// ListReceived: a consumer's registry client has a list, while the cache that
-	// the next call will fill from it is still empty.
+	// ListReceived reports that a consumer's registry client has a list, while
+	// the cache that the next call will fill from it is still empty.
 	ListReceived struct {
 		Hosts int `json:"hosts"`
 	}
-	// MarkSet: a consumer avoids an instance that is leaving.
+	// MarkSet reports that a consumer avoids an instance that is leaving.
 	MarkSet struct {
 		Marked Instance   `json:"marked"`
 		Source MarkSource `json:"source"`
 	}
-	// MarkCleared: a consumer no longer avoids an instance.
+	// MarkCleared reports that a consumer no longer avoids an instance.
 	MarkCleared struct {
 		Marked Instance    `json:"marked"`
 		Reason ClearReason `json:"reason"`
@@ -117,12 +126,13 @@ type (
 		Machine string          `json:"machine"`
 		Data    json.RawMessage `json:"data"`
 	}
-	// TagConflict: the carriers of a request's tag disagree; Text says how.
+	// TagConflict reports that the carriers of a request's tag disagree; Text
+	// says how.
 	TagConflict struct{}
-	// Unreadable: a marker, or a host's metadata, could not be read; Text says
-	// why.
+	// Unreadable reports that a marker, or a host's metadata, could not be
+	// read; Text says why.
 	Unreadable struct{}
-	// SettingsApplied: the rules of a version are in force.
+	// SettingsApplied reports that the rules of a version are in force.
 	SettingsApplied struct {
 		Version int `json:"version"`
 	}
@@ -136,92 +146,96 @@ type (
 
 // The payloads of the control plane's events.
 type (
-	// CronFired: a job of a CronHorizontalPodAutoscaler scales its workload.
+	// CronFired reports that a job of a CronHorizontalPodAutoscaler scales its
+	// workload.
 	CronFired struct {
 		Autoscaler string `json:"autoscaler"`
 		Job        string `json:"job"`
 		Replicas   int    `json:"replicas"`
 	}
-	// CronSkipped: the job was due, but its day is excluded.
+	// CronSkipped reports that the job was due, but its day is excluded.
 	CronSkipped struct {
 		Autoscaler string `json:"autoscaler"`
 		Job        string `json:"job"`
 		Replicas   int    `json:"replicas"`
 	}
-	// Step: a step of the scenario is carried out.
+	// Step reports that a step of the scenario is carried out.
 	Step struct {
 		Name    string `json:"name"`
 		Version int    `json:"version,omitempty"` // of the rules that the step puts into force; 0: it changes no rules
 	}
-	// Scaled: the workload is to have this many replicas.
+	// Scaled reports that the workload is to have this many replicas.
 	Scaled struct {
 		Replicas int `json:"replicas"`
 	}
-	// PodCreated: the pod exists.
+	// PodCreated reports that the pod exists.
 	PodCreated struct{}
-	// ContainerStarted: the container runs.
+	// ContainerStarted reports that the container runs.
 	ContainerStarted struct{}
-	// PodReady: the readiness probe has passed.
+	// PodReady reports that the readiness probe has passed.
 	PodReady struct{}
-	// PodNotReady: the pod is no longer ready.
+	// PodNotReady reports that the pod is no longer ready.
 	PodNotReady struct{}
-	// PodDeleted: deletion begins, and the grace period runs.
+	// PodDeleted reports that deletion begins, and the grace period runs.
 	PodDeleted struct{}
-	// EndpointAdded: the pod is among its Services' endpoints.
+	// EndpointAdded reports that the pod is among its Services' endpoints.
 	EndpointAdded struct{}
-	// EndpointRemoved: the pod is no longer among its Services' endpoints.
+	// EndpointRemoved reports that the pod is no longer among its Services'
+	// endpoints.
 	EndpointRemoved struct{}
-	// HookStarted: the preStop hook runs.
+	// HookStarted reports that the preStop hook runs.
 	HookStarted struct{}
-	// HookDone: the preStop hook has succeeded.
+	// HookDone reports that the preStop hook has succeeded.
 	HookDone struct{}
-	// HookFailed: the preStop hook has failed; Text says why.
+	// HookFailed reports that the preStop hook has failed; Text says why.
 	HookFailed struct{}
-	// HookAbandoned: the grace period ended before the preStop hook did; Text says
-	// more.
+	// HookAbandoned reports that the grace period ended before the preStop
+	// hook did; Text says more.
 	HookAbandoned struct{}
-	// TermSent: SIGTERM was sent to the container.
+	// TermSent reports that SIGTERM was sent to the container.
 	TermSent struct{}
-	// KillSent: SIGKILL was sent to the container; Text says why.
+	// KillSent reports that SIGKILL was sent to the container; Text says why.
 	KillSent struct{}
-	// ContainerExited: the container has ended; Text says more.
+	// ContainerExited reports that the container has ended; Text says more.
 	ContainerExited struct {
 		ExitCode int `json:"exitCode"`
 	}
-	// ProbeFailed: a probe has failed; Text names the probe and the reason.
+	// ProbeFailed reports that a probe has failed; Text names the probe and
+	// the reason.
 	ProbeFailed struct {
 		Failures int `json:"failures"` // in a row; in a cluster, as often as Kubernetes has counted the message
 	}
-	// RuleFailed: changed rules did not reach the instance; Text says why.
+	// RuleFailed reports that changed rules did not reach the instance; Text
+	// says why.
 	RuleFailed struct{}
-	// NodeCordoned: no more pods are scheduled on a node.
+	// NodeCordoned reports that no more pods are scheduled on a node.
 	NodeCordoned struct {
 		Node string `json:"node"`
 		Pods int    `json:"pods"` // of this run, on that node
 	}
-	// Evicted: the eviction of a pod was accepted.
+	// Evicted reports that the eviction of a pod was accepted.
 	Evicted struct {
 		Refusals int `json:"refusals"` // how often a disruption budget had refused before
 	}
-	// EvictionRefused: a disruption budget refused the eviction of a pod; Text has
-	// its words.
+	// EvictionRefused reports that a disruption budget refused the eviction of
+	// a pod; Text has its words.
 	EvictionRefused struct {
 		Refusals int `json:"refusals"` // this one included
 	}
-	// NodeDrained: a node carries no pod of this run any more.
+	// NodeDrained reports that a node carries no pod of this run any more.
 	NodeDrained struct {
 		Node    string `json:"node"`
 		Evicted int    `json:"evicted"`
 	}
-	// PodAddress: the pod of a service that is not part of this program has an
-	// IP address.
+	// PodAddress reports that the pod of a service that is not part of this
+	// program has an IP address.
 	PodAddress struct {
 		IP string `json:"ip"`
 	}
-	// RolloutSeen: the workload's pod template has changed.
+	// RolloutSeen reports that the workload's pod template has changed.
 	RolloutSeen struct{}
-	// WatchGap: a resource of the cluster was not watched for a while. The gap
-	// is reported twice: when it is detected, and when it ends.
+	// WatchGap reports that a resource of the cluster was not watched for a
+	// while. The gap is reported twice: when it is detected, and when it ends.
 	WatchGap struct {
 		Resource string        `json:"resource"`
 		Since    Micros        `json:"since"`
@@ -231,12 +245,12 @@ type (
 
 // The payloads of the registry's and of the run's events.
 type (
-	// RegistryChange: the registry's table has changed.
+	// RegistryChange reports that the registry's table has changed.
 	RegistryChange struct {
 		Change ChangeType `json:"change"`
 		Client string     `json:"client,omitempty"` // whose call or connection changed it
 	}
-	// Push: a subscriber has acknowledged a list.
+	// Push reports that a subscriber has acknowledged a list.
 	Push struct {
 		Subscriber  string   `json:"subscriber"`
 		FirstChange Micros   `json:"firstChange,omitempty"` // the earliest change that the list tells; 0: none
@@ -245,26 +259,27 @@ type (
 	}
 	// TimeZero is the plan's time zero.
 	TimeZero struct{}
-	// LoadEnd: the load generator has finished.
+	// LoadEnd reports that the load generator has finished.
 	LoadEnd struct {
 		Sent int `json:"sent"` // requests
 	}
-	// RunEnd: the run has reached its end.
+	// RunEnd reports that the run has reached its end.
 	RunEnd struct{}
 	// HostStats are readings of the host, and of the process that read them.
 	HostStats struct {
 		Phase StatsPhase      `json:"phase"`
 		Stats json.RawMessage `json:"stats,omitempty"` // as the author of the event reads them
 	}
-	// Interrupted: the run, or the load, was interrupted; Text says why.
+	// Interrupted reports that the run, or the load, was interrupted; Text
+	// says why.
 	Interrupted struct {
 		Sent int `json:"sent,omitempty"` // requests, if a load generator reports it
 	}
-	// Concluded: the load was ended early because everything that was to be seen
-	// has been seen; Text says more.
+	// Concluded reports that the load was ended early because everything that
+	// was to be seen has been seen; Text says more.
 	Concluded struct{}
-	// Aborted: the load was ended early because it had cost too much; Text says
-	// more.
+	// Aborted reports that the load was ended early because it had cost too
+	// much; Text says more.
 	Aborted struct{}
 )
 

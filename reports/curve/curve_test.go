@@ -3,6 +3,7 @@ package curve
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -148,7 +149,7 @@ func TestGoodness(t *testing.T) {
 
 // The number of instances is each bucket's own.
 func TestGoodnessWhileTheNumberOfInstancesChanges(t *testing.T) {
-	b := append(exactly(3, 200, PowerShape(1))[:10], exactly(2, 200, PowerShape(1))[10:]...)
+	b := slices.Concat(exactly(3, 200, PowerShape(1))[:10], exactly(2, 200, PowerShape(1))[10:])
 	require.True(t, GoodnessOfFit(b, PowerShape(1)).Agrees(.01))
 	require.True(t, Exponent(b, PowerFamily()).Contains(1))
 	for i := range b {

@@ -94,8 +94,10 @@ func (s Scope) checkExternal(e Expectation) *Error {
 	switch e.Metric {
 	case Masked, StaleRoute, EarlyRequests, ReadyBeforeRegistered, WarmupExponent, WarmupFit, WarmShareSpread, Governed:
 		return &Error{Field: "metric", Text: fmt.Sprintf("%s is not measured for an external service", e.Metric), Hint: "lost, releases, p99 and longestOutage are"}
+	case Lost, OK, Sent, Unsent, Unexplained, Releases, LongestOutage, P50, P99, Max, Timeouts:
+		return nil
 	}
-	return nil
+	return nil // not a metric; Parse rejects it
 }
 
 // checkClasses rejects a filter that no loss in this plan can match: the chain

@@ -45,8 +45,10 @@ func (m Metric) Unit() Unit {
 		return Millis
 	case WarmupExponent, WarmupFit, WarmShareSpread, Governed:
 		return Number
+	case Lost, OK, Sent, Unsent, Masked, Unexplained, Releases, Timeouts, EarlyRequests, ReadyBeforeRegistered:
+		return Count
 	}
-	return Count
+	return Count // not a metric; Parse rejects it
 }
 
 // IsTime reports whether m is a time in milliseconds.
@@ -68,8 +70,9 @@ func (m Metric) Filterable() bool {
 	switch m {
 	case Lost, OK, Sent, Unsent, Masked, Unexplained, Timeouts:
 		return true
+	default: // the others are of an arm, or of its instances
+		return false
 	}
-	return false
 }
 
 // Parse reads one line and returns everything that is wrong with it. The

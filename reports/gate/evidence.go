@@ -24,8 +24,9 @@ func evidence(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) []string {
 		return releaseEvidence(l, a)
 	case expect.WarmupExponent, expect.WarmupFit, expect.WarmShareSpread, expect.Governed:
 		return warmupEvidence(l, a)
+	default: // the figure stands for itself
+		return nil
 	}
-	return nil
 }
 
 // group is the losses with the same window, hop, class and callee.

@@ -45,6 +45,7 @@ func Judge(c Criteria, l *ledger.Ledger, expectations []expect.Expectation) Resu
 			failed = append(failed, o.text())
 		case Invalid:
 			unproven = append(unproven, o.text())
+		case Pass:
 		}
 	}
 	if !judged {

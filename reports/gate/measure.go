@@ -37,7 +37,13 @@ func countedFigure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v flo
 		return float64(a.Releases), ""
 	case expect.StaleRoute:
 		return staleRoute(l, a)
+	default: // a time of successful requests
+		return latency(a, e)
 	}
+}
+
+// latency is a figure of the requests that were ok.
+func latency(a *ledger.Arm, e expect.Expectation) (v float64, why string) {
 	if a.OK == 0 {
 		return 0, "no request of arm " + a.Name + " was ok"
 	}
@@ -57,8 +63,9 @@ func countedFigure(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (v flo
 		return millis(response.P99), ""
 	case expect.Max:
 		return millis(response.Max), ""
+	default:
+		return 0, fmt.Sprintf("unknown metric %q", e.Metric)
 	}
-	return 0, fmt.Sprintf("unknown metric %q", e.Metric)
 }
 
 // countLosses counts the lost requests that match e's filter.
@@ -123,8 +130,9 @@ func requestCount(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float6
 		return float64(ok), ""
 	case expect.Sent:
 		return float64(sent), ""
+	default:
+		return float64(unsent), ""
 	}
-	return float64(unsent), ""
 }
 
 func maskedCount(l *ledger.Ledger, a *ledger.Arm, e expect.Expectation) (float64, string) {

@@ -74,7 +74,13 @@ func warmupFigure(l *ledger.Ledger, a *ledger.Arm, m expect.Metric) (figure, str
 			return figure{}, "too few requests were sent during the warm-up to test its curve"
 		}
 		return figure{value: f.Upper}, ""
+	default:
+		return fairnessFigure(peers)
 	}
+}
+
+// fairnessFigure is how differently warm instances were called.
+func fairnessFigure(peers []curve.Bucket) (figure, string) {
 	f := curve.TestFairness(peers)
 	if f.DF == 0 {
 		return figure{}, "there were never two warm instances, or too few requests"

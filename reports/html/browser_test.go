@@ -61,7 +61,7 @@ type tab struct {
 
 // open shows the page of r in a window of width by height pixels, after the given
 // actions.
-func open(t *testing.T, browser context.Context, r *reports.Report, width, height int64, before ...action) *tab {
+func open(browser context.Context, t *testing.T, r *reports.Report, width, height int64, before ...action) *tab {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.html")
 	require.NoError(t, os.WriteFile(file, rendered(t, r), 0o644))

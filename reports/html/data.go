@@ -166,8 +166,9 @@ func shown(k record.Kind) bool {
 	switch k {
 	case record.KindListChanged, record.KindListReceived, record.KindMachineInput, record.KindMachineOutput, record.KindSettingsApplied, record.KindNotified, record.KindHostStats, record.KindStalled, record.KindEndpointAdded, record.KindContainerStarted, record.KindDrainWait, record.KindEnd:
 		return false
+	default:
+		return true
 	}
-	return true
 }
 
 func newRelease(rel ledger.Release, end float64) release {

@@ -58,18 +58,18 @@ func (p *page) inline() error {
 	if err != nil {
 		return fmt.Errorf("reading the style: %w", err)
 	}
-	p.Style = template.CSS(paletteCSS() + string(css))
+	p.Style = template.CSS(paletteCSS() + string(css)) //nolint:gosec // a part of this program
 	head, err := assets.ReadFile("assets/head.js")
 	if err != nil {
 		return fmt.Errorf("reading the script: %w", err)
 	}
-	p.HeadScript = template.JS(head)
+	p.HeadScript = template.JS(head) //nolint:gosec // a part of this program
 	for _, name := range []string{"base", "panels", "timeline", "losses"} {
 		js, err := assets.ReadFile("assets/" + name + ".js")
 		if err != nil {
 			return fmt.Errorf("reading the script: %w", err)
 		}
-		p.Script += template.JS(js)
+		p.Script += template.JS(js) //nolint:gosec // a part of this program
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func (p *page) embedData(d data) error {
 	if err != nil {
 		return fmt.Errorf("encoding the page's data: %w", err)
 	}
-	p.Data = template.JS(b)
+	p.Data = template.JS(b) //nolint:gosec // JSON whose <, > and & are escaped, see above
 	return nil
 }
 

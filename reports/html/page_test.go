@@ -37,7 +37,7 @@ func TestPageInBrowser(t *testing.T) {
 			"pass": {Masked: true}, "fail": {GrayLost: 3}, "invalid": {Invalid: true, Masked: true}, "short": {Duration: 5 * time.Second}, "none": {Lost: reporttest.None},
 		} {
 			r := reporttest.Report(o)
-			b := open(t, chrome, r, 1280, 900)
+			b := open(chrome, t, r, 1280, 900)
 			require.Contains(t, eval[string](b, `document.getElementById('verdict').innerText.toLowerCase()`), string(r.Result.Verdict))
 			b.waitForFrame()
 			errors, requests := b.messages()
@@ -48,14 +48,14 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("its policy stops a request that is tried all the same", func(t *testing.T) {
-		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 800, 600)
+		b := open(chrome, t, reporttest.Report(reporttest.Options{}), 800, 600)
 		require.Equal(t, "blocked", eval[string](b, `new Promise(done => {
 			document.addEventListener('securitypolicyviolation', () => done('blocked'));
 			const i = new Image(); i.onload = () => done('loaded'); i.src = 'http://127.0.0.1:9/x.png'; })`))
 	})
 
 	t.Run("filter", func(t *testing.T) {
-		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900)
+		b := open(chrome, t, reporttest.Report(reporttest.Options{}), 1280, 900)
 		require.Equal(t, 27, eval[int](b, rows))
 		filterBy(b, "timeout-first")
 		require.Equal(t, 1, eval[int](b, rows))
@@ -69,7 +69,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("its script writes numbers and durations as Go does", func(t *testing.T) {
-		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900)
+		b := open(chrome, t, reporttest.Report(reporttest.Options{}), 1280, 900)
 		for _, d := range []time.Duration{0, 90 * time.Microsecond, 3100 * time.Microsecond, 35400 * time.Microsecond, 9960 * time.Microsecond, 548 * time.Millisecond, 4200 * time.Millisecond, 30 * time.Second} {
 			require.Equal(t, format.Duration(d), eval[string](b, fmt.Sprintf(`zl.took(%g)`, format.Millis(d))))
 			require.Equal(t, format.Offset(-d-time.Second), eval[string](b, fmt.Sprintf(`zl.at(%g)`, format.Millis(-d-time.Second))))
@@ -81,7 +81,7 @@ func TestPageInBrowser(t *testing.T) {
 
 	t.Run("fits a phone", func(t *testing.T) {
 		for name, o := range map[string]reporttest.Options{"pass": {Masked: true}, "invalid": {Invalid: true}, "long": {Duration: 10 * time.Minute, Lost: 10_000}} {
-			b := open(t, chrome, reporttest.Report(o), 375, 812)
+			b := open(chrome, t, reporttest.Report(o), 375, 812)
 			require.LessOrEqual(t, eval[int](b, `document.documentElement.scrollWidth`), 375, name)
 			b.saveScreenshot("phone-" + name)
 		}
@@ -89,8 +89,8 @@ func TestPageInBrowser(t *testing.T) {
 
 	t.Run("dark by the system, and by choice", func(t *testing.T) {
 		r := reporttest.Report(reporttest.Options{Masked: true})
-		light := eval[string](open(t, chrome, r, 1280, 900, colourScheme("light")), background)
-		b := open(t, chrome, r, 1280, 900, colourScheme("dark"))
+		light := eval[string](open(chrome, t, r, 1280, 900, colourScheme("light")), background)
+		b := open(chrome, t, r, 1280, 900, colourScheme("dark"))
 		dark := eval[string](b, background)
 		require.NotEqual(t, light, dark)
 		b.waitForFrame()
@@ -103,7 +103,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("ten thousand losses", func(t *testing.T) {
-		b := open(t, chrome, reporttest.Report(reporttest.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900)
+		b := open(chrome, t, reporttest.Report(reporttest.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900)
 		require.Equal(t, "10,000 lost", eval[string](b, counted))
 		require.Equal(t, 200, eval[int](b, rows), "rows beyond the first page are not built")
 		filterBy(b, "unexplained")
@@ -116,7 +116,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("nothing moves while it loads", func(t *testing.T) {
-		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900)
+		b := open(chrome, t, reporttest.Report(reporttest.Options{}), 1280, 900)
 		b.waitForFrame()
 		shift := eval[float64](b, `new Promise(done => {
 			let sum = 0;
@@ -126,7 +126,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("time line by key and pointer", func(t *testing.T) {
-		b := open(t, chrome, reporttest.Report(reporttest.Options{Masked: true}), 1280, 900)
+		b := open(chrome, t, reporttest.Report(reporttest.Options{Masked: true}), 1280, 900)
 		all := eval[string](b, canvasPixels)
 		b.run(chromedp.Focus(chromedp.ID("tl")), chromedp.KeyEvent("+"))
 		b.waitForFrame()
@@ -150,7 +150,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("without a script the numbers are there", func(t *testing.T) {
-		b := open(t, chrome, reporttest.Report(reporttest.Options{}), 1280, 900, noScript())
+		b := open(chrome, t, reporttest.Report(reporttest.Options{}), 1280, 900, noScript())
 		text, err := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
 		require.NoError(t, err)
 		require.Contains(t, text, "base lost 27 of 7,000, gray lost 0 of 7,000.")
@@ -159,13 +159,13 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	t.Run("on paper", func(t *testing.T) {
-		b := open(t, chrome, reporttest.Report(reporttest.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900, colourScheme("dark"))
+		b := open(chrome, t, reporttest.Report(reporttest.Options{Duration: 10 * time.Minute, Lost: 10_000}), 1280, 900, colourScheme("dark"))
 		eval[bool](b, `dispatchEvent(new Event('beforeprint'))`)
 		require.Equal(t, printCap, eval[int](b, rows))
 		require.Equal(t, "Printed: the first 500 of 10,000.", eval[string](b, `document.getElementById('print-note').textContent`))
 		eval[bool](b, `dispatchEvent(new Event('afterprint'))`)
 		require.Equal(t, 200, eval[int](b, rows))
-		out := printed(open(t, chrome, reporttest.Report(reporttest.Options{Masked: true}), 1280, 900, colourScheme("dark")))
+		out := printed(open(chrome, t, reporttest.Report(reporttest.Options{Masked: true}), 1280, 900, colourScheme("dark")))
 		require.True(t, bytes.HasPrefix(out, []byte("%PDF-")))
 		if dir := os.Getenv("ZEROLOSS_KEEP"); dir != "" {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "print.pdf"), out, 0o644))

@@ -80,7 +80,7 @@ func TestWarmupInBrowser(t *testing.T) {
 	r := reporttest.Report(reporttest.Options{Warmups: 5})
 
 	t.Run("wide, and dark", func(t *testing.T) {
-		b := open(t, chrome, r, 1280, 900, colourScheme("light"))
+		b := open(chrome, t, r, 1280, 900, colourScheme("light"))
 		require.Equal(t, "block", eval[string](b, wide))
 		require.Equal(t, "none", eval[string](b, narrow))
 		light := eval[string](b, stroke)
@@ -88,13 +88,13 @@ func TestWarmupInBrowser(t *testing.T) {
 		require.Empty(t, errors)
 		require.Empty(t, requests)
 		b.saveScreenshot("warmup-desktop")
-		dark := open(t, chrome, r, 1280, 900, colourScheme("dark"))
+		dark := open(chrome, t, r, 1280, 900, colourScheme("dark"))
 		require.NotEqual(t, light, eval[string](dark, stroke))
 		dark.saveScreenshot("warmup-dark")
 	})
 
 	t.Run("on a phone", func(t *testing.T) {
-		b := open(t, chrome, r, 375, 812)
+		b := open(chrome, t, r, 375, 812)
 		require.Equal(t, "none", eval[string](b, wide))
 		require.Equal(t, "block", eval[string](b, narrow))
 		require.LessOrEqual(t, eval[int](b, `document.documentElement.scrollWidth`), 375)
@@ -103,7 +103,7 @@ func TestWarmupInBrowser(t *testing.T) {
 	})
 
 	t.Run("a bin tells its numbers where the pointer rests", func(t *testing.T) {
-		b := open(t, chrome, r, 1280, 900)
+		b := open(chrome, t, r, 1280, 900)
 		eval[bool](b, section)
 		title := eval[string](b, `(e => { const r = e.getBoundingClientRect();
 			return document.elementFromPoint(r.left + r.width / 2, r.top + r.height / 2).querySelector('title').textContent })(document.querySelectorAll('.wu.wide .wu-tip')[20])`)
@@ -111,7 +111,7 @@ func TestWarmupInBrowser(t *testing.T) {
 	})
 
 	t.Run("without a script", func(t *testing.T) {
-		b := open(t, chrome, r, 1280, 900, noScript())
+		b := open(chrome, t, r, 1280, 900, noScript())
 		text, err := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("#warmups")))
 		require.NoError(t, err)
 		require.Contains(t, text, "quadratic as declared")
@@ -119,7 +119,7 @@ func TestWarmupInBrowser(t *testing.T) {
 	})
 
 	t.Run("on paper", func(t *testing.T) {
-		out := printed(open(t, chrome, r, 1280, 900, colourScheme("dark")))
+		out := printed(open(chrome, t, r, 1280, 900, colourScheme("dark")))
 		require.True(t, bytes.HasPrefix(out, []byte("%PDF-")))
 		if dir := os.Getenv("ZEROLOSS_KEEP"); dir != "" {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "warmup-print.pdf"), out, 0o644))

@@ -105,8 +105,9 @@ func isTimeout(f failure, _ *history.Instance) bool {
 	switch f.class {
 	case record.TimeoutConnect, record.TimeoutFirstByte, record.TimeoutBody, record.Cancelled:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // byStall explains a time-out by a callee or a caller that got no CPU time
@@ -201,8 +202,9 @@ func isDial(c record.Class) bool {
 	switch c {
 	case record.Refused, record.Unreachable, record.TimeoutConnect, record.DNS, record.TLS:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // isCut reports whether a connection ended before its answer did.
@@ -211,8 +213,9 @@ func isCut(c record.Class) bool {
 	case record.ResetBeforeByte, record.ResetMidBody, record.EOF, record.Truncated,
 		record.TimeoutFirstByte, record.TimeoutBody, record.Cancelled:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // isSlow reports whether the callee had too much to do.
@@ -220,6 +223,7 @@ func isSlow(c record.Class) bool {
 	switch c {
 	case record.Overload, record.TimeoutConnect, record.TimeoutFirstByte, record.TimeoutBody:
 		return true
+	default:
+		return false
 	}
-	return false
 }

@@ -446,7 +446,7 @@ func TestSumsAlwaysHold(t *testing.T) {
 				*q = record.Request{Stream: q.Stream, Seq: q.Seq, Due: q.Due, Unsent: true}
 			case r.IntN(20) == 0 && len(q.Trail) == 4:
 				breakAt(q, r.IntN(3), classes[r.IntN(len(classes))])
-			case r.IntN(20) == 0:
+			case r.IntN(20) == 0: //nolint:gocritic // each case draws a number of its own
 				q.Class, q.Status, q.Trail, q.FirstByte = classes[r.IntN(len(classes))], 0, nil, 0
 			case r.IntN(10) == 0:
 				q.Attempts = []record.Attempt{{At: q.Sent, Class: record.EOF}}

@@ -25,8 +25,9 @@ func isMilestone(k record.Kind) bool {
 		record.KindPodReady, record.KindPodDeleted, record.KindHookStarted, record.KindHookDone, record.KindHookFailed,
 		record.KindHookAbandoned, record.KindTermSent, record.KindKillSent, record.KindContainerExited:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 func milestoneText(e record.Event) string {

@@ -49,6 +49,7 @@ func (p probeFilter) skips(e record.Event) bool {
 			return true
 		}
 		p.failed[e.Instance] = true
+	default: // only probes are filtered
 	}
 	return false
 }

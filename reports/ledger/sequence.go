@@ -58,7 +58,7 @@ func (s *sequence) defects(stream string, want uint64) []string {
 func (s *sequence) top() uint64 {
 	for i := len(s.seen) - 1; i >= 0; i-- {
 		if s.seen[i] != 0 {
-			return uint64(i)*64 + uint64(bits.Len64(s.seen[i]))
+			return uint64(i)*64 + uint64(bits.Len64(s.seen[i])) //nolint:gosec // an index and a number of bits are not negative
 		}
 	}
 	return 0

@@ -88,7 +88,7 @@ func TestUnmeasuredWarmUpSaysWhy(t *testing.T) {
 		"its rule changed during the warm-up": func(s *sim, _ *simLife) {
 			s.changeRule(30, func(h *record.ListedHost) { h.Warmup.Window = 20 * time.Second })
 		},
-		"the exponent has no effect: all instances warmed up at the same time": func(s *sim, fresh *simLife) {
+		"the exponent has no effect: all instances warmed up at the same time": func(s *sim, _ *simLife) {
 			s.listed(func(hosts []record.ListedHost) { hosts[0].Start = hosts[1].Start })
 			s.spoil = nil // they take turns
 		},

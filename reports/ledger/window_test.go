@@ -10,15 +10,15 @@ import (
 	"zeroloss/scenarios/plan"
 )
 
-// one runs s with the first base request from +2 s on broken by break_, and
+// one runs s with the first base request from +2 s on broken by spoil, and
 // returns its loss.
-func one(t *testing.T, s *sim, from float64, break_ func(r *record.Request)) Loss {
+func one(t *testing.T, s *sim, from float64, spoil func(r *record.Request)) Loss {
 	t.Helper()
 	done := false
 	s.spoil = func(r *record.Request) {
 		if !done && r.Stream == "base" && r.Due >= sec(from) && r.Class == "" && r.Trail[1].Call.Callee.Pod == "b-1" {
 			done = true
-			break_(r)
+			spoil(r)
 		}
 	}
 	l := s.run()

@@ -2,6 +2,7 @@ package present
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"zeroloss/internal/format"
@@ -72,7 +73,7 @@ func (d *Document) DrawnWarmups(limit int) []Warmup {
 			rest = append(rest, w)
 		}
 	}
-	all := append(measured, rest...)
+	all := slices.Concat(measured, rest)
 	return all[:min(limit, len(all))]
 }
 

@@ -46,9 +46,9 @@ func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n
 func (p *printer) section(title string) { p.line("\n%s", title) }
 
 // more says that a list goes on in the page.
-func (p *printer) more(indent string, n int, noun string) {
+func (p *printer) more(n int, noun string) {
 	if n > 0 {
-		p.line("%s… and %s in the page", indent, format.Count(n, "more "+noun))
+		p.line("  … and %s in the page", format.Count(n, "more "+noun))
 	}
 }
 
@@ -78,7 +78,7 @@ func (p *printer) losses(d *present.Document) {
 			p.line("    … and %s more", format.Int(n))
 		}
 	}
-	p.more("  ", len(d.Losses)-shownGroups, "group")
+	p.more(len(d.Losses)-shownGroups, "group")
 	for _, a := range d.Arms {
 		if a.Arithmetic != "" {
 			p.line("  %s, %s: %s", a.Name, present.ArithmeticLabel, a.Arithmetic)
@@ -98,7 +98,7 @@ func (p *printer) warmups(list []present.Warmup) {
 			p.line("    %s", s)
 		}
 	}
-	p.more("  ", len(list)-shownWarmups, "warm-up")
+	p.more(len(list)-shownWarmups, "warm-up")
 }
 
 func (p *printer) bounds(arms []present.Arm) {
@@ -139,7 +139,7 @@ func (p *printer) propagation(x present.Propagation) {
 		rows = append(rows, []string{s.Name, s.String()})
 	}
 	p.columns(rows)
-	p.more("  ", len(x.Pushes)-shownServices, "service")
+	p.more(len(x.Pushes)-shownServices, "service")
 }
 
 func (p *printer) notes(d *present.Document) {
@@ -157,7 +157,7 @@ func (p *printer) notes(d *present.Document) {
 	for _, s := range lines[:min(shownNotes, len(lines))] {
 		p.line("  %s", s)
 	}
-	p.more("  ", len(lines)-shownNotes, "note")
+	p.more(len(lines)-shownNotes, "note")
 }
 
 func (p *printer) head(d *present.Document) {

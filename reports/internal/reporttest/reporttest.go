@@ -128,7 +128,7 @@ func (b *builder) loss(arm string, seq uint64, due time.Duration) ledger.Loss {
 		class, took, window = record.Other, 41*time.Millisecond, ledger.Unexplained
 	}
 	took += time.Duration(b.rng.IntN(4000)) * time.Microsecond
-	caller, callee := inst(workload("a", arm), int(seq/2)%2+1), inst(workload("b", arm), 2)
+	caller, callee := inst(workload("a", arm), int(seq/2%2)+1), inst(workload("b", arm), 2)
 	since := due - b.at - 12*time.Millisecond
 	return ledger.Loss{
 		Stream: arm, Arm: arm, Seq: seq, Due: due, Sent: due + 200*time.Microsecond, Done: due + took,

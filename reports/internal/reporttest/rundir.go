@@ -108,7 +108,7 @@ func (d *RunDir) Write(t *testing.T) string {
 		}
 		switch in {
 		case A1:
-			events = append(events, list(t, Zero-1_000_000, B1, B2), list(t, d.hears(), B2))
+			events = append(events, list(Zero-1_000_000, B1, B2), list(d.hears(), B2))
 		case B1:
 			events = append(events,
 				record.Event{At: Taken + 1000, Payload: record.TermReceived{}}, record.Event{At: Taken + 5000, Payload: record.Deregistered{}},
@@ -135,7 +135,7 @@ func (d *RunDir) Write(t *testing.T) string {
 	return d.Dir.Path()
 }
 
-func list(t *testing.T, at record.Micros, hosts ...record.Instance) record.Event {
+func list(at record.Micros, hosts ...record.Instance) record.Event {
 	var all []record.ListedHost
 	for _, h := range hosts {
 		all = append(all, record.ListedHost{Instance: h, Addr: addr(h)})

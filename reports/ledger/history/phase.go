@@ -55,10 +55,17 @@ func (i *Instance) phaseBegunBy(kind record.Kind) int {
 		return draining
 	case record.KindListenerClosed, record.KindKillSent, record.KindContainerExited:
 		return closed
+	default:
+		if i.Instrumented { // the cluster's events add nothing
+			return -1
+		}
+		return phaseBegunInCluster(kind)
 	}
-	if i.Instrumented { // the cluster's events add nothing
-		return -1
-	}
+}
+
+// phaseBegunInCluster is the rank of the phase that an event of the cluster
+// begins, -1 if it begins none.
+func phaseBegunInCluster(kind record.Kind) int {
 	switch kind {
 	case record.KindPodReady:
 		return serving
@@ -66,8 +73,9 @@ func (i *Instance) phaseBegunBy(kind record.Kind) int {
 		return closing
 	case record.KindTermSent:
 		return draining
+	default:
+		return -1
 	}
-	return -1
 }
 
 // PhaseAt is the phase that i was in at t; "" before its first.

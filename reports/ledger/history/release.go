@@ -244,6 +244,7 @@ func (r *Release) Unlisted() (endpoints, registry record.Micros) {
 			endpoints = e.At
 		case record.KindRegistryChange: // a removal: additions name no instance
 			registry = e.At
+		default: // it concerns neither list
 		}
 	}
 	return endpoints, registry
