@@ -68,7 +68,7 @@ func Handler(name string) (service.Handler, error) {
 // Run runs the service that d describes until it has shut down after term, or
 // until ctx ends. code is the exit code of the process: see service.Run.
 func Run(ctx context.Context, d settings.Document, term <-chan os.Signal) (code int, err error) {
-	h, err := Handler(d.Role)
+	h, err := Handler(d.Role) //nolint:contextcheck // a handler uses its request's context
 	if err != nil {
 		return 2, err
 	}

@@ -54,7 +54,7 @@ func (v *View) newBatch(now time.Duration, wanted string) *batch {
 		b.validUntil = min(b.validUntil, v.filledAt+v.cfg.Consumer.CachePeriod)
 	}
 	for i := range b.picks {
-		b.picks[i] = int32(v.balancer.pickIndex(s, nil))
+		b.picks[i] = int32(v.balancer.pickIndex(s, nil)) //nolint:gosec // an index of s.hosts
 	}
 	return b
 }

@@ -80,7 +80,7 @@ func play(seed uint64, n int, each func(r *rand.Rand, v *View, now time.Duration
 func TestAnyPick(t *testing.T) {
 	var marked, fallback, none int
 	for seed := range uint64(seeds) {
-		play(seed, 20, func(r *rand.Rand, v *View, now time.Duration, _ Event, _ []Action) {
+		play(seed, 20, func(_ *rand.Rand, v *View, now time.Duration, _ Event, _ []Action) {
 			for _, wanted := range []string{"", "gray", "nobody's"} {
 				h, reason, err := v.Pick(now, wanted)
 				if problem := checkPick(v, wanted, h, reason, err); problem != "" {

@@ -74,6 +74,7 @@ func (v *View) Step(now time.Duration, e Event) []Action {
 		if v.Stale(v.now) {
 			v.fillCache()
 		}
+	case Deadline: // handled above, as before every event
 	}
 	return v.out
 }
@@ -234,7 +235,7 @@ func normalize(hosts []Host) []Host {
 		if c := strings.Compare(a.Addr, b.Addr); c != 0 {
 			return c
 		}
-		return strings.Compare(a.Identity.String(), b.Identity.String())
+		return strings.Compare(a.String(), b.String())
 	})
 	return out
 }

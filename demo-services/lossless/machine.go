@@ -88,6 +88,7 @@ func (m *Machine) handle(now time.Duration, e Event) {
 		if p, ok := m.schedule.takeOp(e); ok {
 			m.onOutcome(now, p, e.OK, e.Error)
 		}
+	case Deadline: // Step handles deadlines, with every event
 	}
 }
 
@@ -138,6 +139,8 @@ func (m *Machine) onOutcome(now time.Duration, p pending, ok bool, why string) {
 		m.shutdown.onListenerClosed(now, ok)
 	case awaitRegistryClosed:
 		m.shutdown.onRegistryClosed()
+	case probeTimer, registerTimer, publishTimer, warmupTimer, deregisterTimer, giveUpTimer, notifyTimer, drainTimer:
+		// A timer has no outcome.
 	}
 }
 

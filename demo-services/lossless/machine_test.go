@@ -221,7 +221,7 @@ func TestComingOnline(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	quiet := func(time.Duration) (int, time.Duration) { return 0, 0 }
-	stuck := func(now time.Duration) (int, time.Duration) { return 1, 0 }
+	stuck := func(time.Duration) (int, time.Duration) { return 1, 0 }
 	flood := func(now time.Duration) (int, time.Duration) { return 0, now }
 	for _, c := range []struct {
 		name   string

@@ -35,7 +35,8 @@ func Run(ctx context.Context, o Options) error {
 	if o.Port == 0 {
 		o.Port = Port
 	}
-	l, err := net.Listen("tcp", fmt.Sprintf(":%d", o.Port))
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", fmt.Sprintf(":%d", o.Port))
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}

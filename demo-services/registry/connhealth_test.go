@@ -11,8 +11,8 @@ import (
 
 func TestConnHealth(t *testing.T) {
 	var s registry.ConnHealth
-	_, any := s.Next()
-	require.False(t, any, "no connection to watch")
+	_, scheduled := s.Next()
+	require.False(t, scheduled, "no connection to watch")
 
 	var ejected []registry.ClientID
 	probed := map[registry.ClientID]time.Duration{}
@@ -40,8 +40,8 @@ func TestConnHealth(t *testing.T) {
 			end[o] = now
 		}
 		ejected = append(ejected, done...)
-		next, any := s.Next()
-		require.True(t, any)
+		next, scheduled := s.Next()
+		require.True(t, scheduled)
 		require.Greater(t, next, now, "what is due has been done")
 	}
 	require.Equal(t, map[registry.ClientID]time.Duration{"dead": 21 * time.Second, "idle": 21 * time.Second}, probed)
@@ -59,8 +59,8 @@ func TestConnHealthOfMany(t *testing.T) {
 		last[o] = at
 	}
 	for len(last) > 0 {
-		now, any := s.Next()
-		require.True(t, any)
+		now, scheduled := s.Next()
+		require.True(t, scheduled)
 		_, end := s.Due(now)
 		for _, o := range end {
 			require.GreaterOrEqual(t, now-last[o], 25*time.Second)
@@ -68,8 +68,8 @@ func TestConnHealthOfMany(t *testing.T) {
 			delete(last, o)
 		}
 	}
-	_, any := s.Next()
-	require.False(t, any)
+	_, scheduled := s.Next()
+	require.False(t, scheduled)
 }
 
 // Whenever the last sign of life was, the ejection comes 25 to 28 s after it.
@@ -79,8 +79,8 @@ func TestConnHealthEjectsInTime(t *testing.T) {
 		s.Active(0, "other")
 		s.Active(last, "dead")
 		for {
-			now, any := s.Next()
-			require.True(t, any)
+			now, scheduled := s.Next()
+			require.True(t, scheduled)
 			s.Active(now, "other")
 			if _, end := s.Due(now); len(end) > 0 {
 				require.Equal(t, []registry.ClientID{"dead"}, end)

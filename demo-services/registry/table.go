@@ -341,8 +341,8 @@ func (t *Table) Ack(client ClientID, id uint64) (Push, bool) { return t.pushes.a
 // push is sent again.
 func (t *Table) Nack(now time.Duration, client ClientID, id uint64) { t.pushes.nack(now, client, id) }
 
-// SetPushEnabled(false) stops all pushes, and with them the updates of the
-// lists that reads return. Enabling sends at once what became due meanwhile.
+// SetPushEnabled enables pushes, or stops them all, and with them the updates of
+// the lists that reads return. Enabling sends at once what became due meanwhile.
 // It is Nacos' switch pushEnabled.
 func (t *Table) SetPushEnabled(on bool) { t.pushes.disabled = !on }
 

@@ -87,8 +87,9 @@ func (l *lifecycle) operation(a lossless.Action) (lossless.EventKind, func(conte
 		return lossless.Closed, l.business.shutdown
 	case lossless.CloseRegistry:
 		return lossless.RegistryClosed, l.closeRegistry
+	default: // no operation: execute does the others at once
+		return "", nil
 	}
-	return "", nil
 }
 
 func (l *lifecycle) closeRegistry(ctx context.Context) error {

@@ -71,11 +71,12 @@ const headTimeout = 5 * time.Second
 
 // open listens on all ports and serves them in the background. It returns the
 // address of our own port.
-func (s *adminServer) open() (net.Addr, error) {
+func (s *adminServer) open(ctx context.Context) (net.Addr, error) {
 	var own net.Addr
+	var config net.ListenConfig
 	for _, l := range s.listeners() {
 		for _, ip := range adminAddresses(s.doc.IP) {
-			ln, err := net.Listen("tcp", net.JoinHostPort(ip, strconv.Itoa(l.port)))
+			ln, err := config.Listen(ctx, "tcp", net.JoinHostPort(ip, strconv.Itoa(l.port)))
 			if err != nil {
 				return nil, fmt.Errorf("opening %s: %w", l.name, err)
 			}

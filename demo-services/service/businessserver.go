@@ -59,7 +59,7 @@ func newBusinessServer(d settings.Document, h Handler, events *eventLog, c clock
 		contentType: []string{"text/plain; charset=utf-8"},
 		consumers:   recentCallers{list: lossless.Callers{Memory: d.Offline.ConsumerMemory}},
 	}
-	b.http = &http.Server{Handler: b, ConnState: b.newConns.track}
+	b.http = &http.Server{Handler: b, ConnState: b.newConns.track} //nolint:gosec // no time limit: its callers are this run's, and a slow one is what is measured
 	return b
 }
 
@@ -95,8 +95,9 @@ func (b *businessServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // listen opens the port and serves it in the background. fail is called if
 // serving ends for any other reason than a shutdown.
-func (b *businessServer) listen(fail context.CancelCauseFunc) error {
-	ln, err := net.Listen("tcp", net.JoinHostPort(b.doc.IP, strconv.Itoa(b.doc.Port)))
+func (b *businessServer) listen(ctx context.Context, fail context.CancelCauseFunc) error {
+	var config net.ListenConfig
+	ln, err := config.Listen(ctx, "tcp", net.JoinHostPort(b.doc.IP, strconv.Itoa(b.doc.Port)))
 	if err != nil {
 		return fmt.Errorf("opening the business port of %s: %w", b.doc.Service, err)
 	}

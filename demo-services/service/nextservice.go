@@ -110,8 +110,9 @@ func retryable(method string, c record.Class) bool {
 		return false
 	case record.Refused, record.Unreachable, record.TimeoutConnect:
 		return true
+	default: // it may have arrived
+		return method == http.MethodGet || method == http.MethodHead
 	}
-	return method == http.MethodGet || method == http.MethodHead
 }
 
 // try calls one instance once.

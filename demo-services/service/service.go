@@ -108,7 +108,7 @@ func run(ctx context.Context, o Options, collector *collectorClient) (int, error
 	defer quit(nil)
 	s := newInstance(o, quit)
 	if collector != nil {
-		collector.start(s.onCommand, s.events.noteClockOffset)
+		collector.start(s.onCommand, s.events.noteClockOffset) //nolint:contextcheck // it outlives ctx: it sends the last events
 	}
 	cause := s.run(inner, o)
 	if cause != nil && (ctx.Err() != nil || errors.Is(cause, errRunOver)) {
@@ -174,7 +174,7 @@ func (s *instance) run(ctx context.Context, o Options) error {
 	s.background.Go(func() { s.events.watchStalls(ctx, s.stopped) })
 	// Connect first, as it takes the longest.
 	s.registry.connect(ctx, s.doc, o.Connect)
-	notifyAddr, err := s.admin.open()
+	notifyAddr, err := s.admin.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (s *instance) listen(ctx context.Context) {
 	if !s.doc.Online.Prewarmed && ctxtime.Sleep(ctx, s.doc.Online.StartUp) != nil {
 		return
 	}
-	if err := s.business.listen(s.quit); err != nil {
+	if err := s.business.listen(ctx, s.quit); err != nil {
 		s.quit(err)
 		return
 	}

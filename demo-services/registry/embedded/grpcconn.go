@@ -39,14 +39,14 @@ func (c *connections) reset() {
 // it before it ends.
 func (c *connections) has(conn *conn) bool { return c.byID[conn.id] == conn }
 
-// opened adds a connection. close closes it from this side.
-func (c *connections) opened(remote string, close func()) *conn {
+// opened adds a connection. closeConn closes it from this side.
+func (c *connections) opened(remote string, closeConn func()) *conn {
 	c.catalog.mu.Lock()
 	defer c.catalog.mu.Unlock()
 	c.lastID++
 	conn := &conn{
 		id:     registry.ClientID(fmt.Sprintf("%d_%s", c.lastID, remote)),
-		remote: remote, close: close, clusters: map[registry.Key]string{},
+		remote: remote, close: closeConn, clusters: map[registry.Key]string{},
 		wake: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	c.byID[conn.id] = conn

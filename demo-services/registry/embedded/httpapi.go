@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -71,8 +72,8 @@ func (a *httpAPI) locked(write writeResult, h httpHandler) http.HandlerFunc {
 		v, err := h(r.Form)
 		a.catalog.mu.Unlock()
 		if err != nil {
-			refused, ok := err.(apiError)
-			if !ok {
+			var refused apiError
+			if !errors.As(err, &refused) {
 				refused = apiError{errParameter, err.Error()}
 			}
 			write(w, nil, &refused)

@@ -60,13 +60,13 @@ func (p *pusher) doDue() (time.Duration, bool) {
 		p.send(push)
 	}
 	var at time.Duration
-	any := false
+	scheduled := false
 	for _, next := range []func() (time.Duration, bool){c.table.Next, p.heartbeats.next, p.conns.nextHealthCheck} {
-		if d, ok := next(); ok && (!any || d < at) {
-			at, any = d, true
+		if d, ok := next(); ok && (!scheduled || d < at) {
+			at, scheduled = d, true
 		}
 	}
-	return max(at-c.now(), 0), any
+	return max(at-c.now(), 0), scheduled
 }
 
 // send sends a push to its subscriber. Callers hold the catalog's lock.

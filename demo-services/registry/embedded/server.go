@@ -122,8 +122,8 @@ func (s *Server) SetPushDelay(d time.Duration) {
 	s.faults.setPushDelay(d)
 }
 
-// SetPushEnabled(false) stops all pushes, and with them the updates of the lists
-// that reads return, until pushes are enabled again.
+// SetPushEnabled enables pushes, or stops them all, and with them the updates of
+// the lists that reads return, until pushes are enabled again.
 func (s *Server) SetPushEnabled(on bool) {
 	s.catalog.mu.Lock()
 	defer s.catalog.mu.Unlock()
@@ -234,7 +234,7 @@ type listeners struct {
 }
 
 func listen(protocol, host string, port int) (net.Listener, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port))) //nolint:noctx // an address of this host: there is nothing to wait for
 	if err != nil {
 		return nil, fmt.Errorf("opening the registry's %s port: %w", protocol, err)
 	}

@@ -125,7 +125,7 @@ func (c *Client) dial(ctx context.Context) error {
 func (c *Client) config() constant.ClientConfig {
 	cfg := constant.ClientConfig{
 		NamespaceId:          c.opts.Namespace,
-		TimeoutMs:            uint64(c.opts.Timeout.Milliseconds()),
+		TimeoutMs:            uint64(c.opts.Timeout.Milliseconds()), //nolint:gosec // not negative
 		CacheDir:             c.cache,
 		LogDir:               c.cache, // unused, as the logger is set; "" would be next to the binary
 		NotLoadCacheAtStart:  true,    // otherwise the hosts of the last run come back from disk
@@ -148,7 +148,7 @@ func (c *Client) open() (naming_client.INamingClient, error) {
 	var nc nacos_client.NacosClient
 	err := errors.Join(
 		nc.SetClientConfig(c.config()),
-		nc.SetServerConfig([]constant.ServerConfig{{IpAddr: c.opts.Host, Port: uint64(c.opts.Port), GrpcPort: uint64(c.opts.GRPCPort)}}),
+		nc.SetServerConfig([]constant.ServerConfig{{IpAddr: c.opts.Host, Port: portNumber(c.opts.Port), GrpcPort: portNumber(c.opts.GRPCPort)}}),
 		// Without a gRPC connection the SDK checks the server's health over HTTP,
 		// and is satisfied with that. Without HTTP, the health that it reports is
 		// that of the gRPC connection.

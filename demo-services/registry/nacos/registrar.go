@@ -21,7 +21,7 @@ const minDeregisterAge = 200 * time.Millisecond
 // Register publishes h: see registry.Registrar.
 func (c *Client) Register(ctx context.Context, service string, h registry.Host) error {
 	p := vo.RegisterInstanceParam{
-		Ip: h.IP, Port: uint64(h.Port), Weight: h.Weight, Healthy: h.Healthy, Enable: h.Enabled,
+		Ip: h.IP, Port: portNumber(h.Port), Weight: h.Weight, Healthy: h.Healthy, Enable: h.Enabled,
 		Ephemeral: true, ClusterName: h.Cluster, Metadata: h.Metadata,
 		ServiceName: service, GroupName: c.opts.Group,
 	}
@@ -40,14 +40,14 @@ func (c *Client) Register(ctx context.Context, service string, h registry.Host) 
 // Deregister withdraws the publication: see registry.Registrar.
 func (c *Client) Deregister(ctx context.Context, service string, h registry.Host) error {
 	p := vo.DeregisterInstanceParam{
-		Ip: h.IP, Port: uint64(h.Port), Cluster: h.Cluster, Ephemeral: true,
+		Ip: h.IP, Port: portNumber(h.Port), Cluster: h.Cluster, Ephemeral: true,
 		ServiceName: service, GroupName: c.opts.Group,
 	}
 	if err := ctxtime.Sleep(ctx, time.Until(c.connectedAt.Add(minDeregisterAge))); err != nil {
 		return fmt.Errorf("deregistering %s from %q at %s: %w", h.Addr(), service, c.addr(), err)
 	}
 	deregister := func() (bool, error) { return c.sdk.DeregisterInstance(p) }
-	once := func() (bool, error) {
+	once := func() (bool, error) { //nolint:contextcheck // the repeats go on when this call has returned
 		c.publishing.Lock()
 		defer c.publishing.Unlock()
 		ok, err := deregister()
@@ -61,6 +61,9 @@ func (c *Client) Deregister(ctx context.Context, service string, h registry.Host
 	}
 	return nil
 }
+
+// portNumber is a TCP port as the SDK takes it.
+func portNumber(port int) uint64 { return uint64(port) } //nolint:gosec // a port is not negative
 
 // errRefused is the meaning of the SDK's (false, nil).
 var errRefused = errors.New("the registry refused it")

@@ -76,7 +76,7 @@ func hostsOf(list []model.Instance) []registry.Host {
 	out := make([]registry.Host, 0, len(list))
 	for _, i := range list {
 		out = append(out, registry.Host{
-			IP: i.Ip, Port: int(i.Port), Weight: i.Weight, Healthy: i.Healthy, Enabled: i.Enable,
+			IP: i.Ip, Port: int(i.Port), Weight: i.Weight, Healthy: i.Healthy, Enabled: i.Enable, //nolint:gosec // a port
 			Ephemeral: i.Ephemeral, Cluster: i.ClusterName, Metadata: i.Metadata,
 		})
 	}

@@ -57,7 +57,7 @@ func registerAndRead(d *driver) {
 	require.Len(d, list, 1)
 	got := list[0]
 	require.Equal(d, model.Instance{
-		InstanceId: got.InstanceId, Ip: h.IP, Port: uint64(h.Port), Weight: 2.5, Healthy: true, Enable: true, Ephemeral: true,
+		InstanceId: got.InstanceId, Ip: h.IP, Port: portNumber(h.Port), Weight: 2.5, Healthy: true, Enable: true, Ephemeral: true,
 		ClusterName: "DEFAULT", ServiceName: "DEFAULT_GROUP@@" + d.service, Metadata: h.Metadata,
 		InstanceHeartBeatInterval: got.InstanceHeartBeatInterval, IpDeleteTimeout: got.IpDeleteTimeout,
 		InstanceHeartBeatTimeOut: got.InstanceHeartBeatTimeOut,

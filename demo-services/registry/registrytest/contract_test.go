@@ -18,7 +18,7 @@ import (
 // TestContract checks the embedded server and, if there is one, a real Nacos
 // against the same contract, and shows how long each check took on either.
 func TestContract(t *testing.T) {
-	var ours, real registrytest.Column
+	var ours, nacos registrytest.Column
 	t.Run("servers", func(t *testing.T) {
 		// Start the real one first and alone: it uses all CPUs while it starts.
 		t.Run("real", func(t *testing.T) {
@@ -28,8 +28,8 @@ func TestContract(t *testing.T) {
 			n := registrytest.StartNacos(t)
 			t.Logf("up after %v", n.Boot.Round(time.Millisecond))
 			t.Parallel()
-			real = runContract(t, n.Target())
-			requireAgreement(t, real, delaysOf(t, n.PushLog()), n.Target().PushDelay)
+			nacos = runContract(t, n.Target())
+			requireAgreement(t, nacos, delaysOf(t, n.PushLog()), n.Target().PushDelay)
 		})
 		t.Run("embedded", func(t *testing.T) {
 			target, delays := startEmbedded(t)
@@ -38,7 +38,7 @@ func TestContract(t *testing.T) {
 			requireAgreement(t, ours, delays(), target.PushDelay)
 		})
 	})
-	t.Log("\n" + registrytest.Table(ours, real))
+	t.Log("\n" + registrytest.Table(ours, nacos))
 }
 
 func runContract(t *testing.T, target registrytest.Target) registrytest.Column {

@@ -151,7 +151,7 @@ func (d *driver) update(c *client, h registry.Host) {
 	d.Helper()
 	d.change()
 	ok, err := c.SDK().UpdateInstance(vo.UpdateInstanceParam{
-		Ip: h.IP, Port: uint64(h.Port), Weight: h.Weight, Enable: h.Enabled, Healthy: h.Healthy, Ephemeral: true,
+		Ip: h.IP, Port: portNumber(h.Port), Weight: h.Weight, Enable: h.Enabled, Healthy: h.Healthy, Ephemeral: true,
 		ClusterName: h.Cluster, ServiceName: d.service, GroupName: c.group, Metadata: h.Metadata,
 	})
 	require.NoError(d, err)
@@ -163,7 +163,7 @@ func (d *driver) batch(c *client, hosts []registry.Host) error {
 	p := vo.BatchRegisterInstanceParam{ServiceName: d.service, GroupName: c.group}
 	for _, h := range hosts {
 		p.Instances = append(p.Instances, vo.RegisterInstanceParam{
-			Ip: h.IP, Port: uint64(h.Port), Weight: h.Weight, Enable: h.Enabled, Healthy: h.Healthy, Ephemeral: true,
+			Ip: h.IP, Port: portNumber(h.Port), Weight: h.Weight, Enable: h.Enabled, Healthy: h.Healthy, Ephemeral: true,
 		})
 	}
 	ok, err := c.SDK().BatchRegisterInstance(p)
@@ -234,12 +234,15 @@ func addrs(hosts []registry.Host) string {
 	return strings.Join(out, " ")
 }
 
+// portNumber is a TCP port as the SDK takes it.
+func portNumber(port int) uint64 { return uint64(port) } //nolint:gosec // a port is not negative
+
 // fromSDK converts a list of the SDK and sorts it.
 func fromSDK(list []model.Instance) []registry.Host {
 	out := make([]registry.Host, 0, len(list))
 	for _, i := range list {
 		out = append(out, registry.Host{
-			IP: i.Ip, Port: int(i.Port), Weight: i.Weight, Healthy: i.Healthy, Enabled: i.Enable,
+			IP: i.Ip, Port: int(i.Port), Weight: i.Weight, Healthy: i.Healthy, Enabled: i.Enable, //nolint:gosec // a port
 			Ephemeral: i.Ephemeral, Cluster: i.ClusterName, Metadata: i.Metadata,
 		})
 	}

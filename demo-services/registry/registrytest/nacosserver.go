@@ -45,7 +45,7 @@ func StartNacos(t testing.TB) *Nacos {
 	if _, err := exec.LookPath("java"); err != nil {
 		t.Skipf("no real Nacos: %v", err)
 	}
-	port := freePorts()
+	port := freePorts(t.Context())
 	if port == 0 {
 		t.Skip("no real Nacos: no four free ports")
 	}
@@ -72,7 +72,7 @@ nacos.logs.path=%s
 	if err := os.MkdirAll(conf, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(conf, "application.properties"), properties, 0o644)
+	return os.WriteFile(filepath.Join(conf, "application.properties"), properties, 0o644) //nolint:gosec // a directory of the test
 }
 
 // Target returns the server as the target of the contract.
@@ -119,7 +119,7 @@ func (n *Nacos) boot(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer log.Close()
-	cmd := exec.Command(n.run, strconv.Itoa(n.port), n.home)
+	cmd := exec.Command(n.run, strconv.Itoa(n.port), n.home) //nolint:noctx // Kill ends it, with what it has started
 	cmd.Dir = n.dir // its database logs to the working directory
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that killing the group ends what the script starts
@@ -145,7 +145,7 @@ func (n *Nacos) Kill(t testing.TB) {
 	if err := syscall.Kill(-n.cmd.Process.Pid, syscall.SIGKILL); !errors.Is(err, syscall.ESRCH) {
 		require.NoError(t, err)
 	}
-	<-n.exited
+	<-n.exited //nolint:errcheck // it was killed
 	n.cmd = nil
 }
 
@@ -213,19 +213,20 @@ func testbed() (string, error) {
 // freePorts returns a port that is free together with the three ports that the
 // server derives from it (gRPC for SDKs, gRPC for the cluster, Raft), or 0. It
 // starts at a random port, as other processes may be searching at the same time.
-func freePorts() int {
+func freePorts(ctx context.Context) int {
 	const first, step, n = 18848, 17, 500
 	begin := rand.N(n)
 	for i := range n {
 		port := first + (begin+i)%n*step
-		if free(port) && free(port+1000) && free(port+1001) && free(port-1000) {
+		if free(ctx, port) && free(ctx, port+1000) && free(ctx, port+1001) && free(ctx, port-1000) {
 			return port
 		}
 	}
 	return 0
 }
 
-func free(port int) bool {
-	l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+func free(ctx context.Context, port int) bool {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", ":"+strconv.Itoa(port))
 	return err == nil && l.Close() == nil
 }

@@ -25,7 +25,8 @@ type Proxy struct {
 // NewProxy returns a Proxy that forwards to host:port until the test ends or
 // Crash.
 func NewProxy(t testing.TB, host string, port int) *Proxy {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", net.JoinHostPort(host, "0"))
 	require.NoError(t, err)
 	p := &Proxy{listener: l}
 	p.running.Go(func() { p.accept(net.JoinHostPort(host, strconv.Itoa(port))) })
@@ -78,7 +79,7 @@ func (p *Proxy) accept(target string) {
 		if err != nil {
 			return
 		}
-		out, err := net.Dial("tcp", target)
+		out, err := net.Dial("tcp", target) //nolint:noctx // a server of the test: it answers at once or refuses
 		if err != nil {
 			reset(in.(*net.TCPConn))
 			continue

@@ -43,7 +43,8 @@ type Recorder struct {
 // NewRecorder returns a Recorder that forwards to host:port until the test ends.
 func NewRecorder(t testing.TB, host string, port int) *Recorder {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", net.JoinHostPort(host, "0"))
 	require.NoError(t, err)
 	r := &Recorder{
 		t: t, server: net.JoinHostPort(host, strconv.Itoa(port)), port: l.Addr().(*net.TCPAddr).Port,

@@ -130,6 +130,7 @@ func Run(t *testing.T, target Target) []Result {
 				defer func() { <-slots }()
 				one(i)
 			})
+		case exclusive: // below, when the others are done
 		}
 	}
 	side.Wait()
