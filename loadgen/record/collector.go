@@ -47,9 +47,10 @@ type Answer struct {
 type Command string
 
 const (
-	// CommandExit: the run is over; write the end of the events and exit at once.
+	// CommandExit says that the run is over: write the end of the events and exit
+	// at once.
 	CommandExit Command = "exit"
-	// CommandKill: exit as a killed process does, without writing anything.
+	// CommandKill says to exit as a killed process does, without writing anything.
 	CommandKill Command = "kill"
 )
 

@@ -27,12 +27,15 @@ func (e *encoder) size() int { return len(e.table) + len(e.recs) }
 func (e *encoder) appendPayload(b []byte, n int) []byte {
 	b = binary.AppendUvarint(b, uint64(len(e.ids)))
 	b = append(b, e.table...)
-	b = binary.AppendUvarint(b, uint64(n))
+	b = appendCount(b, n)
 	b = append(b, e.recs...)
 	clear(e.ids)
 	e.table, e.recs = e.table[:0], e.recs[:0]
 	return b
 }
+
+// appendCount appends a number of things, which is not negative.
+func appendCount(b []byte, n int) []byte { return binary.AppendUvarint(b, uint64(n)) } //nolint:gosec // n >= 0
 
 func (e *encoder) text(s string) {
 	id, ok := e.ids[s]
@@ -50,7 +53,7 @@ func (e *encoder) text(s string) {
 
 func (e *encoder) num(n int64)          { e.recs = binary.AppendVarint(e.recs, n) }
 func (e *encoder) flags(f uint64)       { e.recs = binary.AppendUvarint(e.recs, f) }
-func (e *encoder) count(n int)          { e.recs = binary.AppendUvarint(e.recs, uint64(n)) }
+func (e *encoder) count(n int)          { e.recs = appendCount(e.recs, n) }
 func (e *encoder) at(m, near Micros)    { e.num(int64(m - near)) }
 func (e *encoder) instance(i Instance)  { e.text(i.Pod); e.num(int64(i.Incarnation)) }
 func (e *encoder) took(d time.Duration) { e.num(d.Microseconds()) }
@@ -237,11 +240,11 @@ func (d *decoder) num() int64 {
 // count reads how many things of at least size bytes follow.
 func (d *decoder) count(size int) int {
 	n := d.uint()
-	if n > uint64(len(d.in)/size) {
+	if n > uint64(len(d.in)/size) { //nolint:gosec // not negative
 		d.fail("count")
 		return 0
 	}
-	return int(n)
+	return int(n) //nolint:gosec // at most len(d.in)
 }
 
 func (d *decoder) flags(most uint64) uint64 {

@@ -85,7 +85,7 @@ func (w *RequestWriter) Flush() error {
 	if w.err != nil || w.appends == 0 {
 		return w.err
 	}
-	w.total += uint64(w.appends)
+	w.total += uint64(w.appends) //nolint:gosec // not negative
 	w.out = append(w.out[:0], make([]byte, frameHead)...)
 	w.out = w.enc.appendPayload(append(w.out, kindRecords), w.appends)
 	w.appends = 0
@@ -114,7 +114,7 @@ func (w *RequestWriter) frame() error {
 		w.err = fmt.Errorf("writing request log: %w: %d bytes", errTooBig, len(payload))
 		return w.err
 	}
-	binary.LittleEndian.PutUint32(w.out, uint32(len(payload)))
+	binary.LittleEndian.PutUint32(w.out, uint32(len(payload))) //nolint:gosec // at most maxFrame
 	binary.LittleEndian.PutUint32(w.out[4:], crc32.Checksum(payload, castagnoli()))
 	if _, err := w.w.Write(w.out); err != nil {
 		w.err = fmt.Errorf("writing request log: %w", err)
@@ -184,7 +184,7 @@ func (r *RequestReader) Next(buf []Request) ([]Request, error) {
 			if err != nil {
 				return buf[:n], r.drop(err, int64(frameHead+len(r.payload)))
 			}
-			r.total += uint64(len(buf) - n)
+			r.total += uint64(len(buf) - n) //nolint:gosec // buf has grown
 			r.tail.Offset = size
 			return buf, nil
 		}

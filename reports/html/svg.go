@@ -62,7 +62,7 @@ func (d *drawing) path(class string, xs, ys []float64) {
 			continue
 		}
 		p.WriteString(pen + px(x) + " " + px(ys[i]))
-		if alone := pen == "M" && (i+1 == len(ys) || math.IsNaN(ys[i+1])); alone {
+		if alone := pen == "M" && (i+1 >= len(ys) || math.IsNaN(ys[i+1])); alone {
 			p.WriteString("h0")
 		}
 		pen = "L"

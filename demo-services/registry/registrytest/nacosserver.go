@@ -120,7 +120,7 @@ func (n *Nacos) boot(ctx context.Context) (string, error) {
 	}
 	defer log.Close()
 	cmd := exec.Command(n.run, strconv.Itoa(n.port), n.home) //nolint:noctx // Kill ends it, with what it has started
-	cmd.Dir = n.dir // its database logs to the working directory
+	cmd.Dir = n.dir                                          // its database logs to the working directory
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that killing the group ends what the script starts
 	if err := cmd.Start(); err != nil {
