@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 )
 
 // httpAPI serves Nacos' open API: versions 1 and 2, and the list of version 3.
@@ -18,17 +17,18 @@ type httpAPI struct {
 
 // httpHandler returns the result of a request, or an error. It is called with
 // the catalog's lock held.
-type httpHandler func(form url.Values) (any, error)
+type httpHandler func(q form) (any, error)
 
 func (a *httpAPI) routes() http.Handler {
 	m := http.NewServeMux()
 	handle := func(pattern string, write writeResult, h httpHandler) {
 		m.HandleFunc(pattern, a.locked(write, h))
+		m.HandleFunc(pattern+"/{$}", a.locked(write, h))
 	}
 	for v, write := range map[string]writeResult{"v1": writePlain, "v2": writeWrapped} {
 		instance := "/nacos/" + v + "/ns/instance"
 		handle("GET "+instance+"/list", write, a.listInstances)
-		handle("GET "+instance, write, func(q url.Values) (any, error) { return a.getInstance(v, q) })
+		handle("GET "+instance, write, a.getInstance)
 		handle("POST "+instance, write, a.registerInstance)
 		handle("DELETE "+instance, write, a.deregisterInstance)
 		handle("PUT "+instance, write, a.updateInstance)
@@ -38,7 +38,7 @@ func (a *httpAPI) routes() http.Handler {
 		handle("GET /nacos/"+v+"/ns/operator/switches", write, a.getSwitches)
 		handle("PUT /nacos/"+v+"/ns/operator/switches", write, a.setSwitch)
 		for _, state := range []string{"readiness", "liveness"} {
-			handle("GET /nacos/"+v+"/console/health/"+state, write, func(url.Values) (any, error) { return healthyText[v], nil })
+			handle("GET /nacos/"+v+"/console/health/"+state, write, func(form) (any, error) { return healthyText[v], nil })
 		}
 	}
 	handle("GET /nacos/v1/ns/service/list", writePlain, a.listServices("doms"))
@@ -53,7 +53,7 @@ func (a *httpAPI) routes() http.Handler {
 var healthyText = map[string]string{"v1": "OK", "v2": "ok"}
 
 // login accepts everybody: nothing in this registry is secret.
-func login(q url.Values) (any, error) {
+func login(q form) (any, error) {
 	return map[string]any{"accessToken": "none", "tokenTtl": 18000, "globalAdmin": true, "username": q.Get("username")}, nil
 }
 
@@ -64,12 +64,13 @@ const maxForm = 1 << 20
 func (a *httpAPI) locked(write writeResult, h httpHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
+		q, err := parseForm(r)
+		if err != nil {
 			write(w, nil, &apiError{errParameter, err.Error()})
 			return
 		}
 		a.catalog.mu.Lock()
-		v, err := h(r.Form)
+		v, err := h(q)
 		a.catalog.mu.Unlock()
 		if err != nil {
 			var refused apiError

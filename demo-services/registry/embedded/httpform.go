@@ -2,6 +2,9 @@ package embedded
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -9,13 +12,54 @@ import (
 	"zeroloss/demo-services/registry"
 )
 
-func formKey(q url.Values) (registry.Key, error) {
+// form holds the parameters of a request, from its query and its body.
+type form struct {
+	url.Values
+	version string // of the API: v1, v2, v3
+}
+
+// parseForm reads the parameters of a request: those of the query, and those of
+// a body that is URL-encoded or multipart.
+func parseForm(r *http.Request) (form, error) {
+	// It parses a form of another type, too, and then says that it is not multipart.
+	if err := r.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		return form{}, fmt.Errorf("parsing the form: %w", err)
+	}
+	version, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/nacos/"), "/")
+	return form{r.Form, version}, nil
+}
+
+// boolean reads a Boolean as a real server does. Version 1 takes every word that
+// it does not know for false, 1 among them. Version 2 refuses such a word.
+func (q form) boolean(name string, absent bool) (bool, error) {
+	v := strings.ToLower(q.Get(name))
+	switch v {
+	case "":
+		return absent, nil
+	case "true", "yes", "on":
+		return true, nil
+	case "t", "y":
+		if q.version == "v1" {
+			return true, nil
+		}
+	case "1":
+		return q.version != "v1", nil
+	case "false", "no", "off", "0":
+		return false, nil
+	}
+	if q.version == "v1" {
+		return false, nil
+	}
+	return false, badRequest("%s must be true or false, got %q", name, q.Get(name))
+}
+
+func formKey(q form) (registry.Key, error) {
 	return namingRequest{Namespace: q.Get("namespaceId"), Service: q.Get("serviceName"), Group: q.Get("groupName")}.key()
 }
 
 // formHost reads a host. Absent enabled, healthy and weight mean true, true
 // and 1.
-func formHost(q url.Values) (registry.Key, registry.Host, error) {
+func formHost(q form) (registry.Key, registry.Host, error) {
 	k, err := formKey(q)
 	if err != nil {
 		return k, registry.Host{}, err
@@ -27,10 +71,13 @@ func formHost(q url.Values) (registry.Key, registry.Host, error) {
 	if w.Port, err = strconv.Atoi(q.Get("port")); err != nil {
 		return k, registry.Host{}, badRequest("port must be a number, got %q", q.Get("port"))
 	}
-	if q.Get("healthy") == "false" {
-		w.Healthy = false
+	if w.Healthy, err = q.boolean("healthy", true); err != nil {
+		return k, registry.Host{}, err
 	}
-	if err := formDetails(q, &w.Enabled, &w.Weight, &w.Metadata); err != nil {
+	if w.Ephemeral, err = q.boolean("ephemeral", true); err != nil {
+		return k, registry.Host{}, err
+	}
+	if err := formDetails(q, &w.Enabled, &w.Weight, (*map[string]string)(&w.Metadata)); err != nil {
 		return k, registry.Host{}, err
 	}
 	h, err := w.host()
@@ -39,11 +86,13 @@ func formHost(q url.Values) (registry.Key, registry.Host, error) {
 
 // formDetails reads the fields of an overlay. A field that the form does not
 // name keeps its value.
-func formDetails(q url.Values, enabled *bool, weight *float64, meta *map[string]string) error {
+func formDetails(q form, enabled *bool, weight *float64, meta *map[string]string) error {
 	for _, name := range []string{"enable", "enabled"} {
-		if v := q.Get(name); v != "" {
-			*enabled = v == "true"
+		on, err := q.boolean(name, *enabled)
+		if err != nil {
+			return err
 		}
+		*enabled = on
 	}
 	if v := q.Get("weight"); v != "" {
 		w, err := strconv.ParseFloat(v, 64)
@@ -62,28 +111,33 @@ func formDetails(q url.Values, enabled *bool, weight *float64, meta *map[string]
 	return nil
 }
 
-// formMetadata reads a JSON object, or "a=1,b=2".
+// formMetadata reads a JSON object of scalars, or "a=1,b=2".
 func formMetadata(s string) (map[string]string, error) {
-	m := map[string]string{}
 	if strings.HasPrefix(strings.TrimSpace(s), "{") {
+		var m metadataJSON
 		if err := json.Unmarshal([]byte(s), &m); err != nil {
 			return nil, badRequest("metadata must be a JSON object of strings: %v", err)
 		}
 		return m, nil
 	}
+	m := map[string]string{}
+	s = strings.TrimRight(s, ",")
+	if s == "" {
+		return m, nil
+	}
 	for pair := range strings.SplitSeq(s, ",") {
-		k, v, isPair := strings.Cut(pair, "=")
-		if !isPair {
+		parts := strings.Split(strings.TrimRight(pair, "="), "=")
+		if len(parts) != 2 {
 			return nil, badRequest("metadata must be JSON or a=1,b=2, got %q", s)
 		}
-		m[k] = v
+		m[parts[0]] = parts[1]
 	}
 	return m, nil
 }
 
 // formHeartbeat reads a heartbeat. full reports whether it describes the
 // instance, rather than only naming it.
-func formHeartbeat(q url.Values) (_ registry.Key, _ registry.Host, full bool, _ error) {
+func formHeartbeat(q form) (_ registry.Key, _ registry.Host, full bool, _ error) {
 	text := q.Get("beat")
 	if text == "" {
 		k, h, err := formHost(q)

@@ -3,7 +3,6 @@ package embedded
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 
 	"zeroloss/demo-services/registry"
@@ -12,28 +11,36 @@ import (
 // httpClient names HTTP requests that change a host without publishing it.
 const httpClient = "http"
 
-func (a *httpAPI) listInstances(q url.Values) (any, error) {
+func (a *httpAPI) listInstances(q form) (any, error) {
 	k, err := formKey(q)
 	if err != nil {
 		return nil, err
 	}
 	clusters := q.Get("clusters") + q.Get("clusterName") // version 1, version 2
-	info := a.catalog.serviceInfo(a.catalog.table.Read(a.catalog.now(), k), clusters, q.Get("healthyOnly") == "true")
+	healthyOnly, err := q.boolean("healthyOnly", false)
+	if err != nil {
+		return nil, err
+	}
+	info := a.catalog.serviceInfo(a.catalog.table.Read(a.catalog.now(), k), clusters, healthyOnly)
 	info.Name = k.Grouped() // as old SDKs expect it
 	return info, nil
 }
 
 // listHosts is the list of version 3.
-func (a *httpAPI) listHosts(q url.Values) (any, error) {
+func (a *httpAPI) listHosts(q form) (any, error) {
 	k, err := formKey(q)
 	if err != nil {
 		return nil, err
 	}
-	return a.catalog.serviceInfo(a.catalog.table.Read(a.catalog.now(), k), q.Get("clusterName"), q.Get("healthyOnly") == "true").Hosts, nil
+	healthyOnly, err := q.boolean("healthyOnly", false)
+	if err != nil {
+		return nil, err
+	}
+	return a.catalog.serviceInfo(a.catalog.table.Read(a.catalog.now(), k), q.Get("clusterName"), healthyOnly).Hosts, nil
 }
 
 // getInstance returns one host, enabled or not.
-func (a *httpAPI) getInstance(version string, q url.Values) (any, error) {
+func (a *httpAPI) getInstance(q form) (any, error) {
 	k, want, err := formHost(q)
 	if err != nil {
 		return nil, err
@@ -44,7 +51,7 @@ func (a *httpAPI) getInstance(version string, q url.Values) (any, error) {
 	}
 	w := newHostJSON(k, h)
 	return map[string]any{
-		map[string]string{"v1": "service", "v2": "serviceName"}[version]: k.Grouped(),
+		map[string]string{"v1": "service", "v2": "serviceName"}[q.version]: k.Grouped(),
 		"ip": w.IP, "port": w.Port, "clusterName": w.Cluster, "weight": w.Weight, "healthy": w.Healthy,
 		"instanceId": w.InstanceID, "metadata": w.Metadata,
 	}, nil
@@ -52,7 +59,7 @@ func (a *httpAPI) getInstance(version string, q url.Values) (any, error) {
 
 // listServices lists the names of a group's services, a page at a time.
 func (a *httpAPI) listServices(field string) httpHandler {
-	return func(q url.Values) (any, error) {
+	return func(q form) (any, error) {
 		no, errNo := strconv.Atoi(q.Get("pageNo"))
 		size, errSize := strconv.Atoi(q.Get("pageSize"))
 		if err := errors.Join(errNo, errSize); err != nil {
@@ -64,13 +71,13 @@ func (a *httpAPI) listServices(field string) httpHandler {
 	}
 }
 
-func (a *httpAPI) registerInstance(q url.Values) (any, error) {
+func (a *httpAPI) registerInstance(q form) (any, error) {
 	k, h, err := formHost(q)
 	if err != nil {
 		return nil, err
 	}
-	if q.Get("ephemeral") == "false" {
-		return nil, badRequest("persistent instances are not supported")
+	if !h.Ephemeral {
+		return nil, badRequest("persistent instances are not supported, ephemeral must be true, got %q", q.Get("ephemeral"))
 	}
 	if err := checkHeartbeatTimes(h.Metadata); err != nil {
 		return nil, err
@@ -80,19 +87,22 @@ func (a *httpAPI) registerInstance(q url.Values) (any, error) {
 }
 
 // deregisterInstance succeeds whether or not there was such an instance. It does
-// not remove an instance that an SDK registered. A real server behaves the same.
-func (a *httpAPI) deregisterInstance(q url.Values) (any, error) {
+// not remove an instance that an SDK registered, nor an ephemeral one if the form
+// names a persistent one. A real server behaves the same.
+func (a *httpAPI) deregisterInstance(q form) (any, error) {
 	k, h, err := formHost(q)
 	if err != nil {
 		return nil, err
 	}
-	a.heartbeats.deregister(k, h)
+	if h.Ephemeral {
+		a.heartbeats.deregister(k, h)
+	}
 	return "ok", nil
 }
 
 // heartbeat takes a heartbeat. One that describes the instance (a "beat" in
 // JSON) registers it if it is not known.
-func (a *httpAPI) heartbeat(q url.Values) (any, error) {
+func (a *httpAPI) heartbeat(q form) (any, error) {
 	k, h, full, err := formHeartbeat(q)
 	if err != nil {
 		return nil, err
@@ -103,7 +113,7 @@ func (a *httpAPI) heartbeat(q url.Values) (any, error) {
 
 // updateInstance sets the overlay of a host, which overrides what the SDK
 // publishes.
-func (a *httpAPI) updateInstance(q url.Values) (any, error) {
+func (a *httpAPI) updateInstance(q form) (any, error) {
 	k, h, err := formHost(q)
 	if err != nil {
 		return nil, err
@@ -114,7 +124,7 @@ func (a *httpAPI) updateInstance(q url.Values) (any, error) {
 // patchInstance changes only the fields of the overlay that the form names. If
 // the host has no overlay yet, the other fields get the defaults (enabled,
 // weight 1), whatever the host says of itself.
-func (a *httpAPI) patchInstance(q url.Values) (any, error) {
+func (a *httpAPI) patchInstance(q form) (any, error) {
 	k, h, err := formHost(q)
 	if err != nil {
 		return nil, err

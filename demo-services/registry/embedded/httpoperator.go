@@ -1,24 +1,23 @@
 package embedded
 
 import (
-	"net/url"
 	"strconv"
 	"time"
 )
 
-func (a *httpAPI) metrics(url.Values) (any, error) {
+func (a *httpAPI) metrics(form) (any, error) {
 	conns := len(a.conns.byID)
 	return map[string]any{"status": "UP", "connectionBasedClientCount": conns, "clientCount": conns + a.heartbeats.count()}, nil
 }
 
-func (a *httpAPI) getSwitches(url.Values) (any, error) {
+func (a *httpAPI) getSwitches(form) (any, error) {
 	return map[string]any{"pushEnabled": !a.faults.pushDisabled, "defaultPushCacheMillis": cacheMillis}, nil
 }
 
 // setSwitch sets pushEnabled, as a real server does, or one of the switches that
 // only this server has: pushDelay (a duration), drop and blackhole (for one
 // service, or for all).
-func (a *httpAPI) setSwitch(q url.Values) (any, error) {
+func (a *httpAPI) setSwitch(q form) (any, error) {
 	entry, value, service := q.Get("entry"), q.Get("value"), q.Get("service")
 	if entry == "pushDelay" {
 		d, err := time.ParseDuration(value)

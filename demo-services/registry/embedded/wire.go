@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -52,19 +51,48 @@ func failure(requestID string, code int, format string, args ...any) response {
 
 // hostJSON is an instance on the wire, in both directions.
 type hostJSON struct {
-	InstanceID        string            `json:"instanceId"`
-	IP                string            `json:"ip"`
-	Port              int               `json:"port"`
-	Weight            float64           `json:"weight"`
-	Healthy           bool              `json:"healthy"`
-	Enabled           bool              `json:"enabled"`
-	Ephemeral         bool              `json:"ephemeral"`
-	Cluster           string            `json:"clusterName"`
-	Service           string            `json:"serviceName"`
-	Metadata          map[string]string `json:"metadata"`
-	HeartBeatInterval int               `json:"instanceHeartBeatInterval"`
-	IPDeleteTimeout   int               `json:"ipDeleteTimeout"`
-	HeartBeatTimeout  int               `json:"instanceHeartBeatTimeOut"`
+	InstanceID        string       `json:"instanceId"`
+	IP                string       `json:"ip"`
+	Port              int          `json:"port"`
+	Weight            float64      `json:"weight"`
+	Healthy           bool         `json:"healthy"`
+	Enabled           bool         `json:"enabled"`
+	Ephemeral         bool         `json:"ephemeral"`
+	Cluster           string       `json:"clusterName"`
+	Service           string       `json:"serviceName"`
+	Metadata          metadataJSON `json:"metadata"`
+	HeartBeatInterval int          `json:"instanceHeartBeatInterval"`
+	IPDeleteTimeout   int          `json:"ipDeleteTimeout"`
+	HeartBeatTimeout  int          `json:"instanceHeartBeatTimeOut"`
+}
+
+// metadataJSON is the metadata of an instance. Numbers and Booleans are taken for
+// their text, and null for "", as a real server does.
+type metadataJSON map[string]string
+
+// UnmarshalJSON decodes an object of scalars.
+func (m *metadataJSON) UnmarshalJSON(b []byte) error {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(b, &raw); err != nil || raw == nil {
+		return err
+	}
+	*m = make(metadataJSON, len(raw))
+	for name, value := range raw {
+		var text string
+		switch value[0] {
+		case '{', '[':
+			return fmt.Errorf("%w: the metadata %q is not a scalar", errInvalid, name)
+		case '"':
+			if err := json.Unmarshal(value, &text); err != nil {
+				return err
+			}
+		case 'n': // null
+		default:
+			text = string(value)
+		}
+		(*m)[name] = text
+	}
+	return nil
 }
 
 // errInvalid marks a request that cannot be served.
@@ -74,14 +102,11 @@ var errInvalid = errors.New("invalid request")
 const maxWeight = 10000
 
 func (h hostJSON) host() (registry.Host, error) {
-	switch {
-	case h.IP == "":
-		return registry.Host{}, fmt.Errorf("%w: the instance has no ip", errInvalid)
-	case h.Port < 0 || h.Port > math.MaxUint16:
-		return registry.Host{}, fmt.Errorf("%w: port must be from 0 to 65535, got %d", errInvalid, h.Port)
-	}
 	if h.Cluster == "" {
 		h.Cluster = registry.DefaultCluster
+	}
+	if err := checkHost(h); err != nil {
+		return registry.Host{}, err
 	}
 	return registry.Host{
 		IP: h.IP, Port: h.Port, Weight: min(max(h.Weight, 0), maxWeight), Healthy: h.Healthy, Enabled: h.Enabled,
@@ -146,10 +171,10 @@ type namingRequest struct {
 
 func (n namingRequest) key() (registry.Key, error) {
 	k := registry.NewKey(n.Namespace, n.Group, n.Service)
-	if k.Service == "" {
-		return k, fmt.Errorf("%w: no serviceName", errInvalid)
+	if strings.HasPrefix(n.Service, "@@") {
+		return k, fmt.Errorf("%w: the groupName in serviceName %q is empty", errInvalid, n.Service)
 	}
-	return k, nil
+	return k, checkKey(k)
 }
 
 type instanceRequest struct {
