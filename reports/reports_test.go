@@ -102,7 +102,7 @@ func TestAssembleLossy(t *testing.T) {
 func TestAssembleFixtures(t *testing.T) {
 	fixtures := filepath.Join("..", "scenarios", "rundir", "testdata")
 	_, err := reports.Assemble(filepath.Join(fixtures, "newer"))
-	require.ErrorIs(t, err, rundir.ErrNewer)
+	require.ErrorIs(t, err, rundir.ErrOtherVersion)
 	_, err = reports.Assemble(filepath.Join(fixtures, "none"))
 	require.ErrorIs(t, err, rundir.ErrNotFound)
 	r, err := reports.Assemble(filepath.Join(fixtures, "torn"))

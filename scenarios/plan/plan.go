@@ -15,7 +15,7 @@ import (
 )
 
 // Schema is the format of plan.json.
-const Schema = "zeroloss.plan/v1"
+const Schema = "zeroloss.plan/v2"
 
 // Plan is everything that a run does.
 type Plan struct {

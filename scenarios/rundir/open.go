@@ -99,18 +99,18 @@ func (r *Run) readJSON(name, schema string, into any) error {
 	return nil
 }
 
-// lockedOnly tells of a run that was killed while it made its directory.
+// lockedOnly explains an empty directory that a killed run left.
 func (r *Run) lockedOnly() string {
 	if _, err := os.Stat(filepath.Join(r.Path, LockFile)); err != nil {
 		return ""
 	}
-	return "; the run was killed before it began, and has nothing to tell"
+	return "; the run was killed before it began"
 }
 
 func jsonError(dir, name string, b []byte, err error) error {
 	var syntax *json.SyntaxError
 	if len(bytes.TrimSpace(b)) == 0 || errors.As(err, &syntax) && syntax.Offset >= int64(len(b)) {
-		return fmt.Errorf("opening %q: %s: %w: it ends after %d bytes; the run was killed, or the copy is not whole",
+		return fmt.Errorf("opening %q: %s: %w: it ends after %d bytes; the run was killed, or the copy is incomplete",
 			dir, name, ErrTruncated, len(b))
 	}
 	return fmt.Errorf("opening %q: %s: %w: %w", dir, name, ErrNoRun, err)
@@ -124,8 +124,8 @@ func checkSchema(got, want string) error {
 	gotName, gotVersion, ok := strings.Cut(got, "/v")
 	g, err := strconv.Atoi(gotVersion)
 	w, werr := strconv.Atoi(version)
-	if ok && err == nil && werr == nil && gotName == name && g > w {
-		return fmt.Errorf("%w: schema %q, this one reads up to %q; read it with the zeroloss that wrote it", ErrNewer, got, want)
+	if ok && err == nil && werr == nil && gotName == name && g != w {
+		return fmt.Errorf("%w: it has schema %q, and this version reads %q; use the version that wrote it", ErrOtherVersion, got, want)
 	}
 	return fmt.Errorf("%w: schema %q, want %q", ErrNoRun, got, want)
 }
@@ -166,7 +166,7 @@ func (r *Run) readLog(path string) error {
 	requests, tail, err := record.ReadRequests(f)
 	switch {
 	case errors.Is(err, record.ErrNewer):
-		return fmt.Errorf("opening %q: %s: %w: %w", r.Path, name, ErrNewer, err)
+		return fmt.Errorf("opening %q: %s: %w: %w", r.Path, name, ErrOtherVersion, err)
 	case errors.Is(err, record.ErrNotRequestLog):
 		r.addTorn("%s: %v", name, err)
 	case err != nil:

@@ -76,12 +76,12 @@ type Machine struct {
 
 // Sentinels that a caller branches on; all are bad input, none is a crash.
 var (
-	ErrNotFound  = errors.New("no such run directory")
-	ErrNoRun     = errors.New("not a run directory")
-	ErrTruncated = errors.New("truncated")
-	ErrNewer     = errors.New("written by a newer zeroloss")
-	ErrInUse     = errors.New("in use by another run")
-	ErrNotEmpty  = errors.New("not empty")
+	ErrNotFound     = errors.New("no such run directory")
+	ErrNoRun        = errors.New("not a run directory")
+	ErrTruncated    = errors.New("truncated")
+	ErrOtherVersion = errors.New("written by another version of zeroloss")
+	ErrInUse        = errors.New("in use by another run")
+	ErrNotEmpty     = errors.New("not empty")
 )
 
 // Dir is a run directory that is being written. Its methods may be called

@@ -149,7 +149,7 @@ func TestFixtures(t *testing.T) {
 			}
 			r, err := Open(dir)
 			if name == "newer" {
-				require.ErrorIs(t, err, ErrNewer)
+				require.ErrorIs(t, err, ErrOtherVersion)
 				require.ErrorContains(t, err, "zeroloss.meta/v2")
 				return
 			}
@@ -213,10 +213,11 @@ func TestOpenRefuses(t *testing.T) {
 		"half a meta":     {write(MetaFile, `{"schema": "zeroloss.me`), ErrTruncated, MetaFile},
 		"no json":         {write(MetaFile, "hello\n"), ErrNoRun, MetaFile},
 		"other schema":    {write(MetaFile, `{"schema": "other/v1"}`), ErrNoRun, "other/v1"},
-		"half a plan":     {write(PlanFile, `{"schema": "zeroloss.plan/v1", "arms": [`), ErrTruncated, PlanFile},
-		"newer plan":      {write(PlanFile, `{"schema": "zeroloss.plan/v7"}`), ErrNewer, "v7"},
-		"wrong plan":      {write(PlanFile, `{"schema": "zeroloss.plan/v1", "arms": 3}`), ErrNoRun, PlanFile},
-		"newer log":       {write(RequestsFile, "zlrq\x63\x00\x00\x00"), ErrNewer, RequestsFile},
+		"half a plan":     {write(PlanFile, `{"schema": "zeroloss.plan/v2", "arms": [`), ErrTruncated, PlanFile},
+		"older plan":      {write(PlanFile, `{"schema": "zeroloss.plan/v1"}`), ErrOtherVersion, "zeroloss.plan/v1"},
+		"newer plan":      {write(PlanFile, `{"schema": "zeroloss.plan/v7"}`), ErrOtherVersion, "v7"},
+		"wrong plan":      {write(PlanFile, `{"schema": "zeroloss.plan/v2", "arms": 3}`), ErrNoRun, PlanFile},
+		"newer log":       {write(RequestsFile, "zlrq\x63\x00\x00\x00"), ErrOtherVersion, RequestsFile},
 	} {
 		t.Run(what, func(t *testing.T) {
 			_, err := Open(c.dir)
