@@ -61,7 +61,7 @@ var layers = map[string]struct {
 	"reports/ledger": {6, "the account"},
 	"scenarios/run":  {5, "the course of a run; what its runtimes share"},
 
-	"scenarios/hook":  {5, "hooks as written: shell, wget, curl, sleep"},
+	"scenarios/hook":  {1, "hooks as written: shell, curl, wget and other tools; what they do, read from the syntax tree"},
 	"scenarios/image": {5, "the container image"},
 
 	"loadgen/collect":                {4, "the load pod: generator and collector"},

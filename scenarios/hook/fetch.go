@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -79,30 +80,83 @@ func curlCode(err error) uint8 {
 
 // request is what wget's or curl's arguments come to.
 type request struct {
-	url      string
-	method   string
-	body     string
-	header   http.Header
-	user     string // name:password
-	timeout  time.Duration
-	connect  time.Duration
-	output   string // file; "-" is standard output; "" is the command's own way
-	failBad  bool
-	follow   bool
-	insecure bool
-	headers  bool   // are part of the output
-	head     bool   // a HEAD, unless a method is given
-	spider   bool   // nothing is saved
-	after    string // what to write when it is over, with %{http_code}
+	urls    []string
+	outputs []string // files of the answers, in the order of the URLs
+	get     bool     // the body is part of the URL
+	url     string   // of those, the one that is requested
+	method  string
+	body    string
+	header  http.Header
+	user    string // name:password
+	timeout time.Duration
+	connect time.Duration
+	output  string // file; "-" is standard output; "" is the command's own way
+	failBad bool
+	// failAfter: as failBad, but the answer is written
+	failAfter bool
+	follow    bool
+	insecure  bool
+	headers   bool   // are part of the output
+	head      bool   // a HEAD, unless a method is given
+	spider    bool   // nothing is saved
+	after     string // what to write when it is over, with %{http_code}
 }
 
-// fetch is one use of wget or curl. Both make a single try: options that ask
-// for more are taken, and what is not quiet is not shown.
-func fetch(ctx context.Context, t *http.Transport, c call, f fetcher) error {
-	r := request{header: http.Header{"User-Agent": {f.name}}, failBad: f.failBad, follow: f.follow}
-	if err := parseArgs(&r, c.args, f.flags); err != nil {
+// run is one use of wget or curl. Each URL is tried once: retries are ignored, and
+// what is not quiet is not shown.
+func (f fetcher) run(ctx context.Context, p *programs, c call) error {
+	r, err := f.parse(c.args)
+	if err != nil {
 		return status(c, badUsage, "%s: %v", f.name, err)
 	}
+	var last error
+	for i, u := range r.urls {
+		one := *r
+		one.url, one.output, one.header = u, "", r.header.Clone()
+		if i < len(r.outputs) {
+			one.output = r.outputs[i]
+		} else if f.save && len(r.outputs) > 0 {
+			one.output = r.outputs[0] // of wget, all answers go to one file
+		}
+		if err := one.fetch(ctx, p.transport, c, f); err != nil || !f.save {
+			last = err // curl's exit code is that of its last URL
+		}
+	}
+	return last
+}
+
+// parse reads the arguments.
+func (f fetcher) parse(args []string) (*request, error) {
+	r := &request{header: http.Header{"User-Agent": {f.name}}, failBad: f.failBad, follow: f.follow}
+	return r, parseArgs(r, args, f.flags)
+}
+
+// read is what the arguments request.
+func (f fetcher) read(r *reader, args []string) outcome {
+	q, err := f.parse(args)
+	if err != nil {
+		if isUnknown(strings.Join(args, "")) {
+			r.effect(Effect{Request: &Request{}, Unknown: true})
+			return undecided
+		}
+		r.badArgument(args, err, "leave it out: "+f.name+" URL is enough to send a request")
+		return fails
+	}
+	for _, name := range q.outputs {
+		if name != "-" {
+			r.writes(name)
+		}
+	}
+	for _, u := range q.urls {
+		one, known := requestOf(q.method, u)
+		r.effect(Effect{Request: &one, Unknown: !known})
+	}
+	return succeeds
+}
+
+// fetch sends one request.
+func (r *request) fetch(ctx context.Context, t *http.Transport, c call, f fetcher) error {
+	began := time.Now()
 	outer := ctx
 	if r.timeout > 0 {
 		var stop context.CancelFunc
@@ -120,13 +174,27 @@ func fetch(ctx context.Context, t *http.Transport, c call, f fetcher) error {
 		if outer.Err() != nil {
 			return outer.Err()
 		}
-		r.tell(c, 0)
+		r.tell(c, 0, time.Since(began), 0)
 		return status(c, f.code(err), "%s: %v", f.name, err)
 	}
 	defer resp.Body.Close()
+	body := &countedBody{ReadCloser: resp.Body}
+	resp.Body = body
 	err = r.answered(c, f, resp)
-	r.tell(c, resp.StatusCode)
+	r.tell(c, resp.StatusCode, time.Since(began), body.n)
 	return err
+}
+
+// countedBody counts the bytes of an answer.
+type countedBody struct {
+	io.ReadCloser
+	n int
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n += n
+	return n, err
 }
 
 func (r *request) http(ctx context.Context) (*http.Request, error) {
@@ -165,9 +233,12 @@ func (r *request) client(t *http.Transport) *http.Client {
 }
 
 // tell writes what -w asks for; no answer is 000.
-func (r *request) tell(c call, code int) {
+func (r *request) tell(c call, code int, took time.Duration, size int) {
 	text := fmt.Sprintf("%03d", code)
-	fmt.Fprint(c.out, strings.NewReplacer("%{http_code}", text, "%{response_code}", text, `\n`, "\n", `\t`, "\t").Replace(r.after))
+	fmt.Fprint(c.out, strings.NewReplacer(
+		"%{http_code}", text, "%{response_code}", text, "%{time_total}", fmt.Sprintf("%.6f", took.Seconds()),
+		"%{size_download}", strconv.Itoa(size), "%{url}", r.url, "%{url_effective}", r.url, "%{method}", r.method,
+		`\n`, "\n", `\t`, "\t", `\r`, "\r").Replace(r.after))
 }
 
 // answered judges and saves an answer.
@@ -194,6 +265,9 @@ func (r *request) answered(c call, f fetcher, resp *http.Response) error {
 	}
 	if err := done(); err != nil {
 		return status(c, f.noFile(), "%s: %v", f.name, err)
+	}
+	if r.failAfter && resp.StatusCode >= http.StatusBadRequest {
+		return status(c, f.badCode, "%s: %s answered %s", f.name, r.url, resp.Status)
 	}
 	return nil
 }
@@ -224,14 +298,28 @@ func (r *request) sink(c call, f fetcher, resp *http.Response) (io.Writer, func(
 
 // finish fills in what the arguments left open.
 func finish(r *request) error {
-	if r.url == "" {
+	if len(r.urls) == 0 {
 		return fmt.Errorf("the URL is missing")
 	}
-	if !strings.Contains(r.url, "://") {
-		r.url = "http://" + r.url
+	for i, u := range r.urls {
+		if !strings.Contains(u, "://") {
+			u = "http://" + u
+		}
+		parsed, err := url.Parse(u)
+		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
+			return valueError{r.urls[i], fmt.Sprintf("invalid URL %q", u)}
+		}
+		if r.get && r.body != "" {
+			if parsed.RawQuery != "" {
+				parsed.RawQuery += "&"
+			}
+			parsed.RawQuery += r.body
+			u = parsed.String()
+		}
+		r.urls[i] = u
 	}
-	if u, err := url.Parse(r.url); err != nil || u.Host == "" {
-		return fmt.Errorf("invalid URL %q", r.url)
+	if r.get {
+		r.body = ""
 	}
 	if r.body != "" && r.header.Get("Content-Type") == "" {
 		r.header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -2,7 +2,9 @@ package hook
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,10 +29,8 @@ func parseArgs(r *request, args []string, flags map[string]flag) error {
 			args, err = longFlag(r, a[2:], args, flags)
 		case len(a) > 1 && a[0] == '-':
 			args, err = shortFlags(r, a[1:], args, flags)
-		case r.url != "":
-			err = fmt.Errorf("expected one URL, got %q and %q", r.url, a)
 		default:
-			r.url = a
+			r.urls = append(r.urls, a)
 		}
 		if err != nil {
 			return err
@@ -43,7 +43,7 @@ func longFlag(r *request, a string, rest []string, flags map[string]flag) ([]str
 	name, value, given := strings.Cut(a, "=")
 	f, ok := flags["--"+name]
 	if !ok {
-		return rest, fmt.Errorf("unsupported option --%s", name)
+		return rest, optionError("--" + name)
 	}
 	if f.value && !given {
 		if len(rest) == 0 {
@@ -59,7 +59,7 @@ func shortFlags(r *request, a string, rest []string, flags map[string]flag) ([]s
 		name := a[:1]
 		f, ok := flags["-"+name]
 		if !ok {
-			return rest, fmt.Errorf("unsupported option -%s", name)
+			return rest, optionError("-" + name)
 		}
 		a = a[1:]
 		if !f.value {
@@ -88,7 +88,7 @@ var (
 
 	setMethod = text(func(r *request) *string { return &r.method })
 	setBody   = text(func(r *request) *string { return &r.body })
-	setOutput = text(func(r *request) *string { return &r.output })
+	setOutput = flag{value: true, set: func(r *request, v string) error { r.outputs = append(r.outputs, v); return nil }}
 	setUser   = text(func(r *request) *string { return &r.user })
 
 	setFail     = yes(func(r *request) *bool { return &r.failBad })
@@ -119,12 +119,34 @@ var (
 	}}
 	setAfter = flag{value: true, set: func(r *request, v string) error {
 		for _, name := range variables.FindAllString(v, -1) {
-			if name != "%{http_code}" && name != "%{response_code}" {
-				return fmt.Errorf("-w %q: only the variable %%{http_code} is supported", v)
+			if !slices.Contains(writeOutVariables, name) {
+				return valueError{name, "unsupported variable " + name + " of -w"}
 			}
 		}
 		r.after = v
 		return nil
+	}}
+)
+
+// writeOutVariables are the variables that -w can print.
+var writeOutVariables = []string{"%{http_code}", "%{response_code}", "%{time_total}", "%{size_download}", "%{url}", "%{url_effective}", "%{method}"}
+
+var (
+	addURL = flag{value: true, set: func(r *request, v string) error { r.urls = append(r.urls, v); return nil }}
+	setGet = yes(func(r *request) *bool { return &r.get })
+	// setFailAfter saves the answer of a failure, too.
+	setFailAfter = yes(func(r *request) *bool { return &r.failAfter })
+	addEncoded   = flag{value: true, set: func(r *request, v string) error {
+		name, value, named := strings.Cut(v, "=")
+		switch {
+		case !named && strings.Contains(v, "@"):
+			return valueError{v, "reading a file is not supported"}
+		case !named:
+			return addData.set(r, url.QueryEscape(v))
+		case name == "":
+			return addData.set(r, url.QueryEscape(value))
+		}
+		return addData.set(r, name+"="+url.QueryEscape(value))
 	}}
 )
 
@@ -149,7 +171,8 @@ func duration(field func(*request) *time.Duration) flag {
 var wgetFlags = map[string]flag{
 	"-q": ignored, "--quiet": ignored, "-nv": ignored, "--no-verbose": ignored,
 	"-S": ignored, "--server-response": ignored, "--no-cache": ignored, "--no-proxy": ignored,
-	"-t": ignoredValue, "--tries": ignoredValue,
+	"-t": ignoredValue, "--tries": ignoredValue, "--waitretry": ignoredValue, "-w": ignoredValue, "--wait": ignoredValue,
+	"--retry-connrefused": ignored, "-4": ignored, "--inet4-only": ignored, "-nc": ignored,
 	"-O": setOutput, "--output-document": setOutput,
 	"-T": setTimeout, "--timeout": setTimeout, "--connect-timeout": setConnect,
 	"--method": setMethod, "--post-data": setBody, "--body-data": setBody, "--header": setHeader,
@@ -161,8 +184,11 @@ var curlFlags = map[string]flag{
 	"-s": ignored, "--silent": ignored, "-S": ignored, "--show-error": ignored, "-v": ignored, "--verbose": ignored,
 	"-N": ignored, "--no-buffer": ignored, "-4": ignored, "--ipv4": ignored,
 	"--retry": ignoredValue, "--retry-delay": ignoredValue, "--retry-max-time": ignoredValue, "--retry-connrefused": ignored,
-	"--noproxy": ignoredValue,
-	"-k":        setInsecure, "--insecure": setInsecure, "-L": setFollow, "--location": setFollow,
+	"--noproxy": ignoredValue, "-#": ignored, "--progress-bar": ignored, "--http1.1": ignored, "-0": ignored, "--http1.0": ignored,
+	"--retry-all-errors": ignored, "--no-progress-meter": ignored, "--no-keepalive": ignored, "-g": ignored, "--globoff": ignored,
+	"--compressed": ignored, "--url": addURL, "-G": setGet, "--get": setGet, "--data-urlencode": addEncoded,
+	"--data-ascii": addData, "--data-binary": addData, "--fail-with-body": setFailAfter,
+	"-k": setInsecure, "--insecure": setInsecure, "-L": setFollow, "--location": setFollow,
 	"-i": setHeaders, "--include": setHeaders, "-f": setFail, "--fail": setFail, "-I": setHead, "--head": setHead,
 	"-X": setMethod, "--request": setMethod, "-H": setHeader, "--header": setHeader,
 	"-d": addData, "--data": addData, "--data-raw": addData, "-u": setUser, "--user": setUser,

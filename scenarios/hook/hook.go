@@ -1,7 +1,11 @@
 // Package hook runs the commands of preStop hooks and exec probes unchanged: a
-// shell with wget, curl and sleep built in. [Shell] runs them as if in a pod, on
-// a machine without these tools and where the pod is a child process. [Main] is
-// the same as separate programs, for an image that contains only this binary.
+// shell with curl, wget, sleep and other tools built in. [Shell] runs them as if
+// in a pod, on a machine without these tools and where the pod is a child
+// process. [Main] is the same as separate programs, for an image that contains
+// only this binary.
+//
+// [Read] reads the same commands without running them: what they request, and how
+// long they sleep.
 //
 // It knows neither runtimes nor scenarios.
 package hook
@@ -20,6 +24,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
@@ -32,6 +37,11 @@ type Shell struct {
 	// cannot be accessed.
 	Root string
 	Env  []string
+	// Hostname and IP are the pod's.
+	Hostname, IP string
+	// Signal sends a signal to the pod's service, which is process 1; nil: it
+	// cannot be signalled.
+	Signal func(syscall.Signal) error
 	// Speed divides sleeps; 0 leaves them as they are.
 	Speed float64
 	// Transport sends the requests of wget and curl.
@@ -65,7 +75,14 @@ func (s *Shell) programs() (*programs, *names) {
 	return &programs{
 		speed: s.Speed, transport: s.Transport,
 		open:  s.open,
-		place: s.inside,
+		place: s.inside, installed: installed,
+		host: func() (string, string, error) { return s.Hostname, s.IP, nil },
+		signal: func(sig syscall.Signal) error {
+			if s.Signal == nil {
+				return errors.New("the service cannot be signalled")
+			}
+			return s.Signal(sig)
+		},
 		other: func(_ context.Context, args []string) error {
 			missing.add(args[0])
 			return interp.ExitStatus(127)
@@ -82,7 +99,7 @@ func verdict(err error, stderr string, missing []string) error {
 		}
 	}
 	for _, name := range missing {
-		err = errors.Join(err, fmt.Errorf("command %q not found: hooks support wget, curl, sleep and shell builtins", name))
+		err = errors.Join(err, fmt.Errorf("command %q not found: %s", name, instead(name)))
 	}
 	return err
 }
@@ -109,7 +126,7 @@ func (s *Shell) named(dir, name string) string {
 
 // open opens a file of the pod's.
 func (s *Shell) open(dir, name string, flag int, perm os.FileMode) (io.ReadWriteCloser, error) {
-	if name == os.DevNull {
+	if name == os.DevNull || slices.Contains(streams, path.Clean(name)) { // the container's log
 		return os.OpenFile(os.DevNull, flag, perm)
 	}
 	f, err := os.OpenFile(s.inside(dir, name), flag, perm)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"mvdan.cc/sh/v3/expand"
@@ -26,9 +27,9 @@ type System struct {
 	Env      []string // as os.Environ
 }
 
-// Is says whether a program of this name is built in: sh, wget, curl, sleep.
+// Is reports whether a program of this name is built in.
 func Is(name string) bool {
-	_, ok := tools[name]
+	_, ok := tools()[name]
 	return ok || slices.Contains(shells, name)
 }
 
@@ -73,12 +74,32 @@ func system() *programs {
 			return f, nil
 		},
 		other: interp.DefaultExecHandler(killAfter),
+		host:  thisHost,
+		signal: func(s syscall.Signal) error {
+			init, err := os.FindProcess(service)
+			if err != nil {
+				return err
+			}
+			return init.Signal(s)
+		},
 	}
 }
 
-// ours says whether a command, as a script names it, is one of ours: by its
-// bare name or where systems keep it. A path of somebody's own is theirs.
+// thisHost returns the name and the address of this machine. In a pod,
+// /etc/hosts has the pod's.
+func thisHost() (name, ip string, err error) {
+	if name, err = os.Hostname(); err != nil {
+		return "", "", err
+	}
+	addrs, err := net.LookupHost(name)
+	if err != nil {
+		return name, "", err
+	}
+	return name, addrs[0], nil
+}
+
+// ours reports whether a command is built in: by its name or an absolute path
+// that ends with it.
 func ours(command string) bool {
-	dir, name := path.Split(command)
-	return Is(name) && (dir == "" || strings.HasSuffix(strings.TrimSuffix(dir, "/"), "bin"))
+	return Is(path.Base(command)) && (path.IsAbs(command) || !strings.Contains(command, "/"))
 }

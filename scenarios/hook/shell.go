@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
@@ -22,6 +23,11 @@ type programs struct {
 	transport *http.Transport
 	open      func(dir, name string, flag int, perm os.FileMode) (io.ReadWriteCloser, error)
 	place     func(dir, name string) string // where on this machine a file lies
+	// installed reports whether a path is that of a built-in command; nil: if the
+	// file exists.
+	installed func(name string) bool
+	host      func() (name, ip string, err error)
+	signal    func(syscall.Signal) error // sends a signal to the container's process 1
 	// other runs a command that is neither the shell's nor ours.
 	other func(ctx context.Context, args []string) error
 }
@@ -155,10 +161,22 @@ func (p *programs) interpret(ctx context.Context, inv invocation, s stage) error
 			return p.open(interp.HandlerCtx(ctx).Dir, name, flag, perm)
 		}),
 		interp.StatHandler(func(ctx context.Context, name string, follow bool) (fs.FileInfo, error) {
+			if p.installed != nil && p.installed(name) {
+				return executable()
+			}
 			return interp.DefaultStatHandler()(ctx, p.place(interp.HandlerCtx(ctx).Dir, name), follow)
 		}),
 		interp.AccessHandler(func(ctx context.Context, name string, mode interp.AccessMode) error {
+			if p.installed != nil && p.installed(name) && mode&interp.AccessWrite == 0 {
+				return nil
+			}
 			return interp.DefaultAccessHandler()(ctx, p.place(interp.HandlerCtx(ctx).Dir, name), mode)
+		}),
+		interp.CallHandler(func(_ context.Context, args []string) ([]string, error) {
+			if args[0] == "kill" { // the interpreter has no kill of its own
+				args[0] = "/bin/kill"
+			}
+			return args, nil
 		}),
 		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return p.exec }),
 	)
@@ -196,9 +214,22 @@ func (p *programs) exec(ctx context.Context, args []string) error {
 	case slices.Contains(shells, name):
 		return p.sh(ctx, args, stage{dir: h.Dir, env: exported(h.Env), in: h.Stdin, out: h.Stdout, err: h.Stderr})
 	}
-	return tools[name](ctx, p, call{args: args[1:], out: h.Stdout, err: h.Stderr, open: func(name string, flag int) (io.ReadWriteCloser, error) {
-		return p.open(h.Dir, name, flag, 0o644)
-	}})
+	return tools()[name].run(ctx, p, call{
+		args: args[1:], in: h.Stdin, out: h.Stdout, err: h.Stderr,
+		open: func(name string, flag int) (io.ReadWriteCloser, error) {
+			return p.open(h.Dir, name, flag, 0o644)
+		},
+		place: func(name string) string { return p.place(h.Dir, name) },
+	})
+}
+
+// executable describes this executable, which is all of the built-in commands.
+func executable() (fs.FileInfo, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return os.Stat(exe)
 }
 
 // exported is what a child is given of env.

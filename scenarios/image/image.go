@@ -1,6 +1,6 @@
 // Package image builds the container image of zeroloss without a Dockerfile
 // and without an engine: nothing but the binary, which is also the image's
-// /bin/sh, wget, curl and sleep, so that hooks run in it as written. What runs
+// shell, curl, wget and the other tools of package hook, so that hooks run in it as written. What runs
 // the image, and where, it does not know. Begin with Build.
 package image
 

@@ -11,10 +11,12 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"zeroloss/scenarios/hook"
 )
 
 // applets are what the binary is called by beside its own name.
-var applets = []string{"curl", "sh", "sleep", "wget", "zeroloss"}
+var applets = append(hook.Programs(), "zeroloss")
 
 // skeleton are the image's entries beside the binary, in their order: a folder
 // goes before what it holds. Nothing here belongs to the user, so a process

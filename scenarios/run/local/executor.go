@@ -34,6 +34,7 @@ func newExecutor(p *plan.Plan, res *resources, registry settings.Registry, fail 
 		plan: p, resources: res, pods: pods, tail: &eventTail{}, registry: registry, fail: fail,
 		running: map[record.Instance]*child{},
 	}
+	shells.signal = c.signal
 	return &executor{
 		pods: pods, containers: c,
 		hooks:  &hooks{shells: shells, http: http, cancels: map[record.Instance]context.CancelFunc{}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"syscall"
 
 	"zeroloss/internal/ctxtime"
 	"zeroloss/loadgen/record"
@@ -62,6 +63,7 @@ type shells struct {
 	plan     *plan.Plan
 	pods     *podTable
 	services *services
+	signal   func(control.SendSignal) error
 }
 
 // of is the shell of a pod, with its files, environment and network.
@@ -73,6 +75,13 @@ func (s *shells) of(a control.PodAction) *hook.Shell {
 		}
 	}
 	return &hook.Shell{
+		Hostname: a.Pod.Pod, IP: s.pods.addr(a.Pod.Pod).ip,
+		Signal: func(sig syscall.Signal) error {
+			if sig != syscall.SIGTERM { // 0: it runs
+				return nil
+			}
+			return s.signal(control.SendSignal{PodAction: a, Signal: control.SignalTerm})
+		},
 		Root: s.pods.root(a.Pod.Pod), Env: env, Speed: s.plan.Speed,
 		Transport: newPodTransport(s.pods.addr(a.Pod.Pod), s.services.resolve),
 	}

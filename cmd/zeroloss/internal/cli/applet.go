@@ -10,7 +10,7 @@ import (
 )
 
 // applet runs the program that the binary was called as: in the image it is also
-// sh, wget, curl and sleep. Signals keep their default behaviour: SIGTERM ends a
+// the tools of hooks. Signals keep their default behaviour: SIGTERM ends a
 // sleep. ran is false if the binary was called as zeroloss.
 func applet() (code int, ran bool) {
 	if len(os.Args) == 0 || !hook.Is(filepath.Base(os.Args[0])) {
