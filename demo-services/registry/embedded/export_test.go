@@ -17,7 +17,7 @@ func NewHTTPHandler() http.Handler { return newServer(Options{}).httpHandler() }
 // stream, and then as a call.
 func NewGRPCHandler() func(ctx context.Context, kind string, body []byte) (*pb.Payload, error) {
 	s := newServer(Options{})
-	api := &grpcAPI{s.catalog, s.conns, s.pusher}
+	api := s.grpcAPI()
 	c := s.conns.opened("127.0.0.1:1", func() {})
 	s.conns.setUp(c, setupRequest{})
 	return func(ctx context.Context, kind string, body []byte) (*pb.Payload, error) {

@@ -19,6 +19,7 @@ type grpcAPI struct {
 	catalog *catalog
 	conns   *connections
 	pusher  *pusher
+	configs *configs
 }
 
 // maxFrame bounds a gRPC message in bytes, as a real server does.
@@ -129,6 +130,11 @@ var grpcHandlers = map[string]func(*grpcAPI, *conn, []byte) (response, error){
 	"SubscribeServiceRequest": (*grpcAPI).subscribe,
 	"ServiceQueryRequest":     (*grpcAPI).queryService,
 	"ServiceListRequest":      (*grpcAPI).listServices,
+
+	"ConfigQueryRequest":       (*grpcAPI).queryConfig,
+	"ConfigPublishRequest":     (*grpcAPI).publishConfig,
+	"ConfigRemoveRequest":      (*grpcAPI).removeConfig,
+	"ConfigBatchListenRequest": (*grpcAPI).listenConfigs,
 }
 
 func (g *grpcAPI) healthCheck(_ *conn, body []byte) (response, error) {
@@ -154,7 +160,7 @@ func (g *grpcAPI) instance(c *conn, body []byte) (response, error) {
 	}
 	switch r.Type {
 	case registerInstance:
-		h, err := r.Instance.host()
+		h, err := grpcHost(r.Instance)
 		if err != nil {
 			return response{}, err
 		}
@@ -165,6 +171,18 @@ func (g *grpcAPI) instance(c *conn, body []byte) (response, error) {
 		return failure(r.RequestID, codeInvalid, "unsupported type %q", r.Type), nil
 	}
 	return response{"InstanceResponse", typedResponse{ok(r.RequestID), r.Type}}, nil
+}
+
+// grpcHost returns the host that an SDK registers. It lives as long as the
+// connection and is listed as ephemeral, whatever the SDK says of it: so does a
+// real server.
+func grpcHost(w hostJSON) (registry.Host, error) {
+	w.Ephemeral = true
+	h, err := w.host()
+	if err != nil {
+		return h, err
+	}
+	return h, checkHeartbeatTimes(h.Metadata)
 }
 
 func (g *grpcAPI) batchInstance(c *conn, body []byte) (response, error) {
@@ -181,7 +199,7 @@ func (g *grpcAPI) batchInstance(c *conn, body []byte) (response, error) {
 	}
 	hosts := make([]registry.Host, len(r.Instances))
 	for i, h := range r.Instances {
-		if hosts[i], err = h.host(); err != nil {
+		if hosts[i], err = grpcHost(h); err != nil {
 			return response{}, err
 		}
 	}
@@ -234,13 +252,13 @@ func (g *grpcAPI) listServices(_ *conn, body []byte) (response, error) {
 	return response{"ServiceListResponse", listResponse{ok(r.RequestID), len(names), page(names, r.PageNo, r.PageSize)}}, nil
 }
 
-// page returns page no (from 1) of names with size (at least 1) names a page;
+// page returns page no (from 1) of items with size (at least 1) items a page;
 // never nil.
-func page(names []string, no, size int) []string {
+func page[T any](names []T, no, size int) []T {
 	no, size = max(no, 1), max(size, 1)
 	if no-1 > len(names)/size { // before the product below could overflow
-		return []string{}
+		return []T{}
 	}
 	from := min((no-1)*size, len(names))
-	return append([]string{}, names[from:min(from+min(size, len(names)), len(names))]...)
+	return append([]T{}, names[from:min(from+min(size, len(names)), len(names))]...)
 }

@@ -24,7 +24,7 @@ func TestGRPCRefusals(t *testing.T) {
 		kind, body string
 		code       int
 	}{
-		{"ConfigQueryRequest", `{"requestId":"8"}`, 302},
+		{"LockOperationRequest", `{"requestId":"8"}`, 302},
 		{"", `{}`, 302},
 		{"InstanceRequest", `{"serviceName":"b","type":"registerInstance","instance":{"ip":"","port":1}}`, 400},
 		{"InstanceRequest", `{"serviceName":"b","type":"registerInstance","instance":{"ip":"x","port":65536}}`, 400},

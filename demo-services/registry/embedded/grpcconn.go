@@ -46,7 +46,7 @@ func (c *connections) opened(remote string, closeConn func()) *conn {
 	c.lastID++
 	conn := &conn{
 		id:     registry.ClientID(fmt.Sprintf("%d_%s", c.lastID, remote)),
-		remote: remote, close: closeConn, clusters: map[registry.Key]string{},
+		remote: remote, close: closeConn, clusters: map[registry.Key]string{}, configs: map[configKey]bool{},
 		wake: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	c.byID[conn.id] = conn
@@ -91,6 +91,7 @@ type conn struct {
 	identity string                  // what the client calls itself
 	setUp    bool                    // ConnectionSetupRequest has come
 	clusters map[registry.Key]string // to which its subscriptions are limited
+	configs  map[configKey]bool      // to which it listens
 
 	mu     sync.Mutex
 	queue  []*pb.Payload // to be sent on the stream, in order

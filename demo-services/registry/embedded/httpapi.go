@@ -13,6 +13,7 @@ type httpAPI struct {
 	conns      *connections
 	heartbeats *heartbeats
 	faults     *faults
+	configs    *configs
 }
 
 // httpHandler returns the result of a request, or an error. It is called with
@@ -46,6 +47,7 @@ func (a *httpAPI) routes() http.Handler {
 	handle("GET /nacos/v3/client/ns/instance/list", writeWrapped, a.listHosts)
 	handle("POST /nacos/v1/auth/users/login", writePlain, login)
 	handle("POST /nacos/v1/auth/login", writePlain, login)
+	a.configRoutes(handle, m)
 	return m
 }
 
@@ -146,7 +148,12 @@ func writeText(w http.ResponseWriter, status int, text string) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		writeText(w, http.StatusInternalServerError, err.Error())
+		return
+	}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // fails only if the client has gone
+	_, _ = w.Write(body) // fails only if the client has gone. No line end: clients compare with "true".
 }

@@ -57,6 +57,16 @@ func formKey(q form) (registry.Key, error) {
 	return namingRequest{Namespace: q.Get("namespaceId"), Service: q.Get("serviceName"), Group: q.Get("groupName")}.key()
 }
 
+// formPage reads the number of a page, from 1, and its size.
+func formPage(q form) (no, size int, _ error) {
+	no, errNo := strconv.Atoi(q.Get("pageNo"))
+	size, errSize := strconv.Atoi(q.Get("pageSize"))
+	if err := errors.Join(errNo, errSize); err != nil {
+		return 0, 0, badRequest("pageNo and pageSize are required: %v", err)
+	}
+	return max(no, 1), max(size, 1), nil
+}
+
 // formHost reads a host. Absent enabled, healthy and weight mean true, true
 // and 1.
 func formHost(q form) (registry.Key, registry.Host, error) {

@@ -1,9 +1,7 @@
 package embedded
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
 
 	"zeroloss/demo-services/registry"
 )
@@ -60,10 +58,9 @@ func (a *httpAPI) getInstance(q form) (any, error) {
 // listServices lists the names of a group's services, a page at a time.
 func (a *httpAPI) listServices(field string) httpHandler {
 	return func(q form) (any, error) {
-		no, errNo := strconv.Atoi(q.Get("pageNo"))
-		size, errSize := strconv.Atoi(q.Get("pageSize"))
-		if err := errors.Join(errNo, errSize); err != nil {
-			return nil, badRequest("pageNo and pageSize are required: %v", err)
+		no, size, err := formPage(q)
+		if err != nil {
+			return nil, err
 		}
 		k := registry.NewKey(q.Get("namespaceId"), q.Get("groupName"), "")
 		names := a.catalog.table.Services(k.Namespace, k.Group)

@@ -18,6 +18,7 @@
 //	push.go         when lists are pushed, and what their acknowledgements do
 //	httpapi.go      the routes of the open API; its handlers are http*.go
 //	heartbeat.go    instances registered over HTTP, which live by heartbeats
+//	configs.go      configuration, in memory
 //	faults.go       push delay, disabled pushes, dropped pushes
 //	wire.go         the JSON messages
 //
@@ -67,6 +68,7 @@ type Server struct {
 	conns      *connections
 	heartbeats *heartbeats
 	faults     *faults
+	configs    *configs
 	pusher     *pusher
 	addr       listenAddr
 
@@ -101,6 +103,7 @@ func newServer(o Options) *Server {
 	s.catalog = newCatalog(o.Timing, o.OnEvent)
 	s.faults = newFaults(s.catalog)
 	s.conns = newConnections(s.catalog, cmp.Or(o.ConnIdleLimit, 20*time.Second))
+	s.configs = newConfigs(s.conns)
 	s.heartbeats = newHeartbeats(s.catalog)
 	s.pusher = newPusher(s.catalog, s.conns, s.heartbeats)
 	return s
@@ -140,9 +143,12 @@ func (s *Server) SetFault(service string, f registry.Fault) {
 
 // httpHandler returns the open API.
 func (s *Server) httpHandler() http.Handler {
-	api := &httpAPI{catalog: s.catalog, conns: s.conns, heartbeats: s.heartbeats, faults: s.faults}
+	api := &httpAPI{catalog: s.catalog, conns: s.conns, heartbeats: s.heartbeats, faults: s.faults, configs: s.configs}
 	return api.routes()
 }
+
+// grpcAPI returns the API of SDKs.
+func (s *Server) grpcAPI() *grpcAPI { return &grpcAPI{s.catalog, s.conns, s.pusher, s.configs} }
 
 // errClosed is returned by Up after Close.
 var errClosed = errors.New("the registry is closed")
@@ -169,7 +175,7 @@ func (s *Server) Up() error {
 	s.addr.http = hl.Addr().(*net.TCPAddr).Port
 	s.addr.grpc = gl.Addr().(*net.TCPAddr).Port
 	tracked := newConnTracker(gl)
-	s.listeners = serve(hl, s.httpHandler(), tracked, newGRPCServer(&grpcAPI{s.catalog, s.conns, s.pusher}, tracked))
+	s.listeners = serve(hl, s.httpHandler(), tracked, newGRPCServer(s.grpcAPI(), tracked))
 	return nil
 }
 

@@ -33,7 +33,14 @@ type Answer struct {
 	RequestID    string `json:"requestId"`
 	ConnectionID string `json:"connectionId"`
 	Type         string `json:"type"`
-	ServiceInfo  struct {
+	DataID       string `json:"dataId"`
+	Content      string `json:"content"`
+	MD5          string `json:"md5"`
+
+	ChangedConfigs []struct {
+		DataID string `json:"dataId"`
+	} `json:"changedConfigs"`
+	ServiceInfo struct {
 		Name        string `json:"name"`
 		Group       string `json:"groupName"`
 		Clusters    string `json:"clusters"`
