@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// LoseFirst loses the first k arrivals of those that are eligible, by f. A
-// delivery that is sent again is never lost twice.
+// LoseFirst loses the first k eligible arrivals with fault f. It never loses the
+// repetition of a lost delivery.
 func LoseFirst(k int, f Fault, eligible func(Arrival) bool) func(Arrival) Fault {
 	return func(a Arrival) Fault {
 		if k == 0 || a.Delivery > 1 || !eligible(a) {
@@ -17,13 +17,13 @@ func LoseFirst(k int, f Fault, eligible func(Arrival) bool) func(Arrival) Fault 
 	}
 }
 
-// RefusingAddr is an address of 127.0.0.1 at which each dial is refused, and
-// which nobody else can take until release is called: its socket is bound but
-// does not listen.
+// RefusingAddr returns an address of 127.0.0.1 that refuses every dial. Its
+// socket is bound but does not listen, so that no other process can take the
+// address until release is called.
 func RefusingAddr() (addr string, release func() error, err error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
-		return "", nil, fmt.Errorf("making a refusing address: %w", err)
+		return "", nil, fmt.Errorf("creating a refusing address: %w", err)
 	}
 	release = func() error { return syscall.Close(fd) }
 	if err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err == nil {
@@ -33,5 +33,5 @@ func RefusingAddr() (addr string, release func() error, err error) {
 		}
 	}
 	release()
-	return "", nil, fmt.Errorf("making a refusing address: %w", err)
+	return "", nil, fmt.Errorf("creating a refusing address: %w", err)
 }

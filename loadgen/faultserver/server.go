@@ -1,9 +1,9 @@
-// Package faultserver is a real HTTP server on a loopback port that loses
-// chosen requests in a chosen way, and remembers which. It is what the
-// instrument is tested with: k requests lost here must be k requests of that
-// class in the log and in the ledger.
+// Package faultserver is an HTTP server on a loopback port that loses chosen
+// requests in a chosen way and remembers them. It is for testing the load
+// generator and the ledger: k requests that it loses must appear as k requests
+// of the corresponding class in the request log and in the ledger.
 //
-// It may know nothing of generators and ledgers; tests of any room may use it.
+// The package knows nothing about generators and ledgers; any test may use it.
 package faultserver
 
 import (
@@ -20,16 +20,16 @@ import (
 // Fault is a way to lose a request.
 type Fault string
 
-// The ways. A dial can only be refused by [RefusingAddr].
+// The faults. Only [RefusingAddr] can refuse a dial.
 const (
-	None           Fault = ""                 // answer as one should
+	None           Fault = ""                 // answer normally
 	FIN            Fault = "fin"              // close after reading the request
 	RST            Fault = "rst"              // reset after reading the request
-	RSTMidBody     Fault = "rst-mid-body"     // reset after a part of the answer's body
-	Truncated      Fault = "truncated"        // close after a part of the answer's body
+	RSTMidBody     Fault = "rst-mid-body"     // reset in the middle of the answer's body
+	Truncated      Fault = "truncated"        // close in the middle of the answer's body
 	Status503      Fault = "status-503"       // answer 503
 	StallFirstByte Fault = "stall-first-byte" // never answer
-	StallBody      Fault = "stall-body"       // never end the answer's body
+	StallBody      Fault = "stall-body"       // stop in the middle of the answer's body
 )
 
 // Arrival is a request as it reached the server.
@@ -37,13 +37,13 @@ type Arrival struct {
 	Method   string
 	Path     string
 	Seq      uint64      // from the header X-Vegeta-Seq
-	Header   http.Header // the request's
-	Nth      int         // on its connection, from 1: above 1 it is a reused one
-	Delivery int         // of this path and number, from 1: above 1 it was sent again
+	Header   http.Header // headers of the request
+	Nth      int         // position on its connection, from 1; above 1: the connection is reused
+	Delivery int         // deliveries of this path and Seq so far, from 1; above 1: it was sent again
 }
 
-// Reused says that the request came on a connection that had served another:
-// Go's transport sends a GET on such a one again if it dies unanswered.
+// Reused reports whether the connection had served another request. If such a
+// connection breaks before the answer, Go's transport sends a GET again.
 func (a Arrival) Reused() bool { return a.Nth > 1 }
 
 // Lost is a request that was lost on purpose.
@@ -52,14 +52,14 @@ type Lost struct {
 	Fault Fault
 }
 
-// Answer is what a request that is not lost gets. The zero Answer is 200 with
-// the body "ok".
+// Answer is the answer to a request that is not lost. The zero Answer is 200
+// with the body "ok".
 type Answer struct {
 	Body   string
 	Header http.Header
 }
 
-// Server is a fault server. Make it with [Start].
+// Server is a fault server. Use [Start] to create one.
 type Server struct {
 	choose func(Arrival) Fault
 	answer func(Arrival) Answer
@@ -73,8 +73,8 @@ type Server struct {
 	wg         sync.WaitGroup
 }
 
-// Start serves on a free port of 127.0.0.1. choose is asked for each arrival,
-// one at a time; answer may be nil.
+// Start serves on a free port of 127.0.0.1. It calls choose for each arrival,
+// one at a time. answer may be nil.
 func Start(choose func(Arrival) Fault, answer func(Arrival) Answer) (*Server, error) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -85,18 +85,18 @@ func Start(choose func(Arrival) Fault, answer func(Arrival) Answer) (*Server, er
 	return s, nil
 }
 
-// URL is the server's base URL.
+// URL returns the server's base URL.
 func (s *Server) URL() string { return "http://" + s.ln.Addr().String() }
 
-// Lost lists what was lost so far, in order.
+// Lost lists the requests lost so far, in order.
 func (s *Server) Lost() []Lost {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Lost(nil), s.lost...)
 }
 
-// Close ends all connections. The error tells of a request that the server
-// could not treat as it was meant to be.
+// Close stops the server and closes all connections. It returns an error if a
+// request could not be answered or lost as intended.
 func (s *Server) Close() error {
 	err := s.ln.Close()
 	s.mu.Lock()
@@ -135,7 +135,7 @@ func (s *Server) serve(c *net.TCPConn) {
 	for nth := 1; ; nth++ {
 		req, err := http.ReadRequest(in)
 		if err != nil {
-			return // the client is done with the connection
+			return // the client has closed the connection
 		}
 		if _, err := io.Copy(io.Discard, req.Body); err != nil {
 			return
@@ -164,7 +164,7 @@ func (s *Server) recordError(err error) {
 func (s *Server) arrive(req *http.Request, nth int) (Arrival, Fault, error) {
 	seq, err := strconv.ParseUint(req.Header.Get("X-Vegeta-Seq"), 10, 64)
 	if err != nil {
-		return Arrival{}, None, fmt.Errorf("request without a number: %w", err)
+		return Arrival{}, None, fmt.Errorf("reading the request's number from X-Vegeta-Seq: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +184,8 @@ const (
 	failing  = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
 )
 
-// handle answers or loses one request; ends says that the connection is over.
+// handle answers or loses one request. ends reports whether the connection is
+// to be closed.
 func (s *Server) handle(c *net.TCPConn, a Arrival, f Fault) (ends bool, err error) {
 	switch f {
 	case None:
@@ -229,10 +230,10 @@ func (s *Server) reply(c net.Conn, a Arrival) error {
 		return err
 	}
 	fmt.Fprintf(out, "\r\n%s", ans.Body)
-	return out.Flush() // a bufio.Writer keeps its first error
+	return out.Flush() // returns the first error of all writes
 }
 
-// reset makes the connection's end a RST.
+// reset makes the connection end with a RST.
 func reset(c *net.TCPConn) error {
 	if err := c.SetLinger(0); err != nil {
 		return err
@@ -240,9 +241,9 @@ func reset(c *net.TCPConn) error {
 	return c.Close()
 }
 
-// stall waits until the client gives up, or the server is closed.
+// stall waits until the client gives up or the server is closed.
 func stall(c *net.TCPConn) error {
-	// Whatever ends it, it has stalled long enough.
+	// The read may end for any reason: the request has stalled long enough.
 	_, _ = io.Copy(io.Discard, c)
 	return nil
 }

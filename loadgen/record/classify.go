@@ -13,20 +13,20 @@ import (
 	"syscall"
 )
 
-// Progress is how far a delivery came before it failed: what tells a refused
-// dial from a cut answer where the error's text alone does not.
+// Progress is how far a delivery came before it failed. It distinguishes a
+// refused dial from a cut answer if the error alone does not.
 type Progress int
 
 // Stages of a delivery, in order.
 const (
-	NoConnection Progress = iota // still dialling, or waiting for a connection
-	Connected                    // a connection was got; the request may be written
-	FirstByteIn                  // the answer has begun
+	NoConnection Progress = iota // dialling, or waiting for a connection
+	Connected                    // has a connection; the request may have been written
+	FirstByteIn                  // received the answer's first byte
 )
 
-// Classify names what ended a delivery that got as far as p. A nil error is
-// "". It looks at causes, not at texts, but for the one error that net/http
-// keeps to itself.
+// Classify returns the class of the error that ended a delivery with progress
+// p, or "" for nil. It inspects error values, except for one unexported error of
+// net/http (see isEnd).
 func Classify(err error, p Progress) Class {
 	switch {
 	case err == nil:
@@ -56,7 +56,7 @@ func Classify(err error, p Progress) Class {
 	return Other
 }
 
-// ClassifyStatus names an answer that is not 2xx, and "" for one that is.
+// ClassifyStatus returns the class of a status code, or "" for 2xx.
 func ClassifyStatus(status int) Class {
 	switch status / 100 {
 	case 2:
@@ -97,8 +97,9 @@ func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
 }
 
-// isEnd covers the peer's FIN. What net/http says of a kept-alive connection
-// that ended between two requests is an unexported value, hence the text.
+// isEnd reports whether err means that the peer closed the connection. For an
+// idle connection that the server closed, net/http returns an unexported error,
+// so its text is compared.
 func isEnd(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) ||

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// Deliveries watches one request inside Go's transport, which sends it again
-// unseen when a reused connection dies before the answer's first byte. Each
-// time the request asks for a connection is one delivery; one that got its
-// connection and is followed by another has failed and was masked (also if
-// the other ends in a refused dial).
+// Deliveries counts how often Go's transport sends one request. The transport
+// silently resends a request if a reused connection breaks before the answer's
+// first byte. Each time the transport asks for a connection is one delivery. A
+// delivery that got a connection and is followed by another one has failed and
+// was masked, even if the next one ends in a refused dial.
 //
-// Make one for each request with [NewDeliveries], put [Deliveries.Trace] into
-// its context, and call [Deliveries.Seal] once the answer is there or has
-// failed. The transport's dialler should wrap its connections in [WatchConn]:
-// without that a masked delivery's class can only be [Other].
+// Create one for each request with [NewDeliveries], put [Deliveries.Trace] into
+// the request's context, and call [Deliveries.Seal] once the round trip has
+// ended. The transport's dialler should wrap its connections in [WatchConn];
+// otherwise the class of a masked delivery is always [Other].
 //
-// Safe for the transport's goroutines; what they report after Seal is
-// dropped.
+// Deliveries is safe for use by the transport's goroutines. Trace calls after
+// Seal are ignored.
 type Deliveries struct {
 	mu     sync.Mutex
 	sealed bool
@@ -33,7 +33,7 @@ type Deliveries struct {
 	trace  httptrace.ClientTrace
 }
 
-// NewDeliveries watches a request to addr (host:port).
+// NewDeliveries returns the Deliveries of a request to addr (host:port).
 func NewDeliveries(addr string) *Deliveries {
 	d := &Deliveries{addr: addr, at: At(time.Now())}
 	d.trace.GetConn = d.getConn
@@ -42,7 +42,7 @@ func NewDeliveries(addr string) *Deliveries {
 	return d
 }
 
-// Trace is for httptrace.WithClientTrace.
+// Trace returns the trace for httptrace.WithClientTrace.
 func (d *Deliveries) Trace() *httptrace.ClientTrace { return &d.trace }
 
 func (d *Deliveries) getConn(string) {
@@ -83,17 +83,17 @@ func (d *Deliveries) firstByte() {
 
 // DeliveryResult is what [Deliveries.Seal] returns.
 type DeliveryResult struct {
-	Count     int       // deliveries, the last included; a dial that failed counts as one
+	Count     int       // deliveries including the last; a failed dial counts as one
 	Masked    []Attempt // all but the last, each of which failed
 	At        Micros    // when the last one was addressed
-	FirstByte Micros    // of the last one's answer; 0 if none came
-	Progress  Progress  // of the last one
-	// ConnError is what the last one's connection died of, if it did: the
-	// cause where net/http's own error hides it.
+	FirstByte Micros    // first byte of the answer to the last one; 0 if there was none
+	Progress  Progress  // progress of the last one
+	// ConnError is the error that broke the connection of the last delivery,
+	// or nil. It is the cause if the error of net/http hides it.
 	ConnError error
 }
 
-// Seal ends the watch.
+// Seal stops counting and returns the result.
 func (d *Deliveries) Seal() DeliveryResult {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -112,11 +112,12 @@ func (d *Deliveries) Seal() DeliveryResult {
 	return s
 }
 
-// WatchConn wraps c so that [ConnError] can tell what it died of.
+// WatchConn wraps c so that [ConnError] can return its first error.
 func WatchConn(c net.Conn) net.Conn { return &watchedConn{Conn: c} }
 
-// ConnError is the first error that reading from or writing to a connection
-// of [WatchConn] gave; nil if there was none, or c is another connection.
+// ConnError returns the first read or write error of a connection that
+// [WatchConn] wrapped. It returns nil if there was none, or if c is any other
+// connection.
 func ConnError(c net.Conn) error {
 	w, ok := c.(*watchedConn)
 	if !ok {

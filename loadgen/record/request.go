@@ -1,14 +1,14 @@
-// Package record is the vocabulary in which everything observed is written
-// down: a [Request] as the load generator saw it, the [Trail] of hops that
-// its answer carries, an [Event] in the life of an instance, the closed set
-// of failure [Class]es, and the identity of an [Instance].
+// Package record defines what a run records: each [Request] as the load
+// generator saw it, the [Trail] of hops in its answer, each [Event] of an
+// instance, the closed set of failure [Class]es, and the identity of an
+// [Instance].
 //
 // It also holds their codecs: the framed request log ([RequestWriter], [RequestReader]),
 // the event lines ([EventWriter], [ReadEvents]) and the trail header
 // ([Trail.String], [ParseTrail]).
 //
-// It may know nothing of scenarios, services, vegeta or verdicts, and imports
-// the standard library only: it records, and leaves judging to the ledger.
+// The package only records; reports/ledger judges. It knows nothing about
+// scenarios, services, vegeta or verdicts, and imports only the standard library.
 //
 // All instants are [Micros]: microseconds since the Unix epoch, taken from one
 // clock (one machine) or corrected to one.
@@ -24,33 +24,34 @@ import (
 // Micros is an instant: microseconds since the Unix epoch.
 type Micros int64
 
-// At converts t.
+// At converts t to Micros.
 func At(t time.Time) Micros { return Micros(t.UnixMicro()) }
 
-// Time converts back.
+// Time converts m to a time.Time.
 func (m Micros) Time() time.Time { return time.UnixMicro(int64(m)) }
 
-// Sub is the time from earlier to m.
+// Sub returns the duration from earlier to m.
 func (m Micros) Sub(earlier Micros) time.Duration {
 	return time.Duration(m-earlier) * time.Microsecond
 }
 
-// Add is m moved by d.
+// Add returns m+d.
 func (m Micros) Add(d time.Duration) Micros { return m + Micros(d/time.Microsecond) }
 
 // Instance is one incarnation of a pod: the n-th start of its container.
 // The zero Instance means none.
 //
-// The load generator's pod is [LoadPod]; of several, load-1, load-2 and so on.
+// The load generator's pod is [LoadPod]. Several load generators are load-1,
+// load-2 and so on.
 type Instance struct {
-	Pod         string // unique in a run, as spring-cloud-b-7c9f-1
+	Pod         string // unique in a run, e.g. spring-cloud-b-7c9f-1
 	Incarnation int    // from 1
 }
 
 // LoadPod is the pod of the load generator in events.
 const LoadPod = "load"
 
-// String is "pod/incarnation", and "" for the zero Instance.
+// String returns "pod/incarnation", or "" for the zero Instance.
 func (i Instance) String() string {
 	if i == (Instance{}) {
 		return ""
@@ -58,7 +59,7 @@ func (i Instance) String() string {
 	return i.Pod + "/" + strconv.Itoa(i.Incarnation)
 }
 
-// ParseInstance reads what [Instance.String] wrote; "" is the zero Instance.
+// ParseInstance parses the result of [Instance.String].
 func ParseInstance(s string) (Instance, error) {
 	if s == "" {
 		return Instance{}, nil
@@ -74,49 +75,49 @@ func ParseInstance(s string) (Instance, error) {
 // MarshalText and UnmarshalText make an Instance a JSON string.
 func (i Instance) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText parses the result of MarshalText.
 func (i *Instance) UnmarshalText(b []byte) error {
 	v, err := ParseInstance(string(b))
 	*i = v
 	return err
 }
 
-// Request is one request of a stream, from the generator's side. Facts only:
-// whether it is ok, and whose fault a loss is, the ledger decides.
+// Request is one request of a stream, as the generator saw it. It holds facts
+// only: the ledger decides whether the request is ok, and what caused a loss.
 type Request struct {
 	Stream string // name of the stream, which the plan ties to an arm
 	Seq    uint64 // from 0, gapless within a stream; sent and unsent share it
 	Due    Micros // when it should have been sent
 
-	Unsent bool // skipped by the generator, being too late; all below is zero
+	Unsent bool // the generator was too late and skipped it; all fields below are zero
 
 	Sent      Micros // when the round trip began
-	FirstByte Micros // first byte of the final answer's head; 0 if none came
-	Done      Micros // body read to its end, or failed
+	FirstByte Micros // first byte of the final answer; 0 if there was none
+	Done      Micros // when the body was read to its end, or the request failed
 
-	Status int    // of the final answer; 0 if none
-	Bytes  int64  // of the body that was read
-	Body   string // the body, cut at MaxBody bytes
-	Class  Class  // what the generator itself saw: "" or a transport class, status-5xx, status-other
-	Error  string // the error's text, for people
+	Status int    // status of the final answer; 0 if none
+	Bytes  int64  // bytes of the body that were read
+	Body   string // the body, truncated to MaxBody bytes
+	Class  Class  // as the generator saw it: "", a transport class, status-5xx or status-other
+	Error  string // text of the error, for people
 
-	// Attempts lists the failed deliveries on the generator's own edge, in
-	// order. All but the last are masked: Go's transport sent the request
-	// again. The last is masked too if Class is "" (an answer came).
-	// Otherwise the last is of Class, also where that is a status.
+	// Attempts lists the failed deliveries by the generator, in order. All but
+	// the last are masked: Go's transport sent the request again. The last one
+	// is masked too if Class is "" (there was an answer). Otherwise the last one
+	// has Class as its class, even if that is a status class.
 	Attempts []Attempt
 
-	// Trail is what the answer's header told; nil if there was none.
+	// Trail is from the answer's header; nil if there was none.
 	Trail Trail
-	// TrailError is why a header that was there could not be read.
+	// TrailError is why the trail header could not be parsed.
 	TrailError string
 }
 
-// Shift moves the instants that the generator has taken to a clock that is
-// ahead of its own by d. Those of the trail are other machines'.
+// Shift converts the generator's instants to a clock that is ahead of its own
+// by d. It leaves the trail alone, whose instants are from the clocks of others.
 func (r *Request) Shift(d Micros) {
 	for _, m := range []*Micros{&r.Due, &r.Sent, &r.FirstByte, &r.Done} {
-		if *m != 0 { // 0 is no instant
+		if *m != 0 { // 0 means none
 			*m += d
 		}
 	}
@@ -125,7 +126,7 @@ func (r *Request) Shift(d Micros) {
 	}
 }
 
-// MaxBody is how many bytes of an answer's body a Request keeps.
+// MaxBody is the maximum length of Request.Body, in bytes.
 const MaxBody = 512
 
 // Attempt is one delivery that failed.
@@ -135,36 +136,36 @@ type Attempt struct {
 	Class Class
 }
 
-// Hop is one service's part of a request, as it told it in the trail: who it
-// is, whom it called, and how that call went.
+// Hop is what one service reports about a request in the trail: its own
+// identity, the instance that it called, and the result of that call.
 type Hop struct {
-	Service  string // registry name, as spring-cloud-a
+	Service  string // registry name, e.g. spring-cloud-a
 	Instance Instance
 	Tag      string        // version of this instance; "" is base
 	Took     time.Duration // from the request's arrival to this hop's answer
-	Class    Class         // a failure of this hop's own: overload, rejected; "" otherwise
-	Call     *Call         // nil where nothing further was to be called, or it did not come to that
+	Class    Class         // overload or rejected, if this hop itself failed; else ""
+	Call     *Call         // nil if this hop called no other service
 }
 
-// Call is a hop's call of the next service.
+// Call is a hop's call to the next service.
 type Call struct {
-	Service  string   // whom it wanted, as spring-cloud-b
-	Callee   Instance // whom it chose; zero if there was no instance
+	Service  string   // service that it called, e.g. spring-cloud-b
+	Callee   Instance // instance that it chose; zero if there was none
 	Addr     string   // host:port of the callee
 	Tag      string   // version of the callee
 	Wanted   string   // tag the request asked for at this hop
 	At       Micros   // when it was (last) addressed
-	Status   int      // of the callee's answer; 0 if none
-	Class    Class    // how the call failed; "" if it did not
-	Attempts int      // deliveries, 1 or more; 0 with no-instance
+	Status   int      // status of the callee's answer; 0 if none
+	Class    Class    // class of the failure; "" if the call succeeded
+	Attempts int      // deliveries, 1 or more; 0 for no-instance
 	Masked   []Attempt
 }
 
 // Trail is the chain of hops, the outermost (gateway) first.
 type Trail []Hop
 
-// Root is the deepest hop that tells of a failure, and that failure's class:
-// its call's, or its own. ok is false where no hop tells of one.
+// Root returns the deepest hop that reports a failure, and the class of that
+// failure: its own, or that of its call. ok is false if no hop reports one.
 func (t Trail) Root() (hop int, class Class, ok bool) {
 	for i := len(t) - 1; i >= 0; i-- {
 		if t[i].Class != "" {

@@ -9,12 +9,12 @@ import (
 )
 
 // A payload of requests is a table of strings and the records that refer to
-// it by number. All numbers are varints; instants are differences to an
-// instant near them.
+// it by number. All numbers are varints. Instants are encoded as differences
+// from a nearby instant.
 //
 //	payload = count *( length bytes ) count *record
 
-// encoder gathers the records of one frame.
+// encoder collects the records of one frame.
 type encoder struct {
 	ids   map[string]uint64
 	table []byte // the strings, each with its length before it
@@ -34,7 +34,7 @@ func (e *encoder) appendPayload(b []byte, n int) []byte {
 	return b
 }
 
-// appendCount appends a number of things, which is not negative.
+// appendCount appends n, which must not be negative.
 func appendCount(b []byte, n int) []byte { return binary.AppendUvarint(b, uint64(n)) } //nolint:gosec // n >= 0
 
 func (e *encoder) text(s string) {
@@ -58,7 +58,7 @@ func (e *encoder) at(m, near Micros)    { e.num(int64(m - near)) }
 func (e *encoder) instance(i Instance)  { e.text(i.Pod); e.num(int64(i.Incarnation)) }
 func (e *encoder) took(d time.Duration) { e.num(d.Microseconds()) }
 
-// Bits of a record's first number: which of its instants are there.
+// Bits of a record's first number: which of its fields are present.
 const (
 	isUnsent = 1 << iota
 	hasSent
@@ -67,7 +67,7 @@ const (
 	maxFlags = 1<<iota - 1
 )
 
-// Bits before a call.
+// Bits of a call's first number.
 const (
 	hasCall = 1 << iota
 	hasAt
@@ -145,8 +145,8 @@ func (e *encoder) hop(h *Hop, near Micros) {
 	e.attempts(c.Masked, near)
 }
 
-// The fewest bytes that a string, a record, a hop and an attempt take: what a
-// count is checked against before anything is allocated for it.
+// The minimum encoded sizes of a string, a record, a hop and an attempt, in
+// bytes. A count is checked against them before memory is allocated for it.
 const (
 	minString  = 1
 	minRecord  = 4
@@ -156,9 +156,10 @@ const (
 
 var errPayload = errors.New("frame's records cannot be read")
 
-// decoder reads payloads. Its first error stays; reads after it give zeros.
+// decoder decodes payloads. It keeps its first error; later reads return zero
+// values.
 type decoder struct {
-	known map[string]string // strings of all frames, so that each is held once
+	known map[string]string // strings of all frames, so that each is stored once
 	table []string
 	in    []byte
 	err   error
@@ -208,8 +209,8 @@ func (d *decoder) intern() string {
 		return s
 	}
 	s := string(b)
-	// Strings that never come again (an error's text with its port) must not
-	// pile up in a long log.
+	// Strings that occur only once (an error text with its port) must not
+	// accumulate while a long log is read.
 	const most = 1 << 16
 	if len(d.known) < most {
 		d.known[s] = s
@@ -237,7 +238,7 @@ func (d *decoder) num() int64 {
 	return n
 }
 
-// count reads how many things of at least size bytes follow.
+// count reads the number of items that follow, each of at least size bytes.
 func (d *decoder) count(size int) int {
 	n := d.uint()
 	if n > uint64(len(d.in)/size) { //nolint:gosec // not negative
@@ -312,7 +313,7 @@ func (d *decoder) request(r *Request) {
 	}
 }
 
-// slab cuts a trail of n hops from a larger allocation.
+// slab returns a trail of n hops, taken from a larger allocation.
 func (d *decoder) slab(n int) Trail {
 	if len(d.hops) < n {
 		d.hops = make([]Hop, max(n, 256))

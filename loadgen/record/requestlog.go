@@ -14,13 +14,13 @@ import (
 //	header = "zlrq" version:u16 0:u16
 //	frame  = length:u32 crc32c:u32 payload    length and crc are the payload's
 //
-// with little-endian numbers. A payload is of one of two kinds:
+// with little-endian numbers. There are two kinds of payload:
 //
-//	requests = 1 strings records       see codec.go
+//	requests = 1 strings records       see requestcodec.go
 //	end      = 2 count:uvarint         requests in all frames before
 //
-// Each frame stands alone (its own table of strings), and is written by one
-// Write: what a killed process leaves is readable up to its last whole frame.
+// Each frame has its own table of strings and is written by one call of Write,
+// so that the log of a killed process is readable up to its last whole frame.
 const (
 	logMagic    = "zlrq"
 	logVersion  = 1
@@ -28,15 +28,16 @@ const (
 	frameHead   = 8
 	kindRecords = 1
 	kindEnd     = 2
-	// fullFrame is the size at which a frame is written without being asked.
+	// fullFrame is the size at which Append writes a frame without a Flush.
 	fullFrame = 256 << 10
-	// maxFrame bounds a payload, and so what a reader allocates for one.
+	// maxFrame is the maximum size of a payload; it limits what a reader
+	// allocates.
 	maxFrame = 4 << 20
 )
 
 // Errors of a request log.
 var (
-	// ErrNotRequestLog tells that the input does not begin like a request log.
+	// ErrNotRequestLog means that the input does not begin like a request log.
 	ErrNotRequestLog = errors.New("not a request log")
 	errClosed        = errors.New("request log is closed")
 	errTooBig        = errors.New("request is too big for its log")
@@ -44,8 +45,9 @@ var (
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-// RequestWriter writes a request log. It is for one goroutine. How old a frame gets
-// is the caller's matter: call Flush each 250 ms or more often.
+// RequestWriter writes a request log. It must not be used by several goroutines
+// at once. Call Flush at least every 250 ms, so that a killed process loses
+// little.
 type RequestWriter struct {
 	w       io.Writer
 	enc     encoder
@@ -66,8 +68,8 @@ func NewRequestWriter(w io.Writer) (*RequestWriter, error) {
 	return &RequestWriter{w: w}, nil
 }
 
-// Append adds r to the current frame; r may be used again afterwards. The
-// error is that of an earlier or of this call's writing.
+// Append adds r to the current frame, without keeping r. The error may be that
+// of an earlier write.
 func (w *RequestWriter) Append(r *Request) error {
 	if w.err != nil {
 		return w.err
@@ -80,7 +82,7 @@ func (w *RequestWriter) Append(r *Request) error {
 	return nil
 }
 
-// Flush writes the current frame, if there is anything in it.
+// Flush writes the current frame, unless it is empty.
 func (w *RequestWriter) Flush() error {
 	if w.err != nil || w.appends == 0 {
 		return w.err
@@ -92,8 +94,8 @@ func (w *RequestWriter) Flush() error {
 	return w.frame()
 }
 
-// Close flushes and writes the end frame, which says that the log is whole.
-// It does not close the underlying writer.
+// Close flushes and writes the end frame, which marks the log as complete. It
+// does not close the underlying writer.
 func (w *RequestWriter) Close() error {
 	if err := w.Flush(); err != nil {
 		return err
@@ -122,12 +124,12 @@ func (w *RequestWriter) frame() error {
 	return w.err
 }
 
-// RequestTail is how a request log ended.
+// RequestTail describes the end of a request log.
 type RequestTail struct {
-	Complete bool  // the end frame was seen, and the count in it is right
-	Offset   int64 // where the good frames end
-	Dropped  int64 // bytes after Offset
-	Reason   error // why what follows Offset was dropped; nil if nothing was
+	Complete bool  // there is an end frame, and its count is correct
+	Offset   int64 // end of the last valid frame
+	Dropped  int64 // bytes after Offset, which were dropped
+	Reason   error // why they were dropped; nil if Dropped is 0
 }
 
 // RequestReader reads a request log, frame by frame.
@@ -140,8 +142,9 @@ type RequestReader struct {
 	done    bool
 }
 
-// NewRequestReader reads the header. The error is [ErrNotRequestLog] or [ErrNewer], or r's
-// own. An input that ends within the header is a log with a torn tail.
+// NewRequestReader reads the header. The error is [ErrNotRequestLog],
+// [ErrNewer], or an error of r. An input that ends within the header counts as
+// a log with a truncated tail.
 func NewRequestReader(r io.Reader) (*RequestReader, error) {
 	rd := &RequestReader{r: r}
 	head := make([]byte, headerLen)
@@ -168,9 +171,9 @@ func NewRequestReader(r io.Reader) (*RequestReader, error) {
 	return rd, nil
 }
 
-// Next reads one frame and appends its requests to buf. At the end, which may
-// be the first bad frame, the error is io.EOF and Tail tells more; any other
-// error is the input's own.
+// Next reads one frame and appends its requests to buf. At the end of the log
+// or at the first invalid frame it returns io.EOF, and Tail has the details. Any
+// other error comes from the input.
 func (r *RequestReader) Next(buf []Request) ([]Request, error) {
 	for !r.done {
 		kind, err := r.frame()
@@ -192,11 +195,11 @@ func (r *RequestReader) Next(buf []Request) ([]Request, error) {
 	return buf, io.EOF
 }
 
-// Tail says how the log ended. It is meaningful once Next has returned io.EOF.
+// Tail describes the end of the log. It is valid once Next has returned io.EOF.
 func (r *RequestReader) Tail() RequestTail { return r.tail }
 
-// frame reads the next frame into r.payload and tells its kind; 0 if there is
-// none, with r.done set.
+// frame reads the next frame into r.payload and returns its kind. If there is
+// none, it sets r.done and returns 0.
 func (r *RequestReader) frame() (kind byte, err error) {
 	var head [frameHead]byte
 	n, err := io.ReadFull(r.r, head[:])
@@ -227,8 +230,8 @@ func (r *RequestReader) frame() (kind byte, err error) {
 	return 0, r.end(fmt.Errorf("frame of unknown kind %d", kind), whole)
 }
 
-// fill reads a payload bit by bit: a length that lies allocates no more than
-// there is to read.
+// fill reads a payload in small steps, so that a wrong length allocates no more
+// than the input has.
 func (r *RequestReader) fill(size int) (int, error) {
 	const step = 64 << 10
 	r.payload = r.payload[:0]
@@ -255,12 +258,12 @@ func (r *RequestReader) endFrame(whole int64) error {
 	r.done = true
 	r.tail.Complete, r.tail.Dropped = true, rest
 	if rest > 0 {
-		r.tail.Complete, r.tail.Reason = false, errors.New("it goes on after its end frame")
+		r.tail.Complete, r.tail.Reason = false, errors.New("there is data after the end frame")
 	}
 	return nil
 }
 
-// short ends the log within a frame, or passes on an error of the input.
+// short ends the log within a frame, or returns an error of the input.
 func (r *RequestReader) short(err error, n int) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return r.end(errors.New("frame is cut short"), int64(n))
@@ -268,8 +271,8 @@ func (r *RequestReader) short(err error, n int) error {
 	return fmt.Errorf("reading request log: %w", err)
 }
 
-// end stops at a bad frame, of which have bytes are read already, and counts
-// what is dropped.
+// end stops at an invalid frame, have bytes of which have been read, and counts
+// the dropped bytes.
 func (r *RequestReader) end(reason error, have int64) error {
 	rest, err := io.Copy(io.Discard, r.r)
 	if err != nil {
@@ -288,8 +291,8 @@ func (r *RequestReader) drop(reason error, have int64) error {
 	return io.EOF
 }
 
-// ReadRequests reads a whole log, up to its end or its first bad frame. The
-// error is [ErrNotRequestLog] or [ErrNewer], or r's own.
+// ReadRequests reads a log up to its end or its first invalid frame. The error
+// is [ErrNotRequestLog], [ErrNewer], or an error of r.
 func ReadRequests(r io.Reader) ([]Request, RequestTail, error) {
 	rd, err := NewRequestReader(r)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Headers that generator and services share.
+// HTTP headers of the generator and the demo services.
 const (
-	// TrailHeader carries a [Trail] on every answer of a service.
+	// TrailHeader is the header of an answer that holds its [Trail].
 	TrailHeader = "Zeroloss-Trail"
-	// TagHeader carries the version that a request asks for.
+	// TagHeader is the header with the version that a request asks for.
 	TagHeader = "X-Mse-Tag"
 )
 
@@ -21,17 +21,18 @@ const (
 // can read.
 var ErrNewer = errors.New("written by a newer version of zeroloss")
 
-// A trail's header value, in ABNF. Numbers are base 36, instants µs since the
-// epoch, durations µs. A value's bytes outside A–Z a–z 0–9 . _ : / [ ] - are
-// written %XX. "~" at the start of an instance stands for the service's name.
+// The header value of a trail, in ABNF. Numbers are in base 36, instants in µs
+// since the epoch, durations in µs. Bytes other than A–Z a–z 0–9 . _ : / [ ] -
+// are written as %XX. "~" at the start of an instance stands for the name of the
+// service.
 //
 //	trail  = "1" *( ";" hop )
 //	hop    = service "," instance "," tag "," took "," class [ "," call ]
 //	call   = service "," callee "," addr "," tag "," wanted "," at ","
 //	         status "," class "," attempts *( "," at "," addr "," class )
 //
-// An empty status is 200, an empty attempts is 1, and "=" as wanted is the
-// callee's tag: the usual case is short.
+// To keep the usual case short, an empty status is 200, empty attempts is 1,
+// and "=" as wanted is the callee's tag.
 const (
 	trailVersion = "1"
 	hopFields    = 5
@@ -42,7 +43,7 @@ const (
 // maxTook is the longest time.Duration, in µs.
 const maxTook = int64(math.MaxInt64 / time.Microsecond)
 
-// String is the header value, about 100 bytes a hop, and "" for no hops.
+// String returns the header value, about 100 bytes per hop, or "" for no hops.
 func (t Trail) String() string {
 	if len(t) == 0 {
 		return ""
@@ -55,9 +56,9 @@ func (t Trail) String() string {
 	return string(b)
 }
 
-// PrependHop is how a service tells its part: the value of [TrailHeader] with
-// h before what its callee's answer said ("" if it said nothing). It does not
-// parse rest: what is broken there stays visible to who parses the whole.
+// PrependHop returns the value of [TrailHeader] for an answer of hop h. rest is
+// the value in the answer of the callee, or "". PrependHop does not parse rest,
+// so that an invalid rest is reported by the reader of the whole trail.
 func PrependHop(h Hop, rest string) string {
 	b := make([]byte, 0, 160+len(rest))
 	b = append(b, trailVersion...)
@@ -146,8 +147,8 @@ func plain(c byte) bool {
 	return strings.IndexByte("._:/[]-", c) >= 0
 }
 
-// ParseTrail reads what [Trail.String] or [PrependHop] wrote; "" is nil. The
-// error is [ErrNewer] for a version that this one does not know.
+// ParseTrail parses the result of [Trail.String] or [PrependHop]; for "" it
+// returns nil. The error wraps [ErrNewer] if the version is unknown.
 func ParseTrail(s string) (Trail, error) {
 	if s == "" {
 		return nil, nil
@@ -160,7 +161,7 @@ func ParseTrail(s string) (Trail, error) {
 		return nil, fmt.Errorf("parsing trail %q: want version %s first", shorten(s), trailVersion)
 	}
 	if !more {
-		return nil, fmt.Errorf("parsing trail %q: it has no hop", shorten(s))
+		return nil, fmt.Errorf("parsing trail %q: no hops", shorten(s))
 	}
 	t := make(Trail, 0, 1+strings.Count(rest, ";"))
 	for more {
@@ -201,8 +202,8 @@ func parseHop(s string) (Hop, error) {
 	return h, p.err
 }
 
-// fields reads a hop's comma separated fields one by one; the first error
-// stays and later reads give zero values.
+// fields reads the comma-separated fields of a hop one by one. It keeps its
+// first error; later reads return zero values.
 type fields struct {
 	rest string
 	left int
@@ -259,7 +260,7 @@ func (p *fields) unescape(s string) string {
 func (p *fields) number(what, s string) int64 {
 	n, err := strconv.ParseInt(s, 36, 64)
 	if err != nil {
-		p.fail("%s %q is no number in base 36", what, s)
+		p.fail("%s %q is not a number in base 36", what, s)
 	}
 	return n
 }

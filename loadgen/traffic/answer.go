@@ -11,28 +11,28 @@ import (
 	"github.com/theory/jsonpath"
 )
 
-// Answer is what a good answer is, where the service is none of ours and tells
-// no trail. nil, and the zero Answer, is: 2xx.
+// Answer defines a successful answer of an external service, which sends no
+// trail. nil and the zero Answer accept any 2xx.
 //
-// The status is judged by the ledger, from the record. The body is not in the
-// record: the generator holds it against the rule as it comes, and writes the
-// class wrong-body down as a fact, which no later judging can change.
+// The ledger checks the status, which is in the record. The body is not in the
+// record, so the generator checks it and records the class wrong-body, which a
+// later judgement with other rules does not change.
 type Answer struct {
-	Status []StatusRange `json:"status,omitempty"` // any of them; none: 2xx
-	// JSONPath (RFC 9535) selects something of the body, and not only null or
-	// false; Equals, if it is not "", is the text of each value that it selects.
+	Status []StatusRange `json:"status,omitempty"` // accepted ranges; empty: 2xx
+	// JSONPath (RFC 9535) must select at least one value other than null and
+	// false. Equals, unless "", must be the text of each selected value.
 	JSONPath string `json:"jsonPath,omitempty"`
 	Equals   string `json:"equals,omitempty"`
 	Match    string `json:"match,omitempty"` // regular expression (RE2) that the body matches
 }
 
-// StatusRange is a range of status codes, both ends in it.
+// StatusRange is a range of status codes, including both ends.
 type StatusRange struct {
 	From int `json:"from"`
 	To   int `json:"to"`
 }
 
-// ParseStatusRange reads 204, 2xx or 200-204.
+// ParseStatusRange parses "204", "2xx" or "200-204".
 func ParseStatusRange(s string) (StatusRange, error) {
 	bad := fmt.Errorf("status %q is neither a code nor a range", s)
 	var r StatusRange
@@ -62,7 +62,7 @@ func ParseStatusRange(s string) (StatusRange, error) {
 	return r, nil
 }
 
-// Accepts reports whether a status is a good one.
+// Accepts reports whether a status counts as a success.
 func (a *Answer) Accepts(status int) bool {
 	if a == nil || len(a.Status) == 0 {
 		return status >= 200 && status <= 299
@@ -75,14 +75,14 @@ func (a *Answer) Accepts(status int) bool {
 	return false
 }
 
-// BodyRule holds bodies against an [Answer]. The nil Rule takes any.
+// BodyRule checks bodies against an [Answer]. A nil BodyRule accepts any body.
 type BodyRule struct {
 	path   *jsonpath.Path
 	equals string
 	match  *regexp.Regexp
 }
 
-// Compile reads what a says of the body; nil if it says nothing.
+// Compile returns the rule for the body, or nil if a has none.
 func (a *Answer) Compile() (*BodyRule, error) {
 	if a == nil || a.JSONPath == "" && a.Match == "" && a.Equals == "" {
 		return nil, nil
@@ -94,7 +94,7 @@ func (a *Answer) Compile() (*BodyRule, error) {
 			return nil, fmt.Errorf("reading the JSON path %q: %w", a.JSONPath, err)
 		}
 	} else if a.Equals != "" {
-		return nil, errors.New("equals belongs to a JSON path")
+		return nil, errors.New("equals needs a JSON path")
 	}
 	if a.Match != "" {
 		if r.match, err = regexp.Compile(a.Match); err != nil {
@@ -104,7 +104,7 @@ func (a *Answer) Compile() (*BodyRule, error) {
 	return r, nil
 }
 
-// Check says why a body is not the one that was due; nil if it is.
+// Check returns why a body does not match the rule, or nil if it does.
 func (r *BodyRule) Check(body []byte) error {
 	if r == nil {
 		return nil
@@ -126,7 +126,7 @@ func (r *BodyRule) Check(body []byte) error {
 		if !simple {
 			b, err := json.Marshal(v)
 			if err != nil {
-				return fmt.Errorf("reading what %s selects: %w", r.path, err)
+				return fmt.Errorf("reading the value at %s: %w", r.path, err)
 			}
 			text = string(b)
 		}
@@ -136,7 +136,7 @@ func (r *BodyRule) Check(body []byte) error {
 		good = good || v != nil && v != false
 	}
 	if !good && (r.equals == "" || len(found) == 0) {
-		return fmt.Errorf("%s selects nothing of the body", r.path)
+		return fmt.Errorf("%s selects nothing in the body", r.path)
 	}
 	return nil
 }

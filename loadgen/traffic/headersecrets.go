@@ -12,10 +12,10 @@ import (
 // reference matches a reference to an environment variable in a header's value.
 var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
-// ResolveSecrets is streams as they are sent: ${NAME} in the value of a header is what
-// lookup has for NAME. Who records streams records them as they were before, so
-// that no secret is written down. The error names every variable that is not
-// set.
+// ResolveSecrets returns a copy of streams in which each ${NAME} in a header's
+// value is replaced by lookup(NAME). Record the original streams, not the copy,
+// so that no secret is written to disk. The error names every variable that is
+// not set.
 func ResolveSecrets(streams []Stream, lookup func(string) (string, bool)) ([]Stream, error) {
 	out := slices.Clone(streams)
 	var missing []error
@@ -26,7 +26,7 @@ func ResolveSecrets(streams []Stream, lookup func(string) (string, bool)) ([]Str
 				key := reference.FindStringSubmatch(r)[1]
 				got, ok := lookup(key)
 				if !ok {
-					missing = append(missing, fmt.Errorf("header %s of stream %q wants the environment variable %s, which is not set", name, s.Name, key))
+					missing = append(missing, fmt.Errorf("header %s of stream %q needs the environment variable %s, which is not set", name, s.Name, key))
 				}
 				return got
 			})
@@ -35,11 +35,11 @@ func ResolveSecrets(streams []Stream, lookup func(string) (string, bool)) ([]Str
 	return out, errors.Join(missing...)
 }
 
-// secretHeaders are the headers that carry what is nobody else's business.
+// secretHeaders are the headers that usually contain secrets.
 var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key", "X-Auth-Token"}
 
-// InlineSecrets lists the headers of s that carry a secret by its value instead of by
-// the name of a variable.
+// InlineSecrets lists the headers of s that contain a secret itself instead of
+// a reference to an environment variable.
 func (s Stream) InlineSecrets() []string {
 	var out []string
 	for name, v := range s.Header {

@@ -17,7 +17,7 @@ func TestHeadersByReference(t *testing.T) {
 
 	streams[1].Header = map[string]string{"Cookie": "${NONE}"}
 	_, err = ResolveSecrets(streams, lookup)
-	require.EqualError(t, err, `header Cookie of stream "b" wants the environment variable NONE, which is not set`)
+	require.EqualError(t, err, `header Cookie of stream "b" needs the environment variable NONE, which is not set`)
 }
 
 func TestBareSecrets(t *testing.T) {

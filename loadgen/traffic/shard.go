@@ -2,26 +2,27 @@ package traffic
 
 import "fmt"
 
-// Shard is one of several generators that share a schedule: of each stream it
-// sends the requests whose number, divided by Of, leaves Index. The numbers
-// are those of the whole stream, so that the shards' logs together are one
-// generator's log: each request is there once. The zero Shard is the whole.
+// Shard is one of several generators that share a schedule. It sends the
+// requests n of each stream with n mod Count = Index. Requests keep their
+// numbers in the whole stream, so that the merged logs of all shards contain
+// each request once, like the log of one generator. The zero Shard sends
+// everything.
 type Shard struct {
 	Index uint64 `json:"index"` // from 0
-	Count uint64 `json:"count"` // how many there are; 0 is 1
+	Count uint64 `json:"count"` // number of shards; 0 means 1
 }
 
 // Check returns an error if Index is not below Count.
 func (s Shard) Check() error {
 	if s.Index >= s.count() {
-		return fmt.Errorf("shard %d of %d: they are counted from 0", s.Index, s.count())
+		return fmt.Errorf("shard index must be below the count of %d, got %d (the first index is 0)", s.count(), s.Index)
 	}
 	return nil
 }
 
 func (s Shard) count() uint64 { return max(1, s.Count) }
 
-// Requests is how many of a stream's first n requests are the shard's.
+// Requests returns how many of a stream's first n requests the shard sends.
 func (s Shard) Requests(n uint64) uint64 {
 	if n <= s.Index {
 		return 0
@@ -29,8 +30,8 @@ func (s Shard) Requests(n uint64) uint64 {
 	return (n-s.Index-1)/s.count() + 1
 }
 
-// Seq is the stream's number of the shard's k-th request (from 0).
+// Seq returns the number in the stream of the shard's k-th request, from 0.
 func (s Shard) Seq(k uint64) uint64 { return s.Index + k*s.count() }
 
-// Rate is the shard's part of a stream's rate.
+// Rate returns the shard's part of a stream's rate.
 func (s Shard) Rate(whole float64) float64 { return whole / float64(s.count()) }
