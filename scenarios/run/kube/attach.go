@@ -135,7 +135,7 @@ func (r *Attached) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err err
 	var pods loadpods.Pods
 	if r.o.InCluster {
 		ns := &runNamespace{name: owner.NamespacePrefix + r.o.Run, keep: r.o.Keep, logf: logf, c: r.c}
-		defer func() { err = errors.Join(err, ns.release(ctx)) }()
+		defer func() { err = errors.Join(err, ns.deleteOrKeep(ctx)) }()
 		if pods, err = r.deployLoad(ctx, ns, p); err != nil {
 			return interrupted(ctx, err)
 		}

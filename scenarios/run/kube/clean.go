@@ -52,7 +52,7 @@ func Clean(ctx context.Context, o CleanOptions) error {
 }
 
 func (o CleanOptions) cleanTargets(ctx context.Context, c *client.Client) error {
-	return target.Clean(ctx, c, target.CleanOptions{Namespace: o.Namespace, Self: owner.Self(), All: o.All, Say: o.Say, Timeout: cleanupTimeout})
+	return target.RestoreLeftovers(ctx, c, target.RestoreOptions{Namespace: o.Namespace, Self: owner.Self(), All: o.All, Say: o.Say, Timeout: cleanupTimeout})
 }
 
 // client returns a client of the cluster to look into; nil if there is none.

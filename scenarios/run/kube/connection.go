@@ -35,8 +35,9 @@ func connect(ctx context.Context, o Options, p *plan.Plan, logf func(string, ...
 	return &connection{config: k.Config(), kind: k}, nil
 }
 
-// workers returns how many nodes a cluster that is created has beside its
-// control plane. A drain needs one to empty, and one for what was on it.
+// workers returns the number of worker nodes of a new cluster. A drain needs two:
+// one that it empties, and one that takes the evicted pods. Other plans run on
+// the control plane's node.
 func workers(p *plan.Plan) int {
 	if p.HasDrain() {
 		return 2
@@ -74,32 +75,32 @@ func connectExisting(o Options) (*connection, error) {
 	return c, err
 }
 
-// release ends a run's use of the cluster; see releaseCluster.
-func (c *connection) release(ctx context.Context, keep bool, ns *runNamespace, releaseNamespace func() error, logf func(string, ...any)) error {
+// leave ends a run's use of the cluster; see releaseCluster.
+func (c *connection) leave(ctx context.Context, keep bool, ns *runNamespace, leaveNamespace func() error, logf func(string, ...any)) error {
 	if c.kind == nil {
-		return releaseNamespace()
+		return leaveNamespace()
 	}
-	return releaseCluster(ctx, c.kind, keep, ns.name, releaseNamespace, logf)
+	return deleteOrLeaveCluster(ctx, c.kind, keep, ns.name, leaveNamespace, logf)
 }
 
 // sharedCluster is a kind cluster that other runs may use, too.
 type sharedCluster interface {
 	Name() string
-	Owned() bool   // a run created it
-	Created() bool // this one did
+	CreatedByRun() bool // zeroloss created it, in this run or another
+	CreatedByThisRun() bool
 	Keep() error
 	Delete(ctx context.Context, ownNamespace string) (why string, err error) // why it was left in place
 }
 
-// releaseCluster deletes a cluster if this run created it, and nobody else uses
-// it. Otherwise releaseNamespace deletes what the run has in it.
-func releaseCluster(ctx context.Context, k sharedCluster, keep bool, namespace string, releaseNamespace func() error, logf func(string, ...any)) error {
+// deleteOrLeaveCluster deletes the cluster if this run created it and no other run
+// uses it. Otherwise it calls leaveNamespace, which deletes the run's namespace.
+func deleteOrLeaveCluster(ctx context.Context, k sharedCluster, keep bool, namespace string, leaveNamespace func() error, logf func(string, ...any)) error {
 	switch {
-	case keep && k.Owned():
+	case keep && k.CreatedByRun():
 		logf("kept cluster %s: kind delete cluster --name %s", k.Name(), k.Name())
-		return errors.Join(releaseNamespace(), k.Keep())
-	case !k.Created():
-		return releaseNamespace()
+		return errors.Join(leaveNamespace(), k.Keep())
+	case !k.CreatedByThisRun():
+		return leaveNamespace()
 	}
 	why, err := k.Delete(ctx, namespace)
 	if why == "" && err == nil {
@@ -108,5 +109,5 @@ func releaseCluster(ctx context.Context, k sharedCluster, keep bool, namespace s
 	if why != "" {
 		logf("left cluster %s: %s (zeroloss clean deletes it once nobody uses it)", k.Name(), why)
 	}
-	return errors.Join(err, releaseNamespace())
+	return errors.Join(err, leaveNamespace())
 }

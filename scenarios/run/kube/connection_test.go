@@ -17,10 +17,10 @@ type fakeCluster struct {
 	done           []string
 }
 
-func (f *fakeCluster) Name() string  { return "zl" }
-func (f *fakeCluster) Owned() bool   { return f.owned }
-func (f *fakeCluster) Created() bool { return f.created }
-func (f *fakeCluster) Keep() error   { f.done = append(f.done, "kept"); return nil }
+func (f *fakeCluster) Name() string           { return "zl" }
+func (f *fakeCluster) CreatedByRun() bool     { return f.owned }
+func (f *fakeCluster) CreatedByThisRun() bool { return f.created }
+func (f *fakeCluster) Keep() error            { f.done = append(f.done, "kept"); return nil }
 
 func (f *fakeCluster) Delete(_ context.Context, own string) (string, error) {
 	f.done = append(f.done, "asked to delete, but for "+own)
@@ -50,7 +50,7 @@ func TestReleaseCluster(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k, told := x.cluster, ""
 			namespace := func() error { k.done = append(k.done, "namespace"); return nil }
-			err := releaseCluster(t.Context(), &k, x.keep, "zeroloss-1", namespace, func(format string, args ...any) { told += fmt.Sprintf(format, args...) })
+			err := deleteOrLeaveCluster(t.Context(), &k, x.keep, "zeroloss-1", namespace, func(format string, args ...any) { told += fmt.Sprintf(format, args...) })
 			require.ErrorIs(t, err, x.cluster.err)
 			require.Equal(t, x.done, k.done)
 			require.Equal(t, x.told, told)

@@ -18,8 +18,8 @@ type ownImage struct {
 	err error
 }
 
-// buildOwnImage starts to build the image of this program. It returns nil if o names
-// another one, or a context, into whose nodes nothing can be loaded.
+// buildOwnImage starts to build the image of this program. It returns nil if --image
+// names an image, or if --context is set: images can only be loaded into kind nodes.
 func buildOwnImage(o Options) <-chan ownImage {
 	if o.Image != "" || o.Context != "" {
 		return nil

@@ -90,9 +90,9 @@ func (r *clusterRuntime) Run(ctx context.Context, p *plan.Plan, out run.Sink) (e
 	}
 	ns := &runNamespace{name: owner.NamespacePrefix + r.o.Run, keep: r.o.Keep, logf: logf}
 	var d *deployment
-	release := func() error { return errors.Join(d.uncordon(ctx), ns.release(ctx)) }
+	release := func() error { return errors.Join(d.uncordon(ctx), ns.deleteOrKeep(ctx)) }
 	defer func() {
-		err = errors.Join(err, conn.release(context.WithoutCancel(ctx), r.o.Keep, ns, release, logf))
+		err = errors.Join(err, conn.leave(context.WithoutCancel(ctx), r.o.Keep, ns, release, logf))
 	}()
 	if ns.c, err = client.New(conn.config); err != nil {
 		return err
@@ -106,7 +106,7 @@ func (r *clusterRuntime) Run(ctx context.Context, p *plan.Plan, out run.Sink) (e
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	if conn.kind != nil && conn.kind.Owned() { // it may just have been created
+	if conn.kind != nil && conn.kind.CreatedByRun() { // it may just have been created
 		if err := conn.kind.AwaitNodes(ctx, ns.c); err != nil {
 			return interrupted(ctx, err)
 		}

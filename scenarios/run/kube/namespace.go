@@ -57,9 +57,9 @@ func explainCreate(c *client.Client, name string, err error) error {
 	return c.Explain("creating namespace "+name, err)
 }
 
-// release deletes the namespace, or keeps it if the user wants that. It has a
+// deleteOrKeep deletes the namespace, or keeps it if the user wants that. It has a
 // deadline of its own: it follows an interruption, too.
-func (n *runNamespace) release(ctx context.Context) error {
+func (n *runNamespace) deleteOrKeep(ctx context.Context) error {
 	if !n.created {
 		return nil
 	}

@@ -87,7 +87,7 @@ func TestAnExistingNamespaceIsRefused(t *testing.T) {
 	n := &runNamespace{name: "zeroloss-1", c: c}
 	require.ErrorContains(t, n.create(t.Context(), "1"), `namespace "zeroloss-1" exists already`)
 	require.False(t, n.created)
-	require.NoError(t, n.release(t.Context()))
+	require.NoError(t, n.deleteOrKeep(t.Context()))
 	_, err := c.Namespaces().Get(t.Context(), "zeroloss-1", metav1.GetOptions{})
 	require.NoError(t, err)
 }
@@ -114,7 +114,7 @@ func TestKeep(t *testing.T) {
 	var told []string
 	n := &runNamespace{name: "zeroloss-1", c: c, keep: true, logf: func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }}
 	require.NoError(t, n.create(t.Context(), "1"))
-	require.NoError(t, n.release(t.Context()))
+	require.NoError(t, n.deleteOrKeep(t.Context()))
 	require.Equal(t, []string{"kept namespace zeroloss-1: kubectl delete namespace zeroloss-1"}, told)
 	got, err := c.Namespaces().Get(t.Context(), "zeroloss-1", metav1.GetOptions{})
 	require.NoError(t, err)

@@ -52,12 +52,12 @@ func (c *Cluster) Name() string { return c.name }
 // Config returns the connection to the cluster, as its administrator.
 func (c *Cluster) Config() *rest.Config { return c.config }
 
-// Created reports whether this run created the cluster, and so deletes it.
-func (c *Cluster) Created() bool { return c.created }
+// CreatedByThisRun reports whether this run created the cluster, and so deletes it.
+func (c *Cluster) CreatedByThisRun() bool { return c.created }
 
-// Owned reports whether a run created the cluster; its nodes may not be ready
+// CreatedByRun reports whether a run created the cluster; its nodes may not be ready
 // yet. Any other one is the user's.
-func (c *Cluster) Owned() bool { return c.ownedByRun }
+func (c *Cluster) CreatedByRun() bool { return c.ownedByRun }
 
 func newCluster(name string) (*Cluster, error) {
 	p, err := newProvider()

@@ -137,9 +137,9 @@ func TestTheCreatorDeletes(t *testing.T) {
 	self, other, _ := processes()
 	p := &fakeProvider{}
 	creator, user := opened(t, p, self), opened(t, p, other)
-	require.True(t, creator.Created())
-	require.False(t, user.Created())
-	require.True(t, user.Owned())
+	require.True(t, creator.CreatedByThisRun())
+	require.False(t, user.CreatedByThisRun())
+	require.True(t, user.CreatedByRun())
 	why, err := user.Delete(t.Context(), "")
 	require.NoError(t, err)
 	require.Equal(t, "this run did not create it", why)
@@ -161,7 +161,7 @@ func TestAUsersClusterStays(t *testing.T) {
 			p := &fakeProvider{}
 			p.addReady(t, "zeroloss", owners...)
 			c := opened(t, p, self)
-			require.False(t, c.Owned())
+			require.False(t, c.CreatedByRun())
 			require.NoError(t, c.Keep())
 			require.Equal(t, stateReady, p.states["zeroloss"], "nothing is written to it")
 			why, err := c.Delete(t.Context(), "")
@@ -206,8 +206,8 @@ func TestTwoRunsAtOnce(t *testing.T) {
 		})
 		all.Wait()
 		require.Equal(t, 1, p.count())
-		require.True(t, a.Created())
-		require.False(t, b.Created())
+		require.True(t, a.CreatedByThisRun())
+		require.False(t, b.CreatedByThisRun())
 		require.Equal(t, []string{fmt.Sprintf("waiting for kind cluster zeroloss: process %d works with it", os.Getpid())}, told)
 	})
 }
@@ -226,7 +226,7 @@ func TestTwoRunsThatFindNoCluster(t *testing.T) {
 		})
 		all.Wait()
 		require.Equal(t, 1, p.count())
-		require.False(t, b.Created())
+		require.False(t, b.CreatedByThisRun())
 	})
 }
 
@@ -252,7 +252,7 @@ func TestWhatAKilledRunLeft(t *testing.T) {
 		p.add("zeroloss", gone)
 		require.NoError(t, p.setState("zeroloss", was))
 		c := opened(t, p, other)
-		require.Equal(t, anew, c.Created())
+		require.Equal(t, anew, c.CreatedByThisRun())
 		why, err := c.Delete(t.Context(), "")
 		require.NoError(t, err)
 		require.Equal(t, anew, why == "")

@@ -106,7 +106,7 @@ func TestCleanRestoresReplicas(t *testing.T) {
 		if process == owner.Self() {
 			self = process
 		}
-		require.NoError(t, Clean(t.Context(), d.c, CleanOptions{Namespace: "shop", Self: self, Timeout: time.Minute, Say: func(s string) { said = append(said, s) }}))
+		require.NoError(t, RestoreLeftovers(t.Context(), d.c, RestoreOptions{Namespace: "shop", Self: self, Timeout: time.Minute, Say: func(s string) { said = append(said, s) }}))
 		require.Len(t, said, 1)
 		require.Contains(t, said[0], says)
 	}

@@ -5,7 +5,7 @@
 //   - [Preflight] and [Permissions] say what is against a run, before it begins.
 //   - [Change] is a patch that is tried on it, and reverted.
 //   - [Deployment.Scale] notes on the Deployment what it had, so that
-//     [Deployment.RestoreReplicas] and [Clean] can restore it after a crash.
+//     [Deployment.RestoreReplicas] and [RestoreLeftovers] can restore it after a crash.
 //
 // What someone else has done to a target since is never overwritten.
 package target

@@ -14,30 +14,30 @@ import (
 	"zeroloss/scenarios/run/kube/owner"
 )
 
-// CleanOptions say which targets are looked at.
-type CleanOptions struct {
-	Namespace string       // "" means all of them
+// RestoreOptions select the Deployments that RestoreLeftovers looks at.
+type RestoreOptions struct {
+	Namespace string       // "" means all namespaces
 	Self      string       // this process, as owner.Self names it
-	All       bool         // also those of other hosts
-	Say       func(string) // is told of each target that is restored, or left alone and why
+	All       bool         // also restore what runs on other hosts changed
+	Say       func(string) // called for each target that is restored, or left alone with the reason
 	Timeout   time.Duration
 }
 
-// Clean restores what killed runs have scaled or changed.
-func Clean(ctx context.Context, c *client.Client, o CleanOptions) error {
+// RestoreLeftovers restores the Deployments that killed runs have scaled or changed.
+func RestoreLeftovers(ctx context.Context, c *client.Client, o RestoreOptions) error {
 	return errors.Join(
-		clean(ctx, c, o, scaledLabel, owner.Annotation, "", func(ctx context.Context, d *Deployment) (string, error) {
+		restoreLabelled(ctx, c, o, scaledLabel, owner.Annotation, "", func(ctx context.Context, d *Deployment) (string, error) {
 			done, err := d.RestoreReplicas(ctx)
 			return cmp.Or(done, "it has the replicas that it had before the run"), err
 		}),
-		clean(ctx, c, o, changedLabel, changedByAnnotation, "its change is ", func(ctx context.Context, d *Deployment) (string, error) {
+		restoreLabelled(ctx, c, o, changedLabel, changedByAnnotation, "its change is ", func(ctx context.Context, d *Deployment) (string, error) {
 			return "its change is reverted", (&Change{Deployment: d}).Revert(ctx)
 		}))
 }
 
-// clean restores the Deployments with a label whose process, as the annotation
-// names it, is gone.
-func clean(ctx context.Context, c *client.Client, o CleanOptions, label, annotation, what string, restore func(context.Context, *Deployment) (string, error)) error {
+// restoreLabelled restores the Deployments with the label if the process that the
+// annotation names no longer exists.
+func restoreLabelled(ctx context.Context, c *client.Client, o RestoreOptions, label, annotation, what string, restore func(context.Context, *Deployment) (string, error)) error {
 	found, err := c.Deployments(o.Namespace).List(ctx, metav1.ListOptions{LabelSelector: label + "=true"})
 	if apierrors.IsForbidden(err) {
 		o.Say(fmt.Sprintf("deployments with the label %s: skipped, the permission to list them is missing; --namespace looks at those of one namespace", label))
