@@ -3,7 +3,6 @@ package manifests
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"zeroloss/internal/input"
 )
@@ -47,39 +46,35 @@ func (c *cronHPA) DeepCopyObject() runtime.Object {
 	return &out
 }
 
-func addCron(s *runtime.Scheme) {
-	s.AddKnownTypeWithName(schema.GroupVersionKind{Group: cronGroup, Version: "v1beta1", Kind: "CronHorizontalPodAutoscaler"}, &cronHPA{})
-}
-
-// cron converts a CronHorizontalPodAutoscaler. The controller finds its target
-// by group and kind and ignores the version (apps/v1beta2 in old examples).
-func (l *loader) cron(c *cronHPA, root input.Node) {
+// readAutoscaler converts a CronHorizontalPodAutoscaler. The controller finds its
+// target by group and kind and ignores the version (apps/v1beta2 in old examples).
+func readAutoscaler(c *cronHPA, root input.Node, diags *diagnostics) Autoscaler {
 	spec := root.Get("spec")
 	target := spec.Find("scaleTargetRef")
 	if k := c.Spec.ScaleTargetRef.Kind; k != "Deployment" {
-		l.problem(target.Find("kind"), "unsupported scaleTargetRef kind "+quoted(k)+": only a Deployment can be scaled", input.DidYouMean(k, []string{"Deployment"}))
+		diags.problem(target.Find("kind"), "unsupported scaleTargetRef kind "+quoted(k)+": only a Deployment can be scaled", input.DidYouMean(k, []string{"Deployment"}))
 	}
 	if c.Spec.ScaleTargetRef.Name == "" {
-		l.problem(target, "scaleTargetRef has no name", "name a Deployment")
+		diags.problem(target, "scaleTargetRef has no name", "name a Deployment")
 	}
 	a := Autoscaler{Name: c.Name, Target: c.Spec.ScaleTargetRef.Name, Exclude: c.Spec.ExcludeDates, File: root.File(), Line: target.Find("name").Line()}
 	if len(c.Spec.Jobs) == 0 {
-		l.problem(spec, "the autoscaler has no jobs", "")
+		diags.problem(spec, "the autoscaler has no jobs", "")
 	}
 	jobs := spec.Get("jobs").Items()
 	seen := map[string]bool{}
 	for i, j := range c.Spec.Jobs {
 		if j.Name == "" || seen[j.Name] {
-			l.problem(jobs[i], "job name "+quoted(j.Name)+" must be unique and not empty", "the controller identifies jobs by name")
+			diags.problem(jobs[i], "job name "+quoted(j.Name)+" must be unique and not empty", "the controller identifies jobs by name")
 		}
 		seen[j.Name] = true
 		if j.Schedule == "" {
-			l.problem(jobs[i], "the job has no schedule", `for example "0 0/5 * * * *", seconds first`)
+			diags.problem(jobs[i], "the job has no schedule", `for example "0 0/5 * * * *", seconds first`)
 		}
 		if jobs[i].Get("targetSize").Shape() == input.Absent || j.TargetSize < 0 {
-			l.problem(jobs[i].Find("targetSize"), "the job must have a targetSize of at least 0", "")
+			diags.problem(jobs[i].Find("targetSize"), "the job must have a targetSize of at least 0", "")
 		}
 		a.Jobs = append(a.Jobs, Job{Name: j.Name, Schedule: j.Schedule, Target: int(j.TargetSize), RunOnce: j.RunOnce, Line: jobs[i].Find("schedule").Line()})
 	}
-	l.set.Autoscalers = append(l.set.Autoscalers, a)
+	return a
 }

@@ -3,6 +3,7 @@ package manifests
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,21 +11,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/yaml"
 
 	"zeroloss/internal/input"
 )
-
-// codec decodes the supported kinds strictly.
-func codec() runtime.Decoder {
-	scheme := runtime.NewScheme()
-	scheme.AddKnownTypes(appsv1.SchemeGroupVersion, &appsv1.Deployment{})
-	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Service{})
-	scheme.AddKnownTypes(policyv1.SchemeGroupVersion, &policyv1.PodDisruptionBudget{})
-	addCron(scheme)
-	return serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
-}
 
 // Supported kinds.
 const (
@@ -34,101 +26,120 @@ const (
 	budget     = "PodDisruptionBudget"
 )
 
-func supportedKinds() []string { return []string{deployment, service, cronKind, budget} }
+// objectKind is a supported kind: the version that it is read as, and its Go type.
+type objectKind struct {
+	name    string
+	version schema.GroupVersion
+	object  runtime.Object
+}
 
-// document decodes one object.
-func (l *loader) document(d input.Document) {
-	if d.Root.Shape() != input.Mapping {
-		l.problem(d.Root, "expected a Kubernetes object, got "+d.Root.Shape(), "an object has apiVersion, kind and metadata")
-		return
-	}
-	kind, api, ok := l.identify(d.Root)
-	if !ok {
-		return
-	}
-	problems := len(l.problems)
-	switch kind {
-	case deployment:
-		l.checkFields(d.Root, &appsv1.Deployment{})
-	case service:
-		l.checkFields(d.Root, &corev1.Service{})
-	case cronKind:
-		l.checkFields(d.Root, &cronHPA{})
-	case budget:
-		l.checkFields(d.Root, &policyv1.PodDisruptionBudget{})
-	}
-	l.checkName(kind, d.Root)
-	if len(l.problems) > problems {
-		return
-	}
-	object, err := decode(d, kind, api)
-	if err != nil {
-		l.problems = append(l.problems, codecProblem(d, err))
-		return
-	}
-	switch o := object.(type) {
-	case *appsv1.Deployment:
-		l.deployment(o, d.Root)
-	case *corev1.Service:
-		l.service(o, d.Root)
-	case *cronHPA:
-		l.cron(o, d.Root)
-	case *policyv1.PodDisruptionBudget:
-		l.budget(o, d.Root)
+// supportedKinds lists the supported kinds.
+func supportedKinds() []objectKind {
+	return []objectKind{
+		{deployment, appsv1.SchemeGroupVersion, &appsv1.Deployment{}},
+		{service, corev1.SchemeGroupVersion, &corev1.Service{}},
+		{cronKind, schema.GroupVersion{Group: cronGroup, Version: "v1beta1"}, &cronHPA{}},
+		{budget, policyv1.SchemeGroupVersion, &policyv1.PodDisruptionBudget{}},
 	}
 }
 
-// identify returns the kind and apiVersion of an object. A missing or outdated
-// one is corrected if the object's fields leave no doubt. ok is false if the
-// object is not supported, which is reported.
-func (l *loader) identify(root input.Node) (kind, api string, ok bool) {
-	kind, api = root.Get("kind").Text(), root.Get("apiVersion").Text()
-	if kind == "" {
-		if kind = evidentKind(root); kind == "" {
-			l.problem(root, "the object has no kind", "add its kind, for example kind: Deployment")
-			return "", "", false
+// decoder decodes documents strictly, each to an object of a supported kind.
+type decoder struct {
+	*diagnostics
+	kinds []objectKind
+	codec runtime.Decoder
+	names map[string]input.Problem // kind/name to where it was first defined
+}
+
+func newDecoder(diags *diagnostics) *decoder {
+	kinds, scheme := supportedKinds(), runtime.NewScheme()
+	for _, k := range kinds {
+		scheme.AddKnownTypeWithName(k.version.WithKind(k.name), k.object)
+	}
+	return &decoder{
+		diagnostics: diags, kinds: kinds, names: map[string]input.Problem{},
+		codec: serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer(),
+	}
+}
+
+// decode decodes one document. ok is false if it has problems or its kind is not
+// supported; both are reported.
+func (d *decoder) decode(doc input.Document) (object runtime.Object, ok bool) {
+	if doc.Root.Shape() != input.Mapping {
+		d.problem(doc.Root, "expected a Kubernetes object, got "+doc.Root.Shape(), "an object has apiVersion, kind and metadata")
+		return nil, false
+	}
+	kind, ok := d.identify(doc.Root)
+	if !ok {
+		return nil, false
+	}
+	before := len(d.problems)
+	checkFields(doc.Root, kind.object, d.diagnostics)
+	d.checkName(kind.name, doc.Root)
+	if len(d.problems) > before {
+		return nil, false
+	}
+	object, err := d.decodeAs(kind, doc)
+	if err != nil {
+		d.problems = append(d.problems, codecProblem(doc, err))
+		return nil, false
+	}
+	return object, true
+}
+
+// identify returns the kind of an object. A missing kind, and a missing or
+// outdated apiVersion, is corrected if the object's fields leave no doubt. ok is
+// false if the object is not supported, which is reported.
+func (d *decoder) identify(root input.Node) (kind objectKind, ok bool) {
+	name, api := root.Get("kind").Text(), root.Get("apiVersion").Text()
+	if name == "" {
+		if name = evidentKind(root); name == "" {
+			d.problem(root, "the object has no kind", "add its kind, for example kind: Deployment")
+			return objectKind{}, false
 		}
-		l.correct(root, "the object has no kind; its fields are those of a "+kind, "add kind: "+kind)
+		d.correct(root, "the object has no kind; its fields are those of a "+name, "add kind: "+name)
 	}
-	if kind == "Scenario" && strings.HasPrefix(api, "zeroloss/") {
-		l.problem(root.Get("kind"), "this is a scenario, not a manifest", "run it without -f")
-		return "", "", false
+	if name == "Scenario" && strings.HasPrefix(api, "zeroloss/") {
+		d.problem(root.Get("kind"), "this is a scenario, not a manifest", "run it without -f")
+		return objectKind{}, false
 	}
-	group := strings.Split(api, "/")[0]
+	i := slices.IndexFunc(d.kinds, func(k objectKind) bool { return k.name == name })
+	if i < 0 {
+		d.reportUnsupported(root, name, api)
+		return objectKind{}, false
+	}
+	kind = d.kinds[i]
+	group, _, _ := strings.Cut(api, "/")
 	switch {
-	case kind == deployment && api == "apps/v1", kind == service && api == "v1", kind == cronKind && api == cronGroup+"/v1beta1",
-		kind == budget && api == budgetAPI:
-		return kind, api, true
-	case kind == deployment && (group == "apps" || group == "extensions" || api == ""):
-		l.correct(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q of a Deployment is no longer served; read as apps/v1", api), "write apiVersion: apps/v1")
-		return kind, "apps/v1", true
-	case kind == service && api == "":
-		l.correct(root, "the Service has no apiVersion; read as v1", "add apiVersion: v1")
-		return kind, "v1", true
-	case kind == budget:
-		l.problem(root.Find("apiVersion"), fmt.Sprintf("unsupported apiVersion %q of a %s", api, budget), "write apiVersion: "+budgetAPI)
-		return "", "", false
-	case kind == cronKind:
-		l.problem(root.Find("apiVersion"), fmt.Sprintf("unsupported apiVersion %q of a %s", api, cronKind), "write apiVersion: "+cronGroup+"/v1beta1")
-		return "", "", false
+	case api == kind.version.String():
+		return kind, true
+	case name == deployment && (group == "apps" || group == "extensions" || api == ""):
+		d.correct(root.Find("apiVersion"), fmt.Sprintf("apiVersion %q of a Deployment is no longer served; read as apps/v1", api), "write apiVersion: apps/v1")
+		return kind, true
+	case name == service && api == "":
+		d.correct(root, "the Service has no apiVersion; read as v1", "add apiVersion: v1")
+		return kind, true
+	case name == budget || name == cronKind:
+		d.problem(root.Find("apiVersion"), fmt.Sprintf("unsupported apiVersion %q of a %s", api, name), "write apiVersion: "+kind.version.String())
+		return objectKind{}, false
 	}
-	l.reportUnsupported(root, kind, api)
-	return "", "", false
+	d.reportUnsupported(root, name, api)
+	return objectKind{}, false
 }
 
 // reportUnsupported distinguishes a misspelled kind (a problem) from one that is
 // not supported (a warning).
-func (l *loader) reportUnsupported(root input.Node, kind, api string) {
+func (d *decoder) reportUnsupported(root input.Node, kind, api string) {
 	if kind == "List" {
-		l.problem(root.Find("kind"), "a List is not supported", "write its items as separate documents, with --- between them")
+		d.problem(root.Find("kind"), "a List is not supported", "write its items as separate documents, with --- between them")
 		return
 	}
-	near := input.Nearest(kind, append(supportedKinds(), "StatefulSet", "DaemonSet", "ReplicaSet"))
+	near := input.Nearest(kind, []string{deployment, service, cronKind, budget, "StatefulSet", "DaemonSet", "ReplicaSet"})
 	if near != "" && near != kind && len(near)-len(kind) < 3 {
-		l.problem(root.Find("kind"), fmt.Sprintf("unknown kind %q", kind), "did you mean "+near+"?")
+		d.problem(root.Find("kind"), fmt.Sprintf("unknown kind %q", kind), "did you mean "+near+"?")
 		return
 	}
-	l.warn(root.Find("kind"), fmt.Sprintf("%s %s (%s) is not supported and has no effect", kind, quoted(root.Find("metadata.name").Text()), api), "")
+	d.warn(root.Find("kind"), fmt.Sprintf("%s %s (%s) is not supported and has no effect", kind, quoted(root.Find("metadata.name").Text()), api), "")
 }
 
 // evidentKind is the only kind with the object's fields; "" if there are several.
@@ -146,23 +157,24 @@ func evidentKind(root input.Node) string {
 }
 
 // checkName checks that the object has a name that is unique in its kind.
-func (l *loader) checkName(kind string, root input.Node) {
+func (d *decoder) checkName(kind string, root input.Node) {
 	name := root.Find("metadata.name")
 	if name.Shape() != input.Scalar || name.Text() == "" || root.Get("metadata").Get("name").Shape() == input.Absent {
-		l.problem(root.Find("metadata"), "the "+kind+" has no metadata.name", "")
+		d.problem(root.Find("metadata"), "the "+kind+" has no metadata.name", "")
 		return
 	}
 	key := kind + "/" + name.Text()
-	if first, twice := l.names[key]; twice {
-		l.problem(name, fmt.Sprintf("duplicate %s %q", kind, name.Text()), "first defined at "+first.File+":"+strconv.Itoa(first.Line))
+	if first, twice := d.names[key]; twice {
+		d.problem(name, fmt.Sprintf("duplicate %s %q", kind, name.Text()), "first defined at "+first.File+":"+strconv.Itoa(first.Line))
 		return
 	}
-	l.names[key] = name.Problem("", "")
+	d.names[key] = name.Problem("", "")
 }
 
-// decode decodes the document with Kubernetes' strict decoder.
-func decode(d input.Document, kind, api string) (runtime.Object, error) {
-	raw, err := yaml.YAMLToJSONStrict(d.Data)
+// decodeAs decodes the document with Kubernetes' strict decoder, as an object of
+// the kind.
+func (d *decoder) decodeAs(kind objectKind, doc input.Document) (runtime.Object, error) {
+	raw, err := yaml.YAMLToJSONStrict(doc.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -170,18 +182,18 @@ func decode(d input.Document, kind, api string) (runtime.Object, error) {
 	if err := json.Unmarshal(raw, &object); err != nil {
 		return nil, err
 	}
-	object["kind"], object["apiVersion"] = quotedJSON(kind), quotedJSON(api)
+	object["kind"], object["apiVersion"] = quotedJSON(kind.name), quotedJSON(kind.version.String())
 	if raw, err = json.Marshal(object); err != nil {
 		return nil, err
 	}
-	out, _, err := codec().Decode(raw, nil, nil)
+	out, _, err := d.codec.Decode(raw, nil, nil)
 	return out, err
 }
 
 func quotedJSON(s string) json.RawMessage { return json.RawMessage(strconv.Quote(s)) }
 
 // codecProblem converts an error of Kubernetes' decoder, which
-// [loader.checkFields] did not find, to a Problem with its line.
+// [checkFields] did not find, to a Problem with its line.
 func codecProblem(d input.Document, err error) input.Problem {
 	text := strings.TrimPrefix(err.Error(), "strict decoding error: ")
 	at := d.Root

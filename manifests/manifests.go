@@ -14,10 +14,13 @@ package manifests
 
 import (
 	"embed"
-	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"zeroloss/internal/input"
 )
@@ -38,14 +41,6 @@ func Names() []string {
 func Open(name string) (input.Source, bool) {
 	data, err := files.ReadFile(name)
 	return input.Source{Name: name, Data: data}, err == nil
-}
-
-// Finding is a correction or a warning about a line of a manifest.
-type Finding struct {
-	File string
-	Line int
-	Text string
-	Fix  string
 }
 
 // Set is the content of a set of manifests.
@@ -117,7 +112,7 @@ func (s *Set) WorkloadNames() []string {
 
 // Options of [Load]; the zero value is valid.
 type Options struct {
-	// StandIns maps an image, or its name alone, to a demo service: gateway,
+	// ImageRoles maps an image, or its name alone, to a demo service: gateway,
 	// a, b, c or registry, also as "service a".
 	ImageRoles map[string]string
 }
@@ -125,60 +120,54 @@ type Options struct {
 // Load reads sources as one topology. Its error lists all problems of all of
 // them.
 func Load(sources []input.Source, o Options) (*Set, error) {
-	l := loader{set: &Set{}, imageRoles: o.ImageRoles, names: map[string]input.Problem{}}
-	l.checkImageRoles()
+	set, diags := &Set{}, &diagnostics{}
+	checkImageRoles(o.ImageRoles, diags)
+	dec := newDecoder(diags)
 	for _, src := range sources {
 		docs, problems := input.Split(src)
-		l.problems = append(l.problems, problems...)
+		diags.problems = append(diags.problems, problems...)
 		for _, d := range docs {
-			l.document(d)
+			if object, ok := dec.decode(d); ok {
+				set.add(object, d.Root, o.ImageRoles, diags)
+			}
 		}
 	}
-	if len(l.problems) == 0 {
-		l.join()
+	if len(diags.problems) == 0 {
+		resolveReferences(set, diags)
 	}
-	if err := l.problems.Err(); err != nil {
+	if err := diags.problems.Err(); err != nil {
 		return nil, err
 	}
-	return l.set, nil
+	set.Corrections, set.Warnings = diags.corrections, diags.warnings
+	return set, nil
 }
 
-// loader collects the content and the problems of documents.
-type loader struct {
-	set        *Set
-	imageRoles map[string]string
-	names      map[string]input.Problem // kind/name to where it was first defined
-	problems   input.Problems
-}
-
-func (l *loader) problem(n input.Node, text, hint string) {
-	l.problems = append(l.problems, n.Problem(text, hint))
-}
-
-func (l *loader) correct(n input.Node, text, fix string) {
-	l.set.Corrections = append(l.set.Corrections, Finding{File: n.File(), Line: n.Line(), Text: text, Fix: fix})
-}
-
-func (l *loader) warn(n input.Node, text, fix string) {
-	l.set.Warnings = append(l.set.Warnings, Finding{File: n.File(), Line: n.Line(), Text: text, Fix: fix})
-}
-
-func (l *loader) checkImageRoles() {
-	for image, command := range l.imageRoles {
-		if _, ok := roleOf(command); !ok {
-			l.problems = append(l.problems, input.Problem{File: "imageRoles", Text: fmt.Sprintf("%s: unknown demo service %q", image, command),
-				Hint: input.DidYouMean(command, RoleNames())})
+// add converts a decoded object and adds it to the set.
+func (s *Set) add(object runtime.Object, root input.Node, imageRoles map[string]string, diags *diagnostics) {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		s.addDeployment(o, root, imageRoles, diags)
+	case *corev1.Service:
+		s.Services = append(s.Services, readService(o, root, diags)...)
+	case *cronHPA:
+		s.Autoscalers = append(s.Autoscalers, readAutoscaler(o, root, diags))
+	case *policyv1.PodDisruptionBudget:
+		if b, ok := readBudget(o, root, diags); ok {
+			s.PodDisruptionBudgets = append(s.PodDisruptionBudgets, b)
 		}
 	}
 }
 
-// roleOf parses a demo service's name, as in Options.ImageRoles.
-func roleOf(command string) (Role, bool) {
-	command = strings.TrimSpace(strings.TrimPrefix(command, "service "))
-	for _, r := range RoleNames() {
-		if r == command {
-			return Role(r), true
-		}
+// addDeployment adds the Deployment of a service or of the registry.
+func (s *Set) addDeployment(d *appsv1.Deployment, root input.Node, imageRoles map[string]string, diags *diagnostics) {
+	r, ok := newDeploymentReader(d, root, imageRoles, diags)
+	switch {
+	case !ok: // reported
+	case r.role != RegistryRole:
+		s.Workloads = append(s.Workloads, r.workload())
+	case s.Registry != nil:
+		diags.problem(r.name, "there is more than one registry", "keep one Deployment with a Nacos image")
+	default:
+		s.Registry = &Registry{Name: d.Name, Labels: d.Spec.Template.Labels, File: root.File(), Line: r.name.Line()}
 	}
-	return "", false
 }

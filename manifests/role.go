@@ -100,9 +100,6 @@ func imageName(image string) string {
 	return name
 }
 
-// role returns the role of an image.
-func (l *loader) role(image string) (Role, bool) { return RoleOf(image, l.imageRoles) }
-
 // RoleOf returns the role of an image: from imageRoles (see [Options]) or else
 // from its name.
 func RoleOf(image string, imageRoles map[string]string) (Role, bool) {
@@ -123,4 +120,25 @@ func UnknownImage(image string) (text, hint string) {
 		hint = "did you mean …/" + hint + "? "
 	}
 	return fmt.Sprintf("unknown image %q: it is not the image of a demo service", image), hint + "or map it with imageRoles: {" + imageName(image) + ": a}"
+}
+
+// checkImageRoles checks that images are mapped to demo services.
+func checkImageRoles(imageRoles map[string]string, diags *diagnostics) {
+	for image, command := range imageRoles {
+		if _, ok := roleOf(command); !ok {
+			diags.problems = append(diags.problems, input.Problem{File: "imageRoles", Text: fmt.Sprintf("%s: unknown demo service %q", image, command),
+				Hint: input.DidYouMean(command, RoleNames())})
+		}
+	}
+}
+
+// roleOf parses a demo service's name, as in Options.ImageRoles.
+func roleOf(command string) (Role, bool) {
+	command = strings.TrimSpace(strings.TrimPrefix(command, "service "))
+	for _, r := range RoleNames() {
+		if r == command {
+			return Role(r), true
+		}
+	}
+	return "", false
 }

@@ -16,11 +16,14 @@ import (
 // checkFields walks an object along its Go type and reports unknown, duplicate
 // and mistyped fields, each with its line and the nearest known name.
 // Kubernetes' own decoder finds them, too, but does not know their lines.
-func (l *loader) checkFields(root input.Node, object any) {
-	l.walk("", root, reflect.TypeOf(object).Elem())
+func checkFields(root input.Node, object any, diags *diagnostics) {
+	fieldChecker{diags}.walk("", root, reflect.TypeOf(object).Elem())
 }
 
-func (l *loader) walk(path string, n input.Node, t reflect.Type) {
+// fieldChecker compares nodes with Go types. The path of a node is for messages.
+type fieldChecker struct{ *diagnostics }
+
+func (c fieldChecker) walk(path string, n input.Node, t reflect.Type) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -28,7 +31,7 @@ func (l *loader) walk(path string, n input.Node, t reflect.Type) {
 		return // Kubernetes treats null as absent
 	}
 	if t == reflect.TypeFor[intstr.IntOrString]() {
-		l.want(path, n, input.Scalar)
+		c.want(path, n, input.Scalar)
 		return
 	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
@@ -36,27 +39,27 @@ func (l *loader) walk(path string, n input.Node, t reflect.Type) {
 	}
 	switch t.Kind() {
 	case reflect.Struct:
-		l.walkStruct(path, n, t)
+		c.walkStruct(path, n, t)
 	case reflect.Map:
-		if l.want(path, n, input.Mapping) {
-			l.walkMap(path, n, t.Elem())
+		if c.want(path, n, input.Mapping) {
+			c.walkMap(path, n, t.Elem())
 		}
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
-			l.want(path, n, input.Scalar)
-		} else if l.want(path, n, input.List) {
+			c.want(path, n, input.Scalar)
+		} else if c.want(path, n, input.List) {
 			for i, item := range n.Items() {
-				l.walk(fmt.Sprintf("%s[%d]", path, i), item, t.Elem())
+				c.walk(fmt.Sprintf("%s[%d]", path, i), item, t.Elem())
 			}
 		}
 	default:
-		if t.Kind() != reflect.Interface && l.want(path, n, input.Scalar) {
-			l.scalar(path, n, t.Kind())
+		if t.Kind() != reflect.Interface && c.want(path, n, input.Scalar) {
+			c.scalar(path, n, t.Kind())
 		}
 	}
 }
 
-func (l *loader) want(path string, n input.Node, shape string) bool {
+func (c fieldChecker) want(path string, n input.Node, shape string) bool {
 	if n.Shape() == shape {
 		return true
 	}
@@ -67,12 +70,12 @@ func (l *loader) want(path string, n input.Node, shape string) bool {
 	case shape == input.List:
 		hint = "start each item with a dash"
 	}
-	l.problem(n, fmt.Sprintf("%s must be %s, got %s", last(path), shape, n.Shape()), hint)
+	c.problem(n, fmt.Sprintf("%s must be %s, got %s", last(path), shape, n.Shape()), hint)
 	return false
 }
 
-func (l *loader) walkStruct(path string, n input.Node, t reflect.Type) {
-	if !l.want(path, n, input.Mapping) {
+func (c fieldChecker) walkStruct(path string, n input.Node, t reflect.Type) {
+	if !c.want(path, n, input.Mapping) {
 		return
 	}
 	known := jsonFields(t)
@@ -81,45 +84,45 @@ func (l *loader) walkStruct(path string, n input.Node, t reflect.Type) {
 		child, ok := known[f.Key]
 		switch {
 		case !ok:
-			l.problem(f.Value, fmt.Sprintf("unknown field %q%s", f.Key, inside(path)), input.DidYouMean(f.Key, slices.Sorted(maps.Keys(known))))
+			c.problem(f.Value, fmt.Sprintf("unknown field %q%s", f.Key, inside(path)), input.DidYouMean(f.Key, slices.Sorted(maps.Keys(known))))
 		case seen[f.Key]:
-			l.problem(f.Value, fmt.Sprintf("duplicate field %q%s", f.Key, inside(path)), "")
+			c.problem(f.Value, fmt.Sprintf("duplicate field %q%s", f.Key, inside(path)), "")
 		default:
-			l.walk(strings.TrimPrefix(path+"."+f.Key, "."), f.Value, child)
+			c.walk(strings.TrimPrefix(path+"."+f.Key, "."), f.Value, child)
 		}
 		seen[f.Key] = true
 	}
 }
 
-func (l *loader) walkMap(path string, n input.Node, element reflect.Type) {
+func (c fieldChecker) walkMap(path string, n input.Node, element reflect.Type) {
 	seen := map[string]bool{}
 	for _, f := range n.Fields() {
 		if seen[f.Key] {
-			l.problem(f.Value, fmt.Sprintf("duplicate key %q%s", f.Key, inside(path)), "")
+			c.problem(f.Value, fmt.Sprintf("duplicate key %q%s", f.Key, inside(path)), "")
 		}
 		seen[f.Key] = true
-		l.walk(path+"."+f.Key, f.Value, element)
+		c.walk(path+"."+f.Key, f.Value, element)
 	}
 }
 
 // scalar checks a value against its Go type as YAML 1.1 reads it, which
 // Kubernetes uses: on and yes are booleans there.
-func (l *loader) scalar(path string, n input.Node, kind reflect.Kind) {
+func (c fieldChecker) scalar(path string, n input.Node, kind reflect.Kind) {
 	text, plain := n.Text(), !n.Quoted()
 	boolean := plain && isBool(text)
 	number := plain && (n.Tag() == "!!int" || n.Tag() == "!!float")
 	switch kind {
 	case reflect.String:
 		if boolean || number {
-			l.problem(n, fmt.Sprintf("%s must be a string, got %s without quotes", last(path), text), "write "+quoted(text))
+			c.problem(n, fmt.Sprintf("%s must be a string, got %s without quotes", last(path), text), "write "+quoted(text))
 		}
 	case reflect.Bool:
 		if !boolean {
-			l.problem(n, fmt.Sprintf("%s must be true or false, got %s", last(path), quoted(text)), "")
+			c.problem(n, fmt.Sprintf("%s must be true or false, got %s", last(path), quoted(text)), "")
 		}
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		if n.Tag() != "!!int" {
-			l.problem(n, fmt.Sprintf("%s must be a whole number, got %s", last(path), quoted(text)), wholeHint(text))
+			c.problem(n, fmt.Sprintf("%s must be a whole number, got %s", last(path), quoted(text)), wholeHint(text))
 		}
 	}
 }

@@ -14,47 +14,39 @@ type switchValue struct {
 	node               input.Node
 }
 
-// switches resolves the switches in a workload's labels, annotations and
-// environment. A label takes precedence over an annotation, and that over the
-// environment, as in the vendors' agents.
-func (l *loader) switches(w *Workload, root, container input.Node) {
+// readSwitches resolves the switches in the labels, annotations and environment
+// of a workload; root is its Deployment. A label takes precedence over an
+// annotation, and that over the environment, as in the vendors' agents.
+func readSwitches(workload string, root, container input.Node, diags *diagnostics) Switches {
 	pod := root.Find("spec.template")
 	var all []switchValue
-	all = append(all, l.environment(container)...)
-	all = append(all, l.expandPolarisConfig(metadataValues(pod.Get("metadata").Get("annotations"), "annotation"))...)
-	all = append(all, l.expandPolarisConfig(metadataValues(pod.Get("metadata").Get("labels"), "label"))...)
-	l.warnMisplaced(root)
+	all = append(all, environmentValues(container)...)
+	all = append(all, expandPolarisConfig(metadataValues(pod.Get("metadata").Get("annotations"), "annotation"), diags)...)
+	all = append(all, expandPolarisConfig(metadataValues(pod.Get("metadata").Get("labels"), "label"), diags)...)
+	warnMisplaced(root, diags)
 
+	var s Switches
 	last := map[string]switchValue{}
-	for _, s := range all {
-		if before, twice := last[s.name]; twice && before.value != s.value {
-			l.warn(s.node, fmt.Sprintf("%s is set to %q as %s and to %q as %s; the %s takes precedence", s.name, s.value, s.where, before.value, before.where, s.where), "set it once")
+	for _, v := range all {
+		if before, twice := last[v.name]; twice && before.value != v.value {
+			diags.warn(v.node, fmt.Sprintf("%s is set to %q as %s and to %q as %s; the %s takes precedence", v.name, v.value, v.where, before.value, before.where, v.where), "set it once")
 		}
-		last[s.name] = s
-		l.apply(&w.Switches, s)
+		last[v.name] = v
+		s.apply(v, diags)
 	}
-	w.Service, w.Tag = w.Switches.AppName, w.Switches.Tag
-	if w.Service == "" {
-		w.Service = defaultService(w.Role)
-	}
-	if w.Role.External() {
-		w.Service = w.Name // it does not register
-	}
-	l.checkPrerequisites(w, pod)
+	checkPrerequisites(s, workload, pod.Find("metadata"), diags)
+	return s
 }
 
-// apply sets the switch according to the table.
-func (l *loader) apply(s *Switches, x switchValue) {
-	table := Table()
-	i := slices.IndexFunc(table, func(row Switch) bool { return row.Name == x.name })
-	if i >= 0 {
-		if err := table[i].set(s, x.value); err != nil {
-			l.problem(x.node, fmt.Sprintf("%s: %v", x.name, err), table[i].Doc)
+// apply sets the switch according to the table. It reports invalid values, and
+// unknown names that look like a vendor's.
+func (s *Switches) apply(v switchValue, diags *diagnostics) {
+	if row, ok := findSwitch(v.name); ok {
+		if err := row.set(s, v.value); err != nil {
+			diags.problem(v.node, fmt.Sprintf("%s: %v", v.name, err), row.Doc)
 		}
-		return
-	}
-	if family(x.name) {
-		l.warn(x.node, fmt.Sprintf("unknown switch %q has no effect", x.name), input.DidYouMean(x.name, switchNames()))
+	} else if family(v.name) {
+		diags.warn(v.node, fmt.Sprintf("unknown switch %q has no effect", v.name), input.DidYouMean(v.name, switchNames()))
 	}
 }
 
@@ -67,8 +59,8 @@ func metadataValues(n input.Node, where string) []switchValue {
 	return out
 }
 
-// environment lists a container's literal variables.
-func (l *loader) environment(container input.Node) []switchValue {
+// environmentValues lists a container's literal variables.
+func environmentValues(container input.Node) []switchValue {
 	var out []switchValue
 	for _, e := range container.Get("env").Items() {
 		if e.Get("valueFrom").Shape() == input.Absent {
@@ -80,7 +72,7 @@ func (l *loader) environment(container input.Node) []switchValue {
 
 // expandPolarisConfig replaces the JSON of the Polaris agent's configuration by
 // the switches in it. JSON is YAML: the same parser reads it.
-func (l *loader) expandPolarisConfig(all []switchValue) []switchValue {
+func expandPolarisConfig(all []switchValue, diags *diagnostics) []switchValue {
 	var out []switchValue
 	for _, s := range all {
 		if s.name != polarisConfig {
@@ -89,7 +81,7 @@ func (l *loader) expandPolarisConfig(all []switchValue) []switchValue {
 		}
 		docs, problems := input.Split(input.Source{Name: s.node.File(), Data: []byte(s.value)})
 		if len(problems) > 0 || len(docs) != 1 || docs[0].Root.Shape() != input.Mapping {
-			l.problem(s.node, polarisConfig+" must be a JSON object", `for example '{"spring.cloud.polaris.lossless.enabled": "true"}'`)
+			diags.problem(s.node, polarisConfig+" must be a JSON object", `for example '{"spring.cloud.polaris.lossless.enabled": "true"}'`)
 			continue
 		}
 		for _, f := range docs[0].Root.Fields() {
@@ -101,27 +93,26 @@ func (l *loader) expandPolarisConfig(all []switchValue) []switchValue {
 
 // warnMisplaced reports switches on the Deployment itself, where agents do not
 // look.
-func (l *loader) warnMisplaced(root input.Node) {
+func warnMisplaced(root input.Node, diags *diagnostics) {
 	for _, place := range []string{"annotations", "labels"} {
 		for _, f := range root.Get("metadata").Get(place).Fields() {
 			if slices.Contains(switchNames(), f.Key) || family(f.Key) {
-				l.warn(f.Value, fmt.Sprintf("%s is set on the Deployment, where agents do not look: it has no effect", f.Key), "move it to spec.template.metadata")
+				diags.warn(f.Value, fmt.Sprintf("%s is set on the Deployment, where agents do not look: it has no effect", f.Key), "move it to spec.template.metadata")
 			}
 		}
 	}
 }
 
 // checkPrerequisites reports switches without the one that they require.
-func (l *loader) checkPrerequisites(w *Workload, pod input.Node) {
-	s := w.Switches
+func checkPrerequisites(s Switches, workload string, metadata input.Node, diags *diagnostics) {
 	if (s.WarmupTime != nil || s.DelayTime != nil) && !Enabled(s.LosslessOnline, false) {
-		l.warn(pod.Find("metadata"), w.Name+": mse.lossless.warmupTime and delayTime have no effect without mse.lossless.enable", `add mse.lossless.enable: "true"`)
+		diags.warn(metadata, workload+": mse.lossless.warmupTime and delayTime have no effect without mse.lossless.enable", `add mse.lossless.enable: "true"`)
 	}
 	if (s.PolarisDelay != nil || s.HealthPath != "") && !Enabled(s.Polaris, false) {
-		l.warn(pod.Find("metadata"), w.Name+": spring.cloud.polaris.lossless.* has no effect without spring.cloud.polaris.lossless.enabled", `set it to "true"`)
+		diags.warn(metadata, workload+": spring.cloud.polaris.lossless.* has no effect without spring.cloud.polaris.lossless.enabled", `set it to "true"`)
 	}
 	if Enabled(s.Governed, false) && Enabled(s.Polaris, false) {
-		l.warn(pod.Find("metadata"), w.Name+" is governed by both MSE and Polaris: both /offline ports are open, and the longer delay counts", "choose one")
+		diags.warn(metadata, workload+" is governed by both MSE and Polaris: both /offline ports are open, and the longer delay counts", "choose one")
 	}
 }
 

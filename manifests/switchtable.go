@@ -89,15 +89,24 @@ func Table() []Switch {
 
 // With returns the switches with one more set, as if by a label.
 func (s Switches) With(name, value string) (Switches, error) {
+	row, ok := findSwitch(name)
+	if !ok {
+		return s, fmt.Errorf("unknown switch %q (%s)", name, input.DidYouMean(name, switchNames()))
+	}
+	if err := row.set(&s, value); err != nil {
+		return s, fmt.Errorf("%s: %w (%s)", name, err, row.Doc)
+	}
+	return s, nil
+}
+
+// findSwitch returns the row of the table with the name.
+func findSwitch(name string) (row Switch, ok bool) {
 	table := Table()
 	i := slices.IndexFunc(table, func(row Switch) bool { return row.Name == name })
 	if i < 0 {
-		return s, fmt.Errorf("unknown switch %q (%s)", name, input.DidYouMean(name, switchNames()))
+		return Switch{}, false
 	}
-	if err := table[i].set(&s, value); err != nil {
-		return s, fmt.Errorf("%s: %w (%s)", name, err, table[i].Doc)
-	}
-	return s, nil
+	return table[i], true
 }
 
 const polarisConfig = "polarismesh.cn/javaagentConfig"

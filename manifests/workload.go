@@ -65,141 +65,185 @@ func (a Amount) Of(replicas int, up bool) int {
 
 // Kubernetes' defaults.
 const (
-	defaultGrace   = 30 * time.Second
-	deletionCost   = "controller.kubernetes.io/pod-deletion-cost"
-	defaultPercent = 25
+	defaultGrace           = 30 * time.Second
+	deletionCostAnnotation = "controller.kubernetes.io/pod-deletion-cost"
+	defaultPercent         = 25
 )
 
-// deployment converts a Deployment of a demo service or of the registry.
-func (l *loader) deployment(d *appsv1.Deployment, root input.Node) {
-	pod := root.Find("spec.template")
-	if !l.selectsItself(d, root) {
-		return
-	}
-	i, role, ok := l.container(d, pod)
-	if !ok {
-		return
-	}
-	name := root.Find("metadata.name")
-	if role == RegistryRole {
-		if l.set.Registry != nil {
-			l.problem(name, "there is more than one registry", "keep one Deployment with a Nacos image")
-			return
-		}
-		l.set.Registry = &Registry{Name: d.Name, Labels: d.Spec.Template.Labels, File: root.File(), Line: name.Line()}
-		return
-	}
-	c, node := d.Spec.Template.Spec.Containers[i], pod.Find("spec.containers").Items()[i]
-	w := Workload{
-		Name: d.Name, Role: role, Image: c.Image, Replicas: 1,
-		Labels: d.Spec.Template.Labels, Annotations: d.Spec.Template.Annotations, Env: map[string]string{},
-		Grace: defaultGrace, MinReady: seconds(d.Spec.MinReadySeconds),
-		File: root.File(), Line: name.Line(), GraceLine: pod.Find("spec.terminationGracePeriodSeconds").Line(),
-	}
-	if d.Spec.Replicas != nil {
-		w.Replicas = int(*d.Spec.Replicas)
-	}
-	if w.Replicas < 0 {
-		l.problem(root.Find("spec.replicas"), fmt.Sprintf("replicas must be at least 0, got %d", w.Replicas), "")
-	}
-	if g := d.Spec.Template.Spec.TerminationGracePeriodSeconds; g != nil {
-		w.Grace = time.Duration(*g) * time.Second
-		if *g < 0 {
-			l.problem(pod.Find("spec.terminationGracePeriodSeconds"), fmt.Sprintf("terminationGracePeriodSeconds must be at least 0, got %d", *g), "")
-		}
-	}
-	l.strategy(&w, d, root)
-	l.env(&w, c, node)
-	l.lifecycle(&w, c, node)
-	l.ports(c, node, role)
-	l.cost(&w, pod)
-	l.switches(&w, root, node)
-	if !role.External() { // external workloads run as they are written
-		l.warnIgnoredFields(d, root, pod, i)
-	}
-	l.set.Workloads = append(l.set.Workloads, w)
+// deploymentReader converts the Deployment of a service to a [Workload].
+type deploymentReader struct {
+	*diagnostics
+	deployment *appsv1.Deployment
+
+	root, name, pod input.Node // the Deployment, its name and its spec.template
+
+	index     int // of the container that runs
+	container corev1.Container
+	role      Role
 }
 
-// selectsItself rejects selectors that the API server would reject.
-func (l *loader) selectsItself(d *appsv1.Deployment, root input.Node) bool {
-	selector := root.Find("spec.selector")
+// newDeploymentReader finds the container that a Deployment runs, and so its
+// role. ok is false if there is none or the API server would reject the selector;
+// both are reported.
+func newDeploymentReader(d *appsv1.Deployment, root input.Node, imageRoles map[string]string, diags *diagnostics) (r *deploymentReader, ok bool) {
+	r = &deploymentReader{diagnostics: diags, deployment: d, root: root, name: root.Find("metadata.name"), pod: root.Find("spec.template")}
+	if !r.checkSelector() {
+		return nil, false
+	}
+	if r.index, r.role, ok = r.findContainer(imageRoles); !ok {
+		return nil, false
+	}
+	r.container = d.Spec.Template.Spec.Containers[r.index]
+	return r, true
+}
+
+// containerNode is the place of the container that runs.
+func (r *deploymentReader) containerNode() input.Node {
+	return r.pod.Find("spec.containers").Items()[r.index]
+}
+
+// workload converts the Deployment, from its own fields to the container's and
+// then the switches.
+func (r *deploymentReader) workload() Workload {
+	d, template := r.deployment, r.deployment.Spec.Template
+	w := Workload{
+		Name: d.Name, Role: r.role, Image: r.container.Image,
+		Labels: template.Labels, Annotations: template.Annotations,
+		MinReady: seconds(d.Spec.MinReadySeconds),
+		File:     r.root.File(), Line: r.name.Line(),
+	}
+	w.Replicas = r.replicas()
+	w.Grace, w.GraceLine = r.gracePeriod()
+	r.strategy(&w)
+
+	c := containerReader{diagnostics: r.diagnostics, container: r.container, node: r.containerNode(), role: r.role}
+	w.Env = c.environment()
+	c.lifecycle(&w)
+	c.checkPorts()
+
+	w.DeletionCost = r.deletionCost()
+	w.Switches = readSwitches(d.Name, r.root, c.node, r.diagnostics)
+	w.Tag, w.Service = w.Switches.Tag, w.Switches.AppName
+	switch {
+	case r.role.External():
+		w.Service = w.Name // it does not register
+	case w.Service == "":
+		w.Service = defaultService(r.role)
+	}
+	if !r.role.External() { // external workloads run as they are written
+		r.warnIgnoredFields()
+	}
+	return w
+}
+
+// checkSelector rejects selectors that the API server would reject.
+func (r *deploymentReader) checkSelector() bool {
+	d, selector := r.deployment, r.root.Find("spec.selector")
 	if d.Spec.Selector == nil || len(d.Spec.Selector.MatchLabels)+len(d.Spec.Selector.MatchExpressions) == 0 {
-		l.problem(root.Find("spec.selector"), fmt.Sprintf("Deployment %q has no selector", d.Name), "repeat the labels of the template in spec.selector.matchLabels")
+		r.problem(selector, fmt.Sprintf("Deployment %q has no selector", d.Name), "repeat the labels of the template in spec.selector.matchLabels")
 		return false
 	}
 	for k, v := range d.Spec.Selector.MatchLabels {
 		if d.Spec.Template.Labels[k] != v {
-			l.problem(selector.Find("matchLabels."+k), fmt.Sprintf("the selector requires %s=%s, but the label of the template is %q", k, v, d.Spec.Template.Labels[k]), "the selector must match the labels of the template")
+			r.problem(selector.Find("matchLabels."+k), fmt.Sprintf("the selector requires %s=%s, but the label of the template is %q", k, v, d.Spec.Template.Labels[k]), "the selector must match the labels of the template")
 			return false
 		}
 	}
 	return true
 }
 
-// container returns the container to run: the first with a known image. The
+// findContainer returns the container to run: the first with a known image. The
 // others are reported.
-func (l *loader) container(d *appsv1.Deployment, pod input.Node) (index int, role Role, ok bool) {
-	nodes := pod.Find("spec.containers").Items()
+func (r *deploymentReader) findContainer(imageRoles map[string]string) (index int, role Role, ok bool) {
+	d, nodes := r.deployment, r.pod.Find("spec.containers").Items()
 	if len(nodes) == 0 {
-		l.problem(pod.Find("spec.containers"), fmt.Sprintf("Deployment %q has no containers", d.Name), "")
+		r.problem(r.pod.Find("spec.containers"), fmt.Sprintf("Deployment %q has no containers", d.Name), "")
 		return 0, "", false
 	}
 	index = -1
 	for i, c := range d.Spec.Template.Spec.Containers {
-		r, known := l.role(c.Image)
+		found, known := RoleOf(c.Image, imageRoles)
 		switch {
 		case known && index < 0:
-			index, role = i, r
+			index, role = i, found
 		case index >= 0:
-			l.warn(nodes[i], fmt.Sprintf("container %q (%s) does not run: only one container of a pod is supported", c.Name, c.Image), "")
+			r.warn(nodes[i], fmt.Sprintf("container %q (%s) does not run: only one container of a pod is supported", c.Name, c.Image), "")
 		}
 	}
 	if index < 0 {
 		text, hint := UnknownImage(d.Spec.Template.Spec.Containers[0].Image)
-		l.problem(nodes[0].Find("image"), text, hint)
+		r.problem(nodes[0].Find("image"), text, hint)
 		return 0, "", false
 	}
 	return index, role, true
 }
 
-func (l *loader) strategy(w *Workload, d *appsv1.Deployment, root input.Node) {
+// replicas is 1 unless the Deployment says otherwise.
+func (r *deploymentReader) replicas() int {
+	n := r.deployment.Spec.Replicas
+	if n == nil {
+		return 1
+	}
+	if *n < 0 {
+		r.problem(r.root.Find("spec.replicas"), fmt.Sprintf("replicas must be at least 0, got %d", *n), "")
+	}
+	return int(*n)
+}
+
+// gracePeriod returns the termination grace period and its line.
+func (r *deploymentReader) gracePeriod() (grace time.Duration, line int) {
+	node := r.pod.Find("spec.terminationGracePeriodSeconds")
+	n := r.deployment.Spec.Template.Spec.TerminationGracePeriodSeconds
+	if n == nil {
+		return defaultGrace, node.Line()
+	}
+	if *n < 0 {
+		r.problem(node, fmt.Sprintf("terminationGracePeriodSeconds must be at least 0, got %d", *n), "")
+	}
+	return time.Duration(*n) * time.Second, node.Line()
+}
+
+// strategy reads how a rollout replaces pods.
+func (r *deploymentReader) strategy(w *Workload) {
 	w.MaxSurge, w.MaxUnavailable = Amount{N: defaultPercent, Percent: true}, Amount{N: defaultPercent, Percent: true}
-	s := root.Find("spec.strategy")
+	d, s := r.deployment, r.root.Find("spec.strategy")
 	switch d.Spec.Strategy.Type {
 	case "", appsv1.RollingUpdateDeploymentStrategyType:
 	case appsv1.RecreateDeploymentStrategyType:
 		w.Recreate = true
 		return
 	default:
-		l.problem(s.Find("type"), fmt.Sprintf("unknown strategy %q", d.Spec.Strategy.Type), input.DidYouMean(string(d.Spec.Strategy.Type), []string{"RollingUpdate", "Recreate"}))
+		r.problem(s.Find("type"), fmt.Sprintf("unknown strategy %q", d.Spec.Strategy.Type), input.DidYouMean(string(d.Spec.Strategy.Type), []string{"RollingUpdate", "Recreate"}))
 	}
-	r := d.Spec.Strategy.RollingUpdate
-	if r == nil {
+	rolling, node := d.Spec.Strategy.RollingUpdate, s.Find("rollingUpdate")
+	if rolling == nil {
 		return
 	}
-	l.amount(&w.MaxSurge, r.MaxSurge, s.Find("rollingUpdate"), "maxSurge")
-	l.amount(&w.MaxUnavailable, r.MaxUnavailable, s.Find("rollingUpdate"), "maxUnavailable")
+	w.MaxSurge = readAmount(rolling.MaxSurge, w.MaxSurge, node, "maxSurge", r.diagnostics)
+	w.MaxUnavailable = readAmount(rolling.MaxUnavailable, w.MaxUnavailable, node, "maxUnavailable", r.diagnostics)
 	if w.MaxSurge.N == 0 && w.MaxUnavailable.N == 0 {
-		l.problem(s.Find("rollingUpdate"), "maxSurge and maxUnavailable must not both be 0", "")
+		r.problem(node, "maxSurge and maxUnavailable must not both be 0", "")
 	}
 }
 
-// amount converts the field name of parent.
-func (l *loader) amount(a *Amount, v *intstr.IntOrString, parent input.Node, name string) {
+// readAmount converts the field name of parent: fallback if it is absent or
+// invalid.
+func readAmount(v *intstr.IntOrString, fallback Amount, parent input.Node, name string, diags *diagnostics) Amount {
 	if v == nil {
-		return
+		return fallback
 	}
-	n := parent.Find(name)
+	a, node := fallback, parent.Find(name)
 	if v.Type == intstr.Int {
-		*a = Amount{N: int(v.IntVal)}
+		a = Amount{N: int(v.IntVal)}
 	} else if p, err := strconv.Atoi(trimPercent(v.StrVal)); err == nil && trimPercent(v.StrVal) != v.StrVal {
-		*a = Amount{N: p, Percent: true}
+		a = Amount{N: p, Percent: true}
 	} else {
-		l.problem(n, fmt.Sprintf("%s must be a number or a percentage, got %q", name, v.StrVal), "for example 1 or 25%")
+		diags.problem(node, fmt.Sprintf("%s must be a number or a percentage, got %q", name, v.StrVal), "for example 1 or 25%")
 	}
 	if a.N < 0 {
-		l.problem(n, fmt.Sprintf("%s must be at least 0, got %s", name, v.String()), "")
+		diags.problem(node, fmt.Sprintf("%s must be at least 0, got %s", name, v.String()), "")
 	}
+	return a
 }
 
 func trimPercent(s string) string {
@@ -209,58 +253,36 @@ func trimPercent(s string) string {
 	return s
 }
 
-// env collects the literal variables, which hooks and switches use.
-func (l *loader) env(w *Workload, c corev1.Container, node input.Node) {
-	nodes := node.Get("env").Items()
-	for i, e := range c.Env {
-		if e.ValueFrom != nil {
-			l.warn(nodes[i], fmt.Sprintf("valueFrom of variable %q is not supported: it is not set", e.Name), "write a value")
-			continue
-		}
-		w.Env[e.Name] = e.Value
-	}
-}
-
-// ports corrects a containerPort: a demo service listens on its own port.
-func (l *loader) ports(c corev1.Container, node input.Node, role Role) {
-	if role.External() {
-		return // its ports are its own
-	}
-	nodes := node.Get("ports").Items()
-	if len(c.Ports) == 0 || slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return int(p.ContainerPort) == role.Port() }) {
-		return
-	}
-	l.correct(nodes[0].Find("containerPort"), fmt.Sprintf("containerPort is %d, but the service listens on %d", c.Ports[0].ContainerPort, role.Port()), fmt.Sprintf("write containerPort: %d", role.Port()))
-}
-
-func (l *loader) cost(w *Workload, pod input.Node) {
-	text, ok := w.Annotations[deletionCost]
+// deletionCost reads the annotation that orders pods for scale-in; 0 without it.
+func (r *deploymentReader) deletionCost() int {
+	text, ok := r.deployment.Spec.Template.Annotations[deletionCostAnnotation]
 	if !ok {
-		return
+		return 0
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		l.problem(pod.Find("metadata.annotations."+deletionCost), fmt.Sprintf("pod-deletion-cost must be a whole number, got %q", text), "")
+		r.problem(r.pod.Find("metadata.annotations."+deletionCostAnnotation), fmt.Sprintf("pod-deletion-cost must be a whole number, got %q", text), "")
 	}
-	w.DeletionCost = n
+	return n
 }
 
-// warnIgnoredFields names what is written and means nothing here, except what could
-// not mean anything to a process on this machine anyway.
-func (l *loader) warnIgnoredFields(d *appsv1.Deployment, root, pod input.Node, container int) {
-	if d.Spec.Paused {
-		l.warn(root.Find("spec.paused"), "paused has no effect", "")
+// warnIgnoredFields reports fields that have no effect, except those that cannot
+// have one on a local process.
+func (r *deploymentReader) warnIgnoredFields() {
+	if r.deployment.Spec.Paused {
+		r.warn(r.root.Find("spec.paused"), "paused has no effect", "")
 	}
-	l.warnIgnored(pod.Find("spec"), "containers", "terminationGracePeriodSeconds",
+	r.warnOtherFields(r.pod.Find("spec"), "containers", "terminationGracePeriodSeconds",
 		"dnsPolicy", "dnsConfig", "restartPolicy", "imagePullSecrets", "schedulerName", "enableServiceLinks")
-	l.warnIgnored(pod.Find("spec.containers").Items()[container], "name", "image", "env", "lifecycle", "startupProbe", "readinessProbe", "livenessProbe", "ports",
+	r.warnOtherFields(r.containerNode(), "name", "image", "env", "lifecycle", "startupProbe", "readinessProbe", "livenessProbe", "ports",
 		"imagePullPolicy", "resources", "terminationMessagePath", "terminationMessagePolicy")
 }
 
-func (l *loader) warnIgnored(n input.Node, heeded ...string) {
+// warnOtherFields reports the fields of n that are not known.
+func (r *deploymentReader) warnOtherFields(n input.Node, known ...string) {
 	for _, f := range n.Fields() {
-		if !slices.Contains(heeded, f.Key) && f.Value.Shape() != input.Null {
-			l.warn(f.Value, f.Key+" has no effect: a pod is a process here", "")
+		if !slices.Contains(known, f.Key) && f.Value.Shape() != input.Null {
+			r.warn(f.Value, f.Key+" has no effect: a pod is a process here", "")
 		}
 	}
 }
