@@ -75,6 +75,9 @@ func (s *service) withOverlay(h Host) Host {
 // overlays without a host, and stops it for those that have one again. It runs
 // at each change, so an expired overlay has no effect on a later host.
 func (t *Table) updateOverlayExpiry(now time.Duration, s *service) {
+	if len(s.overlays) == 0 {
+		return
+	}
 	published := map[hostKey]bool{}
 	for _, p := range s.publishers {
 		for _, h := range p.hosts {

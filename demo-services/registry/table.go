@@ -197,10 +197,12 @@ func indexOfHost(hosts []Host, h Host) int {
 // overlays applied, sorted.
 func (s *service) updateSnapshot() {
 	all, listed := []Host{}, []Host{}
+	seen := map[hostKey][]Host{}
 	for _, p := range s.publishers {
 		for _, h := range p.hosts {
-			if h = s.withOverlay(h); !slices.ContainsFunc(all, h.Equal) {
-				all = append(all, h)
+			key := hostKeyOf(h)
+			if h = s.withOverlay(h); !slices.ContainsFunc(seen[key], h.Equal) {
+				all, seen[key] = append(all, h), append(seen[key], h)
 			}
 		}
 	}

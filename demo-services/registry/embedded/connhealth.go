@@ -23,7 +23,7 @@ func (c *connections) checkHealth() {
 	for _, id := range probe {
 		c.lastProbe++
 		request := namingRequest{RequestID: "detect-" + strconv.FormatUint(c.lastProbe, 10)}
-		// A probe that cannot be encoded counts as not answered.
+		// A probe that cannot be encoded or queued counts as not answered.
 		if frame, err := payload("ClientDetectionRequest", request); err == nil {
 			c.byID[id].send(frame)
 		}

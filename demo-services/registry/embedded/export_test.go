@@ -38,3 +38,11 @@ func NewUnstarted() (*Server, http.Handler) {
 // DoDue makes an unstarted server do what is due. It returns how long it is
 // until there is more.
 func (s *Server) DoDue() (time.Duration, bool) { return s.pusher.doDue() }
+
+// ServeUnread returns the calls of a client whose connection is set up and that
+// never reads its stream, and how many bytes wait for it.
+func (s *Server) ServeUnread() (call func(kind, body string), queued func() int) {
+	api, c := s.grpcAPI(), s.conns.opened("127.0.0.1:1", func() {})
+	s.conns.setUp(c, setupRequest{})
+	return func(kind, body string) { api.handleCall(c, kind, []byte(body)) }, func() int { return c.queued }
+}

@@ -8,6 +8,7 @@ import (
 
 	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
 	"google.golang.org/grpc/stats"
+	"google.golang.org/protobuf/proto"
 
 	"zeroloss/demo-services/registry"
 )
@@ -95,6 +96,7 @@ type conn struct {
 
 	mu     sync.Mutex
 	queue  []*pb.Payload // to be sent on the stream, in order
+	queued int           // bytes that wait, those that are being sent included
 	wake   chan struct{}
 	closed chan struct{} // closed when the connection has ended
 }
@@ -107,15 +109,31 @@ func (c *conn) name() string {
 	return c.remote
 }
 
-// send queues a frame. A single goroutine sends, as gRPC streams require.
-func (c *conn) send(p *pb.Payload) {
+// maxQueued is how many bytes may wait in a connection's queue before further
+// frames are refused; that of a real server. A single frame may be longer.
+const maxQueued = 32 << 10
+
+// send queues a frame. A single goroutine sends, as gRPC streams require. It
+// returns false if the client does not read what waits already. Such a client
+// costs no more than the queue and the buffers of its connection: its pushes fail
+// and are tried again every RetryDelay, each time with the current list, until it
+// reads or is ejected because it leaves a probe unanswered.
+func (c *conn) send(p *pb.Payload) bool {
 	c.mu.Lock()
-	c.queue = append(c.queue, p)
+	busy := c.queued >= maxQueued
+	if !busy {
+		c.queue = append(c.queue, p)
+		c.queued += proto.Size(p)
+	}
 	c.mu.Unlock()
+	if busy {
+		return false
+	}
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
+	return true
 }
 
 func (c *conn) takeQueue() []*pb.Payload {
@@ -124,6 +142,13 @@ func (c *conn) takeQueue() []*pb.Payload {
 	q := c.queue
 	c.queue = nil
 	return q
+}
+
+// sent takes a frame that was sent off the account of the queue.
+func (c *conn) sent(p *pb.Payload) {
+	c.mu.Lock()
+	c.queued -= proto.Size(p)
+	c.mu.Unlock()
 }
 
 // sendQueued sends what is queued until the connection or the stream ends.
@@ -140,6 +165,7 @@ func (c *conn) sendQueued(ctx context.Context, send func(*pb.Payload) error) {
 			if send(p) != nil {
 				return // the stream is broken: its reader ends it
 			}
+			c.sent(p)
 		}
 	}
 }

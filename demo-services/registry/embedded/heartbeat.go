@@ -1,9 +1,8 @@
 package embedded
 
 import (
+	"container/heap"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -35,9 +34,12 @@ const (
 type heartbeats struct {
 	catalog *catalog
 	byID    map[registry.ClientID]*heartbeatInstance
+	checks  checkQueue // of the same instances
 }
 
 type heartbeatInstance struct {
+	id        registry.ClientID
+	index     int // in the queue of checks
 	key       registry.Key
 	host      registry.Host
 	last      time.Duration // heartbeat
@@ -50,7 +52,9 @@ func newHeartbeats(c *catalog) *heartbeats {
 	return h
 }
 
-func (b *heartbeats) reset() { b.byID = map[registry.ClientID]*heartbeatInstance{} }
+func (b *heartbeats) reset() {
+	b.byID, b.checks = map[registry.ClientID]*heartbeatInstance{}, nil
+}
 
 func (b *heartbeats) count() int { return len(b.byID) }
 
@@ -86,18 +90,28 @@ func (b *heartbeats) duration(i *heartbeatInstance, name string, def time.Durati
 }
 
 func (b *heartbeats) register(k registry.Key, h registry.Host) {
-	id, check := heartbeatClient(k, h), b.catalog.now()+heartbeatInterval
-	if i := b.byID[id]; i != nil {
-		check = i.nextCheck
+	id := heartbeatClient(k, h)
+	i := b.byID[id]
+	if i == nil {
+		i = &heartbeatInstance{id: id, nextCheck: b.catalog.now() + heartbeatInterval}
+		b.byID[id] = i
+		heap.Push(&b.checks, i)
 	}
-	b.byID[id] = &heartbeatInstance{key: k, host: h, last: b.catalog.now(), nextCheck: check}
+	i.key, i.host, i.last = k, h, b.catalog.now()
 	b.catalog.publish(h.Addr(), id, k, h)
 }
 
 func (b *heartbeats) deregister(k registry.Key, h registry.Host) {
 	id := heartbeatClient(k, h)
-	delete(b.byID, id)
+	if i := b.byID[id]; i != nil {
+		b.remove(i)
+	}
 	b.catalog.withdraw(h.Addr(), id, k)
+}
+
+func (b *heartbeats) remove(i *heartbeatInstance) {
+	delete(b.byID, i.id)
+	heap.Remove(&b.checks, i.index)
 }
 
 // beat takes a heartbeat; full means that h describes the instance, so that it
@@ -130,29 +144,59 @@ func (b *heartbeats) setHealthy(id registry.ClientID, i *heartbeatInstance, heal
 // unhealthy, and later they are removed.
 func (b *heartbeats) expire() {
 	now := b.catalog.now()
-	for _, id := range slices.Sorted(maps.Keys(b.byID)) {
-		i := b.byID[id]
-		if i.nextCheck > now {
-			continue
-		}
+	for len(b.checks) > 0 && b.checks[0].nextCheck <= now {
+		i := b.checks[0]
 		i.nextCheck = now + heartbeatInterval
+		heap.Fix(&b.checks, 0)
 		switch silent := now - i.last; {
 		case silent > b.duration(i, metaHeartbeatDeleteTimeout, heartbeatDeleteTimeout):
-			delete(b.byID, id)
-			b.catalog.removeClient(string(id), id)
+			b.remove(i)
+			b.catalog.removeClient(string(i.id), i.id)
 		case silent > b.duration(i, metaHeartbeatTimeout, heartbeatTimeout):
-			b.setHealthy(id, i, false)
+			b.setHealthy(i.id, i, false)
 		}
 	}
 }
 
 // next returns when the next check is due.
 func (b *heartbeats) next() (time.Duration, bool) {
-	var at time.Duration
-	for _, i := range b.byID {
-		if at == 0 || i.nextCheck < at {
-			at = i.nextCheck
-		}
+	if len(b.checks) == 0 {
+		return 0, false
 	}
-	return at, len(b.byID) > 0
+	return b.checks[0].nextCheck, true
+}
+
+// checkQueue is a heap of instances by the time of their next check, so that the
+// many whose check is not due cost nothing. Ties are broken by ID: the order of
+// events is fixed.
+type checkQueue []*heartbeatInstance
+
+func (q checkQueue) Len() int { return len(q) }
+
+func (q checkQueue) Less(i, j int) bool {
+	if q[i].nextCheck != q[j].nextCheck {
+		return q[i].nextCheck < q[j].nextCheck
+	}
+	return q[i].id < q[j].id
+}
+
+func (q checkQueue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].index, q[j].index = i, j
+}
+
+// Push adds an instance at the end.
+func (q *checkQueue) Push(x any) {
+	i := x.(*heartbeatInstance)
+	i.index = len(*q)
+	*q = append(*q, i)
+}
+
+// Pop removes the instance at the end.
+func (q *checkQueue) Pop() any {
+	old := *q
+	last := old[len(old)-1]
+	old[len(old)-1] = nil // for the garbage collector
+	*q = old[:len(old)-1]
+	return last
 }

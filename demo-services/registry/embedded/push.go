@@ -84,11 +84,9 @@ func (p *pusher) send(push registry.Push) {
 		RequestID: strconv.FormatUint(push.ID, 10), Namespace: k.Namespace, Service: k.Service, Group: k.Group,
 		Module: "naming", ServiceInfo: c.serviceInfo(push.Snapshot, conn.clusters[k], false),
 	})
-	if err != nil {
+	if err != nil || !conn.send(frame) {
 		c.table.Nack(c.now(), push.To, push.ID)
-		return
 	}
-	conn.send(frame)
 }
 
 // acknowledged takes a subscriber's answer to a push.
