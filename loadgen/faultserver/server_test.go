@@ -78,7 +78,7 @@ func TestCloseTellsOfWhatWentWrong(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = get(t, s.URL(), "")
 	require.Error(t, err)
-	require.ErrorContains(t, s.Close(), "without a number")
+	require.ErrorContains(t, s.Close(), "number from X-Vegeta-Seq")
 
 	s, err = Start(func(Arrival) Fault { return "nonsense" }, nil)
 	require.NoError(t, err)
