@@ -15,7 +15,7 @@ type Shard struct {
 // Check returns an error if Index is not below Count.
 func (s Shard) Check() error {
 	if s.Index >= s.count() {
-		return fmt.Errorf("shard index must be below the count of %d, got %d (the first index is 0)", s.count(), s.Index)
+		return fmt.Errorf("shard %d of %d: the first shard is 0, the last one is %d", s.Index, s.count(), s.count()-1)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func TestShard(t *testing.T) {
 	}
 	require.InDelta(t, 100.0/3, Shard{Index: 1, Count: 3}.Rate(100), 1e-9)
 	require.Equal(t, 100.0, Shard{}.Rate(100))
-	require.ErrorContains(t, Shard{Index: 3, Count: 3}.Check(), "below the count of 3, got 3")
+	require.ErrorContains(t, Shard{Index: 3, Count: 3}.Check(), "shard 3 of 3")
 	require.Error(t, Shard{Index: 1}.Check())
 }
 

@@ -55,6 +55,6 @@ func ExampleBuild() {
 	fmt.Println("defects:", len(l.Defects))
 	// Output:
 	// shop: 1 of 10 requests lost, longest outage 200ms
-	// request 6 at 600ms, stale-route: client→target refused: matched by time, as Kubernetes does not say which pod it was sent to: shop-1/1 had left the Service's endpoints 80 ms earlier, but requests were still sent to it
+	// request 6 at 600ms, stale-route: client→target refused: matched by time, as Kubernetes does not say which pod the request was sent to: shop-1/1 had been removed from the Service's endpoints 80 ms earlier, but requests were still sent to it
 	// defects: 0
 }

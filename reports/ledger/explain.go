@@ -126,8 +126,8 @@ func wantsVersion(f failure, _ *history.Instance) bool {
 }
 
 // byMissingVersion explains why no instance of the wanted version was called:
-// none ran, none was registered yet, or the caller had not heard of those that
-// were.
+// none ran, none was registered yet, or the caller's list did not contain
+// those that were.
 func (x explainer) byMissingVersion(f failure, _ *history.Instance) (explanation, bool) {
 	var registered, starting []string
 	var last *history.Release

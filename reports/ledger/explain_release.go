@@ -43,7 +43,7 @@ func (x explainer) byCalleeRelease(f failure, callee *history.Instance) (explana
 	case f.firstAddressed != 0 && f.addressed >= r.Began && r.Closed != 0 && f.firstAddressed < r.Closed.Add(-stampSlack):
 		// The first delivery is the cause of the loss, whatever became of its
 		// repetition. A cluster reports a container's end only afterwards, so
-		// that it may seem to be alive.
+		// that it may appear to be alive.
 		out.window, out.text = DrainCut, cutAndRepeated(f, r)
 	case isDial(f.class):
 		if r.Closed == 0 || f.addressed < r.Closed.Add(-dialSlack-slack) {
@@ -63,8 +63,8 @@ func (x explainer) byCalleeRelease(f failure, callee *history.Instance) (explana
 }
 
 // staleness finds out why a request reached an instance that was closed at t:
-// its caller had not heard, the registry was late, or the instance had closed
-// before anyone could hear.
+// its caller had not received the update, the registry was late, or the instance
+// had closed before it deregistered.
 func (x explainer) staleness(f failure, r *history.Release, t record.Micros) (Window, string) {
 	switch bound := x.history.Plan.PushDelay + x.history.Plan.PushTick; {
 	case r.Deregistered == 0:

@@ -26,7 +26,7 @@ type intake struct {
 	lastDone  record.Micros
 	uncertain int // losses whose explanation depends on an order of instants that the clocks cannot tell
 
-	// Requests that cannot be.
+	// Counts of impossible requests.
 	unknownStreams map[string]int
 	backwards      int // ended before they began
 	unclassified   int // lost requests of no known class
@@ -75,7 +75,7 @@ func (n *intake) addInstance(i *history.Instance) *instanceAccount {
 	return account
 }
 
-// account is that of an instance of the history; nil for nil.
+// account returns the account of an instance of the history, or nil for nil.
 func (n *intake) account(i *history.Instance) *instanceAccount {
 	if i == nil {
 		return nil
@@ -83,7 +83,7 @@ func (n *intake) account(i *history.Instance) *instanceAccount {
 	return n.instanceByID[i.ID]
 }
 
-// accountOf is that of an instance which an answer names.
+// accountOf returns the account of an instance that an answer names.
 func (n *intake) accountOf(id record.Instance) *instanceAccount {
 	if a := n.instanceByID[id]; a != nil {
 		return a

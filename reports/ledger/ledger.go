@@ -25,7 +25,7 @@ import (
 	"zeroloss/scenarios/plan"
 )
 
-// Input is everything that is known of a run.
+// Input is everything that is known about a run.
 type Input struct {
 	Plan        *plan.Plan
 	Zero        record.Micros // time zero of the plan; 0 if it was never reached
@@ -38,12 +38,12 @@ type Input struct {
 	Runtime     string            // local, kube
 }
 
-// Window explains a loss by the release event around it.
+// Window is the kind of release event that explains a loss.
 type Window string
 
 // Windows.
 const (
-	StaleRoute  Window = "stale-route"  // the callee had deregistered, and its caller had not heard of it
+	StaleRoute  Window = "stale-route"  // the callee had deregistered, but its caller had not received the update
 	DrainCut    Window = "drain-cut"    // the callee accepted the request and cut it when it was taken out
 	ClosedEarly Window = "closed-early" // the callee closed its listener before it deregistered
 	ColdStart   Window = "cold-start"   // the callee was starting or warming up
@@ -142,7 +142,7 @@ type Release struct {
 	Rate                                                     float64 // requests/s to it before it was taken out
 }
 
-// Instance is one instance of the plan's workloads, and its life.
+// Instance is one instance of the plan's workloads, with its phases.
 type Instance struct {
 	Instance               record.Instance
 	Workload, Service, Tag string
@@ -159,7 +159,7 @@ type Phase struct {
 	From, To time.Duration
 }
 
-// Milestone is an event in the life of an instance.
+// Milestone is an event of an instance.
 type Milestone struct {
 	At   time.Duration
 	Kind record.Kind
@@ -218,7 +218,7 @@ type Generator struct {
 	LateNearRelease           int // due within 2 s of a release event and sent more than 250 ms late, when the release may have been over
 }
 
-// Note is an event that a reader should know.
+// Note is an event that a reader should know about.
 type Note struct {
 	At       time.Duration
 	Instance record.Instance

@@ -124,7 +124,7 @@ func TestOffline(t *testing.T) {
 	require.Equal(t, "a-1/1", x.Caller.String())
 	require.Equal(t, "closed", x.Phase)
 	require.Contains(t, x.Explanation, "a→b refused: b-1/1 had deregistered")
-	require.Contains(t, x.Explanation, "a-1/1 heard of it")
+	require.Contains(t, x.Explanation, "a-1/1 received the update")
 }
 
 func TestCloseFirst(t *testing.T) {

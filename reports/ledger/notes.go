@@ -13,7 +13,7 @@ import (
 // longStall is a stall that is worth a note; a dial gives up after 300 ms.
 const longStall = 250 * time.Millisecond
 
-// notes are the events that a reader should know, apart from the losses.
+// notes are the events that a reader should know about, apart from the losses.
 func (f fitness) notes() []Note {
 	var out []Note
 	probes := probeFilter{ready: map[record.Instance]bool{}, failed: map[record.Instance]bool{}}

@@ -18,8 +18,8 @@ const (
 	NearRelease = 2 * time.Second
 	// MaxLatenessNearRelease is how late a request may be sent there: half of what
 	// a registry takes to propagate a change. A generator that stalls while a release loses
-	// requests, and sends them when all have heard of it, would see none of the
-	// loss, and its 99th percentile over the whole run would not show that.
+	// requests, and sends them after all consumers have been updated, would see none
+	// of the loss, and the 99th percentile over the whole run would not show that.
 	MaxLatenessNearRelease = 250 * time.Millisecond
 )
 

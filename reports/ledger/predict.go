@@ -55,7 +55,7 @@ type prediction struct {
 func (p *predictor) predict(r *releaseAccount, arm int) prediction {
 	var out prediction
 	if r.Instance.External {
-		return out // neither its callers nor when they hear is known
+		return out // its callers, and when they are updated, are unknown
 	}
 	tx := r.StoppedServing()
 	if tx == 0 {
@@ -144,7 +144,7 @@ func (c consumerRate) term(lost float64, d time.Duration, neverHeard bool) strin
 		λ = lost / d.Seconds()
 	}
 	if neverHeard {
-		return fmt.Sprintf("%s %.1f/s × %s (never heard)", c.name, λ, format.Duration(d))
+		return fmt.Sprintf("%s %.1f/s × %s (no update received)", c.name, λ, format.Duration(d))
 	}
 	return fmt.Sprintf("%s %.1f/s × %s", c.name, λ, format.Duration(d))
 }
@@ -155,7 +155,7 @@ func (p *predictor) consumers(r *releaseAccount, arm int) []consumerRate {
 	span := r.Began.Sub(r.rateSince)
 	if span < rateWindow/10 {
 		// Too short to measure: the load that the arm was to send, by all callers
-		// as one that hears as late as the last of them.
+		// as one that is updated as late as the last of them.
 		return []consumerRate{{name: "declared", rate: p.declared[arm], caller: r.LastToHear()}}
 	}
 	var out []consumerRate

@@ -83,7 +83,7 @@ func TestPredictionEndsWhenTheConsumerAvoidsTheInstance(t *testing.T) {
 	s.deregisterFirst("b-1", sec(2), never)
 	l := s.run().arm("base")
 	require.Greater(t, l.PredictedLow, 180, l.PredictionBasis)
-	require.Contains(t, l.PredictionBasis, "never heard")
+	require.Contains(t, l.PredictionBasis, "no update received")
 }
 
 // Where consumers tell nothing of their lists, the registry's acknowledgement

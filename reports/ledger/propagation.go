@@ -49,12 +49,12 @@ func propagations(h *history.History) []Propagation {
 }
 
 // listedAt is when the subscriber's list first showed, or first lacked, i after
-// i changed; 0 if it had no list before, or did not live to hear of it.
+// i changed; 0 if it had no list before, or ended before the update.
 func listedAt(h *history.History, subscriber, i *history.Instance, changed record.Micros, added bool) record.Micros {
 	if subscriber == i || !subscriber.TakesPushes() {
 		return 0
 	}
-	before := false // the list was there, as it was before the change
+	before := false // it had a list from before the change
 	for _, l := range subscriber.HostLists {
 		if l.Service != i.Service {
 			continue

@@ -44,7 +44,7 @@ func withinClockUncertainty(d time.Duration) string {
 	return fmt.Sprintf(" (within the clock uncertainty of %s)", format.Duration(d))
 }
 
-// Of a version that no call reached.
+// Sentences for a version that no call reached.
 
 func version(f failure) string { return cmp.Or(f.wantedTag, "base") }
 
@@ -60,10 +60,10 @@ func lastTakenOut(f failure, r *history.Release) string {
 	return fmt.Sprintf("the last %s instance of %s, %s, had been taken out %s earlier", version(f), f.service, r.Instance.ID, format.Duration(f.addressed.Sub(r.Began)))
 }
 
-// Of a callee that had only just started.
+// Sentences for a callee that had only just started.
 
 func beforeListening(f failure) string {
-	return f.callee.String() + " was called before it listened"
+	return f.callee.String() + " was called before it was listening"
 }
 
 func beforeRegistered(f failure) string {
@@ -74,7 +74,7 @@ func cold(f failure, registered record.Micros) string {
 	return fmt.Sprintf("%s had been registered for only %s and was still cold", f.callee, format.Duration(f.addressed.Sub(registered)))
 }
 
-// Of a callee that was taken out.
+// Sentences for a callee that was taken out.
 
 func died(f failure, r *history.Release) string {
 	verb := "crashed"
@@ -86,17 +86,17 @@ func died(f failure, r *history.Release) string {
 	}
 	s := fmt.Sprintf("%s %s %s earlier", r.Instance.ID, verb, format.Duration(f.addressed.Sub(r.Began)))
 	if heard := r.HeardAt(f.caller); heard > f.addressed {
-		s += fmt.Sprintf("; %s heard of it %s later", name(f.caller), format.Duration(heard.Sub(f.addressed)))
+		s += fmt.Sprintf("; %s received the update %s later", name(f.caller), format.Duration(heard.Sub(f.addressed)))
 	}
 	return s + "; an instance that dies cannot drain"
 }
 
 func cut(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s accepted it %s before closing its listener and cut it without an answer", r.Instance.ID, format.Duration(r.Closed.Sub(f.addressed)))
+	return fmt.Sprintf("%s accepted the request %s before closing its listener and dropped it without an answer", r.Instance.ID, format.Duration(r.Closed.Sub(f.addressed)))
 }
 
 func cutAndRepeated(f failure, r *history.Release) string {
-	return fmt.Sprintf("%s accepted it %s before closing its listener and cut it without an answer; the retry failed too", r.Instance.ID, format.Duration(r.Closed.Sub(f.firstAddressed)))
+	return fmt.Sprintf("%s accepted the request %s before closing its listener and dropped it without an answer; the retry failed too", r.Instance.ID, format.Duration(r.Closed.Sub(f.firstAddressed)))
 }
 
 func neverDeregistered(f failure, r *history.Release) string {
@@ -117,26 +117,26 @@ func stale(f failure, r *history.Release) string {
 	return fmt.Sprintf("%s had deregistered %s earlier%s", r.Instance.ID, format.Duration(f.addressed.Sub(r.Deregistered)), callerHeard(f, r))
 }
 
-// callerHeard is when the caller heard that the callee was taken out.
+// callerHeard says when the caller's list of instances dropped the callee.
 func callerHeard(f failure, r *history.Release) string {
 	switch heard := r.HeardAt(f.caller); {
 	case heard == 0:
-		return "; " + name(f.caller) + " had not heard of it by the end of the recording"
+		return "; " + name(f.caller) + " had not received the update by the end of the recording"
 	case heard > f.addressed:
-		return fmt.Sprintf("; %s heard of it %s later", name(f.caller), format.Duration(heard.Sub(f.addressed)))
+		return fmt.Sprintf("; %s received the update %s later", name(f.caller), format.Duration(heard.Sub(f.addressed)))
 	default:
-		return fmt.Sprintf("; %s had heard of it %s earlier", name(f.caller), format.Duration(f.addressed.Sub(heard)))
+		return fmt.Sprintf("; %s had received the update %s earlier", name(f.caller), format.Duration(f.addressed.Sub(heard)))
 	}
 }
 
 func callerLeft(f failure) string {
-	return fmt.Sprintf("its caller %s was terminating and cancelled it", f.caller)
+	return fmt.Sprintf("the caller %s was terminating and cancelled the request", f.caller)
 }
 
-// Of an external service.
+// Sentences for an external service.
 
 func byTime(text string) string {
-	return "matched by time, as Kubernetes does not say which pod it was sent to: " + text
+	return "matched by time, as Kubernetes does not say which pod the request was sent to: " + text
 }
 
 func endedByItself(f failure, r *history.Release) string {
@@ -152,13 +152,13 @@ func leftLists(f failure, r *history.Release, unlisted record.Micros) string {
 	if endpoints, _ := r.Unlisted(); unlisted != endpoints {
 		list = "the registry's list"
 	}
-	return fmt.Sprintf("%s had left %s %s earlier, but requests were still sent to it", r.Instance.ID, list, format.Duration(f.addressed.Sub(unlisted)))
+	return fmt.Sprintf("%s had been removed from %s %s earlier, but requests were still sent to it", r.Instance.ID, list, format.Duration(f.addressed.Sub(unlisted)))
 }
 
 func closedWhileListed(f failure, r *history.Release, unlisted record.Micros) string {
 	s := fmt.Sprintf("the deletion of %s was observed %s, and it closed while it was still in the endpoints", r.Instance.ID, relative(r.Began, f.addressed))
 	if unlisted != 0 {
-		s += fmt.Sprintf("; it left them %s later", format.Duration(unlisted.Sub(f.addressed)))
+		s += fmt.Sprintf("; it was removed from them %s later", format.Duration(unlisted.Sub(f.addressed)))
 	}
 	return s
 }

@@ -8,7 +8,7 @@ import (
 	"zeroloss/reports/ledger/history"
 )
 
-// watchGapText says what was not watched, and when.
+// watchGapText describes what was not watched, and when.
 func (f fitness) watchGapText(g history.WatchGap) string {
 	until := "the end"
 	if g.To != 0 {
@@ -17,7 +17,8 @@ func (f fitness) watchGapText(g history.WatchGap) string {
 	return fmt.Sprintf("the cluster (%s) was not watched from %s to %s", strings.Join(g.Sources, ", "), format.Duration(f.history.Offset(g.From)), until)
 }
 
-// touchedBy is what of the account a watch gap touches; "" if nothing.
+// touchedBy describes the releases and losses during a watch gap; "" if there
+// were none.
 func (f fitness) touchedBy(g history.WatchGap) string {
 	var out []string
 	for _, r := range f.history.Releases {

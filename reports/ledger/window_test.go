@@ -134,7 +134,7 @@ func TestWindows(t *testing.T) {
 				lateCut(record.Cancelled, 100*time.Millisecond)(r)
 				r.Trail[1].Instance = record.Instance{Pod: "a-1", Incarnation: 1}
 				r.Trail[0].Call.Callee = r.Trail[1].Instance
-			}, Crash, "its caller a-1/1",
+			}, Crash, "the caller a-1/1",
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestColdStart(t *testing.T) {
 	l = s.run()
 	sound(t, l)
 	require.NotEmpty(t, l.Losses)
-	require.Contains(t, l.Losses[0].Explanation, "before it listened")
+	require.Contains(t, l.Losses[0].Explanation, "before it was listening")
 	require.Equal(t, ColdStart, l.Losses[0].Window)
 }
 
@@ -272,8 +272,8 @@ func TestConsumerThatNeverHeard(t *testing.T) {
 	s := newSim(4 * time.Second)
 	s.deregisterFirst("b-1", sec(2), never)
 	l := s.run()
-	require.Contains(t, l.arm("base").PredictionBasis, "never heard")
-	require.Contains(t, l.Losses[0].Explanation, "had not heard of it by the end of the recording")
+	require.Contains(t, l.arm("base").PredictionBasis, "no update received")
+	require.Contains(t, l.Losses[0].Explanation, "had not received the update by the end of the recording")
 }
 
 func TestRejectStopsServingWhenItDeregisters(t *testing.T) {

@@ -134,7 +134,7 @@ func (b *builder) loss(arm string, seq uint64, due time.Duration) ledger.Loss {
 		Stream: arm, Arm: arm, Seq: seq, Due: due, Sent: due + 200*time.Microsecond, Done: due + took,
 		Class: class, ClientClass: record.Status5xx, Status: 502, Hop: "a->b", Caller: caller, Callee: callee,
 		CalleeWorkload: workload("b", arm), Phase: "closed", Window: window, Release: callee,
-		Explanation: fmt.Sprintf("a->b %s: %s had deregistered %d ms earlier; %s heard of it %d ms later",
+		Explanation: fmt.Sprintf("a->b %s: %s had deregistered %d ms earlier; %s received the update %d ms later",
 			class, callee, since.Milliseconds(), caller, max(0, 548-since.Milliseconds())),
 		Error: "dial tcp 127.0.2.12:20002: connect: connection refused",
 		Trail: record.Trail{

@@ -1,7 +1,7 @@
-// Package history is what the plan and the events of a run tell of its
-// instances: which incarnation had an address at an instant, which phase it was
-// in, what it saw of others, when it was taken out, and when each consumer
-// heard of that.
+// Package history derives the history of each instance from the plan and the
+// events of a run: which incarnation had an address at an instant, which phase it
+// was in, what it observed of others, when it was taken out, and when each
+// consumer received that update.
 //
 // A [History] is built once, by [New], and does not change afterwards. What
 // requests add (counts, last attempts) is not in it.
