@@ -146,7 +146,7 @@ func FuzzLoad(f *testing.F) {
 		s, err := Load([]input.Source{{Name: "m.yaml", Data: []byte(text)}}, Options{})
 		if err == nil {
 			for _, w := range s.Workloads {
-				_ = fmt.Sprint(w.PreStop.Slept(), w.MaxSurge.Of(w.Replicas, true))
+				_ = fmt.Sprint(slept(w), w.MaxSurge.Of(w.Replicas, true))
 			}
 			return
 		}

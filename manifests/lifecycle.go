@@ -38,7 +38,7 @@ func (r *containerReader) lifecycle(w *Workload) {
 	w.Startup = r.probe(c.StartupProbe, node.Get("startupProbe"))
 	w.Readiness = r.probe(c.ReadinessProbe, node.Get("readinessProbe"))
 	w.Liveness = r.probe(c.LivenessProbe, node.Get("livenessProbe"))
-	if w.PreStop != nil && w.PreStop.HTTPGet != nil && w.PreStop.CallsOffline() {
+	if w.PreStop != nil && w.PreStop.HTTPGet != nil && strings.HasPrefix(w.PreStop.HTTPGet.Path, "/offline") {
 		r.warnings = append(r.warnings, Finding{File: w.File, Line: w.HookLine,
 			Text: "the node sends an httpGet hook, but /offline answers 403 to everyone except the pod itself",
 			Fix:  "use exec: wget http://127.0.0.1:54199/offline; sleep 30"})

@@ -4,8 +4,6 @@ package podspec
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
 	"time"
 )
 
@@ -35,33 +33,6 @@ type Probe struct {
 	Timeout          time.Duration
 	SuccessThreshold int
 	FailureThreshold int
-}
-
-// sleepCommand finds the sleeps of a shell command.
-var sleepCommand = regexp.MustCompile(`\bsleep\s+(\d+(?:\.\d+)?)([smh]?)\b`)
-
-// Slept is how long the hook sleeps in total, as far as its command tells.
-func (h *Hook) Slept() time.Duration {
-	if h == nil {
-		return 0
-	}
-	total := h.Sleep
-	for _, m := range sleepCommand.FindAllStringSubmatch(strings.Join(h.Exec, " "), -1) {
-		unit := m[2]
-		if unit == "" {
-			unit = "s"
-		}
-		d, err := time.ParseDuration(m[1] + unit)
-		if err == nil { // it can only fail because the number is too large
-			total += d
-		}
-	}
-	return total
-}
-
-// CallsOffline reports whether a hook calls /offline itself.
-func (h *Hook) CallsOffline() bool {
-	return h != nil && (strings.Contains(strings.Join(h.Exec, " "), "/offline") || h.HTTPGet != nil && strings.HasPrefix(h.HTTPGet.Path, "/offline"))
 }
 
 // String summarizes the hook for people.

@@ -12,8 +12,9 @@ import (
 
 // Reading is what a command does, as far as its text says.
 type Reading struct {
-	Effects  []Effect // in order
-	Problems []Problem
+	Effects  []Effect  // in order
+	Problems []Problem // what no runtime of zeroloss can run
+	Failures []Problem // what fails in any shell
 }
 
 // Effect is a request or a sleep of a command.
@@ -33,7 +34,7 @@ type Request struct {
 	Path         string
 }
 
-// Problem is a word that no runtime can run.
+// Problem is a word of a command that does not work.
 type Problem struct {
 	Line int // of the script
 	Word string

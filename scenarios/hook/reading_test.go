@@ -59,7 +59,9 @@ func TestReadFollowsTheSyntaxTree(t *testing.T) {
 	require.Equal(t, "sleep 30s", described(Read([]string{"sleep", "30"}, nil)))
 	r := Read([]string{"/bin/sh", "-c", "sleep", "30"}, nil)
 	require.Empty(t, r.Effects, "30 is $0")
-	require.Len(t, r.Problems, 1)
+	require.Empty(t, r.Problems)
+	require.Equal(t, "sleep", r.Failures[0].Word)
+	require.Equal(t, "sleep soon", Read([]string{"sh", "-c", "sleep soon; true"}, nil).Failures[0].Word)
 }
 
 func TestReadCountsWhatFollowsARequest(t *testing.T) {
@@ -89,7 +91,6 @@ func TestReadNamesWhatIsNotAvailable(t *testing.T) {
 		"kill -TERM 17":                                    "1 17",
 		"curl -s http://127.0.0.1/ > /var/log/offline.log": "1 /var/log/offline.log",
 		"touch /var/run/down":                              "1 /var/run/down",
-		"sleep soon":                                       "1 soon",
 		"grep --bogus x":                                   "1 --bogus",
 		"if":                                               "1 if",
 		"curl -s http://127.0.0.1/ -w '%{nothing}'":        "1 %{nothing}",

@@ -118,7 +118,11 @@ func readSleep(r *reader, args []string) outcome {
 	}
 	total, bad := sleepSum(args)
 	if bad != "" || len(args) == 0 {
-		r.problem(bad, "sleep requires a time", "sleep 30, 30s, 1m or 1.5")
+		f := Problem{Line: max(r.line, 1), Word: strings.TrimSpace("sleep " + bad), Text: "sleep requires a time, so it fails",
+			Hint: `write sleep 30; after -c, the script is one word: ["/bin/sh", "-c", "sleep 30"]`}
+		if !slices.Contains(r.out.Failures, f) {
+			r.out.Failures = append(r.out.Failures, f)
+		}
 		return fails
 	}
 	r.effect(Effect{Sleep: total})

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"zeroloss/demo-services/settings"
-	"zeroloss/manifests"
 )
 
 // minMarginRatio is how many times the push must fit between deregistering and
@@ -24,11 +23,11 @@ func computeMargin(src *source, p *Plan, released releases) Margin {
 		if w.Settings.Offline.Mode != settings.Lossless || !released[w.Name] {
 			continue
 		}
-		pods := src.workloads[i].Workload
-		protected := protectedTime(w.Settings.Offline, pods, p.Speed)
+		slept := hookProtects(src.workloads[i], w.Settings)
+		protected := protectedTime(w.Settings.Offline, slept, p.Speed)
 		if m.Workload == "" || protected < m.Shortest {
 			m.Workload, m.Shortest = w.Name, protected
-			unscaledRatio = ratio(protectedTime(w.Settings.Offline, pods, 1), m.Push)
+			unscaledRatio = ratio(protectedTime(w.Settings.Offline, slept, 1), m.Push)
 		}
 	}
 	if m.Workload == "" {
@@ -53,15 +52,11 @@ func ratio(d, push time.Duration) float64 {
 	return math.Round(float64(d)/float64(push)*100) / 100
 }
 
-// protectedTime is the minimum time from deregistering to closing: the sleep of
-// a hook that calls /offline, limited by the grace period, or the minimum of the
-// adaptive wait if it is on. The latter starts with /offline, too, and is not
-// divided by speed.
-func protectedTime(o settings.Offline, w manifests.Workload, speed float64) time.Duration {
-	var slept time.Duration
-	if w.PreStop.CallsOffline() && w.PreStop.HTTPGet == nil {
-		slept = time.Duration(float64(min(w.PreStop.Slept(), w.Grace)) / speed)
-	}
+// protectedTime is the minimum time from deregistering to closing: slept, the
+// sleep of the hook after /offline, or the minimum of the adaptive wait if it is
+// on. The latter starts with /offline, too, and is not divided by speed.
+func protectedTime(o settings.Offline, slept time.Duration, speed float64) time.Duration {
+	slept = time.Duration(float64(slept) / speed)
 	if o.NoWait {
 		return slept
 	}

@@ -85,9 +85,9 @@ func (pr printer) pods() {
 		case w.External && pr.p.Target != nil:
 			rows = append(rows, pr.targetRow(w.Name))
 		case w.External:
-			rows = append(rows, strings.Join([]string{w.Name, "-", fmt.Sprint(w.Replicas), "unknown", pr.hook(c.PreStop), rounded(c.Grace), ready(c.Readiness)}, "\t"))
+			rows = append(rows, strings.Join([]string{w.Name, "-", fmt.Sprint(w.Replicas), "unknown", pr.hook(c.PreStop, w), rounded(c.Grace), ready(c.Readiness)}, "\t"))
 		default:
-			rows = append(rows, strings.Join([]string{w.Name, version(w.Tag), fmt.Sprint(w.Replicas), offlineMode(w.Settings.Offline), pr.hook(c.PreStop), rounded(c.Grace), ready(c.Readiness)}, "\t"))
+			rows = append(rows, strings.Join([]string{w.Name, version(w.Tag), fmt.Sprint(w.Replicas), offlineMode(w.Settings.Offline), pr.hook(c.PreStop, w), rounded(c.Grace), ready(c.Readiness)}, "\t"))
 		}
 	}
 	pr.table(rows...)
@@ -122,7 +122,7 @@ func offlineMode(o settings.Offline) string {
 
 // hook summarizes a hook. The sleeps of a command are those of the run, divided
 // by its speed.
-func (pr printer) hook(h *podspec.Hook) string {
+func (pr printer) hook(h *podspec.Hook, w Workload) string {
 	const maxLength = 40
 	if h == nil {
 		return "none"
@@ -130,16 +130,25 @@ func (pr printer) hook(h *podspec.Hook) string {
 	if h.HTTPGet != nil {
 		return h.String()
 	}
-	slept := h.Slept()
+	scale := 1.0 // of a hook without a command, the plan has divided the sleep
 	if len(h.Exec) > 0 {
-		slept = time.Duration(float64(slept) / pr.p.Speed)
+		scale = pr.p.Speed
 	}
+	sleeps := func(d time.Duration) string { return "sleeps " + rounded(time.Duration(float64(d)/scale)) }
+	read := readHook(h, w.Env)
+	after, calls := read.SleptAfter(callsOffline(w.Settings))
 	var does []string
-	if h.CallsOffline() {
+	if before := read.Slept() - after; before > 0 {
+		does = append(does, sleeps(before))
+	}
+	if calls {
 		does = append(does, "calls /offline")
 	}
-	if slept > 0 {
-		does = append(does, "sleeps "+rounded(slept))
+	if after > 0 {
+		does = append(does, sleeps(after))
+	}
+	if read.Unknown() {
+		does = append(does, "unknown before the run")
 	}
 	if len(does) > 0 {
 		return strings.Join(does, ", ")

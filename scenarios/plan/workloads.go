@@ -116,6 +116,7 @@ func compileWorkloads(src *source, p *Plan) ([]Workload, []control.Workload) {
 			x.Settings = compileSettings(src, p, w)
 			warnReadinessPortClosed(src.diagnostics, w, x.Settings)
 		}
+		checkHook(src, w, x.Settings)
 		out, pods = append(out, x), append(pods, compilePods(src, w))
 	}
 	checkOneServicePerRole(src.diagnostics, out)
@@ -125,7 +126,7 @@ func compileWorkloads(src *source, p *Plan) ([]Workload, []control.Workload) {
 // warnHookExceedsGrace warns of a preStop hook that the grace period, which
 // runs at the same time, will cut short.
 func warnHookExceedsGrace(d *diagnostics, w workload) {
-	slept := w.PreStop.Slept()
+	slept := readHook(w.PreStop, w.Env).Slept()
 	if slept == 0 || slept < w.Grace {
 		return
 	}
