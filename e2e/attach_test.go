@@ -206,9 +206,9 @@ func (w *testCluster) createTarget(t *testing.T) string {
 	image := w.loadOwnImage(t)
 	labels := map[string]string{"app": "orders"}
 	replicas := int32(3)
-	make := w.client.Resources()
-	require.NoError(t, make.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: strangerNS}}))
-	require.NoError(t, make.Create(t.Context(), &appsv1.Deployment{
+	resources := w.client.Resources()
+	require.NoError(t, resources.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: strangerNS}}))
+	require.NoError(t, resources.Create(t.Context(), &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: strangerNS},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
@@ -218,7 +218,7 @@ func (w *testCluster) createTarget(t *testing.T) string {
 			}}}},
 		},
 	}))
-	require.NoError(t, make.Create(t.Context(), &corev1.Service{
+	require.NoError(t, resources.Create(t.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: strangerNS},
 		Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeNodePort, Selector: labels,

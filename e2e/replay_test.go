@@ -67,12 +67,12 @@ func requireKubernetesDifferences(t *testing.T, dir string) {
 }
 
 // alterEvents replaces a text in the first input of a machine that has it.
-func alterEvents(s replay.EventLogs, name, old, new string) bool {
+func alterEvents(s replay.EventLogs, name, old, replacement string) bool {
 	for _, events := range s {
 		for i, e := range events {
 			step, ok := e.Payload.(record.MachineInput)
 			if ok && step.Machine == name && bytes.Contains(step.Data, []byte(old)) {
-				step.Data = bytes.Replace(step.Data, []byte(old), []byte(new), 1)
+				step.Data = bytes.Replace(step.Data, []byte(old), []byte(replacement), 1)
 				events[i].Payload = step
 				return true
 			}

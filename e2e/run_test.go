@@ -188,12 +188,12 @@ func read(t *testing.T, dir, name string) []byte {
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	real, err := filepath.EvalSymlinks(dir)
+	root, err := filepath.EvalSymlinks(dir)
 	require.NoError(t, err)
-	require.NoError(t, filepath.WalkDir(real, func(path string, d fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			b, readErr := os.ReadFile(path)
-			out[strings.TrimPrefix(path, real)], err = string(b), readErr
+			out[strings.TrimPrefix(path, root)], err = string(b), readErr
 		}
 		return err
 	}))

@@ -131,7 +131,7 @@ func (c Config) stream(s traffic.Stream) (traffic.Stream, error) {
 		s.Connections = traffic.KeepAlive
 	}
 	s.Target = strings.TrimRight(cmp.Or(s.Target, c.Target), "/")
-	req, err := http.NewRequest(s.Method, s.Target+s.Path, nil)
+	req, err := http.NewRequest(s.Method, s.Target+s.Path, nil) //nolint:noctx // it is not sent: this checks its parts
 	switch {
 	case s.Name == "":
 		return s, errors.New("name is missing")
@@ -157,7 +157,7 @@ func (c Config) stream(s traffic.Stream) (traffic.Stream, error) {
 // workers is how many workers s starts with, and the maximum: the number of
 // requests that may be in flight.
 func (c Config) workers(s traffic.Stream) (initial, most uint64) {
-	most = uint64(c.MaxWorkers)
+	most = uint64(c.MaxWorkers) //nolint:gosec // replaced below unless it is above 0
 	if c.MaxWorkers <= 0 {
 		most = min(workerLimit, 16+uint64(math.Ceil(c.Shard.Rate(s.Rate)*(s.Timeout+c.MaxLateness).Seconds())))
 	}

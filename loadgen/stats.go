@@ -60,7 +60,7 @@ func (t *tally) add(r *record.Request) {
 	} else {
 		t.stats.Failed[r.Class]++
 	}
-	t.slips = append(t.slips, int32(min(r.Sent-r.Due, 1<<31-1)))
+	t.slips = append(t.slips, int32(min(r.Sent-r.Due, 1<<31-1))) //nolint:gosec // a request is never sent before it is due
 	if t.first == 0 || r.Sent < t.first {
 		t.first = r.Sent
 	}

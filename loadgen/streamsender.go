@@ -46,7 +46,7 @@ func newStreamSender(requestCtx context.Context, c Config, stream traffic.Stream
 			}
 			return record.WatchConn(conn), nil
 		},
-		MaxIdleConnsPerHost: int(most),
+		MaxIdleConnsPerHost: int(most), //nolint:gosec // Config.workers bounds it
 		DisableKeepAlives:   stream.Connections == traffic.New,
 		DisableCompression:  true,
 	}

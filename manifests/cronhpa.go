@@ -40,7 +40,7 @@ type cronJob struct {
 // DeepCopyObject is required by runtime.Object.
 func (c *cronHPA) DeepCopyObject() runtime.Object {
 	out := *c
-	c.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
+	c.ObjectMeta.DeepCopyInto(&out.ObjectMeta) //nolint:staticcheck // the selector says what is copied
 	out.Spec.Jobs = append([]cronJob(nil), c.Spec.Jobs...)
 	out.Spec.ExcludeDates = append([]string(nil), c.Spec.ExcludeDates...)
 	return &out

@@ -49,8 +49,9 @@ func (r Role) Port() int {
 		return 20003
 	case Plain:
 		return 8080
+	default: // the registry; a target's port is its Deployment's
+		return 8848 // its gRPC port is 1000 above
 	}
-	return 8848 // the registry's; its gRPC port is 1000 above
 }
 
 // ServesPath reports whether the demo service serves requests with this path.
@@ -64,8 +65,9 @@ func (r Role) ServesPath(path string) bool {
 		return path == "/b" || path == "/b2c"
 	case C:
 		return path == "/c"
+	default: // it is not in the chain
+		return false
 	}
-	return false
 }
 
 // imageRole returns the role of the demo's images by the last part of their name.

@@ -124,6 +124,7 @@ func (c fieldChecker) scalar(path string, n input.Node, kind reflect.Kind) {
 		if n.Tag() != "!!int" {
 			c.problem(n, fmt.Sprintf("%s must be a whole number, got %s", last(path), quoted(text)), wholeHint(text))
 		}
+	default: // decoding checks the others
 	}
 }
 

@@ -43,8 +43,9 @@ func (d Node) Shape() string {
 			return Null
 		}
 		return Scalar
+	default: // a document or an alias, which resolve to others
+		return Absent
 	}
-	return Absent
 }
 
 // resolved follows an alias to its anchor.

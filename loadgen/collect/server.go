@@ -241,14 +241,15 @@ func Main(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	web, err := net.Listen("tcp", fmt.Sprintf(":%d", HTTPPort))
+	var config net.ListenConfig
+	web, err := config.Listen(ctx, "tcp", fmt.Sprintf(":%d", HTTPPort))
 	if err != nil {
 		return fmt.Errorf("listening for the harness: %w", err)
 	}
-	desk, err := net.Listen("tcp", fmt.Sprintf(":%d", EventsPort))
+	services, err := config.Listen(ctx, "tcp", fmt.Sprintf(":%d", EventsPort))
 	if err != nil {
 		return errors.Join(fmt.Errorf("listening for services: %w", err), web.Close())
 	}
 	defer loadgen.Tune()()
-	return s.Serve(ctx, web, desk)
+	return s.Serve(ctx, web, services)
 }

@@ -1,6 +1,7 @@
 package faultserver
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 )
@@ -32,6 +33,6 @@ func RefusingAddr() (addr string, release func() error, err error) {
 			return fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port), release, nil
 		}
 	}
-	release()
+	err = errors.Join(err, release())
 	return "", nil, fmt.Errorf("creating a refusing address: %w", err)
 }

@@ -76,7 +76,7 @@ type Server struct {
 // Start serves on a free port of 127.0.0.1. It calls choose for each arrival,
 // one at a time. answer may be nil.
 func Start(choose func(Arrival) Fault, answer func(Arrival) Answer) (*Server, error) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	ln, err := net.Listen("tcp4", "127.0.0.1:0") //nolint:noctx // a loopback address: there is nothing to wait for
 	if err != nil {
 		return nil, fmt.Errorf("starting fault server: %w", err)
 	}
@@ -101,7 +101,7 @@ func (s *Server) Close() error {
 	err := s.ln.Close()
 	s.mu.Lock()
 	for c := range s.conns {
-		c.Close()
+		_ = c.Close() // fails only if it is closed already
 	}
 	s.mu.Unlock()
 	s.wg.Wait()
@@ -119,7 +119,7 @@ func (s *Server) accept() {
 		s.mu.Unlock()
 		s.wg.Go(func() {
 			defer func() {
-				c.Close()
+				_ = c.Close() // fails only if it is closed already
 				s.mu.Lock()
 				delete(s.conns, c)
 				s.mu.Unlock()

@@ -69,7 +69,7 @@ func machine(r io.ReaderAt) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("it is not a Linux program: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it only reads
 	if f.OSABI != elf.ELFOSABI_NONE && f.OSABI != elf.ELFOSABI_LINUX {
 		return "", fmt.Errorf("it is a program for %s, not for Linux", f.OSABI)
 	}

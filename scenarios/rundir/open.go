@@ -289,6 +289,7 @@ func (r *Run) findBounds() {
 		case record.KindInterrupted:
 			// A load that was ended on purpose says so too.
 			r.Interrupted = r.Interrupted || !ended || e.Instance == (record.Instance{})
+		default: // it bounds nothing
 		}
 	}
 	r.Interrupted = r.Interrupted || r.End == 0

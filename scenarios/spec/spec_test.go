@@ -75,6 +75,16 @@ func TestDecode(t *testing.T) {
 }
 
 func TestDecodeBadInput(t *testing.T) {
+	// section is the part of good from one text up to another, or to the end.
+	section := func(from, to string) string {
+		_, rest, found := strings.Cut(good, from)
+		require.True(t, found)
+		if to != "" {
+			rest, _, found = strings.Cut(rest, to)
+			require.True(t, found)
+		}
+		return from + rest
+	}
 	cases := []struct{ name, old, new, want string }{
 		{"unknown field", "  manifests:", "  manifest:", "s.yaml:7: spec.manifests is empty (list at least one file, such as mse-demo.yaml)\ns.yaml:8: unknown field \"manifest\" in spec (did you mean manifests?)"},
 		{"unknown field deep", "rate: 100/s", "rat: 100/s", "s.yaml:18: the stream has no rate (add rate: 100/s)\ns.yaml:19: unknown field \"rat\" in spec.load[0] (did you mean rate?)"},
@@ -94,8 +104,8 @@ func TestDecodeBadInput(t *testing.T) {
 		{"body of a GET", "POST /A/a", "GET /A/a", "s.yaml:20: a GET request cannot have a body (write request: POST /A/a)"},
 		{"stream twice", "name: gray", "name: base", `s.yaml:20: duplicate stream name "base" (first used in line 18)`},
 		{"arm of two versions", "name: gray,", "name: gray, arm: base,", `s.yaml:20: arm "base" has streams with the tags "" and "gray" (all streams of an arm must have the same tag)`},
-		{"no load", good[strings.Index(good, "  load:"):strings.Index(good, "  steps:")], "", "s.yaml:7: spec.load is empty: without requests nothing can be lost (add - {name: base, arm: base, rate: 100/s, request: GET /A/a})"},
-		{"no expectations", good[strings.Index(good, "  expect:"):], "", "s.yaml:7: spec.expect is empty: a run without expectations proves nothing (add - {arm: gray, metric: lost, is: 0})"},
+		{"no load", section("  load:", "  steps:"), "", "s.yaml:7: spec.load is empty: without requests nothing can be lost (add - {name: base, arm: base, rate: 100/s, request: GET /A/a})"},
+		{"no expectations", section("  expect:", ""), "", "s.yaml:7: spec.expect is empty: a run without expectations proves nothing (add - {arm: gray, metric: lost, is: 0})"},
 		{"event", "gray.deregistered", "gray.deregisterd", `s.yaml:23: after: unknown event "deregisterd" (did you mean deregistered?)`},
 		{"event's form", "gray.deregistered + 200ms", "200ms", `s.yaml:23: after: invalid event "200ms" (write WORKLOAD_OR_ARM.EVENT + DELAY, as in gray.deregistered + 200ms)`},
 		{"neither at nor after", "{at: 10s, restart: b}", "{restart: b}", "s.yaml:22: the step must have either at or after (for example at: 10s)"},

@@ -35,7 +35,7 @@ func newAddressPool(salt uint64) (*addressPool, error) {
 	const span = lastOctet - firstOctet + 1
 	for i := range uint64(span) {
 		octet := firstOctet + int((salt+i)%span)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.%d.0.%d:%d", octet, nodeHost, claimPort))
+		l, err := net.Listen("tcp", fmt.Sprintf("127.%d.0.%d:%d", octet, nodeHost, claimPort)) //nolint:noctx // a loopback address: there is nothing to wait for
 		switch {
 		case err == nil:
 			a.claim, a.octet = l, octet
@@ -92,7 +92,7 @@ func (a *addressPool) allocate(owner string, ports ...int) (podAddr, error) {
 // the last, so that they differ.
 func mapPorts(into map[int]int, ports []int) error {
 	for _, n := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a loopback address: there is nothing to wait for
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func mapPorts(into map[int]int, ports []int) error {
 // the ports cannot be listened on.
 func checkPortsFree(p podAddr, owner string, ports ...int) error {
 	for _, n := range ports {
-		l, err := net.Listen("tcp", p.join(n))
+		l, err := net.Listen("tcp", p.join(n)) //nolint:noctx // a loopback address: there is nothing to wait for
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE):
 			return fmt.Errorf("%w: port %d is in use; %s needs it at %s; stop the process that listens there (ss -ltnp 'sport = :%d' shows it)",

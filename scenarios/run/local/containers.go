@@ -146,7 +146,7 @@ func maxProcs(cpus, workloads int) int { return max(1, cpus/max(1, workloads)) }
 
 func seedOf(s string) uint64 {
 	h := fnv.New64a()
-	h.Write([]byte(s)) // never fails
+	_, _ = h.Write([]byte(s)) // never fails
 	return h.Sum64()
 }
 

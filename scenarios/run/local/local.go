@@ -63,7 +63,7 @@ func (r *localRuntime) Run(ctx context.Context, p *plan.Plan, out run.Sink) (err
 		return fmt.Errorf("%w: making the run's temporary files: %w", run.ErrEnvironment, err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp), removeEmptyLogs(r.options.Dir)) }()
-	addresses, err := newAddressPool(p.Seed + uint64(os.Getpid()))
+	addresses, err := newAddressPool(p.Seed + uint64(os.Getpid())) //nolint:gosec // a process ID is not negative
 	if err != nil {
 		return err
 	}

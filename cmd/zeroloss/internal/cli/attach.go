@@ -72,7 +72,7 @@ FILE is a scenario with a target. Use it for several streams or for your own ste
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), env, args) },
 	}
 	p := cmd.Flags()
-	f.clusterFlags.register(p, "kind cluster to use; must exist")
+	f.register(p, "kind cluster to use; must exist")
 	p.StringVar(&f.deployment, "deployment", "", "target Deployment, as NAMESPACE/NAME")
 	p.StringVar(&f.namespace, "namespace", "", "namespace of --deployment, if it does not include one")
 	p.StringVar(&f.url, "url", "", "URL to send requests to, e.g. http://orders.example:8080/path")

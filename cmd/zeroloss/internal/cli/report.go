@@ -138,7 +138,7 @@ func openInBrowser(path string) error {
 	if runtime.GOOS == "darwin" {
 		opener = "open"
 	}
-	if err := exec.Command(opener, path).Start(); err != nil {
+	if err := exec.Command(opener, path).Start(); err != nil { //nolint:noctx // the browser outlives this command
 		return fmt.Errorf("opening %s: %w", path, err)
 	}
 	return nil

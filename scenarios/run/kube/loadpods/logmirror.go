@@ -126,7 +126,7 @@ type requestWriter struct{ m *logMirror }
 func (w requestWriter) Write(b []byte) (int, error) {
 	m := w.m
 	if m.requests == nil {
-		f, err := os.OpenFile(m.dir.RequestsPath(m.pod.requestLog()), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // as all files of a run directory
+		f, err := os.OpenFile(m.dir.RequestsPath(m.pod.requestLog()), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if err != nil {
 			return 0, fmt.Errorf("creating request log: %w", err)
 		}
@@ -174,7 +174,7 @@ func (m *logMirror) finish(ctx context.Context) error {
 // correctClock moves the instants of an event log to the record's clock.
 func (m *logMirror) correctClock(name string, ahead record.Micros) error {
 	path := m.dir.EventsPath(name)
-	b, err := os.ReadFile(path) //nolint:gosec // a file that this run has created
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("correcting the clock of %q: %w", name, err)
 	}
