@@ -206,10 +206,11 @@ func (s *Server) handle(c *net.TCPConn, a Arrival, f Fault) (ends bool, err erro
 		}
 		return true, err
 	case StallFirstByte:
-		return true, stall(c)
+		stall(c)
+		return true, nil
 	case StallBody:
 		if _, err = io.WriteString(c, part); err == nil {
-			err = stall(c)
+			stall(c)
 		}
 		return true, err
 	}
@@ -242,8 +243,7 @@ func reset(c *net.TCPConn) error {
 }
 
 // stall waits until the client gives up or the server is closed.
-func stall(c *net.TCPConn) error {
+func stall(c *net.TCPConn) {
 	// The read may end for any reason: the request has stalled long enough.
 	_, _ = io.Copy(io.Discard, c)
-	return nil
 }

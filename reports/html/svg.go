@@ -62,7 +62,8 @@ func (d *drawing) path(class string, xs, ys []float64) {
 			continue
 		}
 		p.WriteString(pen + px(x) + " " + px(ys[i]))
-		if alone := pen == "M" && (i+1 >= len(ys) || math.IsNaN(ys[i+1])); alone {
+		last := i+1 >= len(ys)
+		if alone := pen == "M" && (last || math.IsNaN(ys[i+1])); alone { //nolint:gosec // unless it is the last, there is a next
 			p.WriteString("h0")
 		}
 		pen = "L"

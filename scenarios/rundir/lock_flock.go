@@ -51,14 +51,3 @@ func unlockFile(f *os.File) error {
 	}
 	return errors.Join(err, f.Close())
 }
-
-// TryLock takes the lock at path, which guards something other than a run
-// directory. It returns ErrInUse if another process has it. The file stays, as
-// another process may be about to lock it.
-func TryLock(path string) (release func() error, err error) {
-	f, err := lockFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return f.Close, nil
-}

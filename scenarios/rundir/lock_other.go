@@ -22,14 +22,3 @@ func lockFile(path string) (*os.File, error) {
 // unlockFile releases a lock of [lockFile]: the system does not remove a file
 // that is open.
 func unlockFile(f *os.File) error { return errors.Join(f.Close(), os.Remove(f.Name())) }
-
-// TryLock takes the lock at path, which guards something other than a run
-// directory. It returns ErrInUse if another process has it, or had it when it
-// died.
-func TryLock(path string) (release func() error, err error) {
-	f, err := lockFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return func() error { return unlockFile(f) }, nil
-}

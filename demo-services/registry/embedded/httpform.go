@@ -22,6 +22,7 @@ type form struct {
 // a body that is URL-encoded or multipart.
 func parseForm(r *http.Request) (form, error) {
 	// It parses a form of another type, too, and then says that it is not multipart.
+	//nolint:gosec // handle bounds the body
 	if err := r.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return form{}, fmt.Errorf("parsing the form: %w", err)
 	}

@@ -90,7 +90,7 @@ func (l *localLoad) run(zero time.Time) error {
 		}
 	}
 	var said strings.Builder
-	cmd := exec.Command(exe, "load") //nolint:gosec,noctx // this program; Stop ends it, in its time
+	cmd := exec.Command(exe, "load") //nolint:noctx // Stop ends it, in its time
 	cmd.Stderr = &said
 	if err := l.process.Connect(cmd); err != nil {
 		return fmt.Errorf("starting the load: %w", err)

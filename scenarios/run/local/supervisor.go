@@ -59,7 +59,7 @@ func (n *supervisor) start(o childSpec, exited func(*child)) (*child, error) {
 	defer o.events.Close()
 	defer o.log.Close()
 	c := &child{name: o.name, done: make(chan struct{})}
-	c.cmd = exec.Command(n.executable, o.args...) //nolint:gosec // this program
+	c.cmd = exec.Command(n.executable, o.args...) //nolint:gosec,noctx // this program; its owner ends it
 	c.cmd.Env = append(append([]string{}, n.env...), o.env...)
 	c.cmd.Dir = o.dir
 	c.cmd.Stdout, c.cmd.Stderr = o.log, o.log

@@ -15,12 +15,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	kindnodes "sigs.k8s.io/kind/pkg/cluster/nodes"
 )
 
 // fakeProvider is an engine without containers: nodes by cluster, as the owners
 // that they carry. It refuses and deletes by name, as kind does.
 type fakeProvider struct {
+	provider // nil: no test asks for nodes
+
 	mu      sync.Mutex
 	all     map[string][]string
 	states  map[string]state
@@ -45,8 +46,6 @@ func (p *fakeProvider) list() (names []string, err error) {
 	slices.Sort(names)
 	return names, nil
 }
-
-func (p *fakeProvider) nodes(string) ([]kindnodes.Node, error) { return nil, nil }
 
 func (p *fakeProvider) owners(cluster string) ([]string, error) {
 	p.mu.Lock()

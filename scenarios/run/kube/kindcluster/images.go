@@ -22,12 +22,12 @@ type Archive func(io.Writer) error
 // EngineImage returns an archive of an image that this machine's engine has;
 // false if it has none: then the nodes have to pull it.
 func EngineImage(ctx context.Context, ref string) (Archive, bool) {
-	if exec.CommandContext(ctx, "docker", "image", "inspect", ref).Run() != nil { //nolint:gosec // the reference of an image is one argument of docker's
+	if exec.CommandContext(ctx, "docker", "image", "inspect", ref).Run() != nil {
 		return nil, false
 	}
 	return func(w io.Writer) error {
 		var said strings.Builder
-		cmd := exec.CommandContext(ctx, "docker", "save", ref) //nolint:gosec // the reference of an image is one argument of docker's
+		cmd := exec.CommandContext(ctx, "docker", "save", ref)
 		cmd.Stdout, cmd.Stderr = w, &said
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("saving image %q: %w: %s", ref, err, strings.TrimSpace(said.String()))

@@ -172,7 +172,7 @@ func (p kindProvider) owners(cluster string) ([]string, error) {
 	for _, n := range all {
 		args = append(args, n.String())
 	}
-	text, err := exec.Command(engineCommand(), args...).Output() //nolint:gosec,noctx // the engine of this machine, and names that it has told; it answers at once
+	text, err := exec.Command(engineCommand(), args...).Output() //nolint:noctx // the engine answers at once
 	if err == nil {
 		return ownersOf(text)
 	}
@@ -229,11 +229,11 @@ func (kindProvider) pull(ctx context.Context, image string) error {
 	if image == "" {
 		image = defaults.Image
 	}
-	if exec.CommandContext(ctx, "docker", "image", "inspect", image).Run() == nil { //nolint:gosec // the reference of an image is one argument of docker's
+	if exec.CommandContext(ctx, "docker", "image", "inspect", image).Run() == nil {
 		return nil
 	}
 	for try := 1; ; try++ {
-		said, err := exec.CommandContext(ctx, "docker", "pull", "--quiet", image).CombinedOutput() //nolint:gosec // the reference of an image is one argument of docker's
+		said, err := exec.CommandContext(ctx, "docker", "pull", "--quiet", image).CombinedOutput()
 		if err == nil {
 			return nil
 		}
