@@ -44,6 +44,10 @@ bin/golangci-lint-$(GOLANGCI):
 	GOBIN=$(CURDIR)/bin/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
 	@ln -f bin/tools/golangci-lint $@
 
+cross: ## build for the systems that CI does not run on
+	GOOS=windows go build -o /dev/null ./cmd/zeroloss
+	GOOS=darwin GOARCH=arm64 go build -o /dev/null ./cmd/zeroloss
+
 race: ## the unit tests with the race detector; needs cgo
 	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -v /e2e)
 
@@ -69,4 +73,4 @@ verify: build ## what is generated is up to date, and so are the modules
 	@go mod tidy -diff
 	@go mod verify
 
-.PHONY: help build scenario online test sdk-oldest lint race census e2e bench generate verify
+.PHONY: help build scenario online test sdk-oldest lint cross race census e2e bench generate verify

@@ -69,12 +69,12 @@ func (p *predictor) predict(r *releaseAccount, arm int) prediction {
 			tc = max(tx, p.history.LoadEnd)
 		}
 		d := tc.Sub(tx)
-		slip := stampSlack + p.history.Clocks.Between(c.caller, r.Instance.ID)
-		if d+slip <= 0 {
+		tolerance := stampSlack + p.history.Clocks.Between(c.caller, r.Instance.ID)
+		if d+tolerance <= 0 {
 			continue
 		}
 		lost, changes := p.exposure(r, c, tx, tc)
-		slack := c.rate * p.share(r, c.caller, tx) * min(d+slip, slip).Seconds()
+		slack := c.rate * p.share(r, c.caller, tx) * min(d+tolerance, tolerance).Seconds()
 		rounding := float64(1 + changes)
 		out.mid += lost
 		out.low += max(0, lost-slack-rounding)
