@@ -7,32 +7,31 @@ import (
 	"time"
 )
 
-// Input is what a machine was stepped with. The first line of a journal has a
-// Config instead of an Event: what the machine was made from.
+// Input is the input of one step. The first line of a journal has a Config
+// instead of an Event: the configuration that the machine was created from.
 type Input struct {
 	Now    time.Duration   `json:"now"` // nanoseconds since the machine's zero
 	Config json.RawMessage `json:"config,omitempty"`
 	Event  json.RawMessage `json:"event,omitempty"`
 }
 
-// Output is what it answered; a step without actions has no Output.
+// Output is the result of one step. A step without actions has no Output.
 type Output struct {
 	Now     time.Duration   `json:"now"`
 	Actions json.RawMessage `json:"actions"`
 }
 
-// Journal writes a machine's steps down. Write gets one line at a time; its
-// owner turns it into an event.
+// Journal records the steps of a machine. It calls Write with one line at a time.
 type Journal struct {
 	Write func(Line)
 }
 
-// WriteConfig writes what the machine was made from.
+// WriteConfig records the configuration that the machine was created from.
 func (j Journal) WriteConfig(config any) {
 	j.Write(Line{Data: encode(Input{Config: encode(config)})})
 }
 
-// Trace returns a function for [Loop.Trace].
+// Trace returns a function for [Loop.Trace] that records each step in j.
 func Trace[E, A any](j Journal) func(now time.Duration, e E, out []A) {
 	return func(now time.Duration, e E, out []A) {
 		j.Write(Line{Data: encode(Input{Now: now, Event: encode(e)})})
@@ -57,16 +56,16 @@ type Line struct {
 	Data   json.RawMessage
 }
 
-// Replay feeds a journal's inputs to a fresh machine, which fresh makes from
-// the config, and returns an error at the first step whose actions are not, to
-// the byte, those that were written down. A journal may end after an input
-// whose output was not written any more: its writer was killed.
+// Replay feeds the inputs of a journal to a new machine, which fresh creates
+// from the config. It returns an error at the first step whose encoded actions
+// differ from the recorded ones. The output of the last input may be missing,
+// as the process that wrote the journal may have been killed.
 func Replay[C, E, A any](lines []Line, fresh func(C) Machine[E, A]) error {
 	var m Machine[E, A]
 	for i := 0; i < len(lines); i++ {
 		var in Input
 		if lines[i].Output {
-			return fmt.Errorf("replaying line %d: an output without an input before it", i)
+			return fmt.Errorf("replaying line %d: output without a preceding input", i)
 		}
 		if err := json.Unmarshal(lines[i].Data, &in); err != nil {
 			return fmt.Errorf("replaying line %d: %w", i, err)

@@ -26,12 +26,12 @@ type Machine[E, A any] interface {
 // Clock is the source of a Loop's time.
 type Clock interface {
 	Now() time.Duration
-	// At delivers once when Now has reached t (at once if it has); stop
-	// gives the timer back.
+	// At returns a channel that delivers once, as soon as Now has reached t.
+	// stop releases the timer.
 	At(t time.Duration) (fired <-chan time.Time, stop func() bool)
 }
 
-// SystemClock is the clock of the system, monotonic, counted from zero.
+// SystemClock returns the monotonic clock of the system, with offsets from zero.
 func SystemClock(zero time.Time) Clock { return systemClock{zero} }
 
 type systemClock struct{ zero time.Time }
@@ -48,22 +48,22 @@ type Loop[E, A any] struct {
 	Machine Machine[E, A]
 	Clock   Clock
 	Inbox   *Queue[E]
-	// Do executes one action. It is called from the loop and must not block:
-	// what takes time goes on elsewhere, and its outcome comes back through
-	// Inbox, which Do itself may fill too.
+	// Do executes one action. It is called from the loop and must not block: it
+	// starts long work in the background, which puts its result into Inbox. Do
+	// may also put events into Inbox itself.
 	Do func(now time.Duration, a A)
-	// Tick makes the event for a deadline that has come; nil means the zero
-	// event. A machine that needs sampled values gets them here.
+	// Tick returns the event for a deadline that has been reached. It may sample
+	// values that the machine needs. nil means the zero event.
 	Tick func() E
-	// Trace, if not nil, sees every step before its actions are done.
+	// Trace, if not nil, is called for every step before its actions are executed.
 	Trace func(now time.Duration, e E, out []A)
 }
 
 // Drive runs the loop until ctx is done, and returns ctx's cause.
 //
-// A deadline is stepped with its own time, not with the later one at which the
-// timer was noticed, and always before an event that came after it: so a slow
-// machine decides what a fast one would have.
+// The machine is stepped with the time of the deadline, not with the later time
+// at which the timer fired, and before any later event. So its decisions do not
+// depend on the speed of the host.
 func (l *Loop[E, A]) Drive(ctx context.Context) error {
 	for ctx.Err() == nil {
 		l.stepDeadlines(ctx, l.Clock.Now())
@@ -108,7 +108,8 @@ func (l *Loop[E, A]) step(now time.Duration, e E) {
 	}
 }
 
-// wait returns nil when there may be something to do.
+// wait blocks until there may be an event or a deadline to handle. It returns
+// the cause of ctx if that is done.
 func (l *Loop[E, A]) wait(ctx context.Context) error {
 	var fired <-chan time.Time
 	if at, ok := l.Machine.Next(); ok {
@@ -125,8 +126,8 @@ func (l *Loop[E, A]) wait(ctx context.Context) error {
 	return nil
 }
 
-// Queue is a mailbox without bound: Put never blocks, so an executor may
-// answer from within the loop. The zero Queue is ready to use.
+// Queue is an unbounded mailbox. Put never blocks, so [Loop.Do] may call it. The
+// zero Queue is ready to use.
 type Queue[E any] struct {
 	mu     sync.Mutex
 	list   []E
@@ -137,11 +138,11 @@ type Queue[E any] struct {
 func (q *Queue[E]) Put(e E) {
 	q.mu.Lock()
 	q.list = append(q.list, e)
-	bell := q.signalLocked()
+	signal := q.signalLocked()
 	q.mu.Unlock()
 	select {
-	case bell <- struct{}{}:
-	default: // it is ringing already
+	case signal <- struct{}{}:
+	default: // a signal is already pending
 	}
 }
 

@@ -156,7 +156,7 @@ func TestReplay(t *testing.T) {
 		"an output missing":  {func(l []Line) []Line { return append(l[:2:2], l[3:]...) }, "got actions"},
 		"an output too many": {func(l []Line) []Line { return append(l[:4:4], l[2], l[4], l[5]) }, "got actions"},
 		"no config":          {func(l []Line) []Line { return l[1:] }, "no config"},
-		"output first":       {func(l []Line) []Line { return l[2:] }, "without an input"},
+		"output first":       {func(l []Line) []Line { return l[2:] }, "without a preceding input"},
 		"no JSON":            {func(l []Line) []Line { l[1].Data = []byte(`{`); return l }, "replaying line 1"},
 		"not its event":      {func(l []Line) []Line { l[1].Data = []byte(`{"event":7}`); return l }, "event"},
 	} {

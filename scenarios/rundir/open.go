@@ -18,28 +18,28 @@ import (
 	"zeroloss/scenarios/plan"
 )
 
-// Run is a run directory that was read, as much of it as there is.
+// Run is the content of a run directory, as far as it could be read.
 type Run struct {
 	Path     string
 	Meta     Meta
 	Plan     *plan.Plan
-	Requests []record.Request // of all generators: one's in the order of its log, several's in that of the answers
-	Events   []record.Event   // of all files, by time
+	Requests []record.Request // from all logs; one log: in its order, several: in the order in which requests ended
+	Events   []record.Event   // from all files, by time
 
-	Zero record.Micros // the plan's time zero; 0: it did not come to it
-	End  record.Micros // end of the run; 0: it did not come to it
-	// Interrupted: the run did not end by itself, or still goes on.
+	Zero record.Micros // the plan's time zero; 0 if it was never reached
+	End  record.Micros // end of the run; 0 if it was never reached
+	// Interrupted means that the run was ended early, or is still running.
 	Interrupted bool
-	// Incomplete lists instances whose events have no end, with why, by
-	// "pod/incarnation". One whose killing the harness told is not among them.
+	// Incomplete is why the events of an instance are incomplete, by
+	// "pod/incarnation". It does not contain instances that the harness killed.
 	Incomplete map[string]string
-	// Torn tells what could not be read of the logs; empty if all could.
+	// Torn lists the parts of the logs that could not be read.
 	Torn []string
 }
 
-// Open reads the run directory dir. What a killed run has left is read as far
-// as it goes, and told in Interrupted, Incomplete and Torn; an error means
-// that there is no run to tell of: ErrNotFound, ErrNoRun, ErrTruncated,
+// Open reads the run directory dir. It reads as much as a killed run has left,
+// and reports what is missing in Interrupted, Incomplete and Torn. An error means
+// that there is no run to report on: ErrNotFound, ErrNoRun, ErrTruncated,
 // ErrNewer, or the system's.
 func Open(dir string) (*Run, error) {
 	r := &Run{Path: dir, Incomplete: map[string]string{}}
@@ -50,7 +50,7 @@ func Open(dir string) (*Run, error) {
 	case err != nil:
 		return nil, fmt.Errorf("opening run directory: %w", err)
 	case !fi.IsDir():
-		return nil, fmt.Errorf("opening %q: %w: it is a file; name the directory it lies in", dir, ErrNoRun)
+		return nil, fmt.Errorf("opening %q: %w: it is a file; pass the directory that contains it", dir, ErrNoRun)
 	}
 	if err := r.readMeta(); err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (r *Run) readPlan() error {
 func (r *Run) readJSON(name, schema string, into any) error {
 	b, err := os.ReadFile(filepath.Join(r.Path, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("opening %q: %w: it has no %s%s", r.Path, ErrNoRun, name, r.lockedOnly())
+		return fmt.Errorf("opening %q: %w: it has no %s%s", r.Path, ErrNoRun, name, r.killedBeforeStart())
 	}
 	if err != nil {
 		return fmt.Errorf("opening run directory: %w", err)
@@ -99,8 +99,8 @@ func (r *Run) readJSON(name, schema string, into any) error {
 	return nil
 }
 
-// lockedOnly explains an empty directory that a killed run left.
-func (r *Run) lockedOnly() string {
+// killedBeforeStart returns an explanation if only the lock of a run is left.
+func (r *Run) killedBeforeStart() string {
 	if _, err := os.Stat(filepath.Join(r.Path, LockFile)); err != nil {
 		return ""
 	}
@@ -148,7 +148,7 @@ func (r *Run) readRequests() error {
 	case logs == 0:
 		r.addTorn("%s: missing; the load never started", RequestsFile)
 	case logs > 1:
-		// As one generator would have written them down.
+		// This is the order in which one generator would have logged them.
 		slices.SortStableFunc(r.Requests, func(a, b record.Request) int {
 			return cmp.Or(cmp.Compare(max(a.Due, a.Done), max(b.Due, b.Done)), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Seq, b.Seq))
 		})
@@ -174,7 +174,7 @@ func (r *Run) readLog(path string) error {
 	case tail.Reason != nil:
 		r.addTorn("%s: %d bytes dropped %v", name, tail.Dropped, tail.Reason)
 	case !tail.Complete:
-		r.addTorn("%s: has no end; the load was killed", name)
+		r.addTorn("%s: has no end; the load generator was killed", name)
 	}
 	r.Requests = append(r.Requests, requests...)
 	return nil
@@ -189,13 +189,13 @@ func (r *Run) readEvents() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("opening run directory: %w", err)
 	}
-	open := map[record.Instance]string{} // instances without an end
-	told := map[record.Instance]bool{}   // instances with a file
+	open := map[record.Instance]string{}  // instances without an end
+	hasFile := map[record.Instance]bool{} // instances with an event file
 	names := map[string]bool{}
 	for _, e := range entries {
 		if name, ok := strings.CutSuffix(e.Name(), eventsExt); ok {
 			names[name] = true
-			if err := r.readEventFile(name, open, told); err != nil {
+			if err := r.readEventFile(name, open, hasFile); err != nil {
 				return err
 			}
 		}
@@ -204,8 +204,8 @@ func (r *Run) readEvents() error {
 	r.findBounds()
 	r.checkRequiredEvents(names)
 	for _, e := range r.Events {
-		if e.Kind() == record.KindContainerStarted && !told[e.Instance] && r.WritesEvents(e.Workload) {
-			open[e.Instance] = "it was started, and there are no events of it"
+		if e.Kind() == record.KindContainerStarted && !hasFile[e.Instance] && r.WritesEvents(e.Workload) {
+			open[e.Instance] = "it was started but has no events"
 		}
 	}
 	for i, why := range open {
@@ -216,7 +216,7 @@ func (r *Run) readEvents() error {
 	return nil
 }
 
-func (r *Run) readEventFile(name string, open map[record.Instance]string, told map[record.Instance]bool) error {
+func (r *Run) readEventFile(name string, open map[record.Instance]string, hasFile map[record.Instance]bool) error {
 	f, err := os.Open(filepath.Join(r.Path, EventsDir, name+eventsExt))
 	if err != nil {
 		return fmt.Errorf("opening run directory: %w", err)
@@ -228,7 +228,7 @@ func (r *Run) readEventFile(name string, open map[record.Instance]string, told m
 	}
 	r.Events = append(r.Events, events...)
 	i, isInstance := parseEventsName(name)
-	told[i] = true
+	hasFile[i] = true
 	unread := fmt.Sprintf("%s (%d bytes) could not be read", format.Count(tail.Lines, "line"), tail.Bytes)
 	switch {
 	case isInstance && !tail.Complete:
@@ -239,35 +239,36 @@ func (r *Run) readEventFile(name string, open map[record.Instance]string, told m
 	case tail.Lines > 0:
 		r.addTorn("%s/%s%s: %s", EventsDir, name, eventsExt, unread)
 	case !tail.Complete:
-		r.addTorn("%s/%s%s: has no end; who wrote it was killed, or the copy is not whole", EventsDir, name, eventsExt)
+		r.addTorn("%s/%s%s: has no end; its writer was killed, or the copy is incomplete", EventsDir, name, eventsExt)
 	}
 	return nil
 }
 
-// checkRequiredEvents tells of those without which the account would be another:
-// without the load's, what goes at the end of a run looks like releases. An
-// interrupted run may lack them, and is known to prove nothing.
-func (r *Run) checkRequiredEvents(told map[string]bool) {
+// checkRequiredEvents reports missing events that would make the ledger wrong:
+// without the load's events, the shutdown at the end of a run looks like
+// releases. An interrupted run may lack them, as it proves nothing anyway. files
+// are the names of the event files.
+func (r *Run) checkRequiredEvents(files map[string]bool) {
 	if r.Interrupted {
 		return
 	}
 	if !slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind() == record.KindLoadEnd }) {
-		r.addTorn("%s: nobody tells when the load ended", EventsDir)
+		r.addTorn("%s: no event says when the load ended", EventsDir)
 	}
-	if !r.Meta.InCluster() && !told[RegistryServer] {
-		r.addTorn("%s/%s%s: missing; what the registry did is not known", EventsDir, RegistryServer, eventsExt)
+	if !r.Meta.InCluster() && !files[RegistryServer] {
+		r.addTorn("%s/%s%s: missing; what the registry did is unknown", EventsDir, RegistryServer, eventsExt)
 	}
 }
 
 func noEnd(events []record.Event) string {
 	if len(events) == 0 {
-		return "it wrote no event at all"
+		return "it wrote no events"
 	}
-	return fmt.Sprintf("its events have no end, the last one is %q", events[len(events)-1].Kind())
+	return fmt.Sprintf("its events have no end; the last one is %q", events[len(events)-1].Kind())
 }
 
-// parseEventsName reads what [EventsName] wrote; false for those of the
-// harness, the registry and the load.
+// parseEventsName parses the result of [EventsName]. It returns false for the
+// files of the harness, the registry and the load.
 func parseEventsName(name string) (record.Instance, bool) {
 	dot := strings.LastIndexByte(name, '.')
 	if dot <= 0 {
@@ -287,7 +288,7 @@ func (r *Run) findBounds() {
 		case record.KindRunEnd:
 			r.End = e.At
 		case record.KindInterrupted:
-			// A load that was ended on purpose says so too.
+			// The load also reports this if it was ended on purpose.
 			r.Interrupted = r.Interrupted || !ended || e.Instance == (record.Instance{})
 		default: // it bounds nothing
 		}
@@ -300,8 +301,8 @@ func (r *Run) WritesEvents(workload string) bool {
 	return slices.ContainsFunc(r.Plan.Workloads, func(w plan.Workload) bool { return w.Name == workload && !w.External })
 }
 
-// killed reports whether the harness told why i was killed: its stream has no
-// end because it could write none.
+// killed reports whether the harness killed i, so that i could not write the end
+// of its events.
 func killed(events []record.Event, i record.Instance) bool {
 	return slices.ContainsFunc(events, func(e record.Event) bool {
 		return e.Kind() == record.KindKillSent && e.Instance == i

@@ -1,9 +1,9 @@
-// Package rundir is the directory of one run: what lies where in it, who may
-// write there, and how it is read again, also after a crash at any moment.
+// Package rundir defines the directory of a run: its files, its lock, and how it
+// is written and read, even after a crash at any moment.
 //
-// A runtime makes one with [Create], writes events and requests into the
-// files it hands out, and closes it; [Open] reads it back for the reports. It
-// knows files and codecs; what the run showed is for reports/ledger to say.
+// A runtime creates the directory with [Create], writes events and requests to
+// its files, and closes it. [Open] reads it for the reports. The package knows
+// files and codecs; reports/ledger interprets them.
 package rundir
 
 import (
@@ -18,13 +18,13 @@ import (
 	"zeroloss/scenarios/plan"
 )
 
-// What lies in a run directory.
+// Files and folders of a run directory.
 const (
 	ScenarioFile  = "scenario.yaml"
 	ManifestsFile = "manifests.yaml"
 	PlanFile      = "plan.json"
 	MetaFile      = "meta.json"
-	RequestsFile  = "requests.log" // one of several generators writes requests-<name>.log
+	RequestsFile  = "requests.log" // with several generators, each writes requests-<name>.log
 	EventsDir     = "events"
 	SummaryFile   = "summary.json"
 	PageFile      = "report.html"
@@ -32,13 +32,13 @@ const (
 	MarkdownFile  = "summary.md"
 	LockFile      = "lock"
 
-	// Harness, Load and RegistryServer name the events files of those that
-	// are no instance of the topology: events/harness.ndjson and so on.
+	// Harness, Load and RegistryServer name the event files of the processes
+	// that are not instances of the topology: events/harness.ndjson and so on.
 	Harness        = "harness"
 	Load           = record.LoadPod
 	RegistryServer = "registry"
 
-	localRuntime   = "local" // where the registry is a process of ours
+	localRuntime   = "local" // runs the embedded registry, which writes events
 	requestsPrefix = "requests"
 	requestsExt    = ".log"
 	eventsExt      = ".ndjson"
@@ -47,7 +47,7 @@ const (
 // Schema is the format of meta.json.
 const Schema = "zeroloss.meta/v1"
 
-// Meta is where the run came from.
+// Meta describes the origin of a run: its inputs, times and host.
 type Meta struct {
 	Schema     string   `json:"schema"` // [Schema]; filled in by WriteMeta
 	Version    string   `json:"version"`
@@ -56,17 +56,17 @@ type Meta struct {
 	Seed       uint64   `json:"seed"`
 	Speed      float64  `json:"speed"`
 	Started    string   `json:"started"`            // RFC 3339
-	Finished   string   `json:"finished,omitempty"` // RFC 3339; empty: it has not, or was killed
-	ZeroMicros int64    `json:"zeroMicros"`         // time zero; 0 until it is known
+	Finished   string   `json:"finished,omitempty"` // RFC 3339; empty: still running, or killed
+	ZeroMicros int64    `json:"zeroMicros"`         // time zero; 0 if unknown
 	Machine    Machine  `json:"machine"`
 	Command    []string `json:"command,omitempty"`
 }
 
-// InCluster reports whether a cluster's own controllers decided about the run's
-// pods, and not ours: on a target, too.
+// InCluster reports whether the run's pods were managed by a cluster's
+// controllers and not by the simulated ones. It is true for attach, too.
 func (m Meta) InCluster() bool { return m.Runtime != localRuntime }
 
-// Machine is what the run ran on.
+// Machine describes the host of a run.
 type Machine struct {
 	OS, Arch, Go string
 	CPUs         int
@@ -74,7 +74,7 @@ type Machine struct {
 	Kernel       string
 }
 
-// Sentinels that a caller branches on; all are bad input, none is a crash.
+// Errors for callers to branch on. All of them mean wrong input.
 var (
 	ErrNotFound     = errors.New("no such run directory")
 	ErrNoRun        = errors.New("not a run directory")
@@ -84,16 +84,16 @@ var (
 	ErrNotEmpty     = errors.New("not empty")
 )
 
-// Dir is a run directory that is being written. Its methods may be called
-// from several goroutines, each file by one at a time.
+// Dir is a run directory that is being written. Its methods may be called from
+// several goroutines, but not for the same file at the same time.
 type Dir struct {
 	path string
 	lock *os.File
 }
 
-// Create makes path, or takes it if it is empty or holds but the lock of a
-// process that is gone, and locks it. Errors are ErrNotEmpty, ErrInUse, or the
-// system's.
+// Create creates and locks the run directory path. An existing directory must be
+// empty, except for the lock of a process that no longer exists. The error wraps
+// ErrNotEmpty, ErrInUse or an error of the file system.
 func Create(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("creating run directory %q: %w", path, err)
@@ -106,7 +106,7 @@ func Create(path string) (*Dir, error) {
 		return nil, fmt.Errorf("locking run directory %q: %w", path, err)
 	}
 	d := &Dir{path: path, lock: lock}
-	// Another run may have come and gone between the look and the lock.
+	// Another run may have used the directory between the check and the lock.
 	if err := errors.Join(checkEmpty(path), os.MkdirAll(d.Join(EventsDir), 0o755)); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -132,19 +132,20 @@ func checkEmpty(path string) error {
 	return nil
 }
 
-// Path is the directory itself.
+// Path returns the path of the directory.
 func (d *Dir) Path() string { return d.path }
 
-// Join is the path of a file in it.
+// Join returns the path of a file in the directory.
 func (d *Dir) Join(name string) string { return filepath.Join(d.path, name) }
 
-// EventsPath is where name's events go: an instance's [EventsName], or
-// Harness, Load, RegistryServer.
+// EventsPath returns the path of an event file. name is the [EventsName] of an
+// instance, or Harness, Load or RegistryServer.
 func (d *Dir) EventsPath(name string) string {
 	return filepath.Join(d.path, EventsDir, name+eventsExt)
 }
 
-// RequestsPath is where a load process writes; "" is the only one.
+// RequestsPath returns the path of a load generator's request log. process is ""
+// if there is only one generator.
 func (d *Dir) RequestsPath(process string) string {
 	if process == "" {
 		return d.Join(RequestsFile)
@@ -152,8 +153,8 @@ func (d *Dir) RequestsPath(process string) string {
 	return d.Join(requestsPrefix + "-" + process + requestsExt)
 }
 
-// CreateEvents opens name's events file for appending, to be inherited by a
-// child or given to a record.EventWriter. The caller closes it.
+// CreateEvents opens the event file of name for appending, for a child process
+// or a record.EventWriter. The caller closes it.
 func (d *Dir) CreateEvents(name string) (*os.File, error) {
 	f, err := os.OpenFile(d.EventsPath(name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -162,10 +163,10 @@ func (d *Dir) CreateEvents(name string) (*os.File, error) {
 	return f, nil
 }
 
-// EventsName is the name of an instance's events file: "pod.incarnation".
+// EventsName returns the name of an instance's event file: "pod.incarnation".
 func EventsName(i record.Instance) string { return fmt.Sprintf("%s.%d", i.Pod, i.Incarnation) }
 
-// WriteMeta writes meta.json; it may be called again as more is known.
+// WriteMeta writes meta.json. It may be called again with more facts.
 func (d *Dir) WriteMeta(m Meta) error {
 	m.Schema = Schema
 	return d.writeJSON(MetaFile, m)
@@ -182,11 +183,11 @@ func (d *Dir) writeJSON(name string, v any) error {
 	return d.WriteFile(name, append(b, '\n'))
 }
 
-// WriteFile writes a whole file: a reader sees the old one or the new one,
-// never a part.
+// WriteFile replaces the file name in the directory atomically.
 func (d *Dir) WriteFile(name string, b []byte) error { return WriteFile(d.Join(name), b) }
 
-// WriteFile replaces the file at path by b in one step.
+// WriteFile replaces the file at path atomically: a reader sees either the old
+// content or all of b.
 func WriteFile(path string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -216,12 +217,12 @@ func (d *Dir) Close() error {
 	return nil
 }
 
-// Latest points the link "latest" beside dir to dir. It replaces an older
-// link, and nothing that is not a link.
+// Latest makes "latest", in the parent of dir, a symbolic link to dir. It replaces
+// an existing link, but no other file.
 func Latest(dir string) error {
 	link := filepath.Join(filepath.Dir(dir), "latest")
 	if fi, err := os.Lstat(link); err == nil && fi.Mode()&fs.ModeSymlink == 0 {
-		return fmt.Errorf("linking %q: it exists and is no link; remove it", link)
+		return fmt.Errorf("linking %q: it exists and is not a symbolic link; remove it", link)
 	}
 	next := fmt.Sprintf("%s.%d", link, os.Getpid())
 	if err := os.Symlink(filepath.Base(dir), next); err != nil {

@@ -49,7 +49,7 @@ func TestLatest(t *testing.T) {
 	}
 	other := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(other, "latest"), 0o755))
-	require.ErrorContains(t, Latest(filepath.Join(other, "one")), "is no link")
+	require.ErrorContains(t, Latest(filepath.Join(other, "one")), "is not a symbolic link")
 }
 
 func TestEventsName(t *testing.T) {
@@ -262,11 +262,11 @@ func TestOpenTellsOfEventsThatAreMissing(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			r, err := Open(made(t, "clean", c.spoil))
 			require.NoError(t, err)
-			told := r.Torn
+			problems := r.Torn
 			for i, why := range r.Incomplete {
-				told = append(told, i+": "+why)
+				problems = append(problems, i+": "+why)
 			}
-			require.Contains(t, strings.Join(told, "\n"), c.says)
+			require.Contains(t, strings.Join(problems, "\n"), c.says)
 		})
 	}
 
