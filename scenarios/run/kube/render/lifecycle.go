@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -18,16 +17,17 @@ import (
 // defaultGrace is Kubernetes' own termination grace period, in seconds.
 const defaultGrace = 30
 
-// lifecycle makes grace period, hook and probes those of the plan.
-func (r *renderer) lifecycle(d *appsv1.Deployment, pod *corev1.PodSpec, c *corev1.Container, workload string) {
-	i := slices.IndexFunc(r.p.Control.Workloads, func(x control.Workload) bool { return x.Name == workload })
+// setLifecycle makes grace period, hook and probes those of the plan.
+func (a *deploymentAdapter) setLifecycle(workload string) {
+	pod, c := a.pod, a.c
+	i := slices.IndexFunc(a.r.p.Control.Workloads, func(x control.Workload) bool { return x.Name == workload })
 	if i < 0 {
 		return
 	}
-	w := r.p.Control.Workloads[i]
+	w := a.r.p.Control.Workloads[i]
 	grace := int64(w.Grace / time.Second)
 	if n := pod.TerminationGracePeriodSeconds; n == nil && grace != defaultGrace || n != nil && *n != grace {
-		r.adjust(d, "terminationGracePeriodSeconds %d, as the scenario has it", grace)
+		a.adjust("terminationGracePeriodSeconds %d, as the scenario has it", grace)
 	}
 	pod.TerminationGracePeriodSeconds = &grace
 	var written *corev1.LifecycleHandler
@@ -35,7 +35,7 @@ func (r *renderer) lifecycle(d *appsv1.Deployment, pod *corev1.PodSpec, c *corev
 		written = c.Lifecycle.PreStop
 	}
 	if want := preStop(w.PreStop); !equality.Semantic.DeepEqual(written, want) {
-		r.adjust(d, "preStop as the scenario has it")
+		a.adjust("preStop as the scenario has it")
 		c.Lifecycle = nil
 		if want != nil {
 			c.Lifecycle = &corev1.Lifecycle{PreStop: want}
@@ -47,7 +47,7 @@ func (r *renderer) lifecycle(d *appsv1.Deployment, pod *corev1.PodSpec, c *corev
 		want  *control.Probe
 	}{{"startupProbe", &c.StartupProbe, w.Startup}, {"readinessProbe", &c.ReadinessProbe, w.Readiness}, {"livenessProbe", &c.LivenessProbe, w.Liveness}} {
 		if want := probe(x.want); !sameProbe(*x.probe, want) {
-			r.adjust(d, "%s as the scenario has it", x.name)
+			a.adjust("%s as the scenario has it", x.name)
 			*x.probe = want
 		}
 	}

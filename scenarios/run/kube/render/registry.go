@@ -31,35 +31,34 @@ const (
 // RegistryName names the Deployment and Service of a plan's registry.
 func RegistryName(p *plan.Plan) string { return cmp.Or(p.Registry.Workload, defaultRegistry) }
 
-// registry makes the Deployment of the registry a Nacos that can be pulled, and
+// runRegistry makes the Deployment of the registry a Nacos that can be pulled, and
 // that says when it is ready.
-func (r *renderer) registry(d *appsv1.Deployment) error {
-	r.addSelector(d)
+func (a *deploymentAdapter) runRegistry() {
+	d := a.d
+	a.addSelector()
 	if n := d.Spec.Replicas; n != nil && *n != 1 {
-		r.adjust(d, "replicas %d: 1, as a stand-alone server has no peers", *n)
+		a.adjust("replicas %d: 1, as a stand-alone server has no peers", *n)
 	}
 	one := int32(1)
 	d.Spec.Replicas = &one
-	d.Spec.Template.Labels = merged(d.Spec.Template.Labels, owner.Labels(r.o.Run))
-	c, err := r.onlyContainer(d)
-	if err != nil {
-		return err
-	}
-	r.dropReferences(d)
-	r.runNacos(d, c)
-	return nil
+	d.Spec.Template.Labels = merged(d.Spec.Template.Labels, owner.Labels(a.r.o.Run))
+	a.dropContainers()
+	a.dropReferences()
+	a.runNacos()
 }
 
-func (r *renderer) runNacos(d *appsv1.Deployment, c *corev1.Container) {
-	want := cmp.Or(r.o.RegistryImage, RegistryImage)
+// runNacos makes the container a stand-alone Nacos with a readiness probe.
+func (a *deploymentAdapter) runNacos() {
+	c := a.c
+	want := cmp.Or(a.r.o.RegistryImage, RegistryImage)
 	if c.Image != want && c.Image != "" {
-		r.adjust(d, "image %s: %s in its place", c.Image, want)
+		a.adjust("image %s: %s in its place", c.Image, want)
 	}
 	c.Image, c.ImagePullPolicy = want, corev1.PullIfNotPresent
 	for _, v := range []corev1.EnvVar{{Name: "MODE", Value: "standalone"}, {Name: "JVM_XMS", Value: "128m"}, {Name: "JVM_XMX", Value: "256m"}} {
 		if !slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == v.Name }) {
 			c.Env = append(c.Env, v)
-			r.adjust(d, "env %s=%s added", v.Name, v.Value)
+			a.adjust("env %s=%s added", v.Name, v.Value)
 		}
 	}
 	if c.ReadinessProbe == nil {
@@ -67,10 +66,10 @@ func (r *renderer) runNacos(d *appsv1.Deployment, c *corev1.Container) {
 			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: registryReadiness, Port: intstr.FromInt(registryPort)}},
 			PeriodSeconds: 1, TimeoutSeconds: 2,
 		}
-		r.adjust(d, "readinessProbe added: GET %s", registryReadiness)
+		a.adjust("readinessProbe added: GET %s", registryReadiness)
 	}
-	if delay := r.p.PushDelay; delay != 0 && delay != nacosPushDelay {
-		r.adjust(d, "its push delay is Nacos' own %v, not %v: a server in a cluster cannot be told", nacosPushDelay, delay)
+	if delay := a.r.p.PushDelay; delay != 0 && delay != nacosPushDelay {
+		a.adjust("its push delay is Nacos' own %v, not %v: a server in a cluster cannot be told", nacosPushDelay, delay)
 	}
 }
 
@@ -91,7 +90,7 @@ func (r *renderer) addRegistry() {
 		},
 	}
 	r.out.Registry = d
-	r.runNacos(d, &d.Spec.Template.Spec.Containers[0])
+	(&deploymentAdapter{r: r, d: d, pod: &d.Spec.Template.Spec, c: &d.Spec.Template.Spec.Containers[0]}).runNacos()
 	r.adjust(d, "added: no manifest has a registry")
 }
 

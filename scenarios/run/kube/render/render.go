@@ -150,8 +150,9 @@ func Render(p *plan.Plan, manifests []byte, o Options) (*Objects, error) {
 	return r.out, nil
 }
 
-// renderer makes objects of documents, one after the other, and adds what no
-// document has. What then concerns all objects together is done to [Objects].
+// renderer converts the documents to objects, one after the other, and adds the
+// objects that no document has. A [deploymentAdapter] changes the Deployments. What
+// concerns all objects together is done to [Objects] afterwards.
 type renderer struct {
 	p   *plan.Plan
 	o   Options
@@ -272,24 +273,31 @@ func merged(a, b map[string]string) map[string]string {
 	return out
 }
 
-// deployment takes the Deployment of a workload, or of the registry.
+// deployment adapts the Deployment of a workload, or of the registry.
 func (r *renderer) deployment(d *appsv1.Deployment) error {
-	if d.Name == r.p.Registry.Workload {
-		r.takeOver(d)
-		r.out.Registry = d
-		return r.registry(d)
-	}
+	isRegistry := d.Name == r.p.Registry.Workload
 	i := slices.IndexFunc(r.p.Workloads, func(w plan.Workload) bool { return w.Name == d.Name })
-	if i < 0 {
+	if i < 0 && !isRegistry {
 		r.adjust(d, "left out: the plan has no such workload")
 		return nil
 	}
 	r.takeOver(d)
+	a, err := r.adapter(d)
+	if err != nil {
+		return err
+	}
+	if isRegistry {
+		r.out.Registry = d
+		a.runRegistry()
+		return nil
+	}
 	r.out.Workloads = append(r.out.Workloads, d)
 	if w := &r.p.Workloads[i]; w.External {
-		return r.externalService(d, w)
+		a.runExternalService(w)
+	} else {
+		a.runDemoService(w)
 	}
-	return r.demoService(d, &r.p.Workloads[i])
+	return nil
 }
 
 // complete adds what no manifest has, and puts workloads into the plan's order.

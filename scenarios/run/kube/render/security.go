@@ -3,7 +3,6 @@ package render
 import (
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"zeroloss/scenarios/image"
@@ -34,20 +33,21 @@ func restrict(pod *corev1.PodSpec, c *corev1.Container) {
 	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: scratchVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
 }
 
-// replaceSecurity restricts the pods of a Deployment whose image is replaced.
+// replaceSecurity restricts the pods of the Deployment, whose image is replaced.
 // Its own security context is the application's: another user could not read
 // what the zeroloss image has written, and root would be refused where that is
 // forbidden.
-func (r *renderer) replaceSecurity(d *appsv1.Deployment, pod *corev1.PodSpec, c *corev1.Container) {
+func (a *deploymentAdapter) replaceSecurity() {
+	pod, c := a.pod, a.c
 	if pod.SecurityContext != nil || c.SecurityContext != nil {
-		r.adjust(d, "securityContext of the application: that of the zeroloss image in its place")
+		a.adjust("securityContext of the application: that of the zeroloss image in its place")
 	}
 	for _, x := range []struct {
 		field string
 		set   *bool
 	}{{"hostNetwork", &pod.HostNetwork}, {"hostPID", &pod.HostPID}, {"hostIPC", &pod.HostIPC}} {
 		if *x.set {
-			r.adjust(d, "%s left out: it is the application's", x.field)
+			a.adjust("%s left out: it is the application's", x.field)
 			*x.set = false
 		}
 	}

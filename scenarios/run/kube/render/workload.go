@@ -21,56 +21,72 @@ import (
 	"zeroloss/scenarios/run/kube/owner"
 )
 
-// demoService makes a Deployment run the demo service of the plan's workload.
-func (r *renderer) demoService(d *appsv1.Deployment, w *plan.Workload) error {
-	pod, c, err := r.podSpec(d, w)
-	if err != nil {
-		return err
-	}
-	r.replaceApplication(d, pod, c, w)
-	r.lifecycle(d, pod, c, w.Name)
-	return nil
+// deploymentAdapter adapts a Deployment of the manifests to a run: the pods run
+// the zeroloss image, or Nacos, with what the plan says.
+type deploymentAdapter struct {
+	r *renderer
+
+	d   *appsv1.Deployment
+	pod *corev1.PodSpec   // of its template
+	c   *corev1.Container // the one that runs
 }
 
-// externalService makes a Deployment of a service of the user one of this run:
-// as it is written, but for its image, which is the plain server's, and for
-// references to what the run's namespace does not have.
-func (r *renderer) externalService(d *appsv1.Deployment, w *plan.Workload) error {
-	pod, c, err := r.podSpec(d, w)
-	if err != nil {
-		return err
+// adapter returns the adapter of d. It fails if the pods of d have no container.
+func (r *renderer) adapter(d *appsv1.Deployment) (*deploymentAdapter, error) {
+	pod := &d.Spec.Template.Spec
+	if len(pod.Containers) == 0 {
+		return nil, errors.New("its pods have no container")
 	}
-	r.adjust(d, "image %s: %s in its place, which has the plain server in it", cmp.Or(c.Image, "(none)"), r.o.Image)
-	c.Image, c.ImagePullPolicy = r.o.Image, corev1.PullIfNotPresent
+	i := max(0, slices.IndexFunc(pod.Containers, func(c corev1.Container) bool {
+		return strings.HasPrefix(path.Base(c.Image), "spring-cloud-") || strings.Contains(path.Base(c.Image), "nacos-server")
+	}))
+	return &deploymentAdapter{r: r, d: d, pod: pod, c: &pod.Containers[i]}, nil
+}
+
+// adjust lists an adjustment of the Deployment.
+func (a *deploymentAdapter) adjust(format string, args ...any) { a.r.adjust(a.d, format, args...) }
+
+// runDemoService makes the Deployment run the demo service of the plan's
+// workload.
+func (a *deploymentAdapter) runDemoService(w *plan.Workload) {
+	a.prepare(w)
+	a.replaceApplication(w)
+	a.setLifecycle(w.Name)
+}
+
+// runExternalService keeps a service of the user as it is written, except for
+// its image, which is the plain server's, and references to objects that the
+// run's namespace does not have.
+func (a *deploymentAdapter) runExternalService(w *plan.Workload) {
+	a.prepare(w)
+	c := a.c
+	a.adjust("image %s: %s in its place, which has the plain server in it", cmp.Or(c.Image, "(none)"), a.r.o.Image)
+	c.Image, c.ImagePullPolicy = a.r.o.Image, corev1.PullIfNotPresent
 	c.Command = nil
 	c.Args = append([]string{"plain-server"}, c.Args...)
-	r.replaceSecurity(d, pod, c)
-	r.lifecycle(d, pod, c, w.Name)
-	return nil
+	a.replaceSecurity()
+	a.setLifecycle(w.Name)
 }
 
-// podSpec sets replicas and labels as the plan has them, and returns the pod's
-// spec and its one container.
-func (r *renderer) podSpec(d *appsv1.Deployment, w *plan.Workload) (*corev1.PodSpec, *corev1.Container, error) {
+// prepare sets replicas and labels as the plan has them, and leaves one container
+// and no reference to an object outside the run's namespace.
+func (a *deploymentAdapter) prepare(w *plan.Workload) {
 	want := toInt32(w.Replicas)
-	if n := d.Spec.Replicas; n != nil && *n != want || n == nil && want != 1 {
-		r.adjust(d, "replicas %d, as the scenario has it", want)
+	if n := a.d.Spec.Replicas; n != nil && *n != want || n == nil && want != 1 {
+		a.adjust("replicas %d, as the scenario has it", want)
 	}
-	d.Spec.Replicas = &want
-	r.addSelector(d)
-	t := &d.Spec.Template
-	t.Labels = merged(t.Labels, merged(owner.Labels(r.o.Run), map[string]string{owner.WorkloadLabel: w.Name}))
-	c, err := r.onlyContainer(d)
-	if err != nil {
-		return nil, nil, err
-	}
-	r.dropReferences(d)
-	return &t.Spec, c, nil
+	a.d.Spec.Replicas = &want
+	a.addSelector()
+	t := &a.d.Spec.Template
+	t.Labels = merged(t.Labels, merged(owner.Labels(a.r.o.Run), map[string]string{owner.WorkloadLabel: w.Name}))
+	a.dropContainers()
+	a.dropReferences()
 }
 
 // addSelector adds the selector that apps/v1 requires and older versions did
 // not.
-func (r *renderer) addSelector(d *appsv1.Deployment) {
+func (a *deploymentAdapter) addSelector() {
+	d := a.d
 	if d.Spec.Selector != nil {
 		return
 	}
@@ -79,36 +95,28 @@ func (r *renderer) addSelector(d *appsv1.Deployment) {
 		t.Labels = map[string]string{"app": d.Name}
 	}
 	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: maps.Clone(t.Labels)}
-	r.adjust(d, "selector added, from its pods' labels")
+	a.adjust("selector added, from its pods' labels")
 }
 
-// onlyContainer leaves one container in a pod, and returns it: a pod is one
-// process here.
-func (r *renderer) onlyContainer(d *appsv1.Deployment) (*corev1.Container, error) {
-	pod := &d.Spec.Template.Spec
-	if len(pod.Containers) == 0 {
-		return nil, errors.New("its pods have no container")
-	}
-	i := max(0, slices.IndexFunc(pod.Containers, func(c corev1.Container) bool {
-		return strings.HasPrefix(path.Base(c.Image), "spring-cloud-") || strings.Contains(path.Base(c.Image), "nacos-server")
-	}))
-	for k, c := range pod.Containers {
-		if k != i {
-			r.adjust(d, "container %s left out: a pod is one process here", c.Name)
+// dropContainers leaves the one container in the pod: a pod is one process here.
+func (a *deploymentAdapter) dropContainers() {
+	for k := range a.pod.Containers {
+		if c := &a.pod.Containers[k]; c != a.c {
+			a.adjust("container %s left out: a pod is one process here", c.Name)
 		}
 	}
-	if len(pod.InitContainers) > 0 {
-		pod.InitContainers = nil
-		r.adjust(d, "init containers left out")
+	if len(a.pod.InitContainers) > 0 {
+		a.pod.InitContainers = nil
+		a.adjust("init containers left out")
 	}
-	pod.Containers = []corev1.Container{pod.Containers[i]}
-	return &pod.Containers[0], nil
+	a.pod.Containers = []corev1.Container{*a.c}
+	a.c = &a.pod.Containers[0]
 }
 
 // dropReferences removes references to objects that the run's namespace does
 // not have.
-func (r *renderer) dropReferences(d *appsv1.Deployment) {
-	pod := &d.Spec.Template.Spec
+func (a *deploymentAdapter) dropReferences() {
+	pod := a.pod
 	for _, x := range []struct {
 		field string
 		set   bool
@@ -118,7 +126,7 @@ func (r *renderer) dropReferences(d *appsv1.Deployment) {
 		{"runtimeClassName", pod.RuntimeClassName != nil},
 	} {
 		if x.set {
-			r.adjust(d, "%s left out: the run's namespace has none", x.field)
+			a.adjust("%s left out: the run's namespace has none", x.field)
 		}
 	}
 	pod.ServiceAccountName, pod.DeprecatedServiceAccount, pod.PriorityClassName = "", "", ""
@@ -127,14 +135,15 @@ func (r *renderer) dropReferences(d *appsv1.Deployment) {
 }
 
 // replaceApplication puts the demo service in the place of the application.
-func (r *renderer) replaceApplication(d *appsv1.Deployment, pod *corev1.PodSpec, c *corev1.Container, w *plan.Workload) {
-	if c.Image != r.o.Image {
-		r.adjust(d, "image %s: the demo service in its place", c.Image)
+func (a *deploymentAdapter) replaceApplication(w *plan.Workload) {
+	c := a.c
+	if c.Image != a.r.o.Image {
+		a.adjust("image %s: the demo service in its place", c.Image)
 	}
-	r.annotateImage(d, w)
-	c.Image = r.o.Image
+	a.annotateImage(w)
+	c.Image = a.r.o.Image
 	if p := c.ImagePullPolicy; p != "" && p != corev1.PullIfNotPresent {
-		r.adjust(d, "imagePullPolicy %s: IfNotPresent, as the image is loaded into the nodes", p)
+		a.adjust("imagePullPolicy %s: IfNotPresent, as the image is loaded into the nodes", p)
 	}
 	c.ImagePullPolicy = corev1.PullIfNotPresent
 	for _, x := range []struct {
@@ -142,7 +151,7 @@ func (r *renderer) replaceApplication(d *appsv1.Deployment, pod *corev1.PodSpec,
 		set   bool
 	}{{"command", c.Command != nil}, {"workingDir", c.WorkingDir != ""}, {"volumeMounts", c.VolumeMounts != nil}, {"envFrom", c.EnvFrom != nil}} {
 		if x.set {
-			r.adjust(d, "%s left out: it is the application's", x.field)
+			a.adjust("%s left out: it is the application's", x.field)
 		}
 	}
 	c.Command, c.WorkingDir, c.VolumeMounts, c.EnvFrom = nil, "", nil, nil
@@ -153,9 +162,9 @@ func (r *renderer) replaceApplication(d *appsv1.Deployment, pod *corev1.PodSpec,
 		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}}
 	}
 	c.Env = append(c.Env, field("POD_NAME", "metadata.name"), field("POD_IP", "status.podIP"),
-		corev1.EnvVar{Name: settings.Env, Value: r.settings(w)})
-	pod.Volumes = nil
-	r.replaceSecurity(d, pod, c)
+		corev1.EnvVar{Name: settings.Env, Value: a.r.settings(w)})
+	a.pod.Volumes = nil
+	a.replaceSecurity()
 }
 
 // ImageAnnotation of a pod template names the image that its pods should have:
@@ -164,16 +173,16 @@ const ImageAnnotation = "zeroloss/image"
 
 // annotateImage names the manifest's image where a step changes it: only a
 // change of the template is a rollout.
-func (r *renderer) annotateImage(d *appsv1.Deployment, w *plan.Workload) {
-	changed := slices.ContainsFunc(r.p.Steps, func(s plan.Step) bool { a, ok := s.Action.(plan.SetImage); return ok && a.Workload == w.Name })
-	i := slices.IndexFunc(r.p.Control.Workloads, func(x control.Workload) bool { return x.Name == w.Name })
+func (a *deploymentAdapter) annotateImage(w *plan.Workload) {
+	changed := slices.ContainsFunc(a.r.p.Steps, func(s plan.Step) bool { set, ok := s.Action.(plan.SetImage); return ok && set.Workload == w.Name })
+	i := slices.IndexFunc(a.r.p.Control.Workloads, func(x control.Workload) bool { return x.Name == w.Name })
 	if !changed || i < 0 {
 		return
 	}
-	name := r.p.Control.Workloads[i].Image
-	t := &d.Spec.Template
+	name := a.r.p.Control.Workloads[i].Image
+	t := &a.d.Spec.Template
 	t.Annotations = merged(t.Annotations, map[string]string{ImageAnnotation: name})
-	r.adjust(d, "annotation %s of its pods is %s: a step changes the image, and this in its place", ImageAnnotation, name)
+	a.adjust("annotation %s of its pods is %s: a step changes the image, and this in its place", ImageAnnotation, name)
 }
 
 // Kubernetes replaces these in the value of a variable by the variables before
