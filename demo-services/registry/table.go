@@ -55,7 +55,8 @@ type ClientID string
 // concurrent use.
 //
 // It keeps the invariants of a real server: a client has one publication per
-// service. A service is known from its first publication on. Reads return the
+// service. A service is known from its first publication on, until it has had
+// none for a minute. Reads return the
 // snapshot of the last push; only the first read computes one. A push goes out
 // at the first tick that is a push delay after the first change, and includes
 // later changes.
@@ -63,10 +64,13 @@ type Table struct {
 	services   map[Key]*service
 	pushes     pushQueue
 	overlayTTL time.Duration
+	sweepAt    time.Duration // when the next empty service is forgotten; 0: there is none
 }
 
 type service struct {
-	known       bool                      // it has been published once
+	known       bool                      // it has been published or created
+	meta        ServiceMeta               // set over HTTP
+	emptySince  time.Duration             // if it is known and has no publishers
 	publishers  []*publication            // in order of their first publication
 	subscribers []ClientID                // in order of subscription
 	overlays    map[hostKey]*overlayEntry // set over HTTP
@@ -141,6 +145,9 @@ func (t *Table) Withdraw(now time.Duration, client ClientID, k Key) []Change {
 		return nil
 	}
 	s.publishers = slices.DeleteFunc(s.publishers, func(o *publication) bool { return o == p })
+	if len(s.publishers) == 0 {
+		t.becameEmpty(now, s)
+	}
 	t.updateOverlayExpiry(now, s)
 	t.pushes.serviceChanged(now, k)
 	return changesBetween(k, p.hosts, nil)
@@ -303,12 +310,19 @@ func (t *Table) Services(namespace, group string) []string {
 }
 
 // Next returns the earliest instant at which Due has something to do.
-func (t *Table) Next() (time.Duration, bool) { return t.pushes.next() }
+func (t *Table) Next() (time.Duration, bool) {
+	at, scheduled := t.pushes.next()
+	if t.sweepAt != 0 && (!scheduled || t.sweepAt < at) {
+		return t.sweepAt, true
+	}
+	return at, scheduled
+}
 
 // Due does what is due at now and returns the pushes to send, in a fixed order.
 // A push that is not answered with Ack fails at its deadline.
 func (t *Table) Due(now time.Duration) []Push {
 	t.pushes.failOverdue(now)
+	t.sweep(now)
 	var out []Push
 	for _, k := range t.pushes.dueServices(now) {
 		out = append(out, t.push(now, k)...)

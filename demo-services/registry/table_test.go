@@ -394,9 +394,14 @@ func play(t *testing.T, seed uint64) []registry.Push {
 		}
 	}
 	// Without further changes and with subscribers that acknowledge, the table comes
-	// to rest. Then every list equals what is published.
+	// to rest: after the last push, and the removal of empty services within two
+	// minutes. Then every list equals what is published.
 	w.unacknowledged = false
 	w.until(w.now + 20*time.Second)
+	if at, more := w.table.Next(); more {
+		require.Zero(t, at%time.Minute, "seed %d: more than the removal of a service", seed)
+	}
+	w.until(w.now + 2*time.Minute)
 	_, more := w.table.Next()
 	require.False(t, more, "seed %d: it does not come to rest", seed)
 	for _, k := range []registry.Key{key("b"), key("c")} {

@@ -63,6 +63,7 @@ func (c *connections) setUp(conn *conn, r setupRequest) {
 		return
 	}
 	conn.setUp = true
+	conn.version = r.ClientVersion
 	conn.identity = r.Labels["app_"+registry.IdentityLabel]
 	c.active(conn)
 	c.catalog.reschedule()
@@ -90,6 +91,7 @@ type conn struct {
 
 	// Guarded by the catalog's lock:
 	identity string                  // what the client calls itself
+	version  string                  // of the client's SDK
 	setUp    bool                    // ConnectionSetupRequest has come
 	clusters map[registry.Key]string // to which its subscriptions are limited
 	configs  map[configKey]bool      // to which it listens

@@ -47,6 +47,7 @@ func (a *httpAPI) routes() http.Handler {
 	handle("GET /nacos/v3/client/ns/instance/list", writeWrapped, a.listHosts)
 	handle("POST /nacos/v1/auth/users/login", writePlain, login)
 	handle("POST /nacos/v1/auth/login", writePlain, login)
+	a.serviceRoutes(handle)
 	a.configRoutes(handle, m)
 	return m
 }
