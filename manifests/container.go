@@ -24,12 +24,42 @@ func (r *containerReader) environment() map[string]string {
 	nodes := r.node.Get("env").Items()
 	for i, e := range r.container.Env {
 		if e.ValueFrom != nil {
+			if PodField(e) != "" {
+				continue
+			}
 			r.warn(nodes[i], fmt.Sprintf("valueFrom of variable %q is not supported: it is not set", e.Name), "write a value")
 			continue
 		}
 		env[e.Name] = e.Value
 	}
 	return env
+}
+
+// PodField returns the field of the pod that a variable holds, if both runtimes
+// set it; "" otherwise.
+func PodField(e corev1.EnvVar) string {
+	if e.ValueFrom == nil || e.ValueFrom.FieldRef == nil {
+		return ""
+	}
+	switch path := e.ValueFrom.FieldRef.FieldPath; path {
+	case "status.podIP", "metadata.name", "metadata.namespace":
+		return path
+	}
+	return ""
+}
+
+// fieldRefs collects the variables that hold a field of the pod; nil for none.
+func (r *containerReader) fieldRefs() map[string]string {
+	var refs map[string]string
+	for _, e := range r.container.Env {
+		if path := PodField(e); path != "" {
+			if refs == nil {
+				refs = map[string]string{}
+			}
+			refs[e.Name] = path
+		}
+	}
+	return refs
 }
 
 // checkPorts corrects a containerPort: a demo service listens on the port of its

@@ -2,6 +2,8 @@ package manifests
 
 import (
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +69,7 @@ func TestLoadNamesWhatItDoesNotUnderstand(t *testing.T) {
 		lines, texts = append(lines, w.Line), append(texts, w.Text)
 	}
 	require.Equal(t, []int{80, 70, 49, 71, 63, 67, 83}, lines, "%q", texts)
-	for i, want := range []string{`container "log"`, "POD_IP", "is set on the Deployment", "unknown switch", "volumes", "command", `ConfigMap "conf"`} {
+	for i, want := range []string{`container "log"`, "NODE_IP", "is set on the Deployment", "unknown switch", "volumes", "command", `ConfigMap "conf"`} {
 		require.Contains(t, texts[i], want)
 	}
 	require.Equal(t, "did you mean micro.service.shutdown.server.enable?", legacy(t).Warnings[3].Fix)
@@ -129,4 +131,18 @@ func slept(w Workload) time.Duration {
 		return 0
 	}
 	return w.PreStop.Sleep + hook.Read(w.PreStop.Exec, w.Env).Slept()
+}
+
+func TestVariablesHoldFieldsOfThePod(t *testing.T) {
+	data, err := os.ReadFile("testdata/legacy.yaml")
+	require.NoError(t, err)
+	for path, known := range map[string]bool{"status.podIP": true, "metadata.name": true, "metadata.namespace": true, "status.hostIP": false, "spec.nodeName": false} {
+		text := strings.ReplaceAll(string(data), "status.hostIP", path)
+		s, err := Load([]input.Source{{Name: "legacy.yaml", Data: []byte(text)}}, Options{})
+		require.NoError(t, err)
+		b, _ := s.Workload("b")
+		warned := slices.ContainsFunc(s.Warnings, func(f Finding) bool { return strings.Contains(f.Text, "NODE_IP") })
+		require.Equal(t, known, b.FieldRefs["NODE_IP"] == path, path)
+		require.Equal(t, !known, warned, path)
+	}
 }

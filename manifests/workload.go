@@ -27,6 +27,7 @@ type Workload struct {
 	Labels      map[string]string // of the pod
 	Annotations map[string]string
 	Env         map[string]string
+	FieldRefs   map[string]string // variables that hold a field of the pod
 
 	Grace          time.Duration
 	PreStop        *Hook
@@ -117,7 +118,7 @@ func (r *deploymentReader) workload() Workload {
 	r.strategy(&w)
 
 	c := containerReader{diagnostics: r.diagnostics, container: r.container, node: r.containerNode(), role: r.role}
-	w.Env = c.environment()
+	w.Env, w.FieldRefs = c.environment(), c.fieldRefs()
 	c.lifecycle(&w)
 	c.checkPorts()
 

@@ -7,7 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zeroloss/demo-services/settings"
+	"zeroloss/internal/podspec"
 	"zeroloss/loadgen/record"
+	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/plan"
 )
 
@@ -136,6 +139,34 @@ func TestStepsThatRanAreNoDefect(t *testing.T) {
 	s.in.Plan.Steps[1].Name = "kill b"
 	s.in.Interrupted = true
 	require.Empty(t, s.build().Defects, "an interrupted run need not have come to it")
+}
+
+func TestHookThatFailsBeforeOfflineIsADefect(t *testing.T) {
+	for _, c := range []struct {
+		script  string
+		offline bool // the instance was called
+		defect  bool
+	}{
+		{"curl -f http://127.0.0.1:54199/offline; sleep 30", false, true},
+		{"curl -f http://127.0.0.1:54199/offline; sleep 30", true, false},
+		{"curl -f http://127.0.0.1:28080/offline; sleep 30", false, false},
+		{"sleep 30; exit 1 # not /offline", false, false},
+	} {
+		s := newSim(time.Second)
+		b := record.Instance{Pod: "b-1", Incarnation: 1}
+		for i := range s.in.Plan.Workloads {
+			w := &s.in.Plan.Workloads[i]
+			w.Settings.MSE = settings.MSE{On: true, OfflinePort: 54199}
+			s.in.Plan.Control.Workloads = append(s.in.Plan.Control.Workloads,
+				control.Workload{Name: w.Name, PreStop: &podspec.Hook{Exec: []string{"/bin/sh", "-c", c.script}}})
+		}
+		if c.offline {
+			s.event(record.Event{At: sec(0.4), Instance: b, Workload: "b", Payload: record.Offline{}})
+		}
+		s.event(record.Event{At: sec(0.5), Instance: b, Workload: "b", Payload: record.HookFailed{}, Text: "exit status 7"})
+		defects := strings.Join(s.run().Defects, "\n")
+		require.Equal(t, c.defect, strings.Contains(defects, "the preStop hook of b-1"), "%s: %s", c.script, defects)
+	}
 }
 
 func TestInterrupted(t *testing.T) {

@@ -37,6 +37,7 @@ func (f fitness) defects(arms []Arm) []string {
 	out = append(out, f.unmeasuredClocks()...)
 	out = append(out, f.harmfulWatchGaps()...)
 	out = append(out, f.neverUp()...)
+	out = append(out, f.failedHooks()...)
 	out = append(out, f.missedSteps()...)
 	out = append(out, f.unacknowledgedRules()...)
 	return append(out, f.unfinishedReleases()...)
@@ -158,6 +159,21 @@ func (f fitness) neverUp() []string {
 			out = append(out, fmt.Sprintf("instance %s never came up: it exited %s after its start", i.ID, format.Duration(exited.Sub(started))))
 		} else if until.Sub(started) > allowed {
 			out = append(out, fmt.Sprintf("instance %s never came up: it was still not registered %s after its start", i.ID, format.Duration(until.Sub(started))))
+		}
+	}
+	return out
+}
+
+// failedHooks lists the instances that their preStop hook was to take offline, and
+// whose hook failed before it did: what the run then shows is not what the
+// manifest asks for.
+func (f fitness) failedHooks() []string {
+	var out []string
+	for _, i := range f.history.Instances {
+		for _, e := range i.Events {
+			if e.Kind() == record.KindHookFailed && i.First(record.KindOffline) == 0 && f.in.Plan.HookCallsOffline(i.Workload) {
+				out = append(out, fmt.Sprintf("the preStop hook of %s failed before it called /offline: %s; correct the hook, or leave /offline out of it", i.ID, e.Text))
+			}
 		}
 	}
 	return out

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"zeroloss/demo-services/settings"
@@ -10,8 +12,9 @@ import (
 	"zeroloss/scenarios/hook"
 )
 
-// readHook returns what a preStop hook does. It runs with env.
-func readHook(h *podspec.Hook, env map[string]string) hook.Reading {
+// readHook returns what a preStop hook does with a workload's environment. The
+// values of fieldRefs are the pod's.
+func readHook(h *podspec.Hook, env, fieldRefs map[string]string) hook.Reading {
 	switch {
 	case h == nil:
 		return hook.Reading{}
@@ -20,7 +23,7 @@ func readHook(h *podspec.Hook, env map[string]string) hook.Reading {
 	case h.Sleep > 0:
 		return hook.Reading{Effects: []hook.Effect{{Sleep: h.Sleep}}}
 	}
-	return hook.Read(h.Exec, env)
+	return hook.Read(h.Exec, env, slices.Collect(maps.Keys(fieldRefs))...)
 }
 
 // isOffline reports whether a request of a pod to itself is /offline, on any port.
@@ -43,12 +46,27 @@ func callsOffline(doc settings.Document) func(hook.Request) bool {
 	return func(q hook.Request) bool { return isOffline(q) && q.Port == offlinePort(doc) }
 }
 
+// HookCallsOffline reports whether the preStop hook of a workload certainly calls
+// /offline on a port that is open.
+func (p *Plan) HookCallsOffline(workload string) bool {
+	for i, w := range p.Workloads {
+		if w.Name != workload || w.External || i >= len(p.Control.Workloads) {
+			continue
+		}
+		h := p.Control.Workloads[i].PreStop
+		open := w.Settings.MSE.On && w.Settings.MSE.OfflinePort != 0 || w.Settings.Polaris.On && w.Settings.Polaris.AdminPort != 0
+		_, calls := readHook(h, w.Env, w.FieldRefs).SleptAfter(callsOffline(w.Settings))
+		return open && calls
+	}
+	return false
+}
+
 // checkHook names what the preStop hook of a workload does not do as written.
 func checkHook(src *source, w workload, doc settings.Document) {
 	if src.hasTarget() {
 		return // it runs in the target's own image
 	}
-	read := readHook(w.PreStop, w.Env)
+	read := readHook(w.PreStop, w.Env, w.FieldRefs)
 	for _, p := range read.Problems {
 		text := fmt.Sprintf("the preStop hook of %s, line %d: %q: %s", w.Name, p.Line, p.Word, p.Text)
 		if w.override.PreStop != nil {
@@ -105,7 +123,7 @@ func hookProtects(w workload, doc settings.Document) time.Duration {
 	if w.PreStop == nil || w.PreStop.HTTPGet != nil {
 		return 0 // the node's request is not the pod's own
 	}
-	read := readHook(w.PreStop, w.Env)
+	read := readHook(w.PreStop, w.Env, w.FieldRefs)
 	after, ok := read.SleptAfter(callsOffline(doc))
 	if !ok {
 		return 0

@@ -73,9 +73,12 @@ type Workload struct {
 	External bool              `json:"external,omitempty"`
 	Settings settings.Document `json:"settings"`      // a template: the runtime fills in names, addresses and where events go
 	Env      map[string]string `json:"env,omitempty"` // for hooks
-	Labels   map[string]string `json:"labels,omitempty"`
-	File     string            `json:"file"`
-	Line     int               `json:"line"`
+	// FieldRefs are variables that hold a field of the pod: status.podIP,
+	// metadata.name or metadata.namespace.
+	FieldRefs map[string]string `json:"fieldRefs,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	File      string            `json:"file"`
+	Line      int               `json:"line"`
 }
 
 // Registry is the Deployment of the registry.

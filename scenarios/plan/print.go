@@ -135,7 +135,7 @@ func (pr printer) hook(h *podspec.Hook, w Workload) string {
 		scale = pr.p.Speed
 	}
 	sleeps := func(d time.Duration) string { return "sleeps " + rounded(time.Duration(float64(d)/scale)) }
-	read := readHook(h, w.Env)
+	read := readHook(h, w.Env, w.FieldRefs)
 	after, calls := read.SleptAfter(callsOffline(w.Settings))
 	var does []string
 	if before := read.Slept() - after; before > 0 {

@@ -107,7 +107,7 @@ func compileWorkloads(src *source, p *Plan) ([]Workload, []control.Workload) {
 		warnHookExceedsGrace(src.diagnostics, w)
 		x := Workload{
 			Name: w.Name, Role: string(w.Role), Service: w.Service, Replicas: w.Replicas, External: w.Role.External(),
-			Env: w.Env, Labels: w.Labels, File: w.File, Line: w.Line,
+			Env: w.Env, FieldRefs: w.FieldRefs, Labels: w.Labels, File: w.File, Line: w.Line,
 		}
 		if x.External {
 			checkExternalWorkload(src, w)
@@ -126,7 +126,7 @@ func compileWorkloads(src *source, p *Plan) ([]Workload, []control.Workload) {
 // warnHookExceedsGrace warns of a preStop hook that the grace period, which
 // runs at the same time, will cut short.
 func warnHookExceedsGrace(d *diagnostics, w workload) {
-	slept := readHook(w.PreStop, w.Env).Slept()
+	slept := readHook(w.PreStop, w.Env, w.FieldRefs).Slept()
 	if slept == 0 || slept < w.Grace {
 		return
 	}

@@ -73,6 +73,9 @@ func (s *shells) of(a control.PodAction) *hook.Shell {
 		for k, v := range w.Env {
 			env = append(env, k+"="+v)
 		}
+		for name, field := range w.FieldRefs {
+			env = append(env, name+"="+s.podField(a.Pod.Pod, field))
+		}
 	}
 	return &hook.Shell{
 		Hostname: a.Pod.Pod, IP: s.pods.addr(a.Pod.Pod).ip,
@@ -85,4 +88,16 @@ func (s *shells) of(a control.PodAction) *hook.Shell {
 		Root: s.pods.root(a.Pod.Pod), Env: env, Speed: s.plan.Speed,
 		Transport: newPodTransport(s.pods.addr(a.Pod.Pod), s.services.resolve),
 	}
+}
+
+// podField is the value of a field of a pod. A run on this machine has one
+// namespace.
+func (s *shells) podField(pod, field string) string {
+	switch field {
+	case "status.podIP":
+		return s.pods.addr(pod).ip
+	case "metadata.name":
+		return pod
+	}
+	return "default"
 }

@@ -15,6 +15,7 @@ import (
 
 	"zeroloss/demo-services/settings"
 	"zeroloss/loadgen/collect"
+	"zeroloss/manifests"
 	"zeroloss/scenarios/control"
 	"zeroloss/scenarios/image"
 	"zeroloss/scenarios/plan"
@@ -157,7 +158,9 @@ func (a *deploymentAdapter) replaceApplication(w *plan.Workload) {
 	c.Command, c.WorkingDir, c.VolumeMounts, c.EnvFrom = nil, "", nil, nil
 	c.Args = []string{"service", w.Role}
 	// A reference to what does not exist would keep the pod from starting.
-	c.Env = slices.DeleteFunc(c.Env, func(e corev1.EnvVar) bool { return e.ValueFrom != nil })
+	c.Env = slices.DeleteFunc(c.Env, func(e corev1.EnvVar) bool {
+		return e.ValueFrom != nil && (manifests.PodField(e) == "" || e.Name == "POD_NAME" || e.Name == "POD_IP")
+	})
 	field := func(name, path string) corev1.EnvVar {
 		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}}
 	}
