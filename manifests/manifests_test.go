@@ -51,7 +51,7 @@ func TestLoadWorkload(t *testing.T) {
 	}}, s.Autoscalers)
 }
 
-func TestLoadListsRepairs(t *testing.T) {
+func TestLoadListsCorrections(t *testing.T) {
 	s := legacy(t)
 	require.Equal(t, []Finding{
 		{"legacy.yaml", 26, "the object has no kind; its fields are those of a Deployment", "add kind: Deployment"},
@@ -62,7 +62,7 @@ func TestLoadListsRepairs(t *testing.T) {
 	require.Equal(t, Service{Name: "nacos-server", Port: 9848, Target: 9848, Selector: map[string]string{"app": "nacos-server"}, File: "legacy.yaml", Line: 23}, s.Services[1])
 }
 
-func TestLoadNamesWhatItDoesNotUnderstand(t *testing.T) {
+func TestLoadWarnsAboutWhatHasNoEffect(t *testing.T) {
 	var lines []int
 	var texts []string
 	for _, w := range legacy(t).Warnings {
@@ -102,7 +102,7 @@ func TestTheCataloguesOwnManifestIsCorrect(t *testing.T) {
 	require.False(t, ok)
 }
 
-func TestStandIns(t *testing.T) {
+func TestImageRoles(t *testing.T) {
 	const text = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: x, image: "example.com/shop/checkout:1.2"}]}}}}`
 	src := []input.Source{{Name: "x.yaml", Data: []byte(text)}}
 	for _, key := range []string{"example.com/shop/checkout:1.2", "example.com/shop/checkout", "checkout"} {

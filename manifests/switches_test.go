@@ -93,7 +93,7 @@ func TestEverySwitchFromEveryPlace(t *testing.T) {
 	}
 }
 
-func TestALabelWins(t *testing.T) {
+func TestLabelTakesPrecedence(t *testing.T) {
 	w, warnings := resolve(t, `alicloud.service.tag: blue`, `alicloud.service.tag: gray`, `{name: alicloud.service.tag, value: green}`)
 	require.Equal(t, "blue", w.Tag)
 	require.Len(t, warnings, 2)
@@ -113,7 +113,7 @@ func TestUnknownSwitches(t *testing.T) {
 		require.Equal(t, []Finding{{"m.yaml", 9, fmt.Sprintf("unknown switch %q has no effect", name), nearest}}, warnings)
 	}
 	_, warnings := resolve(t, "", `prometheus.io/scrape: "true"`, `{name: JAVA_HOME, value: /jre}`)
-	require.Empty(t, warnings, "what belongs to no family is nobody's business")
+	require.Empty(t, warnings, "names outside the families are not switches")
 }
 
 func TestSwitchesThatNeedAnother(t *testing.T) {
