@@ -16,8 +16,8 @@ import (
 
 const module = "zeroloss/"
 
-// layers is the import law: a package imports ours of lower layers only. The
-// order of rows is the order of the rooms in the documentation.
+// layers is the import law: of the packages in this module, a package imports
+// only those of lower layers. The rows have the order of the documentation.
 var layers = map[string]struct {
 	layer int
 	why   string
@@ -106,7 +106,7 @@ var suites = map[string]string{
 	"scenarios/run/kube/client/clienttest": "an API server in memory",
 }
 
-// heavy names who may import a heavy dependency, and nobody else.
+// heavy lists the packages that may import a heavy dependency.
 var heavy = map[string][]string{
 	"github.com/tsenart/vegeta": {"loadgen"},
 	"github.com/nacos-group":    {"demo-services/registry/nacos", "demo-services/registry/embedded"},
@@ -160,7 +160,7 @@ func ours(imports []string) []string {
 	return own
 }
 
-// breach says which law the import of to by from breaks; "" is none.
+// breach returns the rule that is broken if from imports to, or "".
 func breach(from, to string) string {
 	if _, ok := suites[to]; ok {
 		return fmt.Sprintf("%s is a contract suite: for tests only", to)
@@ -219,7 +219,7 @@ func TestImportLaw(t *testing.T) {
 	}
 }
 
-// TestImportLawFires shows that the law can be broken.
+// TestImportLawFires checks that breach reports violations.
 func TestImportLawFires(t *testing.T) {
 	for _, c := range []struct{ from, to string }{
 		{"loadgen/record", "loadgen"},

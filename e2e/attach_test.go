@@ -24,13 +24,13 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// A service that is none of ours, in a cluster: the catalogue's own-service, and
-// attach on one that was there before.
+// Tests of external services in a cluster: the built-in scenario own-service, and
+// attach to an existing service.
 
-// strangerNS is somebody else's namespace.
+// strangerNS is the namespace of an existing service that attach targets.
 const strangerNS = "e2e-strangers"
 
-// attachCases are the runs on a stranger's service, one after the other.
+// attachCases are the runs on the existing service, one after the other.
 func attachCases() []clusterCase {
 	on := func(f func(*testing.T, *testCluster, string)) func(*testing.T, *testCluster) {
 		return func(t *testing.T, w *testCluster) { f(t, w, w.createTarget(t)) }
@@ -57,8 +57,8 @@ func attachCases() []clusterCase {
 	}
 }
 
-// budgetSpent: a run that costs too much is stopped, and what it has lost by then
-// is lost: the gate fails.
+// abortsAfterLosses checks that --abort-after stops a run that loses too many
+// requests, and that the losses up to then fail the gate.
 func abortsAfterLosses(t *testing.T, w *testCluster, url string) {
 	r := w.attach(t, url, "--restart", "--allow-changes", "--abort-after", "2")
 	code := r.code(2 * time.Minute)
@@ -77,8 +77,8 @@ func abortsAfterLosses(t *testing.T, w *testCluster, url string) {
 	require.Equal(t, s.Generator.Due, s.Generator.Sent)
 }
 
-// tried: what a preStop sleep would be worth, on a service that has none: it is
-// given one, released with it and without it, and left as it was.
+// triesChange measures a preStop sleep on a service without one: attach adds it,
+// releases the service with it and without it, and restores the original.
 func triesChange(t *testing.T, w *testCluster, url string) {
 	patch := filepath.Join(t.TempDir(), "sleep.yaml")
 	require.NoError(t, os.WriteFile(patch, []byte("spec: {template: {spec: {containers: [{name: server, lifecycle: {preStop: {sleep: {seconds: 4}}}}]}}}"), 0o644))
@@ -112,7 +112,7 @@ func triesChange(t *testing.T, w *testCluster, url string) {
 	require.DirExists(t, r.dir+"-2-after")
 }
 
-// triedAndKilled: a change that a killed run could not take back, clean does.
+// killWhileChanged checks that clean reverts the change of a killed run.
 func killWhileChanged(t *testing.T, w *testCluster, url string) {
 	patch := filepath.Join(t.TempDir(), "grace.yaml")
 	require.NoError(t, os.WriteFile(patch, []byte("spec: {template: {spec: {terminationGracePeriodSeconds: 29}}}"), 0o644))
@@ -139,8 +139,8 @@ func killWhileChanged(t *testing.T, w *testCluster, url string) {
 	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 }
 
-// ordersSpec is the stranger's Deployment, as its owner would know it: spec,
-// labels and annotations, but for what a restart leaves in the template.
+// ordersSpec returns the target's Deployment as its owner wrote it: spec, labels
+// and annotations, without the annotation that a restart adds to the template.
 func (w *testCluster) ordersSpec(t *testing.T) string {
 	t.Helper()
 	var d appsv1.Deployment
@@ -152,8 +152,8 @@ func (w *testCluster) ordersSpec(t *testing.T) string {
 	return string(b)
 }
 
-// observedToItsEnd: a run that only watches ends by itself once somebody else's
-// release is over.
+// observesUntilSettled checks that a run with --observe ends by itself after a
+// release that someone else triggered.
 func observesUntilSettled(t *testing.T, w *testCluster, url string) {
 	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 	r := w.attach(t, url, "--observe", "--settle", "3s", "--duration", "3m")
@@ -177,7 +177,7 @@ func observesUntilSettled(t *testing.T, w *testCluster, url string) {
 	require.Positive(t, s.Arms["orders"].Lost)
 }
 
-// ownService: what a preStop sleep is worth.
+// ownService runs the scenario own-service, which measures a preStop sleep.
 func ownService(t *testing.T, w *testCluster) {
 	var s struct {
 		Arms map[string]struct {
@@ -193,8 +193,8 @@ func ownService(t *testing.T, w *testCluster) {
 	require.Zero(t, with.Lost)
 }
 
-// createTarget puts a service into the cluster by hand, if it is not there yet, and
-// returns its URL from outside: a port of this machine's loopback.
+// createTarget creates a service in the cluster, unless it exists, and returns
+// its URL on this host's loopback address.
 func (w *testCluster) createTarget(t *testing.T) string {
 	t.Helper()
 	out, err := exec.Command("docker", "port", w.name+"-control-plane", fmt.Sprintf("%d/tcp", nodePort)).Output()
@@ -244,8 +244,9 @@ func (w *testCluster) attach(t *testing.T, url string, args ...string) *running 
 		"--rate", "45/s", "--at", "4s", "--duration", "25s", "--json")...)
 }
 
-// attachedTo: a naive server loses when it is restarted, which fails the gate;
-// where nothing is released the run proves nothing.
+// attachedTo runs attach with args and checks the exit code: restarting a server
+// without graceful shutdown fails the gate, and a run without a release proves
+// nothing.
 func attachedTo(t *testing.T, w *testCluster, url string, code int, args ...string) {
 	r := measure(t, strings.Join(args, " "), 3*time.Minute, func() *running {
 		w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
@@ -267,8 +268,8 @@ func attachedTo(t *testing.T, w *testCluster, url string, code int, args ...stri
 	require.FileExists(t, filepath.Join(r.dir, rundir.PageFile))
 }
 
-// scaledBack: a run that is interrupted while the target is small gives it back
-// what it had.
+// restoresReplicas checks that a run that is interrupted while the target is
+// scaled in restores its replicas.
 func restoresReplicas(t *testing.T, w *testCluster, url string) {
 	r := w.attach(t, url, "--scale-to", "1", "--allow-changes")
 	replicas := func() string {
@@ -280,7 +281,8 @@ func restoresReplicas(t *testing.T, w *testCluster, url string) {
 	require.Equal(t, "3", replicas())
 }
 
-// scaledBackByClean: what a run that was killed could not give back, clean does.
+// cleanRestoresReplicas checks that clean restores the replicas after a run was
+// killed.
 func cleanRestoresReplicas(t *testing.T, w *testCluster, url string) {
 	r := w.attach(t, url, "--scale-to", "1", "--allow-changes")
 	replicas := func() string {
@@ -296,7 +298,8 @@ func cleanRestoresReplicas(t *testing.T, w *testCluster, url string) {
 	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
 }
 
-// budgetHeeded: nothing is done that a budget forbids.
+// respectsPodDisruptionBudget checks that a run does nothing that a
+// PodDisruptionBudget forbids.
 func respectsPodDisruptionBudget(t *testing.T, w *testCluster, url string) {
 	three := intstr.FromInt32(3)
 	pdb := &policyv1.PodDisruptionBudget{

@@ -20,10 +20,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Who may attach, and to what.
+// Tests of the rights that attach needs and of the targets that it accepts.
 
-// nobodyReady: a target of which no pod is ready is told before anything is
-// begun, whatever the run was to do, and is left as it was.
+// refusesTargetWithoutReadyPods checks that attach refuses a target without ready
+// pods before it starts anything, whatever the action, and leaves it unchanged.
 func refusesTargetWithoutReadyPods(t *testing.T, w *testCluster, url string) {
 	w.createIdleDeployment(t)
 	const look = "kubectl -n " + strangerNS + " get deployment idle -o 'jsonpath={.metadata.generation} {.metadata.labels} {.spec}'"
@@ -40,7 +40,8 @@ func refusesTargetWithoutReadyPods(t *testing.T, w *testCluster, url string) {
 	require.Equal(t, before, w.execInNode(t, look))
 }
 
-// createIdleDeployment is a Deployment whose pod runs and never gets ready, until the test is over.
+// createIdleDeployment creates a Deployment whose pod runs but never becomes
+// ready. It is deleted at the end of the test.
 func (w *testCluster) createIdleDeployment(t *testing.T) {
 	t.Helper()
 	labels, one := map[string]string{"app": "idle"}, int32(1)
@@ -58,15 +59,15 @@ func (w *testCluster) createIdleDeployment(t *testing.T) {
 	w.execInNode(t, "kubectl -n "+strangerNS+" wait deployment idle --for=jsonpath='{.status.unavailableReplicas}'=1 --timeout 30s")
 }
 
-// create makes an object that is taken away when the test is over.
+// create creates an object and deletes it at the end of the test.
 func (w *testCluster) create(t *testing.T, o k8s.Object) {
 	t.Helper()
 	require.NoError(t, w.client.Resources().Create(t.Context(), o))
 	t.Cleanup(func() { require.NoError(t, w.client.Resources().Delete(context.Background(), o)) }) // the test's own context has ended
 }
 
-// withItsRights: who has the rights that attach prints, and no others, can do what
-// they were printed for, from a pod, and clean up.
+// runsWithPrintedRights checks that the rights that attach prints are sufficient
+// to run from a pod and to clean up.
 func runsWithPrintedRights(t *testing.T, w *testCluster, inside string) {
 	do := []string{"--deployment", strangerNS + "/orders", "--url", inside, "--restart", "--allow-changes", "--in-cluster"}
 	code, out, errs := call(t, "", zeroloss, append([]string{"attach", "--rbac"}, do...)...)
@@ -93,8 +94,8 @@ func runsWithPrintedRights(t *testing.T, w *testCluster, inside string) {
 	require.Equal(t, 3, s.Arms["orders"].Releases)
 }
 
-// grant gives somebody the roles of a text, each where it is meant, as long as the
-// test lasts.
+// grant applies the roles in a text, each in its namespace, until the end of the
+// test.
 func (w *testCluster) grant(t *testing.T, who rbacv1.Subject, roles string) {
 	t.Helper()
 	docs := strings.Split(roles, "---\n")

@@ -12,23 +12,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tries is how often a machine that was too busy to measure may try, in all. What
-// it has measured counts the first time.
+// tries is the maximum number of attempts if the host is too busy to measure. The
+// first attempt that measures something counts.
 const tries = 3
 
-// attempt is a run that has come to its end.
+// attempt is a finished run.
 type attempt struct {
 	*running
 	code    int
 	reasons []string // of its verdict
 }
 
-// busy: the run proves nothing, and nobody is to blame but the machine.
+// busy reports whether the run is invalid only because the host was too busy.
 func (a attempt) busy() bool { return a.code == 3 && unfit(a.reasons) }
 
-// unfit: nothing speaks against the run but the machine that it ran on. Nodes on
-// one machine have one clock: where they seem apart, and something else tells that
-// it was busy, it was that; by itself it is not excused.
+// unfit reports whether all reasons come from a busy host. Nodes on one host
+// share a clock, so a measured clock difference also comes from a busy host, but
+// only if another reason shows that it was busy.
 func unfit(reasons []string) bool {
 	busy := false
 	for _, r := range reasons {
@@ -42,10 +42,10 @@ func unfit(reasons []string) bool {
 	return busy
 }
 
-// measure runs until this machine has measured something, and prints each
-// attempt; begin has to ask for --json. The last one may have measured nothing
-// either: see skipIfBusy. holds is what a busy machine is no excuse for; nil is
-// nothing.
+// measure repeats a run, at most tries times, until the host was not too busy to
+// measure, and logs each attempt. begin must pass --json. If all attempts were
+// busy, it returns the last one: see skipIfBusy. holds, if not nil, checks what
+// must be true even on a busy host.
 func measure(t *testing.T, name string, within time.Duration, begin func() *running, holds func(attempt)) attempt {
 	t.Helper()
 	return untilFit(t.Logf, name, func() attempt {
@@ -61,7 +61,8 @@ func measure(t *testing.T, name string, within time.Duration, begin func() *runn
 	})
 }
 
-// untilFit tries, and says how it went.
+// untilFit calls try until an attempt is not busy, at most tries times, and logs
+// each attempt.
 func untilFit(logf func(string, ...any), name string, try func() attempt) attempt {
 	for n := 1; ; n++ {
 		a := try()
@@ -77,8 +78,8 @@ func untilFit(logf func(string, ...any), name string, try func() attempt) attemp
 	}
 }
 
-// passed asserts that it has. What a failed one says of its losses is in the
-// message: its directory is gone afterwards.
+// passed asserts that the run passed. The failure message contains the judgement,
+// as the run directory is deleted after the test.
 func (a attempt) passed(t *testing.T) {
 	t.Helper()
 	if a.code != 0 {
@@ -87,7 +88,7 @@ func (a attempt) passed(t *testing.T) {
 	}
 }
 
-// skipIfBusy ends the test, visibly, where the machine has measured nothing.
+// skipIfBusy skips the test if the host was too busy in every attempt.
 func (a attempt) skipIfBusy(t *testing.T) {
 	t.Helper()
 	if a.busy() {
@@ -127,8 +128,7 @@ func TestTriesAgainOnlyWhatWasTooBusy(t *testing.T) {
 	require.False(t, t.Skipped())
 }
 
-// A command that is too busy the first time is run again, and each run is held to
-// what has to hold.
+// A run on a busy host is repeated, and holds is called for each run.
 func TestMeasureRunsAgain(t *testing.T) {
 	dir := t.TempDir()
 	exe := filepath.Join(dir, "busy-once")

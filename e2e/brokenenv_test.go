@@ -26,12 +26,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// brokenEnvironment is an environment that cannot carry a run.
+// brokenEnvironment is an environment in which no run can start.
 type brokenEnvironment struct {
 	name  string
 	long  bool
-	args  func(t *testing.T, w *testCluster) []string // what the run is told; it may prepare the cluster
-	cause string                                      // of the error
+	args  func(t *testing.T, w *testCluster) []string // prepares the cluster and returns the arguments of the run
+	cause string                                      // expected text of the error
 	hint  string
 }
 
@@ -78,7 +78,8 @@ func refusesBrokenEnvironment(t *testing.T, w *testCluster, bad brokenEnvironmen
 	require.Empty(t, r.stdout.String(), "there is nothing to report of a run that never was")
 }
 
-// unreachableKubeconfig is the kubeconfig of a cluster at a port that nobody listens on.
+// unreachableKubeconfig returns the path of a kubeconfig with a port on which
+// nothing listens.
 func unreachableKubeconfig(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -98,8 +99,8 @@ func writeKubeconfig(t *testing.T, c *api.Cluster, u *api.AuthInfo) string {
 	return path
 }
 
-// kubeconfigWithRules is the kubeconfig of a new user of the cluster with the given rights, for as
-// long as the test lasts.
+// kubeconfigWithRules returns the path of the kubeconfig of a new user with the
+// given rights. The user is deleted at the end of the test.
 func (w *testCluster) kubeconfigWithRules(t *testing.T, name string, rules []rbacv1.PolicyRule) string {
 	t.Helper()
 	kubeconfig, who := w.serviceAccount(t, name)
@@ -112,7 +113,7 @@ func (w *testCluster) kubeconfigWithRules(t *testing.T, name string, rules []rba
 	return kubeconfig
 }
 
-// serviceAccount is a new user of the cluster, who may do nothing.
+// serviceAccount creates a user of the cluster without any rights.
 func (w *testCluster) serviceAccount(t *testing.T, name string) (kubeconfig string, who rbacv1.Subject) {
 	t.Helper()
 	config := w.client.RESTConfig()
@@ -125,7 +126,8 @@ func (w *testCluster) serviceAccount(t *testing.T, name string) (kubeconfig stri
 	return writeKubeconfig(t, &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}, &api.AuthInfo{Token: token.Status.Token}), who
 }
 
-// withoutProxy is the rights that zeroloss says a run needs, but for one.
+// withoutProxy returns the rights that a run needs according to zeroloss, except
+// for one.
 func withoutProxy(t *testing.T) []rbacv1.PolicyRule {
 	t.Helper()
 	code, out, errs := call(t, "", zeroloss, "render", "--rbac")
@@ -138,7 +140,7 @@ func withoutProxy(t *testing.T) []rbacv1.PolicyRule {
 	return rules
 }
 
-// loadOwnImage is zeroloss' own, in the nodes.
+// loadOwnImage loads the zeroloss image into the nodes.
 func (w *testCluster) loadOwnImage(t *testing.T) string {
 	t.Helper()
 	code, out, errs := call(t, "", zeroloss, "image", "--json", "--load", "kind:"+w.name)
@@ -148,7 +150,8 @@ func (w *testCluster) loadOwnImage(t *testing.T) string {
 	return image.Ref
 }
 
-// loadPauseImage is in every node of kind's: it runs, and does nothing.
+// loadPauseImage returns the pause image, which every kind node has; its
+// container does nothing.
 func (w *testCluster) loadPauseImage(t *testing.T) string {
 	t.Helper()
 	var nodes corev1.NodeList
@@ -164,7 +167,7 @@ func (w *testCluster) loadPauseImage(t *testing.T) string {
 	return ""
 }
 
-// cordon lets no node take a pod until the test is over.
+// cordon cordons all nodes until the end of the test.
 func (w *testCluster) cordon(t *testing.T) {
 	t.Helper()
 	set := func(off bool) {

@@ -12,8 +12,8 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// The parts by themselves, as a person starts them: a service registers, goes
-// in order on TERM, the registry ends with Ctrl-C, and nothing stays behind.
+// Components started by hand: a service registers and shuts down in order on
+// SIGTERM, the registry ends on Ctrl-C, and no process is left.
 func TestThePartsByThemselves(t *testing.T) {
 	w := newSandbox(t)
 	registry, said := w.background(t, "registry", "--port", "0")
@@ -29,9 +29,9 @@ func TestThePartsByThemselves(t *testing.T) {
 	require.Empty(t, w.writtenOutside(t))
 }
 
-// background starts a command; the first function it returns ends it by a
-// signal and waits for exit 0, the second returns all that it has written, once
-// that has what is asked for.
+// background starts a command. The first function it returns ends the command
+// with a signal and waits for exit code 0. The second one waits until the output
+// contains a text, and returns the output.
 func (w sandbox) background(t *testing.T, args ...string) (end func(syscall.Signal), said func(*regexp.Regexp) string) {
 	t.Helper()
 	cmd := w.command(args...)

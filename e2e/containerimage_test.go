@@ -28,8 +28,8 @@ func runToEnd(t *testing.T, cmd *exec.Cmd) (int, string, string) {
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// Called as sh, wget, curl or sleep the binary is that program: what kubelet
-// finds in the image.
+// The binary acts as sh, wget, curl or sleep if it is called by that name, as
+// the kubelet does in the image.
 func TestBinaryIsTheImagesShell(t *testing.T) {
 	var asked []string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +65,8 @@ func TestBinaryIsTheImagesShell(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, "null"))
 }
 
-// loadedImage is the image in this machine's engine; without one the test skips.
+// loadedImage loads the image into the local container engine. Without an engine
+// it skips the test.
 func loadedImage(t *testing.T) string {
 	t.Helper()
 	if out, err := exec.Command("docker", "info", "--format", "{{.OSType}}").CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "linux" {
@@ -85,8 +86,8 @@ func loadedImage(t *testing.T) string {
 	return ref
 }
 
-// Hooks run in the image as written, in a container that may write nowhere but
-// to /tmp, as a user without rights, and that has no network but its own.
+// Hooks run unchanged in the image: as an unprivileged user, with a read-only
+// file system except for /tmp, and without an external network.
 func TestHooksRunInTheImage(t *testing.T) {
 	ref := loadedImage(t)
 	start := exec.Command("docker", "run", "--detach", "--network", "none", "--read-only", "--tmpfs", "/tmp",

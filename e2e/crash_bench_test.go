@@ -4,5 +4,5 @@ package e2e
 
 import "testing"
 
-// The same as the test of every day, at twenty moments.
+// Like the regular crash test, with twenty kills.
 func TestBenchKilledAtTwentyMoments(t *testing.T) { killAtMoments(t, 20) }

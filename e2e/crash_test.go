@@ -14,16 +14,16 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// crashSeed makes the moments of the kills repeatable.
+// crashSeed makes the times of the kills reproducible.
 const crashSeed = 11
 
-// kill -9 of the harness: no child lives, what was measured is readable, the
-// next run starts. `make bench` does it at more moments.
+// After kill -9 of the harness no child process is left, the recorded part is
+// readable, and the next run starts. `make bench` kills at more times.
 func TestKilledAtAnyMoment(t *testing.T) { killAtMoments(t, 5) }
 
-// killAtMoments kills n runs, one after the other beside each other's
-// directories, each at a random moment of its own n-th part of a run; and lets
-// a last one through.
+// killAtMoments kills n consecutive runs, the i-th at a random time in the i-th
+// of n equal parts of a run. Then it lets one run finish. All run directories have
+// the same parent.
 func killAtMoments(t *testing.T, n int) {
 	const whole = 4500 * time.Millisecond // the load lasts four seconds, and coming up takes one
 	exe, base := buildBinary(t), t.TempDir()
@@ -43,8 +43,8 @@ func killAtMoments(t *testing.T, n int) {
 	interrupted(t, r)
 }
 
-// killAt starts a run, kills its harness that much later, and sees its children
-// go. It returns when it was killed.
+// killAt starts a run, kills its harness after a delay, and waits until its child
+// processes have ended. It returns the time of the kill.
 func killAt(t *testing.T, exe, dir string, at time.Duration) time.Time {
 	t.Helper()
 	r := start(t, exe, dir, fastPath(t))
@@ -61,8 +61,8 @@ func killAt(t *testing.T, exe, dir string, at time.Duration) time.Time {
 	return killed
 }
 
-// inspectAfterKill holds what a killed run has left against the promise, and says in a
-// few words what there was.
+// inspectAfterKill checks what a killed run has left, and returns a short
+// description of it.
 func inspectAfterKill(t *testing.T, exe, dir string, killed time.Time) string {
 	t.Helper()
 	if !loadHasBegun(dir) {
@@ -78,8 +78,8 @@ func inspectAfterKill(t *testing.T, exe, dir string, killed time.Time) string {
 	if run.Zero == 0 {
 		return "before time zero"
 	}
-	// The last that can be read is less than a second older than the kill,
-	// unless the load had not begun by then.
+	// The last readable request is less than a second older than the kill,
+	// unless the load had not begun.
 	since := killed.Sub(run.Zero.Time())
 	if since <= time.Second {
 		return "within a second of time zero"
@@ -93,7 +93,7 @@ func inspectAfterKill(t *testing.T, exe, dir string, killed time.Time) string {
 	return "under load"
 }
 
-// loadHasBegun tells whether the run had written down what it was going to do.
+// loadHasBegun reports whether the run had written its plan.
 func loadHasBegun(dir string) bool {
 	for _, f := range []string{rundir.MetaFile, rundir.PlanFile} {
 		if _, err := os.Stat(filepath.Join(dir, f)); err != nil {

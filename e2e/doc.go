@@ -1,5 +1,4 @@
-// Package e2e tests the whole, on the command as it is built: transcripts of
-// what a user types, runs that are interrupted and killed, replay of recorded
-// runs, what is left behind, the import law and, with the tag bench, the
-// measured figures.
+// Package e2e tests the built command: transcripts of what a user types, runs
+// that are interrupted or killed, what they leave behind, replay of recorded
+// runs, the import law and, with the tag bench, the published figures.
 package e2e

@@ -19,7 +19,7 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// interruptedDraining: a node is given back when a run is interrupted.
+// interruptWhileDraining checks that an interrupted run uncordons its node.
 func interruptWhileDraining(t *testing.T, w *testCluster) {
 	r := w.run(t, "drain")
 	w.awaitDrain(t, r)
@@ -28,7 +28,7 @@ func interruptWhileDraining(t *testing.T, w *testCluster) {
 	require.Empty(t, w.cordonedNodes(t))
 }
 
-// killedDraining: and by clean, when it was killed.
+// killWhileDraining checks that clean uncordons the node of a killed run.
 func killWhileDraining(t *testing.T, w *testCluster) {
 	r := w.run(t, "drain")
 	w.awaitDrain(t, r)
@@ -39,7 +39,7 @@ func killWhileDraining(t *testing.T, w *testCluster) {
 	require.Empty(t, w.cordonedNodes(t))
 }
 
-// cordonedNodes lists the nodes that take no pods.
+// cordonedNodes lists the cordoned nodes.
 func (w *testCluster) cordonedNodes(t *testing.T) []string {
 	t.Helper()
 	var all corev1.NodeList
@@ -61,8 +61,9 @@ func (w *testCluster) awaitDrain(t *testing.T, r *running) {
 	require.Len(t, w.cordonedNodes(t), 1)
 }
 
-// drainsANode: base has nobody for as long as a new pod takes to come, gray's
-// budget had one of its two pods refused, and all four went.
+// drainsNode checks a drain: base has no instance until its new pod is ready,
+// gray's PodDisruptionBudget refused one of its two pods for a while, and all four
+// pods were evicted.
 func drainsNode(t *testing.T, w *testCluster) {
 	var s losses
 	a := w.passes(t, 6*time.Minute, &s, func(attempt) { require.Empty(t, w.cordonedNodes(t)) }, "drain")
@@ -82,8 +83,8 @@ func drainsNode(t *testing.T, w *testCluster) {
 	require.Equal(t, 1, count[record.KindNodeDrained])
 }
 
-// drainsNothing: nodes that the user has cordoned are not touched, and with the
-// one that is left alone nothing is begun.
+// refusesToDrain checks that a run leaves nodes alone that the user has cordoned,
+// and does not start if only one other node is left.
 func refusesToDrain(t *testing.T, w *testCluster) {
 	var all corev1.NodeList
 	require.NoError(t, w.client.Resources().List(t.Context(), &all))
