@@ -30,7 +30,8 @@ func markdown(t *testing.T) map[string]string {
 
 var link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 
-// TestDocumentationLinksResolve: a relative link leads to a file or folder.
+// TestDocumentationLinksResolve checks that every relative link leads to a file or
+// folder.
 func TestDocumentationLinksResolve(t *testing.T) {
 	for file, text := range markdown(t) {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
@@ -46,8 +47,8 @@ var invocation = regexp.MustCompile("zeroloss ([a-z]+)([^\n`]*)")
 
 var flagName = regexp.MustCompile(`(?:^|[\s` + "`" + `(])--([a-z][a-z-]+)`)
 
-// TestDocumentedCommandsExist: each command in the documentation exists, and so
-// does each flag on its line.
+// TestDocumentedCommandsExist checks that each documented command and flag
+// exists.
 func TestDocumentedCommandsExist(t *testing.T) {
 	help := map[string]string{}
 	helpOf := func(command string) string {
@@ -93,7 +94,7 @@ func codeSpans(text string) (out []string) {
 	return out
 }
 
-// TestDocumentedScenarioIsValid: the example that readers start from compiles.
+// TestDocumentedScenarioIsValid checks that the documented example compiles.
 func TestDocumentedScenarioIsValid(t *testing.T) {
 	text := markdown(t)["../docs/scenarios.md"]
 	_, rest, ok := strings.Cut(text, "```yaml\n")

@@ -18,11 +18,11 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// interruptSeed makes the moments of an interruption repeatable.
+// interruptSeed makes the times of the interruptions reproducible.
 const interruptSeed = 3
 
-// Ctrl-C at any moment: exit 130 and nothing left within 3 s; what was
-// measured is there and readable.
+// After Ctrl-C at any time the exit code is 130, no process is left after 3 s,
+// and the recorded part is readable.
 func TestInterruptedAtAnyMoment(t *testing.T) {
 	moments := []struct {
 		name string
@@ -53,8 +53,8 @@ func TestInterruptedAtAnyMoment(t *testing.T) {
 	}
 }
 
-// While the reports are being written the run is over and whole; who presses
-// Ctrl-C still gets 130, at once, and may have the reports later.
+// While the reports are being written, the run is complete. Ctrl-C then exits
+// with 130 immediately, and the reports can be written later.
 func TestInterruptedWhileReporting(t *testing.T) {
 	exe := buildBinary(t)
 	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
@@ -67,7 +67,7 @@ func TestInterruptedWhileReporting(t *testing.T) {
 	require.NotContains(t, out, "interrupted")
 }
 
-// Ctrl-C ends all that was to be repeated, not just the run that is on.
+// Ctrl-C ends all repetitions, not only the current run.
 func TestInterruptedBetweenRepeats(t *testing.T) {
 	exe := buildBinary(t)
 	out := filepath.Join(t.TempDir(), "run")
@@ -78,7 +78,7 @@ func TestInterruptedBetweenRepeats(t *testing.T) {
 	require.NoDirExists(t, out+"-2")
 }
 
-// A second Ctrl-C does not wait for an orderly end, and leaves nothing either.
+// A second Ctrl-C skips the orderly shutdown, and also leaves no process.
 func TestInterruptedTwice(t *testing.T) {
 	exe := buildBinary(t)
 	r := start(t, exe, filepath.Join(t.TempDir(), "run"), fastPath(t))
@@ -91,12 +91,12 @@ func TestInterruptedTwice(t *testing.T) {
 	isInvalid(t, exe, r.dir)
 }
 
-// A terminal that goes says so more than once, and its run ends in order;
-// what was started with nohup does not care.
+// A closing terminal sends SIGHUP more than once, and the run ends in order. A
+// command that was started with nohup ignores it.
 func TestHangup(t *testing.T) {
 	exe := buildBinary(t)
-	// Children inherit that it is ignored, where the tests themselves are run with
-	// nohup; that it is caught, they do not.
+	// If the tests run with nohup, child processes inherit the ignored signal,
+	// but they do not inherit a handler.
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, syscall.SIGHUP)
 	defer signal.Stop(caught)
@@ -119,7 +119,7 @@ func TestHangup(t *testing.T) {
 	require.NotEqual(t, 130, stays.code(20*time.Second), stays.stderr.String())
 }
 
-// pause lets a random time pass, or less if the command ends.
+// pause waits a random time, or until the command ends.
 func pause(r *running, d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -127,7 +127,7 @@ func pause(r *running, d time.Duration) {
 	}
 }
 
-// interrupted sends the signal and holds the run to its promise.
+// interrupted sends the signal and checks how the run ends.
 func interrupted(t *testing.T, r *running) {
 	t.Helper()
 	r.signal(syscall.SIGINT)
@@ -135,7 +135,7 @@ func interrupted(t *testing.T, r *running) {
 	requireNoProcesses(t, r.exe, time.Second)
 	if _, err := os.Stat(filepath.Join(r.dir, "plan.json")); os.IsNotExist(err) {
 		require.NoFileExists(t, filepath.Join(r.dir, "events", "harness.ndjson"))
-		return // it had not begun
+		return // the run had not begun
 	}
 	require.NoFileExists(t, filepath.Join(r.dir, "lock"))
 	require.NoDirExists(t, filepath.Join(r.dir, "tmp"))
@@ -151,7 +151,7 @@ func interrupted(t *testing.T, r *running) {
 
 var address = regexp.MustCompile(`"addr":"(127\.\d+\.\d+\.\d+:\d+)"`)
 
-// portsAreFree listens where the run's instances did.
+// portsAreFree checks that the ports of the run's instances are free.
 func portsAreFree(t *testing.T, dir string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "events", "*.ndjson"))

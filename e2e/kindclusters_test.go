@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a real engine says of whose a kind cluster is; the cases are told in
-// scenarios/run/kube/kindcluster.
+// Ownership of a kind cluster with a real container engine; the cases are
+// described in scenarios/run/kube/kindcluster.
 
-// containers are the nodes of a kind cluster, whatever they do.
+// containers lists the node containers of a kind cluster in any state.
 func containers(t *testing.T, cluster string) []string {
 	t.Helper()
 	out, err := exec.Command("docker", "ps", "--all", "--filter", "label=io.x-k8s.kind.cluster="+cluster, "--format", "{{.Names}}").Output()
@@ -26,8 +26,8 @@ func containers(t *testing.T, cluster string) []string {
 	return strings.Fields(string(out))
 }
 
-// Ctrl-C while kind makes the cluster: before its first container, while they
-// start, and while Kubernetes does.
+// Ctrl-C while kind creates the cluster: before its first container, while the
+// containers start, and while Kubernetes starts.
 func TestKubeInterruptedWhileItsClusterIsMade(t *testing.T) {
 	image := nodeImage(t)
 	for i, x := range []struct {
@@ -53,8 +53,8 @@ func TestKubeInterruptedWhileItsClusterIsMade(t *testing.T) {
 	}
 }
 
-// A run is killed before its cluster has a node; then somebody makes one of
-// that name. It is his.
+// A run is killed before its cluster has a node. A cluster of the same name that
+// the user creates afterwards belongs to the user.
 func TestKubeCleanKnowsADecoy(t *testing.T) {
 	image := nodeImage(t)
 	name := fmt.Sprintf("zl-e2e-decoy-%d", os.Getpid())

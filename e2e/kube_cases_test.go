@@ -11,16 +11,15 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/features"
 )
 
-// clusterCase is something that a cluster must show. -short, which is CI's part, leaves
-// out those that are long.
+// clusterCase is a test in a cluster. -short, which CI uses, skips the long ones.
 type clusterCase struct {
 	name string
 	long bool
 	f    func(t *testing.T, w *testCluster)
 }
 
-// TestKube is all that is shown in one cluster of two nodes. `make e2e` runs it;
-// it needs a container engine and an image of kind's nodes.
+// TestKube runs the tests that share one cluster of two nodes. It is part of
+// `make e2e` and needs a container engine and a kind node image.
 func TestKube(t *testing.T) {
 	w := newTestCluster(t)
 	for _, s := range clusterCases() {

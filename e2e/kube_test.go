@@ -26,12 +26,12 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// A cluster of two nodes, and what a run in it must show (shows_test.go).
+// A cluster of two nodes, and helpers for the tests in it (kube_cases_test.go).
 
-// nodePort is a port of the nodes that this machine has, too, on loopback.
+// nodePort is a port of the nodes that is mapped to the host's loopback address.
 const nodePort = 30480
 
-// kindNodes is a control plane that takes pods as well, and a worker.
+// kindNodes configures a control-plane node that also runs pods, and a worker.
 var kindNodes = fmt.Sprintf(`kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
 nodes:
@@ -43,7 +43,7 @@ nodes:
 
 const cleanWithin = 30 * time.Second
 
-// nodeImage is that of kind's nodes, or the reason for there being none.
+// nodeImage returns the kind node image, or skips the test without one.
 func nodeImage(t *testing.T) string {
 	if err := exec.Command("docker", "version").Run(); err != nil {
 		t.Skipf("skipped: no container engine answers: docker version: %v", err)
@@ -60,7 +60,7 @@ func nodeImage(t *testing.T) string {
 	return image
 }
 
-// testCluster is a cluster for tests, with what is not ours in it.
+// testCluster is a cluster for tests that also contains objects of others.
 type testCluster struct {
 	name, kubeconfig string
 	client           klient.Client
@@ -68,7 +68,7 @@ type testCluster struct {
 	hasStranger      bool // a service that is none of ours, for attach
 }
 
-// decoys are namespaces that look like ours and are not.
+// decoys are namespaces that only look like namespaces of a run.
 var decoys = []corev1.Namespace{
 	{ObjectMeta: metav1.ObjectMeta{Name: "zeroloss-decoy"}},
 	{ObjectMeta: metav1.ObjectMeta{Name: "zeroloss-20260101-000000-0000", Labels: map[string]string{"app.kubernetes.io/managed-by": "zeroloss"}}},
@@ -96,7 +96,8 @@ func newTestCluster(t *testing.T) *testCluster {
 	return w
 }
 
-// onlyDecoys: nothing of ours is left, and nothing else is gone.
+// onlyOwnObjectsRemain asserts that no object of zeroloss is left, and that all
+// other objects still exist.
 func (w *testCluster) onlyOwnObjectsRemain(t *testing.T) {
 	t.Helper()
 	var all corev1.NamespaceList
@@ -111,12 +112,13 @@ func (w *testCluster) onlyOwnObjectsRemain(t *testing.T) {
 	require.ElementsMatch(t, []string{"zeroloss-decoy", "zeroloss-20260101-000000-0000", "shop"}, got)
 }
 
-// run starts a run in the cluster.
+// run starts `zeroloss run` in the cluster.
 func (w *testCluster) run(t *testing.T, args ...string) *running {
 	return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), append(args, "--runtime", "kube", "--cluster", w.name)...)
 }
 
-// loseNothing is the experiment itself.
+// loseNothing runs a scenario in the cluster and asserts that gray loses nothing
+// and base loses requests.
 func loseNothing(t *testing.T, w *testCluster, scenario string) {
 	var s losses
 	w.passes(t, 5*time.Minute, &s, nil, scenario)
@@ -124,9 +126,9 @@ func loseNothing(t *testing.T, w *testCluster, scenario string) {
 	require.GreaterOrEqual(t, s.Arms["base"].Lost, 10, "and off")
 }
 
-// passes runs a scenario in the cluster until its machine has measured
-// something, asserts that it passed, and reads its summary. Each run replays,
-// and whatever else holds asks for.
+// passes runs a scenario in the cluster until the host was not too busy to
+// measure, asserts that it passed, and returns its summary. Each run must replay
+// and satisfy holds.
 func (w *testCluster) passes(t *testing.T, within time.Duration, summary any, holds func(attempt), args ...string) attempt {
 	t.Helper()
 	a := measure(t, args[0], within, func() *running { return w.run(t, append(args, "--json")...) }, func(a attempt) {
@@ -141,13 +143,13 @@ func (w *testCluster) passes(t *testing.T, within time.Duration, summary any, ho
 	return a
 }
 
-// losses is the part of summary.json that these tests read.
+// losses is the part of summary.json that these tests use.
 type losses struct {
 	Reasons []string
 	Arms    map[string]struct{ Lost int }
 }
 
-// replaysInCluster feeds the plane's inputs to a fresh one.
+// replaysInCluster replays the recorded inputs of the control plane.
 func replaysInCluster(t *testing.T, dir string) {
 	t.Helper()
 	run, err := rundir.Open(dir)
@@ -160,14 +162,14 @@ func replaysInCluster(t *testing.T, dir string) {
 	require.NoError(t, err)
 	for _, d := range found {
 		if !run.WritesEvents(d.Workload) {
-			continue // it tells too little of itself to foresee what comes of it
+			continue // it records too little to predict decisions
 		}
 		require.NotContains(t, d.Rule, "deletion order", "%+v", d)
-		t.Logf("Kubernetes decided otherwise than the model: %+v", d) // a busy machine is late
+		t.Logf("Kubernetes decided differently from the model: %+v", d) // can happen on a busy host
 	}
 }
 
-// comingUp is the point of a run at which its pods are waited for.
+// comingUp means: while the run waits for its pods.
 const comingUp time.Duration = -1
 
 // awaitExit waits until the run is at a point: a time after its start, while it comes
@@ -226,7 +228,7 @@ func (w *testCluster) cleanRemovesEverything(t *testing.T) {
 	require.Less(t, time.Since(began), cleanWithin)
 }
 
-// From no cluster to a verdict, and back to none.
+// A run without an existing cluster creates one and deletes it afterwards.
 func TestKubeMakesAndDeletesItsCluster(t *testing.T) {
 	image := nodeImage(t)
 	name := fmt.Sprintf("zl-e2e-own-%d", os.Getpid())
@@ -237,8 +239,8 @@ func TestKubeMakesAndDeletesItsCluster(t *testing.T) {
 	var s losses
 	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
 	if (attempt{code: code, reasons: s.Reasons}).busy() {
-		// Another cluster is not made for that: that one is made and deleted
-		// is what is shown.
+		// This does not need another cluster: the test is about creating and
+		// deleting one.
 		t.Logf("its verdict counts for nothing: this machine was too busy to measure: %v", s.Reasons)
 	} else {
 		require.Zero(t, code, r.stderr.String())
@@ -251,8 +253,8 @@ func TestKubeMakesAndDeletesItsCluster(t *testing.T) {
 	require.NotContains(t, left, name)
 }
 
-// kill -9 while the cluster is created: clean knows it by the owner that its nodes
-// carry.
+// After kill -9 during the creation of the cluster, clean recognizes the cluster
+// by the owner on its nodes.
 func TestKubeCleansAClusterThatACrashLeft(t *testing.T) {
 	image := nodeImage(t)
 	name := fmt.Sprintf("zl-e2e-lost-%d", os.Getpid())

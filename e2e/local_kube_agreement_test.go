@@ -23,7 +23,7 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// agreement is the part of summary.json by which two runtimes are compared.
+// agreement is the part of summary.json in which the runtimes must agree.
 type agreement struct {
 	Verdict string
 	Reasons []string
@@ -39,11 +39,11 @@ type agreement struct {
 	}
 }
 
-// medianWithin is how far apart the medians of propagation may be.
+// medianWithin is the maximum difference of the median propagation delays.
 const medianWithin = 0.25
 
-// agrees: the same scenario says the same, on processes with the embedded
-// registry and on Kubernetes with a real Nacos.
+// localAndKubeAgree checks that a scenario has the same result on local processes
+// with the embedded registry and on Kubernetes with a real Nacos.
 func localAndKubeAgree(t *testing.T, w *testCluster) {
 	local := measureRun(t, "local", func() *running { return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), "offline", "--json") })
 	cluster := measureRun(t, "kube", func() *running { return w.run(t, "offline", "--json") })
@@ -60,8 +60,8 @@ func localAndKubeAgree(t *testing.T, w *testCluster) {
 	require.Less(t, math.Abs(one-other)/min(one, other), medianWithin, "local %.0f ms, kube %.0f ms", one, other)
 }
 
-// measureRun is what a runtime said; a machine that is always too busy for it does
-// not agree.
+// measureRun returns the result of a run. On a host that is too busy in every
+// attempt, the results do not agree.
 func measureRun(t *testing.T, name string, begin func() *running) (a agreement) {
 	t.Helper()
 	r := measure(t, name, 5*time.Minute, begin, nil)
@@ -72,7 +72,7 @@ func measureRun(t *testing.T, name string, begin func() *running) (a agreement) 
 	return a
 }
 
-// keepsTheContract: what a runtime has to do is done in a cluster, too.
+// kubeRegistryKeepsContract runs the contract tests of runtimes in a cluster.
 func kubeRegistryKeepsContract(t *testing.T, w *testCluster) {
 	var prepared *scenarios.Prepared
 	prepare := func(t *testing.T) *plan.Plan {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// malformedInputs is what nobody means, in several ways.
+// malformedInputs returns several kinds of malformed input, by name.
 func malformedInputs(size int) map[string][]byte {
 	random := make([]byte, size)
 	chacha := rand.NewChaCha8([32]byte{1})
@@ -41,9 +41,9 @@ func malformedInputs(size int) map[string][]byte {
 	}
 }
 
-// 10 MB are refused for their size; just as much as is still read, for what it
-// is. Nonsense is refused as such, soon and in few words. Soon is processor time:
-// how long a wall clock runs meanwhile is the machine's affair.
+// An input of 10 MB is refused because of its size, and malformed input up to the
+// limit because of its content: quickly, and with a short message. The test
+// measures processor time, which does not depend on the load of the host.
 func TestNonsenseIsRefusedSoon(t *testing.T) {
 	dir := t.TempDir()
 	for _, size := range []int{10 << 20, 4<<20 - 1} {

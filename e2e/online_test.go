@@ -19,10 +19,10 @@ import (
 	"zeroloss/scenarios"
 )
 
-// onlineCase is a scenario of coming online, and how fast it may be shown: with its
-// margin kept, and with as many requests in its window as an estimate needs. What a
-// cold instance costs a request is not divided, nor is how long one may take: the
-// faster, the fewer requests are there to warm it.
+// onlineCase is a scenario of coming online and the highest --speed at which it
+// still keeps its margin and has enough requests in its window for an estimate.
+// --speed changes neither the cost of a cold instance nor the request timeout,
+// so at a higher speed fewer requests warm an instance.
 type onlineCase struct {
 	scenario string
 	speed    float64
@@ -44,8 +44,8 @@ func onlineCases() []onlineCase {
 	}
 }
 
-// TestOnline is what coming online must show, on this machine. `make online` runs
-// it; ARGS='-run Online/warmup -count 10' shows one ten times.
+// TestOnline runs the scenarios of coming online in the local runtime. `make
+// online` runs it; ARGS='-run Online/warmup -count 10' runs one scenario ten times.
 func TestOnline(t *testing.T) {
 	for _, c := range onlineCases() {
 		t.Run(c.scenario, func(t *testing.T) {
@@ -66,7 +66,7 @@ func (c onlineCase) show(t *testing.T, speed float64) {
 	a := measure(t, c.scenario, 4*time.Minute, func() *running {
 		return start(t, zeroloss, filepath.Join(t.TempDir(), "run"), args...)
 	}, nil)
-	a.passed(t) // one that was never measured has not
+	a.passed(t) // fails if no attempt measured anything
 	var s summary.Summary
 	require.NoError(t, json.Unmarshal(a.stdout.Bytes(), &s))
 	require.Equal(t, "pass", s.Verdict)
@@ -88,8 +88,8 @@ func (c onlineCase) show(t *testing.T, speed float64) {
 	}
 }
 
-// followsItsCurve: the exponent's interval holds the one that was asked for, and
-// not the next whole one, above or below.
+// followsCurve checks that the interval of the exponent contains the configured
+// exponent, but not the neighbouring integers.
 func followsCurve(t *testing.T, s *summary.Summary) {
 	require.Len(t, s.Warmups, 1)
 	w := s.Warmups[0]
@@ -102,7 +102,8 @@ func followsCurve(t *testing.T, s *summary.Summary) {
 	require.Less(t, w.Exponent.High, *w.DeclaredExponent+1)
 }
 
-// hurtsWhoIsCold: requests to an instance that nobody warms time out.
+// coldInstancesTimeOut checks that requests to an instance without warm-up time
+// out.
 func coldInstancesTimeOut(t *testing.T, s *summary.Summary) {
 	require.GreaterOrEqual(t, timeouts(s.Arms["base"]), 50)
 	require.Zero(t, timeouts(s.Arms["gray"]))
@@ -112,7 +113,7 @@ func timeouts(a summary.Arm) int {
 	return a.ByClass[record.TimeoutConnect] + a.ByClass[record.TimeoutFirstByte] + a.ByClass[record.TimeoutBody]
 }
 
-// valueOrNull is a number, or that it was not measured, which is not 0.
+// valueOrNull formats a number, or says that it was not measured.
 func valueOrNull[T any](v *T) string {
 	if v == nil {
 		return "not measured"
@@ -120,8 +121,8 @@ func valueOrNull[T any](v *T) string {
 	return fmt.Sprint(*v)
 }
 
-// TestOnlineIsShownWhole: a scenario that promises something of coming online is
-// shown above.
+// TestOnlineIsShownWhole checks that onlineCases contains every scenario with an
+// expectation about coming online.
 func TestOnlineIsShownWhole(t *testing.T) {
 	var promised []string
 	for _, name := range scenarios.Names() {

@@ -16,15 +16,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// confinedPods: a namespace that enforces Pod Security's "restricted" takes each
-// pod of ours, and refuses Nacos', whose image is not ours. Nothing is started:
-// the cluster is asked what it would do.
+// podsMeetRestrictedProfile checks with a dry run that a namespace which enforces
+// the Pod Security profile "restricted" accepts each pod of zeroloss. It refuses
+// the pod of Nacos, which has a third-party image.
 func podsMeetRestrictedProfile(t *testing.T, w *testCluster) {
 	const name = "e2e-restricted"
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}
 	require.NoError(t, w.client.Resources().Create(t.Context(), ns))
 	defer func() { require.NoError(t, w.client.Resources().Delete(context.WithoutCancel(t.Context()), ns)) }()
-	require.Eventually(t, func() bool { // its controller makes it, and no pod is taken without
+	require.Eventually(t, func() bool { // a controller creates it, and pods need it
 		return w.client.Resources().Get(t.Context(), "default", name, &corev1.ServiceAccount{}) == nil
 	}, 30*time.Second, 100*time.Millisecond)
 
@@ -44,7 +44,7 @@ func podsMeetRestrictedProfile(t *testing.T, w *testCluster) {
 	}
 }
 
-// renderedPods is the spec of the pods that a run applies, by whom they are of.
+// renderedPods returns the specs of the pods that a run applies, by owner.
 func renderedPods(t *testing.T, args ...string) map[string]corev1.PodSpec {
 	t.Helper()
 	code, out, errs := call(t, "", zeroloss, append([]string{"render"}, args...)...)

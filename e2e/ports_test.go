@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What listens on all addresses is in the way of every pod: the run ends
-// before anything is started, and says which port, and who asked for it.
+// A process that listens on all addresses blocks the port for every pod. The run
+// then ends before it starts anything, and names the port and the pod that needs
+// it.
 func TestATakenPortEndsTheRunBeforeItBegins(t *testing.T) {
 	taken, err := net.Listen("tcp", "0.0.0.0:8848")
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -23,8 +23,8 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// buildBinary is the command under a path of its own, so that /proc/*/exe tells
-// the processes of this test from those of every other.
+// buildBinary copies the command to a new path, so that /proc/*/exe distinguishes
+// the processes of this test from those of others.
 func buildBinary(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -39,7 +39,7 @@ func buildBinary(t *testing.T) string {
 	return path
 }
 
-// livingProcesses lists the processes that run exe, but for zombies.
+// livingProcesses lists the processes that run exe, except zombies.
 func livingProcesses(t *testing.T, exe string) []int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -52,7 +52,7 @@ func livingProcesses(t *testing.T, exe string) []int {
 		if err != nil {
 			continue
 		}
-		// A process that went meanwhile, or a zombie, has no link.
+		// A zombie, or a process that has ended meanwhile, has no link.
 		if link, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && strings.TrimSuffix(link, " (deleted)") == exe {
 			pids = append(pids, pid)
 		}
@@ -66,7 +66,7 @@ func requireNoProcesses(t *testing.T, exe string, d time.Duration) {
 	require.Eventually(t, func() bool { return len(livingProcesses(t, exe)) == 0 }, d, 10*time.Millisecond, "processes live on")
 }
 
-// running is a command that was started and not waited for.
+// running is a started command.
 type running struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -74,10 +74,10 @@ type running struct {
 	dir    string // the run directory
 	stdout bytes.Buffer
 	stderr lockedBuffer
-	gone   chan struct{} // closed when it has been waited for
+	gone   chan struct{} // closed when the command has ended
 }
 
-// lockedBuffer may be read while the command writes.
+// lockedBuffer is a buffer that can be read while the command writes.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -101,7 +101,7 @@ func start(t *testing.T, exe, dir string, args ...string) *running {
 	return startVerb(t, "run", exe, dir, args...)
 }
 
-// startVerb is start of another verb that runs.
+// startVerb is like start for any command that runs a scenario.
 func startVerb(t *testing.T, verb, exe, dir string, args ...string) *running {
 	t.Helper()
 	r := &running{t: t, exe: exe, dir: dir, gone: make(chan struct{})}
@@ -109,24 +109,24 @@ func startVerb(t *testing.T, verb, exe, dir string, args ...string) *running {
 	return r
 }
 
-// begin starts what is to be watched.
+// begin starts cmd.
 func (r *running) begin(cmd *exec.Cmd) {
 	r.t.Helper()
 	r.cmd = cmd
 	r.cmd.Dir = filepath.Dir(r.dir)
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
-	// Whatever the test comes to, nothing of it stays.
+	// Kill the command even if the test fails.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.cmd.WaitDelay = 5 * time.Second
 	require.NoError(r.t, r.cmd.Start())
 	go func() {
 		defer close(r.gone)
-		_ = r.cmd.Wait() // its code is what tests look at
+		_ = r.cmd.Wait() // tests check the exit code
 	}()
 	r.t.Cleanup(func() { _ = r.cmd.Process.Kill(); <-r.gone })
 }
 
-// signal sends s, unless it has gone.
+// signal sends s, unless the command has ended.
 func (r *running) signal(s syscall.Signal) {
 	r.t.Helper()
 	if err := r.cmd.Process.Signal(s); !errors.Is(err, os.ErrProcessDone) {
@@ -134,8 +134,8 @@ func (r *running) signal(s syscall.Signal) {
 	}
 }
 
-// code waits for its end, at most for d, and returns its exit code as a shell
-// tells it.
+// code waits at most d for the end of the command and returns its exit code as a
+// shell reports it.
 func (r *running) code(d time.Duration) int {
 	r.t.Helper()
 	select {
@@ -149,15 +149,15 @@ func (r *running) code(d time.Duration) int {
 	return r.cmd.ProcessState.ExitCode()
 }
 
-// await returns when the harness has written an event of this kind; false if it
-// has ended without one.
+// await waits until the harness has written an event of this kind. It returns
+// false if the command has ended without one.
 func (r *running) await(kind record.Kind) bool {
 	return r.until(20*time.Second, string(kind), func() bool {
 		return has(r.t, filepath.Join(r.dir, "events", "harness.ndjson"), kind)
 	})
 }
 
-// until waits for a condition; false if the command has ended without it.
+// until waits for a condition. It returns false if the command has ended first.
 func (r *running) until(d time.Duration, what string, holds func() bool) bool {
 	r.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
@@ -178,7 +178,7 @@ func (r *running) until(d time.Duration, what string, holds func() bool) bool {
 	}
 }
 
-// has tells whether the events file at path has an event of this kind.
+// has reports whether the event file at path has an event of this kind.
 func has(t *testing.T, path string, kind record.Kind) bool {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -189,8 +189,8 @@ func has(t *testing.T, path string, kind record.Kind) bool {
 	return eventOf(kind).Match(b)
 }
 
-// eventOf matches an event's own kind, and not that of a machine's input,
-// which events may hold.
+// eventOf returns a pattern for the kind of an event. It does not match the kind
+// of a journal input inside an event.
 func eventOf(kind record.Kind) *regexp.Regexp {
 	return regexp.MustCompile(`(?m)^\{"at":\d+,"kind":"` + regexp.QuoteMeta(string(kind)) + `"`)
 }
@@ -208,7 +208,7 @@ func call(t *testing.T, dir, exe string, args ...string) (code int, stdout, stde
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// printedSummary is the part of summary.json that these tests read.
+// printedSummary is the part of summary.json that these tests use.
 type printedSummary struct {
 	Schema, Verdict string
 	Reasons         []string
@@ -221,8 +221,8 @@ func decode(t *testing.T, r io.Reader) (s printedSummary) {
 	return s
 }
 
-// isInvalid asks report and judge about a run that did not come to its end: it
-// is readable, its reports are written, and it is interrupted.
+// isInvalid checks with report and judge that an interrupted run is readable,
+// that its reports are written, and that its verdict is invalid.
 func isInvalid(t *testing.T, exe, dir string) {
 	t.Helper()
 	code, out, errs := call(t, "", exe, "report", dir)
@@ -239,7 +239,7 @@ func isInvalid(t *testing.T, exe, dir string) {
 	require.Equal(t, 3, code, "judge: %s%s", out, errs)
 }
 
-// fastPath is the short scenario's absolute path.
+// fastPath returns the absolute path of the short scenario.
 func fastPath(t *testing.T) string {
 	t.Helper()
 	path, err := filepath.Abs(fast)

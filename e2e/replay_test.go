@@ -20,7 +20,7 @@ func readStreams(t *testing.T, dir string) replay.EventLogs {
 	return s
 }
 
-// wantedTags are those that the streams of the short scenario ask for.
+// wantedTags are the versions that the streams of the short scenario ask for.
 var wantedTags = []string{"", "gray"}
 
 func replayed(r *rundir.Run, s replay.EventLogs) error {
@@ -28,8 +28,8 @@ func replayed(r *rundir.Run, s replay.EventLogs) error {
 	return err
 }
 
-// replays asserts of a run directory that its machines replay, and that its
-// picks were to be had. It returns how many picks there were.
+// replays asserts that the machines of a run replay, and that every picked callee
+// was available. It returns the number of picks.
 func replays(t *testing.T, dir string) int {
 	t.Helper()
 	r, err := rundir.Open(dir)

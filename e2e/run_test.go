@@ -19,8 +19,8 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// TestOneRunFromEndToEnd runs the short scenario once, as a user does, and
-// looks at all that it leaves.
+// TestOneRunFromEndToEnd runs the short scenario once, as a user does, and checks
+// everything that it writes.
 func TestOneRunFromEndToEnd(t *testing.T) {
 	world := newSandbox(t)
 	stdout := world.run(t, "run", fastPath(t), "--json", "--seed", "5")
@@ -77,7 +77,8 @@ func TestOneRunFromEndToEnd(t *testing.T) {
 	})
 }
 
-// judgesAgainEqually changes what the plan expects, and the verdict follows.
+// judgesAgainEqually checks that the verdict changes with the expectations in the
+// plan.
 func judgesAgainEqually(t *testing.T, dir string) {
 	for role, want := range map[expect.Role]int{expect.Gate: 1, expect.Contrast: 3, expect.Info: 0} {
 		t.Run(string(role), func(t *testing.T) {
@@ -85,7 +86,7 @@ func judgesAgainEqually(t *testing.T, dir string) {
 			require.NoError(t, os.CopyFS(other, os.DirFS(dir)))
 			p, err := plan.Decode(read(t, dir, "plan.json"))
 			require.NoError(t, err)
-			// That base loses nothing is what did not happen.
+			// This expectation is not met: base loses requests.
 			none, bad := expect.ParseComparison("0", expect.Count)
 			require.Nil(t, bad)
 			for i := range p.Expect {
@@ -102,8 +103,8 @@ func judgesAgainEqually(t *testing.T, dir string) {
 	}
 }
 
-// matchesSchema holds a summary against the schema that the command prints, and the
-// schema against a summary that is spoilt.
+// matchesSchema checks that a summary matches the schema that the command prints,
+// and that an invalid summary does not.
 func matchesSchema(t *testing.T, summary []byte) {
 	_, text, _ := call(t, "", zeroloss, "schema", "summary")
 	var schema, v map[string]any
@@ -115,8 +116,8 @@ func matchesSchema(t *testing.T, summary []byte) {
 	require.Len(t, violations(schema, v, "summary"), 2)
 }
 
-// sandbox is a machine of its own, as far as files go: home, temporary files,
-// working directory and the binary's are folders of a test.
+// sandbox isolates the files of a test: home, temporary files, working directory
+// and the folder of the binary.
 type sandbox struct{ home, exe string }
 
 func newSandbox(t *testing.T) sandbox {
@@ -124,7 +125,7 @@ func newSandbox(t *testing.T) sandbox {
 	home, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	w := sandbox{home: home, exe: filepath.Join(home, "bin", "zeroloss")}
-	// The binary has a folder of its own: see what is put beside it.
+	// The binary has its own folder, so that files next to it are noticed.
 	for _, d := range []string{"bin", "tmp", "work"} {
 		require.NoError(t, os.Mkdir(filepath.Join(home, d), 0o755))
 	}
@@ -132,7 +133,7 @@ func newSandbox(t *testing.T) sandbox {
 	return w
 }
 
-// run runs a command there that must end with 0, and returns what it printed.
+// run runs a command in the sandbox, asserts exit code 0 and returns the output.
 func (w sandbox) run(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := w.command(args...)
@@ -150,8 +151,8 @@ func (w sandbox) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// writtenOutside asserts that nothing lives, and nothing lies where it should not;
-// what lies in the working directory is returned.
+// writtenOutside asserts that no process is left and no file outside the working
+// directory was written. It returns the files in the working directory.
 func (w sandbox) writtenOutside(t *testing.T) []string {
 	t.Helper()
 	require.Empty(t, livingProcesses(t, w.exe), "processes")
@@ -163,7 +164,7 @@ func (w sandbox) writtenOutside(t *testing.T) []string {
 	return w.files(t, "work")
 }
 
-// files lists all files of one of its folders.
+// files lists all files of one folder of the sandbox.
 func (w sandbox) files(t *testing.T, folder string) (out []string) {
 	t.Helper()
 	root := filepath.Join(w.home, folder)
@@ -184,7 +185,7 @@ func read(t *testing.T, dir, name string) []byte {
 	return b
 }
 
-// contents are the files of a run directory.
+// contents returns the files of a run directory.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}

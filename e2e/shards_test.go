@@ -17,8 +17,8 @@ import (
 	"zeroloss/scenarios/rundir"
 )
 
-// sharesLoadBetweenPods: three load pods on two nodes send one load, and what they
-// wrote down is one generator's account.
+// sharesLoadBetweenPods checks that three load pods on two nodes send one load,
+// and that their logs together are equivalent to the log of one generator.
 func sharesLoadBetweenPods(t *testing.T, w *testCluster) {
 	var s struct {
 		Arms map[string]struct {
@@ -41,7 +41,7 @@ func sharesLoadBetweenPods(t *testing.T, w *testCluster) {
 	require.LessOrEqual(t, base.Lost, base.PredictedLost[1])
 }
 
-// eachOnce: each pod has sent its share, and no request is anybody else's too.
+// eachRequestOnce checks that each pod has sent its share, and no request twice.
 func eachRequestOnce(t *testing.T, dir string) {
 	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(dir, "requests*.log"))
@@ -77,8 +77,7 @@ func eachRequestOnce(t *testing.T, dir string) {
 	require.Equal(t, []string{"load-1", "load-2"}, clocks, "how sure their clocks are is kept")
 }
 
-// likeOneLog: with the three logs made one, the summary is the same, to the
-// byte.
+// mergedLikeOneLog checks that the summary of the merged logs is byte-identical.
 func mergedLikeOneLog(t *testing.T, dir string) {
 	t.Helper()
 	one := filepath.Join(t.TempDir(), "one")

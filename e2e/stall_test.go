@@ -15,9 +15,8 @@ import (
 	"zeroloss/loadgen/record"
 )
 
-// TestAMachineThatStandsStill takes the processor away from a C for longer than
-// its callers wait: what is lost then is no release's, and the run proves
-// nothing.
+// TestAMachineThatStandsStill stops an instance of C for longer than the timeout
+// of its callers. No release causes these losses, so the run proves nothing.
 func TestAMachineThatStandsStill(t *testing.T) {
 	r := start(t, buildBinary(t), filepath.Join(t.TempDir(), "run"), fastPath(t), "--json")
 	zero := func() bool { return has(t, filepath.Join(r.dir, "events", "harness.ndjson"), record.KindTimeZero) }
@@ -39,7 +38,7 @@ func TestAMachineThatStandsStill(t *testing.T) {
 	require.Contains(t, strings.Join(s.Reasons, "\n"), "machine too busy: ")
 }
 
-// child is the process of a pod of a workload of a run.
+// child returns the process of one pod of a workload.
 func child(t *testing.T, r *running, workload string) int {
 	t.Helper()
 	for _, pid := range livingProcesses(t, r.exe) {

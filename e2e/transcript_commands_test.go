@@ -10,14 +10,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// words are what transcripts may say beside testscript's own.
+// words are additional commands for transcripts.
 var words = map[string]func(*testscript.TestScript, bool, []string){
 	"exits":  exitsCommand,
 	"occupy": occupyPortCommand,
 }
 
-// exitsCommand runs a command that must end with a code: `exits 2 zeroloss plan x`.
-// Its output is there for `stdout` and `stderr` as after exec.
+// exitsCommand runs a command and checks its exit code: `exits 2 zeroloss plan x`.
+// `stdout` and `stderr` check its output, as after exec.
 func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND [ARG …]")
@@ -37,9 +37,9 @@ func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// occupyPortCommand listens on a free port of an address until the script ends, and puts
-// the port into a variable: `occupy 127.0.0.1 PORT`. A third argument is a port
-// to take.
+// occupyPortCommand listens on a free port of an address until the script ends,
+// and stores the port in a variable: `occupy 127.0.0.1 PORT`. The optional third
+// argument is the port to use.
 func occupyPortCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: occupy ADDRESS VARIABLE [PORT]")

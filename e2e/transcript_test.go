@@ -8,12 +8,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// fast is a scenario of four seconds in which much happens: a crash, a release
-// that loses nothing, and CronHPA scaling up.
+// fast is a scenario of four seconds with a crash, a release that loses nothing,
+// and a scale-up by CronHPA.
 const fast = "testdata/scenarios/fast.yaml"
 
-// TestTranscripts plays the command as a user types it. Each script has a
-// folder of its own; the repository's is $REPO, the short scenario $FAST.
+// TestTranscripts runs commands as a user types them. Each script has its own
+// folder; $REPO is the repository, $FAST the short scenario.
 func TestTranscripts(t *testing.T) {
 	repo, err := filepath.Abs("..")
 	if err != nil {

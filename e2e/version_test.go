@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTaggedBuildPrintsItsTag builds as a release does: the version that the
-// Makefile stamps is what the command prints.
+// TestTaggedBuildPrintsItsTag checks that a release build prints the version that
+// the Makefile sets.
 func TestTaggedBuildPrintsItsTag(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil {
 		t.Skip("skipped: there is no make")
