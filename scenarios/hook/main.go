@@ -91,7 +91,7 @@ func thisHost() (name, ip string, err error) {
 	if name, err = os.Hostname(); err != nil {
 		return "", "", err
 	}
-	addrs, err := net.LookupHost(name)
+	addrs, err := net.LookupHost(name) //nolint:noctx // its own name: /etc/hosts answers
 	if err != nil {
 		return name, "", err
 	}

@@ -358,6 +358,7 @@ func (r *reader) redirect(d *syntax.Redirect) {
 		for _, name := range r.fields([]*syntax.Word{d.Word}) {
 			r.writes(name)
 		}
+	default: // it reads, or copies a descriptor; >>| and &>| are zsh's alone
 	}
 }
 

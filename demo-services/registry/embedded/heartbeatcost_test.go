@@ -26,8 +26,8 @@ func TestHeartbeatCost(t *testing.T) {
 			if time.Now().Before(due) {
 				return
 			}
-			next, any := s.DoDue()
-			if !any {
+			next, scheduled := s.DoDue()
+			if !scheduled {
 				next = time.Hour
 			}
 			due = time.Now().Add(next)

@@ -145,7 +145,7 @@ func writeWrapped(w http.ResponseWriter, v any, e *apiError) {
 func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text)) // fails only if the client has gone
+	_, _ = w.Write([]byte(text)) //nolint:gosec // plain text; fails only if the client has gone
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
