@@ -50,6 +50,9 @@ func Compile(s *spec.Scenario, m *manifests.Set, o Options) (*Plan, error) {
 	}
 	p.Margin = computeMargin(src, p, released)
 	warnCapacity(src, p)
+	for i, w := range src.workloads { // last: what a hook cannot do leaves no gap in the plan
+		checkHook(src, w, p.Workloads[i].Settings)
+	}
 	if err := src.problems.Err(); err != nil {
 		return nil, err
 	}

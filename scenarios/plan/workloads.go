@@ -116,7 +116,6 @@ func compileWorkloads(src *source, p *Plan) ([]Workload, []control.Workload) {
 			x.Settings = compileSettings(src, p, w)
 			warnReadinessPortClosed(src.diagnostics, w, x.Settings)
 		}
-		checkHook(src, w, x.Settings)
 		out, pods = append(out, x), append(pods, compilePods(src, w))
 	}
 	checkOneServicePerRole(src.diagnostics, out)
