@@ -160,8 +160,8 @@ func ours(imports []string) []string {
 	return own
 }
 
-// breach returns the rule that is broken if from imports to, or "".
-func breach(from, to string) string {
+// brokenRule returns the rule that is broken if from imports to, or "".
+func brokenRule(from, to string) string {
 	if _, ok := suites[to]; ok {
 		return fmt.Sprintf("%s is a contract suite: for tests only", to)
 	}
@@ -170,7 +170,7 @@ func breach(from, to string) string {
 	demo, reports := "demo-services/", "reports"
 	switch {
 	case !okA || !okB:
-		return "a package without a layer"
+		return "a package without a layer; give it a row in layers"
 	case b.layer >= a.layer:
 		return fmt.Sprintf("layer %d imports layer %d", a.layer, b.layer)
 	case strings.HasPrefix(from, demo) && !strings.HasPrefix(to, demo) && to != "loadgen/record" && to != "internal/ctxtime":
@@ -207,7 +207,7 @@ func TestImportLaw(t *testing.T) {
 			continue
 		}
 		for _, to := range ours(p.Imports) {
-			if why := breach(p.ImportPath, to); why != "" {
+			if why := brokenRule(p.ImportPath, to); why != "" {
 				t.Errorf("%s imports %s: %s", p.ImportPath, to, why)
 			}
 		}
@@ -219,7 +219,7 @@ func TestImportLaw(t *testing.T) {
 	}
 }
 
-// TestImportLawFires checks that breach reports violations.
+// TestImportLawFires checks that brokenRule reports violations.
 func TestImportLawFires(t *testing.T) {
 	for _, c := range []struct{ from, to string }{
 		{"loadgen/record", "loadgen"},
@@ -233,10 +233,10 @@ func TestImportLawFires(t *testing.T) {
 		{"loadgen", "demo-services/registry/registrytest"},
 		{"cmd/zeroloss", "no/such/room"},
 	} {
-		require.NotEmpty(t, breach(c.from, c.to), "%s imports %s", c.from, c.to)
+		require.NotEmpty(t, brokenRule(c.from, c.to), "%s imports %s", c.from, c.to)
 	}
-	require.Empty(t, breach("reports/ledger", "scenarios/plan"))
-	require.Empty(t, breach("scenarios/run/kube", "scenarios/run/kube/client"))
+	require.Empty(t, brokenRule("reports/ledger", "scenarios/plan"))
+	require.Empty(t, brokenRule("scenarios/run/kube", "scenarios/run/kube/client"))
 }
 
 func TestHeavyDependenciesHaveNamedImporters(t *testing.T) {

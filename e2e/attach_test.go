@@ -27,8 +27,8 @@ import (
 // Tests of external services in a cluster: the built-in scenario own-service, and
 // attach to an existing service.
 
-// strangerNS is the namespace of an existing service that attach targets.
-const strangerNS = "e2e-strangers"
+// targetNS is the namespace of an existing service that attach targets.
+const targetNS = "e2e-strangers"
 
 // attachCases are the runs on the existing service, one after the other.
 func attachCases() []clusterCase {
@@ -36,13 +36,13 @@ func attachCases() []clusterCase {
 		return func(t *testing.T, w *testCluster) { f(t, w, w.createTarget(t)) }
 	}
 	to := func(code int, args ...string) func(*testing.T, *testCluster) {
-		return on(func(t *testing.T, w *testCluster, url string) { attachedTo(t, w, url, code, args...) })
+		return on(func(t *testing.T, w *testCluster, url string) { runAttach(t, w, url, code, args...) })
 	}
-	inside := "http://orders." + strangerNS + ".svc.cluster.local/"
+	inside := "http://orders." + targetNS + ".svc.cluster.local/"
 	return []clusterCase{
 		{"attach: restart, from a pod, with the rights that it prints", false, on(func(t *testing.T, w *testCluster, _ string) { runsWithPrintedRights(t, w, inside) })},
 		{"attach: restart, from a pod", true, on(func(t *testing.T, w *testCluster, _ string) {
-			attachedTo(t, w, inside, 1, "--restart", "--allow-changes", "--in-cluster")
+			runAttach(t, w, inside, 1, "--restart", "--allow-changes", "--in-cluster")
 		})},
 		{"attach: nobody is ready", false, on(refusesTargetWithoutReadyPods)},
 		{"attach: restart", true, to(1, "--restart", "--allow-changes")},
@@ -67,7 +67,7 @@ func abortsAfterLosses(t *testing.T, w *testCluster, url string) {
 		Generator struct{ Due, Sent int }
 	}
 	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
-	if code == 3 && unfit(s.Reasons) {
+	if code == 3 && onlyHostBusy(s.Reasons) {
 		t.Skipf("skipped: the machine was too busy to measure: %s", s.Reasons)
 	}
 	require.Equal(t, 1, code, r.stderr.String())
@@ -83,7 +83,7 @@ func triesChange(t *testing.T, w *testCluster, url string) {
 	patch := filepath.Join(t.TempDir(), "sleep.yaml")
 	require.NoError(t, os.WriteFile(patch, []byte("spec: {template: {spec: {containers: [{name: server, lifecycle: {preStop: {sleep: {seconds: 4}}}}]}}}"), 0o644))
 	had := w.ordersSpec(t)
-	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	w.execInNode(t, "kubectl -n "+targetNS+" rollout status deployment orders --timeout 60s")
 	r := w.attach(t, url, "--restart", "--allow-changes", "--change", patch)
 	code := r.code(5 * time.Minute)
 	var s struct {
@@ -97,7 +97,7 @@ func triesChange(t *testing.T, w *testCluster, url string) {
 	}
 	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
 	require.Equal(t, had, w.ordersSpec(t), "it is as it was")
-	if code == 3 && unfit(s.Reasons) {
+	if code == 3 && onlyHostBusy(s.Reasons) {
 		t.Skipf("skipped: the machine was too busy to measure: %s", s.Reasons)
 	}
 	require.Zero(t, code, "%s\n%s", s.Reasons, r.stderr.String())
@@ -117,26 +117,26 @@ func killWhileChanged(t *testing.T, w *testCluster, url string) {
 	patch := filepath.Join(t.TempDir(), "grace.yaml")
 	require.NoError(t, os.WriteFile(patch, []byte("spec: {template: {spec: {terminationGracePeriodSeconds: 29}}}"), 0o644))
 	file := filepath.Join(t.TempDir(), "after.yaml")
-	out, err := exec.Command(zeroloss, "attach", "--scenario", "--deployment", strangerNS+"/orders", "--url", url, "--restart", "--at", "4s", "--duration", "25s", "--change", patch).Output()
+	out, err := exec.Command(zeroloss, "attach", "--scenario", "--deployment", targetNS+"/orders", "--url", url, "--restart", "--at", "4s", "--duration", "25s", "--change", patch).Output()
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, out, 0o644))
 	had := w.ordersSpec(t)
-	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	w.execInNode(t, "kubectl -n "+targetNS+" rollout status deployment orders --timeout 60s")
 	r := startVerb(t, "attach", zeroloss, filepath.Join(t.TempDir(), "run"), file, "--cluster", w.name, "--allow-changes", "--json")
 	grace := func() string {
-		return w.execInNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.template.spec.terminationGracePeriodSeconds}'")
+		return w.execInNode(t, "kubectl -n "+targetNS+" get deployment orders -o 'jsonpath={.spec.template.spec.terminationGracePeriodSeconds}'")
 	}
 	require.Eventually(t, func() bool { return grace() == "29" }, 3*time.Minute, 300*time.Millisecond)
 	require.NoError(t, r.cmd.Process.Kill())
 	<-r.gone
 	again := w.attach(t, url, "--restart", "--allow-changes", "--change", patch)
 	require.Equal(t, 4, again.code(time.Minute))
-	require.Contains(t, again.stderr.String(), "has changed Deployment "+strangerNS+"/orders")
-	said, err := exec.Command(zeroloss, "clean", "--cluster", w.name, "--namespace", strangerNS).CombinedOutput()
+	require.Contains(t, again.stderr.String(), "has changed Deployment "+targetNS+"/orders")
+	said, err := exec.Command(zeroloss, "clean", "--cluster", w.name, "--namespace", targetNS).CombinedOutput()
 	require.NoError(t, err, string(said))
-	require.Contains(t, string(said), "deployment "+strangerNS+"/orders: its change is reverted")
+	require.Contains(t, string(said), "deployment "+targetNS+"/orders: its change is reverted")
 	require.Equal(t, had, w.ordersSpec(t))
-	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	w.execInNode(t, "kubectl -n "+targetNS+" rollout status deployment orders --timeout 60s")
 }
 
 // ordersSpec returns the target's Deployment as its owner wrote it: spec, labels
@@ -144,7 +144,7 @@ func killWhileChanged(t *testing.T, w *testCluster, url string) {
 func (w *testCluster) ordersSpec(t *testing.T) string {
 	t.Helper()
 	var d appsv1.Deployment
-	require.NoError(t, w.client.Resources().Get(t.Context(), "orders", strangerNS, &d))
+	require.NoError(t, w.client.Resources().Get(t.Context(), "orders", targetNS, &d))
 	delete(d.Spec.Template.Annotations, "kubectl.kubernetes.io/restartedAt")
 	delete(d.Annotations, "deployment.kubernetes.io/revision")
 	b, err := json.Marshal(map[string]any{"spec": d.Spec, "labels": d.Labels, "annotations": len(d.Annotations), "notes": len(d.Spec.Template.Annotations)})
@@ -155,11 +155,11 @@ func (w *testCluster) ordersSpec(t *testing.T) string {
 // observesUntilSettled checks that a run with --observe ends by itself after a
 // release that someone else triggered.
 func observesUntilSettled(t *testing.T, w *testCluster, url string) {
-	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	w.execInNode(t, "kubectl -n "+targetNS+" rollout status deployment orders --timeout 60s")
 	r := w.attach(t, url, "--observe", "--settle", "3s", "--duration", "3m")
 	require.Eventually(t, func() bool { return strings.Contains(r.stderr.String(), "sent, 0 failed") }, time.Minute, 100*time.Millisecond)
 	began := time.Now()
-	w.execInNode(t, "kubectl -n "+strangerNS+" rollout restart deployment orders")
+	w.execInNode(t, "kubectl -n "+targetNS+" rollout restart deployment orders")
 	code := r.code(3 * time.Minute)
 	require.Less(t, time.Since(began), 2*time.Minute, "it did not wait for its duration")
 	var s struct {
@@ -168,7 +168,7 @@ func observesUntilSettled(t *testing.T, w *testCluster, url string) {
 		Arms      map[string]struct{ Lost, Releases int }
 	}
 	require.NoError(t, json.Unmarshal(r.stdout.Bytes(), &s), r.stderr.String())
-	if code == 3 && unfit(s.Reasons) {
+	if code == 3 && onlyHostBusy(s.Reasons) {
 		t.Skipf("skipped: the machine was too busy to measure: %s", s.Reasons)
 	}
 	require.Equal(t, 1, code, "%s\n%s", s.Reasons, r.stderr.String())
@@ -200,16 +200,16 @@ func (w *testCluster) createTarget(t *testing.T) string {
 	out, err := exec.Command("docker", "port", w.name+"-control-plane", fmt.Sprintf("%d/tcp", nodePort)).Output()
 	require.NoError(t, err)
 	url := "http://" + strings.TrimSpace(string(out)) + "/"
-	if w.hasStranger {
+	if w.hasTarget {
 		return url
 	}
 	image := w.loadOwnImage(t)
 	labels := map[string]string{"app": "orders"}
 	replicas := int32(3)
 	resources := w.client.Resources()
-	require.NoError(t, resources.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: strangerNS}}))
+	require.NoError(t, resources.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: targetNS}}))
 	require.NoError(t, resources.Create(t.Context(), &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: strangerNS},
+		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: targetNS},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
@@ -219,14 +219,14 @@ func (w *testCluster) createTarget(t *testing.T) string {
 		},
 	}))
 	require.NoError(t, resources.Create(t.Context(), &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: strangerNS},
+		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: targetNS},
 		Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeNodePort, Selector: labels,
 			Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080), NodePort: nodePort}},
 		},
 	}))
-	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
-	w.hasStranger = true
+	w.execInNode(t, "kubectl -n "+targetNS+" rollout status deployment orders --timeout 60s")
+	w.hasTarget = true
 	return url
 }
 
@@ -240,16 +240,16 @@ func (w *testCluster) execInNode(t *testing.T, command string) string {
 
 func (w *testCluster) attach(t *testing.T, url string, args ...string) *running {
 	return startVerb(t, "attach", zeroloss, filepath.Join(t.TempDir(), "run"), append(args,
-		"--cluster", w.name, "--deployment", strangerNS+"/orders", "--url", url, "--instance-header", "X-Pod",
+		"--cluster", w.name, "--deployment", targetNS+"/orders", "--url", url, "--instance-header", "X-Pod",
 		"--rate", "45/s", "--at", "4s", "--duration", "25s", "--json")...)
 }
 
-// attachedTo runs attach with args and checks the exit code: restarting a server
+// runAttach runs attach with args and checks the exit code: restarting a server
 // without graceful shutdown fails the gate, and a run without a release proves
 // nothing.
-func attachedTo(t *testing.T, w *testCluster, url string, code int, args ...string) {
+func runAttach(t *testing.T, w *testCluster, url string, code int, args ...string) {
 	r := measure(t, strings.Join(args, " "), 3*time.Minute, func() *running {
-		w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+		w.execInNode(t, "kubectl -n "+targetNS+" rollout status deployment orders --timeout 60s")
 		return w.attach(t, url, args...)
 	}, nil)
 	r.skipIfBusy(t)
@@ -273,7 +273,7 @@ func attachedTo(t *testing.T, w *testCluster, url string, code int, args ...stri
 func restoresReplicas(t *testing.T, w *testCluster, url string) {
 	r := w.attach(t, url, "--scale-to", "1", "--allow-changes")
 	replicas := func() string {
-		return w.execInNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.replicas}'")
+		return w.execInNode(t, "kubectl -n "+targetNS+" get deployment orders -o 'jsonpath={.spec.replicas}'")
 	}
 	require.Eventually(t, func() bool { return replicas() == "1" }, time.Minute, 200*time.Millisecond)
 	require.NoError(t, r.cmd.Process.Signal(syscall.SIGINT))
@@ -286,16 +286,16 @@ func restoresReplicas(t *testing.T, w *testCluster, url string) {
 func cleanRestoresReplicas(t *testing.T, w *testCluster, url string) {
 	r := w.attach(t, url, "--scale-to", "1", "--allow-changes")
 	replicas := func() string {
-		return w.execInNode(t, "kubectl -n "+strangerNS+" get deployment orders -o 'jsonpath={.spec.replicas}'")
+		return w.execInNode(t, "kubectl -n "+targetNS+" get deployment orders -o 'jsonpath={.spec.replicas}'")
 	}
 	require.Eventually(t, func() bool { return replicas() == "1" }, time.Minute, 200*time.Millisecond)
 	require.NoError(t, r.cmd.Process.Kill())
 	<-r.gone
 	out, err := exec.Command(zeroloss, "clean", "--cluster", w.name).CombinedOutput()
 	require.NoError(t, err, string(out))
-	require.Contains(t, string(out), "deployment "+strangerNS+"/orders: scaled back to 3")
+	require.Contains(t, string(out), "deployment "+targetNS+"/orders: scaled back to 3")
 	require.Equal(t, "3", replicas())
-	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s")
+	w.execInNode(t, "kubectl -n "+targetNS+" rollout status deployment orders --timeout 60s")
 }
 
 // respectsPodDisruptionBudget checks that a run does nothing that a
@@ -303,12 +303,12 @@ func cleanRestoresReplicas(t *testing.T, w *testCluster, url string) {
 func respectsPodDisruptionBudget(t *testing.T, w *testCluster, url string) {
 	three := intstr.FromInt32(3)
 	pdb := &policyv1.PodDisruptionBudget{
-		ObjectMeta: metav1.ObjectMeta{Name: "all-of-them", Namespace: strangerNS},
+		ObjectMeta: metav1.ObjectMeta{Name: "all-of-them", Namespace: targetNS},
 		Spec:       policyv1.PodDisruptionBudgetSpec{MinAvailable: &three, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "orders"}}},
 	}
 	require.NoError(t, w.client.Resources().Create(t.Context(), pdb))
 	defer func() { require.NoError(t, w.client.Resources().Delete(context.WithoutCancel(t.Context()), pdb)) }()
-	w.execInNode(t, "kubectl -n "+strangerNS+" rollout status deployment orders --timeout 60s; kubectl -n "+strangerNS+" wait pdb/all-of-them --for=jsonpath='{.status.currentHealthy}'=3 --timeout 30s")
+	w.execInNode(t, "kubectl -n "+targetNS+" rollout status deployment orders --timeout 60s; kubectl -n "+targetNS+" wait pdb/all-of-them --for=jsonpath='{.status.currentHealthy}'=3 --timeout 30s")
 	for _, action := range [][]string{{"--restart"}, {"--scale-to", "2"}} {
 		r := w.attach(t, url, append(action, "--allow-changes")...)
 		require.Equal(t, 4, r.code(time.Minute))

@@ -24,12 +24,12 @@ type attempt struct {
 }
 
 // busy reports whether the run is invalid only because the host was too busy.
-func (a attempt) busy() bool { return a.code == 3 && unfit(a.reasons) }
+func (a attempt) busy() bool { return a.code == 3 && onlyHostBusy(a.reasons) }
 
-// unfit reports whether all reasons come from a busy host. Nodes on one host
+// onlyHostBusy reports whether all reasons come from a busy host. Nodes on one host
 // share a clock, so a measured clock difference also comes from a busy host, but
 // only if another reason shows that it was busy.
-func unfit(reasons []string) bool {
+func onlyHostBusy(reasons []string) bool {
 	busy := false
 	for _, r := range reasons {
 		switch {
@@ -48,7 +48,7 @@ func unfit(reasons []string) bool {
 // must be true even on a busy host.
 func measure(t *testing.T, name string, within time.Duration, begin func() *running, holds func(attempt)) attempt {
 	t.Helper()
-	return untilFit(t.Logf, name, func() attempt {
+	return retryWhileBusy(t.Logf, name, func() attempt {
 		r := begin()
 		a := attempt{running: r, code: r.code(within)}
 		var s printedSummary
@@ -61,9 +61,9 @@ func measure(t *testing.T, name string, within time.Duration, begin func() *runn
 	})
 }
 
-// untilFit calls try until an attempt is not busy, at most tries times, and logs
+// retryWhileBusy calls try until an attempt is not busy, at most tries times, and logs
 // each attempt.
-func untilFit(logf func(string, ...any), name string, try func() attempt) attempt {
+func retryWhileBusy(logf func(string, ...any), name string, try func() attempt) attempt {
 	for n := 1; ; n++ {
 		a := try()
 		switch {
@@ -115,7 +115,7 @@ func TestTriesAgainOnlyWhatWasTooBusy(t *testing.T) {
 	} {
 		n := 0
 		var said []string
-		got := untilFit(func(f string, args ...any) { said = append(said, fmt.Sprintf(f, args...)) }, "x", func() attempt {
+		got := retryWhileBusy(func(f string, args ...any) { said = append(said, fmt.Sprintf(f, args...)) }, "x", func() attempt {
 			n++
 			return c.come[n-1]
 		})

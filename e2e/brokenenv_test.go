@@ -62,7 +62,7 @@ func brokenEnvironments() []brokenEnvironment {
 			return append(by(w.kubeconfigWithRules(t, "halfway", withoutProxy(t)), "here"), "--image", w.loadOwnImage(t))
 		}, "reaching the load pod", "permissions are missing"},
 		{"a registry that never answers", true, func(t *testing.T, w *testCluster) []string {
-			return []string{"--cluster", w.name, "--registry-image", w.loadPauseImage(t)}
+			return []string{"--cluster", w.name, "--registry-image", w.pauseImage(t)}
 		}, "does not come up: it runs, and is not ready after", "Readiness probe failed"},
 		{"nodes without room", true, func(t *testing.T, w *testCluster) []string { w.cordon(t); return here()(t, w) },
 			"it cannot be scheduled", "unschedulable"},
@@ -150,9 +150,9 @@ func (w *testCluster) loadOwnImage(t *testing.T) string {
 	return image.Ref
 }
 
-// loadPauseImage returns the pause image, which every kind node has; its
+// pauseImage returns the pause image, which every kind node has; its
 // container does nothing.
-func (w *testCluster) loadPauseImage(t *testing.T) string {
+func (w *testCluster) pauseImage(t *testing.T) string {
 	t.Helper()
 	var nodes corev1.NodeList
 	require.NoError(t, w.client.Resources().List(t.Context(), &nodes))

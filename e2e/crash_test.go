@@ -22,8 +22,8 @@ const crashSeed = 11
 func TestKilledAtAnyMoment(t *testing.T) { killAtMoments(t, 5) }
 
 // killAtMoments kills n consecutive runs, the i-th at a random time in the i-th
-// of n equal parts of a run. Then it lets one run finish. All run directories have
-// the same parent.
+// of n equal parts of a run. All run directories have the same parent. A further
+// run must then reach time zero.
 func killAtMoments(t *testing.T, n int) {
 	const whole = 4500 * time.Millisecond // the load lasts four seconds, and coming up takes one
 	exe, base := buildBinary(t), t.TempDir()
@@ -36,7 +36,7 @@ func killAtMoments(t *testing.T, n int) {
 		t.Logf("killed after %v, at %s: %s", at, killed.Format(time.TimeOnly), inspectAfterKill(t, exe, dir, killed))
 	}
 	r := start(t, exe, filepath.Join(base, "next"), fastPath(t))
-	// What is looked for after each kill is seen where it is.
+	// The check for child processes must find them while they exist.
 	require.True(t, r.await(record.KindContainerStarted))
 	require.Greater(t, len(livingProcesses(t, exe)), 2, "harness, registry and at least one pod")
 	require.True(t, r.await(record.KindTimeZero), "the next run does not start: %s", r.stderr.String())

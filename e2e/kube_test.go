@@ -65,7 +65,7 @@ type testCluster struct {
 	name, kubeconfig string
 	client           klient.Client
 	env              env.Environment
-	hasStranger      bool // a service that is none of ours, for attach
+	hasTarget        bool // has the existing service that attach targets
 }
 
 // decoys are namespaces that only look like namespaces of a run.
