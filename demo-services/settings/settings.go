@@ -16,7 +16,7 @@ import (
 )
 
 // Schema identifies the format of the document.
-const Schema = "zeroloss.settings/v1"
+const Schema = "zeroloss.settings/v2"
 
 // Env is the environment variable that holds the document as JSON, or '@' and the
 // path of a file with it.

@@ -47,6 +47,7 @@ func (e Event) Shift(d Micros) Event {
 	case Push:
 		shift(&p.FirstChange)
 		e.Payload = p
+	default: // the other payloads hold no instants
 	}
 	return e
 }

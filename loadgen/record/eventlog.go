@@ -40,6 +40,7 @@ func (w *EventWriter) Write(e Event) error {
 // EventTail is what [ReadEvents] found beside the events.
 type EventTail struct {
 	Complete bool  // the last event is of kind [KindEnd]
+	Ends     int   // events of kind [KindEnd]; one is expected
 	Lines    int   // lines that could not be read, the torn last one included
 	Bytes    int64 // of those lines
 }
@@ -62,6 +63,9 @@ func ReadEvents(r io.Reader) ([]Event, EventTail, error) {
 				tail.Bytes += int64(len(line))
 			} else {
 				events = append(events, e)
+				if e.Kind() == KindEnd {
+					tail.Ends++
+				}
 			}
 		}
 		if errors.Is(err, io.EOF) {

@@ -42,7 +42,7 @@ func TestEventIsOneWriteOfOneLine(t *testing.T) {
 	got, tail, err := ReadEvents(bytes.NewReader(bytes.Join(w.all, nil)))
 	require.NoError(t, err)
 	require.Equal(t, want, got)
-	require.Equal(t, EventTail{Complete: true}, tail)
+	require.Equal(t, EventTail{Complete: true, Ends: 1}, tail)
 }
 
 func TestEventWriterTellsOfFailure(t *testing.T) {

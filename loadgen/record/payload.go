@@ -11,6 +11,8 @@ import (
 // In JSON the fields of a payload stand beside those of the [Event]. Instants
 // are [Micros]; a time.Duration is nanoseconds, as everywhere in a run
 // directory.
+//
+//sumtype:decl
 type Payload interface{ kind() Kind }
 
 // The payloads of an instance's own events.

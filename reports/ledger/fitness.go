@@ -220,6 +220,7 @@ func (f fitness) missedSteps() []string {
 			got[plannedStep{e.Kind(), e.Workload, p.Name}]++
 		case record.CronFired:
 			got[plannedStep{e.Kind(), e.Workload, p.Job}]++
+		default: // not a rule
 		}
 	}
 	var out []string

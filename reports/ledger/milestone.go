@@ -51,6 +51,7 @@ func milestoneText(e record.Event) string {
 		}
 	case record.ContainerExited:
 		return cmp.Or(e.Text, fmt.Sprintf("exit code %d", p.ExitCode))
+	default: // the event's text says it
 	}
 	return e.Text
 }

@@ -149,7 +149,7 @@ func TestMaskedIsNullWhereItIsNotMeasured(t *testing.T) {
 // The schema refuses what breaks the contract.
 func TestSchemaRefuses(t *testing.T) {
 	for what, damage := range map[string]func(v map[string]any){
-		"another schema":    func(v map[string]any) { v["schema"] = "zeroloss.summary/v2" },
+		"another schema":    func(v map[string]any) { v["schema"] = "zeroloss.summary/v1" },
 		"unknown verdict":   func(v map[string]any) { v["verdict"] = "fine" },
 		"a missing field":   func(v map[string]any) { delete(v, "arms") },
 		"a share as text":   func(v map[string]any) { v["generator"].(map[string]any)["sent"] = "all" },

@@ -21,7 +21,7 @@ import (
 
 // SchemaName is the format of summary.json. Fields may be added; none changes its
 // meaning.
-const SchemaName = "zeroloss.summary/v1"
+const SchemaName = "zeroloss.summary/v2"
 
 //go:embed summary.schema.json
 var jsonSchema []byte

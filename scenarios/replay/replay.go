@@ -47,6 +47,7 @@ func MachineEvents(events []record.Event, name string) []record.Event {
 			return p.Machine != name
 		case record.MachineOutput:
 			return p.Machine != name
+		default: // not a step of a machine
 		}
 		return true
 	})
@@ -101,6 +102,7 @@ func lines(steps []record.Event) (out []machine.Line) {
 			out = append(out, machine.Line{Data: p.Data})
 		case record.MachineOutput:
 			out = append(out, machine.Line{Output: true, Data: p.Data})
+		default: // not a step of a machine
 		}
 	}
 	return out

@@ -76,8 +76,9 @@ func (r *Run) readPlan() error {
 	return r.readJSON(PlanFile, plan.Schema, r.Plan)
 }
 
-// readJSON reads a file of ours whose format is schema, "name/vN". It is
-// lenient about fields, which may be added, and strict about the format.
+// readJSON reads a file of a run directory whose format is schema, "name/vN". It
+// is strict about the format and about fields: a field that this version does
+// not know could change what the run meant.
 func (r *Run) readJSON(name, schema string, into any) error {
 	b, err := os.ReadFile(filepath.Join(r.Path, name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -93,7 +94,9 @@ func (r *Run) readJSON(name, schema string, into any) error {
 	if err := checkSchema(head.Schema, schema); err != nil {
 		return fmt.Errorf("opening %q: %s: %w", r.Path, name, err)
 	}
-	if err := json.Unmarshal(b, into); err != nil {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
 		return jsonError(r.Path, name, b, err)
 	}
 	return nil
@@ -230,6 +233,12 @@ func (r *Run) readEventFile(name string, open map[record.Instance]string, hasFil
 	i, isInstance := parseEventsName(name)
 	hasFile[i] = true
 	unread := fmt.Sprintf("%s (%d bytes) could not be read", format.Count(tail.Lines, "line"), tail.Bytes)
+	if kind, n := unknownKind(events); n > 0 {
+		r.addTorn("%s/%s%s: %s of a kind that this version does not know, such as %q", EventsDir, name, eventsExt, format.Count(n, "event"), kind)
+	}
+	if tail.Ends > 1 {
+		r.addTorn("%s/%s%s: it ends %d times; its lines are there more than once", EventsDir, name, eventsExt, tail.Ends)
+	}
 	switch {
 	case isInstance && !tail.Complete:
 		open[i] = noEnd(events)
@@ -242,6 +251,18 @@ func (r *Run) readEventFile(name string, open map[record.Instance]string, hasFil
 		r.addTorn("%s/%s%s: has no end; its writer was killed, or the copy is incomplete", EventsDir, name, eventsExt)
 	}
 	return nil
+}
+
+// unknownKind counts the events of kinds that this version does not know, and
+// names the first of them.
+func unknownKind(events []record.Event) (first record.Kind, n int) {
+	for _, e := range events {
+		if u, ok := e.Payload.(record.Unknown); ok {
+			first = cmp.Or(first, u.Name)
+			n++
+		}
+	}
+	return first, n
 }
 
 // checkRequiredEvents reports missing events that would make the ledger wrong:

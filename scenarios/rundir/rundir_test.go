@@ -205,19 +205,20 @@ func TestOpenRefuses(t *testing.T) {
 		want error
 		says string
 	}{
-		"killed at birth": {unborn, ErrNoRun, "killed before it began"},
-		"nothing there":   {filepath.Join(empty, "none"), ErrNotFound, "none"},
-		"a file":          {file, ErrNoRun, "it is a file"},
-		"an empty folder": {t.TempDir(), ErrNoRun, "meta.json"},
-		"empty meta":      {write(MetaFile, ""), ErrTruncated, "0 bytes"},
-		"half a meta":     {write(MetaFile, `{"schema": "zeroloss.me`), ErrTruncated, MetaFile},
-		"no json":         {write(MetaFile, "hello\n"), ErrNoRun, MetaFile},
-		"other schema":    {write(MetaFile, `{"schema": "other/v1"}`), ErrNoRun, "other/v1"},
-		"half a plan":     {write(PlanFile, `{"schema": "zeroloss.plan/v2", "arms": [`), ErrTruncated, PlanFile},
-		"older plan":      {write(PlanFile, `{"schema": "zeroloss.plan/v1"}`), ErrOtherVersion, "zeroloss.plan/v1"},
-		"newer plan":      {write(PlanFile, `{"schema": "zeroloss.plan/v7"}`), ErrOtherVersion, "v7"},
-		"wrong plan":      {write(PlanFile, `{"schema": "zeroloss.plan/v2", "arms": 3}`), ErrNoRun, PlanFile},
-		"newer log":       {write(RequestsFile, "zlrq\x63\x00\x00\x00"), ErrOtherVersion, RequestsFile},
+		"killed at birth":         {unborn, ErrNoRun, "killed before it began"},
+		"nothing there":           {filepath.Join(empty, "none"), ErrNotFound, "none"},
+		"a file":                  {file, ErrNoRun, "it is a file"},
+		"an empty folder":         {t.TempDir(), ErrNoRun, "meta.json"},
+		"empty meta":              {write(MetaFile, ""), ErrTruncated, "0 bytes"},
+		"half a meta":             {write(MetaFile, `{"schema": "zeroloss.me`), ErrTruncated, MetaFile},
+		"no json":                 {write(MetaFile, "hello\n"), ErrNoRun, MetaFile},
+		"other schema":            {write(MetaFile, `{"schema": "other/v1"}`), ErrNoRun, "other/v1"},
+		"half a plan":             {write(PlanFile, `{"schema": "zeroloss.plan/v2", "arms": [`), ErrTruncated, PlanFile},
+		"older plan":              {write(PlanFile, `{"schema": "zeroloss.plan/v1"}`), ErrOtherVersion, "zeroloss.plan/v1"},
+		"newer plan":              {write(PlanFile, `{"schema": "zeroloss.plan/v7"}`), ErrOtherVersion, "v7"},
+		"plan with another field": {write(PlanFile, `{"schema": "zeroloss.plan/v2", "firings": []}`), ErrNoRun, "firings"},
+		"wrong plan":              {write(PlanFile, `{"schema": "zeroloss.plan/v2", "arms": 3}`), ErrNoRun, PlanFile},
+		"newer log":               {write(RequestsFile, "zlrq\x63\x00\x00\x00"), ErrOtherVersion, RequestsFile},
 	} {
 		t.Run(what, func(t *testing.T) {
 			_, err := Open(c.dir)
@@ -337,6 +338,37 @@ func TestALoadThatWasEndedOnPurposeIsNotInterrupted(t *testing.T) {
 			r := &Run{Events: c.events}
 			r.findBounds()
 			require.Equal(t, c.want, r.Interrupted)
+		})
+	}
+}
+
+// TestOpenReportsEventsThatCannotBeTrusted: an event of an unknown kind, and a
+// file whose lines are there twice, make the record torn.
+func TestOpenReportsEventsThatCannotBeTrusted(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(lines string) string
+		want   string
+	}{
+		"unknown kind": {
+			func(lines string) string {
+				return strings.Replace(lines, `"kind":"load-end"`, `"kind":"load-ended"`, 1)
+			},
+			`1 event of a kind that this version does not know, such as "load-ended"`,
+		},
+		"twice": {func(lines string) string { return lines + lines }, "it ends 2 times"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/clean")))
+			file := filepath.Join(dir, EventsDir, "load"+eventsExt)
+			b, err := os.ReadFile(file)
+			require.NoError(t, err)
+			changed := c.change(string(b))
+			require.NotEqual(t, string(b), changed)
+			require.NoError(t, os.WriteFile(file, []byte(changed), 0o600))
+			r, err := Open(dir)
+			require.NoError(t, err)
+			require.Contains(t, strings.Join(r.Torn, "\n"), c.want)
 		})
 	}
 }

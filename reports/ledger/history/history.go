@@ -83,6 +83,7 @@ func (h *History) add(e record.Event) {
 		return
 	case record.MachineInput, record.MachineOutput, record.HostStats:
 		return
+	default: // handled below
 	}
 	if e.Instance == (record.Instance{}) {
 		return
@@ -100,6 +101,7 @@ func (h *History) add(e record.Event) {
 		return
 	case record.PodAddress:
 		h.byName[p.IP] = append(h.byName[p.IP], i)
+	default: // no other kind says where an instance is reached
 	}
 	if e.Addr != "" && !slices.Contains(h.byAddr[e.Addr], i) {
 		h.byAddr[e.Addr] = append(h.byAddr[e.Addr], i)

@@ -96,6 +96,7 @@ func (i *Instance) Avoided(instance string, t record.Micros) (avoided bool) {
 			avoided = avoided || p.Marked.String() == instance
 		case record.MarkCleared:
 			avoided = avoided && p.Marked.String() != instance
+		default: // not a list
 		}
 	}
 	return avoided

@@ -54,6 +54,7 @@ func (i *Instance) add(e record.Event) {
 	case record.Starting, record.Listening, record.Registered, record.Deregistered, record.ListenerClosed, record.TermReceived:
 		i.Instrumented = true
 		i.Service = cmp.Or(e.Service, i.Service)
+	default: // the instance's history keeps the event itself
 	}
 	i.Workload = cmp.Or(e.Workload, i.Workload)
 	i.Tag = cmp.Or(e.Tag, i.Tag)

@@ -117,6 +117,7 @@ func deletionReason(p *plan.Plan, events []record.Event, workload string, delete
 			if slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Name == step.Name && startsRollout(s.Action) }) {
 				reason = Rollout
 			}
+		default: // not the start of a release
 		}
 	}
 	return reason
