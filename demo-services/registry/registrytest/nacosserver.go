@@ -72,7 +72,7 @@ nacos.logs.path=%s
 	if err := os.MkdirAll(conf, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(conf, "application.properties"), properties, 0o644) //nolint:gosec // a directory of the test
+	return os.WriteFile(filepath.Join(conf, "application.properties"), properties, 0o644)
 }
 
 // Target returns the server as the target of the contract.
