@@ -7,7 +7,8 @@ import (
 	"net/http"
 )
 
-// httpAPI serves Nacos' open API: versions 1 and 2, and the list of version 3.
+// httpAPI serves Nacos' open API: versions 1 and 2, and the list of version 3. It
+// handles instances and operator requests itself.
 type httpAPI struct {
 	catalog    *catalog
 	conns      *connections
@@ -19,6 +20,9 @@ type httpAPI struct {
 // httpHandler returns the result of a request, or an error. It is called with
 // the catalog's lock held.
 type httpHandler func(q form) (any, error)
+
+// addRoute adds a handler for a pattern of [http.ServeMux].
+type addRoute func(pattern string, write writeResult, h httpHandler)
 
 func (a *httpAPI) routes() http.Handler {
 	m := http.NewServeMux()
@@ -47,8 +51,8 @@ func (a *httpAPI) routes() http.Handler {
 	handle("GET /nacos/v3/client/ns/instance/list", writeWrapped, a.listHosts)
 	handle("POST /nacos/v1/auth/users/login", writePlain, login)
 	handle("POST /nacos/v1/auth/login", writePlain, login)
-	a.serviceRoutes(handle)
-	a.configRoutes(handle, m)
+	(&serviceAPI{catalog: a.catalog, conns: a.conns}).addRoutes(handle)
+	(&configAPI{catalog: a.catalog, configs: a.configs}).addRoutes(handle, m)
 	return m
 }
 

@@ -9,8 +9,13 @@ import (
 	"time"
 )
 
-// configRoutes adds the routes of the configuration.
-func (a *httpAPI) configRoutes(handle func(pattern string, write writeResult, h httpHandler), m *http.ServeMux) {
+// configAPI serves the configuration part of Nacos' open API.
+type configAPI struct {
+	catalog *catalog // its lock guards configs, too
+	configs *configs
+}
+
+func (a *configAPI) addRoutes(handle addRoute, m *http.ServeMux) {
 	for path, write := range map[string]writeResult{"/nacos/v1/cs/configs": writePlain, "/nacos/v2/cs/config": writeWrapped} {
 		handle("GET "+path, write, a.getConfig)
 		handle("POST "+path, write, a.publishConfig)
@@ -25,7 +30,7 @@ func formConfigKey(q form) (configKey, error) {
 
 // getConfig returns a configuration's content, all of it with show=all, or a
 // page of configurations with search.
-func (a *httpAPI) getConfig(q form) (any, error) {
+func (a *configAPI) getConfig(q form) (any, error) {
 	if q.Get("search") != "" {
 		return a.searchConfigs(q)
 	}
@@ -51,7 +56,7 @@ func configItem(k configKey, c config) map[string]any {
 	}
 }
 
-func (a *httpAPI) searchConfigs(q form) (any, error) {
+func (a *configAPI) searchConfigs(q form) (any, error) {
 	no, size, err := formPage(q)
 	if err != nil {
 		return nil, err
@@ -67,7 +72,7 @@ func (a *httpAPI) searchConfigs(q form) (any, error) {
 	}, nil
 }
 
-func (a *httpAPI) publishConfig(q form) (any, error) {
+func (a *configAPI) publishConfig(q form) (any, error) {
 	k, err := formConfigKey(q)
 	if err != nil {
 		return nil, err
@@ -75,7 +80,7 @@ func (a *httpAPI) publishConfig(q form) (any, error) {
 	return true, a.configs.publish(k, q.Get("content"), q.Get("type"), "")
 }
 
-func (a *httpAPI) removeConfig(q form) (any, error) {
+func (a *configAPI) removeConfig(q form) (any, error) {
 	k, err := formConfigKey(q)
 	if err != nil {
 		return nil, err
@@ -89,7 +94,7 @@ const maxLongPoll = 30 * time.Second
 
 // listenConfigs is a long poll: it answers as soon as one of the configurations
 // differs from what the client knows, or with nothing after its time.
-func (a *httpAPI) listenConfigs(w http.ResponseWriter, r *http.Request) {
+func (a *configAPI) listenConfigs(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	q, err := parseForm(r)
 	if err != nil {

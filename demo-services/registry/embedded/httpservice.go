@@ -10,8 +10,13 @@ import (
 	"zeroloss/demo-services/registry"
 )
 
-// serviceRoutes adds the routes of services, the catalog and namespaces.
-func (a *httpAPI) serviceRoutes(handle func(pattern string, write writeResult, h httpHandler)) {
+// serviceAPI serves services, the catalog and namespaces of Nacos' open API.
+type serviceAPI struct {
+	catalog *catalog
+	conns   *connections
+}
+
+func (a *serviceAPI) addRoutes(handle addRoute) {
 	for v, write := range map[string]writeResult{"v1": writePlain, "v2": writeWrapped} {
 		service := "/nacos/" + v + "/ns/service"
 		handle("POST "+service, write, a.createService)
@@ -50,7 +55,7 @@ func formService(q form) (registry.Key, registry.ServiceMeta, error) {
 	return k, m, err
 }
 
-func (a *httpAPI) createService(q form) (any, error) {
+func (a *serviceAPI) createService(q form) (any, error) {
 	k, m, err := formService(q)
 	if err != nil {
 		return nil, err
@@ -62,7 +67,7 @@ func (a *httpAPI) createService(q form) (any, error) {
 	return "ok", nil
 }
 
-func (a *httpAPI) updateService(q form) (any, error) {
+func (a *serviceAPI) updateService(q form) (any, error) {
 	k, m, err := formService(q)
 	if err != nil {
 		return nil, err
@@ -80,7 +85,7 @@ func unknownServiceError(k registry.Key) error {
 	return apiError{errServiceUnknown, fmt.Sprintf("service %s not found!", k.Grouped())}
 }
 
-func (a *httpAPI) deleteService(q form) (any, error) {
+func (a *serviceAPI) deleteService(q form) (any, error) {
 	k, err := formKey(q)
 	if err != nil {
 		return nil, err
@@ -94,7 +99,7 @@ func (a *httpAPI) deleteService(q form) (any, error) {
 	return "ok", nil
 }
 
-func (a *httpAPI) getService(q form) (any, error) {
+func (a *serviceAPI) getService(q form) (any, error) {
 	k, err := formKey(q)
 	if err != nil {
 		return nil, err
@@ -131,7 +136,7 @@ func clusterNames(hosts []registry.Host) []string {
 }
 
 // serviceNames lists the services of a namespace, or of all that have one.
-func (a *httpAPI) serviceNames(q form) (any, error) {
+func (a *serviceAPI) serviceNames(q form) (any, error) {
 	names, count := map[string][]string{}, 0
 	for _, namespace := range a.catalog.table.Namespaces() {
 		if want := q.Get("namespaceId"); want != "" && want != namespace {
@@ -146,7 +151,7 @@ func (a *httpAPI) serviceNames(q form) (any, error) {
 }
 
 // listSubscribers lists the SDKs that subscribe to a service.
-func (a *httpAPI) listSubscribers(q form) (any, error) {
+func (a *serviceAPI) listSubscribers(q form) (any, error) {
 	k, err := formKey(q)
 	if err != nil {
 		return nil, err
@@ -174,7 +179,7 @@ func (a *httpAPI) listSubscribers(q form) (any, error) {
 }
 
 // catalogServices is the console's list of services.
-func (a *httpAPI) catalogServices(q form) (any, error) {
+func (a *serviceAPI) catalogServices(q form) (any, error) {
 	no, size, err := formPage(q)
 	if err != nil {
 		return nil, err
@@ -204,7 +209,7 @@ func (a *httpAPI) catalogServices(q form) (any, error) {
 }
 
 // catalogInstances is the console's list of a cluster's instances, enabled or not.
-func (a *httpAPI) catalogInstances(q form) (any, error) {
+func (a *serviceAPI) catalogInstances(q form) (any, error) {
 	k, err := formKey(q)
 	if err != nil {
 		return nil, err
@@ -230,7 +235,7 @@ func (a *httpAPI) catalogInstances(q form) (any, error) {
 
 // namespaces lists public and the namespaces that have services. There is no
 // call to create one, as none is needed.
-func (a *httpAPI) namespaces() []any {
+func (a *serviceAPI) namespaces() []any {
 	out := []any{}
 	for _, name := range append([]string{registry.DefaultNamespace}, a.catalog.table.Namespaces()...) {
 		id, kind := name, 2
@@ -246,8 +251,8 @@ func (a *httpAPI) namespaces() []any {
 	return out
 }
 
-func (a *httpAPI) namespacesV1(form) (any, error) {
+func (a *serviceAPI) namespacesV1(form) (any, error) {
 	return map[string]any{"code": 200, "message": nil, "data": a.namespaces()}, nil
 }
 
-func (a *httpAPI) namespacesV2(form) (any, error) { return a.namespaces(), nil }
+func (a *serviceAPI) namespacesV2(form) (any, error) { return a.namespaces(), nil }

@@ -82,11 +82,11 @@ func (t *eventTail) read(buf []byte) error {
 	return nil
 }
 
-func (f *tailed) read(buf []byte, hear func(record.Event)) error {
+func (f *tailed) read(buf []byte, onEvent func(record.Event)) error {
 	for {
 		n, err := f.file.Read(buf)
 		f.rest = append(f.rest, buf[:n]...)
-		f.lines(hear)
+		f.lines(onEvent)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -96,7 +96,7 @@ func (f *tailed) read(buf []byte, hear func(record.Event)) error {
 	}
 }
 
-func (f *tailed) lines(hear func(record.Event)) {
+func (f *tailed) lines(onEvent func(record.Event)) {
 	for {
 		i := bytes.IndexByte(f.rest, '\n')
 		if i < 0 {
@@ -110,7 +110,7 @@ func (f *tailed) lines(hear func(record.Event)) {
 		var e record.Event
 		// The ledger reports lines that are no events: it reads the whole file.
 		if json.Unmarshal(line, &e) == nil {
-			hear(e)
+			onEvent(e)
 		}
 	}
 }
