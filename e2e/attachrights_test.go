@@ -32,7 +32,7 @@ func refusesTargetWithoutReadyPods(t *testing.T, w *testCluster, url string) {
 		r := startVerb(t, "attach", zeroloss, filepath.Join(t.TempDir(), "run"),
 			append(args, "--cluster", w.name, "--deployment", targetNS+"/idle", "--url", url)...)
 		require.Equal(t, 4, r.code(time.Minute), r.stderr.String())
-		require.Contains(t, r.stderr.String(), "of Deployment "+targetNS+"/idle no pod is ready (1 wanted)")
+		require.Contains(t, r.stderr.String(), "Deployment "+targetNS+"/idle has no ready pods (0/1)")
 		require.Equal(t, 1, strings.Count(r.stderr.String(), "zeroloss: "), r.stderr.String())
 		require.Empty(t, r.stdout.String())
 		require.NoDirExists(t, r.dir)

@@ -146,7 +146,7 @@ func interrupted(t *testing.T, r *running) {
 	} else { // the registry was still coming up: nothing had been decided
 		require.False(t, has(t, said, record.KindPodCreated))
 	}
-	require.Regexp(t, `(?m)^zeroloss: interrupted: .*; what was measured is in `, r.stderr.String())
+	require.Regexp(t, `(?m)^zeroloss: interrupted: .*; the requests measured so far are in `, r.stderr.String())
 }
 
 var address = regexp.MustCompile(`"addr":"(127\.\d+\.\d+\.\d+:\d+)"`)

@@ -71,7 +71,7 @@ func missingInstances(missing []string) string {
 	case 1:
 		return ": " + missing[0]
 	}
-	return fmt.Sprintf(": waiting for %s and %d more", missing[0], len(missing)-1)
+	return fmt.Sprintf(": %s, and %d more", missing[0], len(missing)-1)
 }
 
 // loadSummaryLine returns "base 500 sent, 0 failed · gray 500 sent, 0 failed".
