@@ -8,7 +8,6 @@ import (
 
 	pb "github.com/nacos-group/nacos-sdk-go/v2/api/grpc"
 	"google.golang.org/grpc/stats"
-	"google.golang.org/protobuf/proto"
 
 	"zeroloss/demo-services/registry"
 )
@@ -111,7 +110,7 @@ func (c *conn) name() string {
 	return c.remote
 }
 
-// maxQueued is how many bytes may wait in a connection's queue before further
+// maxQueued is how many bytes of bodies may wait in a connection's queue before further
 // frames are refused; that of a real server. A single frame may be longer.
 const maxQueued = 32 << 10
 
@@ -125,7 +124,7 @@ func (c *conn) send(p *pb.Payload) bool {
 	busy := c.queued >= maxQueued
 	if !busy {
 		c.queue = append(c.queue, p)
-		c.queued += proto.Size(p)
+		c.queued += frameSize(p)
 	}
 	c.mu.Unlock()
 	if busy {
@@ -138,6 +137,10 @@ func (c *conn) send(p *pb.Payload) bool {
 	return true
 }
 
+// frameSize is the size of a frame's body in bytes, which is nearly all of it.
+// (The messages of old SDKs do not have the methods that proto.Size needs.)
+func frameSize(p *pb.Payload) int { return len(p.GetBody().GetValue()) }
+
 func (c *conn) takeQueue() []*pb.Payload {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,7 +152,7 @@ func (c *conn) takeQueue() []*pb.Payload {
 // sent takes a frame that was sent off the account of the queue.
 func (c *conn) sent(p *pb.Payload) {
 	c.mu.Lock()
-	c.queued -= proto.Size(p)
+	c.queued -= frameSize(p)
 	c.mu.Unlock()
 }
 
