@@ -21,7 +21,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -227,7 +229,21 @@ func (s *Server) patch(q request, kind types.PatchType, body []byte, dryRun bool
 	if err == nil && dryRun {
 		err = s.tracker.Update(q.gvr, was, q.namespace)
 	}
+	if d, ok := o.(*appsv1.Deployment); ok && err == nil && q.subresource == "scale" {
+		return scaleOf(d), nil
+	}
 	return o, err
+}
+
+// scaleOf is what the API server answers about a Deployment's scale subresource:
+// an object of another kind and group than the Deployment.
+func scaleOf(d *appsv1.Deployment) *autoscalingv1.Scale {
+	scale := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Name: d.Name, Namespace: d.Namespace}}
+	scale.SetGroupVersionKind(autoscalingv1.SchemeGroupVersion.WithKind("Scale"))
+	if d.Spec.Replicas != nil {
+		scale.Spec.Replicas = *d.Spec.Replicas
+	}
+	return scale
 }
 
 func (s *Server) list(q request, selector labels.Selector) (runtime.Object, error) {
