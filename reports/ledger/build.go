@@ -75,7 +75,7 @@ func (b *builder) ledger() *Ledger {
 	}
 	l.Warmups = b.warmups.Result()
 	l.Generator = n.pacing.result(n.streams, h.Releases)
-	f := fitness{in: b.in, history: h, intake: n, losses: l.Losses}
+	f := defectFinder{in: b.in, history: h, intake: n, losses: l.Losses}
 	l.Notes = f.notes()
 	for _, e := range b.in.Events {
 		if e.Kind() == record.KindHostStats {

@@ -21,7 +21,7 @@ func earlyEnd(events []record.Event) record.Event {
 // wanted is how many requests a stream should have. If the load was ended early
 // these are what its log has: [fitness.truncatedLog] compares that with what the
 // generator reports.
-func (f fitness) wanted(s *streamAccount) uint64 {
+func (f defectFinder) wanted(s *streamAccount) uint64 {
 	if earlyEnd(f.in.Events).Kind() != "" {
 		return min(s.sequence.top(), s.spec.Count())
 	}
@@ -30,7 +30,7 @@ func (f fitness) wanted(s *streamAccount) uint64 {
 
 // truncatedLog checks whether the log of a load that was ended early ends where
 // the generator did.
-func (f fitness) truncatedLog() []string {
+func (f defectFinder) truncatedLog() []string {
 	if earlyEnd(f.in.Events).Kind() == "" {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 const longStall = 250 * time.Millisecond
 
 // notes are the events that a reader should know about, apart from the losses.
-func (f fitness) notes() []Note {
+func (f defectFinder) notes() []Note {
 	var out []Note
 	probes := probeFilter{ready: map[record.Instance]bool{}, failed: map[record.Instance]bool{}}
 	for _, e := range f.in.Events {

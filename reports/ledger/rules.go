@@ -21,7 +21,7 @@ const (
 // unacknowledgedRules lists the instances in which rules that a step changed
 // never took effect, though the instances were there to take them: such a run
 // shows nothing of those rules.
-func (f fitness) unacknowledgedRules() []string {
+func (f defectFinder) unacknowledgedRules() []string {
 	var out []string
 	timeout := f.scaled(ruleTimeout, minRuleTimeout)
 	for _, e := range f.ruleSteps() {
@@ -45,7 +45,7 @@ func (f fitness) unacknowledgedRules() []string {
 }
 
 // ruleSteps are the first event of each step that changed rules.
-func (f fitness) ruleSteps() []ruleStep {
+func (f defectFinder) ruleSteps() []ruleStep {
 	var out []ruleStep
 	for _, e := range f.in.Events {
 		step, ok := e.Payload.(record.Step)

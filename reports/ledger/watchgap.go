@@ -9,7 +9,7 @@ import (
 )
 
 // watchGapText describes what was not watched, and when.
-func (f fitness) watchGapText(g history.WatchGap) string {
+func (f defectFinder) watchGapText(g history.WatchGap) string {
 	until := "the end"
 	if g.To != 0 {
 		until = format.Duration(f.history.Offset(g.To))
@@ -19,7 +19,7 @@ func (f fitness) watchGapText(g history.WatchGap) string {
 
 // touchedBy describes the releases and losses during a watch gap; "" if there
 // were none.
-func (f fitness) touchedBy(g history.WatchGap) string {
+func (f defectFinder) touchedBy(g history.WatchGap) string {
 	var out []string
 	for _, r := range f.history.Releases {
 		stopped, unlisted := r.StoppedServing(), history.Earlier(r.Unlisted())
@@ -41,7 +41,7 @@ func (f fitness) touchedBy(g history.WatchGap) string {
 
 // harmfulWatchGaps lists the gaps in which an instance was taken out or a request
 // was lost: when, and why, is not known then.
-func (f fitness) harmfulWatchGaps() []string {
+func (f defectFinder) harmfulWatchGaps() []string {
 	var out []string
 	for _, g := range f.history.WatchGaps {
 		if touched := f.touchedBy(g); touched != "" {
@@ -52,7 +52,7 @@ func (f fitness) harmfulWatchGaps() []string {
 }
 
 // harmlessWatchGaps are the notes of the other gaps under load.
-func (f fitness) harmlessWatchGaps() []Note {
+func (f defectFinder) harmlessWatchGaps() []Note {
 	var out []Note
 	for _, g := range f.history.WatchGaps {
 		if f.touchedBy(g) == "" && g.From < f.history.LoadEnd && g.Touches(f.history.Zero, f.history.LoadEnd) {

@@ -12,8 +12,9 @@ import (
 	"zeroloss/reports/ledger/history"
 )
 
-// fitness finds out why an account cannot be trusted.
-type fitness struct {
+// defectFinder finds what is missing, duplicate or impossible in an account, so
+// that it cannot be trusted.
+type defectFinder struct {
 	in      Input
 	history *history.History
 	intake  *intake
@@ -22,7 +23,7 @@ type fitness struct {
 
 // defects lists what is missing, duplicate or impossible; nothing in a sound
 // account.
-func (f fitness) defects(arms []Arm) []string {
+func (f defectFinder) defects(arms []Arm) []string {
 	out := slices.Clone(f.in.Torn)
 	out = append(out, f.brokenPlan()...)
 	out = append(out, f.brokenStreams()...)
@@ -43,7 +44,7 @@ func (f fitness) defects(arms []Arm) []string {
 	return append(out, f.unfinishedReleases()...)
 }
 
-func (f fitness) brokenPlan() []string {
+func (f defectFinder) brokenPlan() []string {
 	var out []string
 	if len(f.intake.streams) == 0 {
 		out = append(out, "the plan has no streams, so there was nothing to send")
@@ -54,7 +55,7 @@ func (f fitness) brokenPlan() []string {
 	return out
 }
 
-func (f fitness) brokenStreams() []string {
+func (f defectFinder) brokenStreams() []string {
 	var out []string
 	for _, s := range f.intake.streams {
 		if s.arm == nil {
@@ -71,7 +72,7 @@ func (f fitness) brokenStreams() []string {
 	return out
 }
 
-func (f fitness) impossibleRequests() []string {
+func (f defectFinder) impossibleRequests() []string {
 	var out []string
 	if n := f.intake.backwards; n > 0 {
 		out = append(out, format.Count(n, "request")+" with an end before its start: a clock was set back")
@@ -114,7 +115,7 @@ const clockTimeout = 5 * time.Second
 
 // unmeasuredClocks lists the instances that lived for longer than that and did
 // not measure their clock, although others did.
-func (f fitness) unmeasuredClocks() []string {
+func (f defectFinder) unmeasuredClocks() []string {
 	clocks := f.history.Clocks
 	if clocks.Measured == 0 {
 		return nil // one machine, one clock
@@ -139,7 +140,7 @@ const (
 
 // neverUp lists instances that were started and never registered, unless the
 // run ended, or they were taken out, while they still might have been.
-func (f fitness) neverUp() []string {
+func (f defectFinder) neverUp() []string {
 	var out []string
 	for _, i := range f.history.Instances {
 		started, up := i.First(record.KindContainerStarted, record.KindStarting), i.First(record.KindRegistered)
@@ -167,7 +168,7 @@ func (f fitness) neverUp() []string {
 // failedHooks lists the instances that their preStop hook was to take offline, and
 // whose hook failed before it did: what the run then shows is not what the
 // manifest asks for.
-func (f fitness) failedHooks() []string {
+func (f defectFinder) failedHooks() []string {
 	var out []string
 	for _, i := range f.history.Instances {
 		for _, e := range i.Events {
@@ -180,7 +181,7 @@ func (f fitness) failedHooks() []string {
 }
 
 // scaled is a time-out for a run at a higher speed.
-func (f fitness) scaled(timeout, least time.Duration) time.Duration {
+func (f defectFinder) scaled(timeout, least time.Duration) time.Duration {
 	if speed := f.in.Plan.Speed; speed > 1 {
 		return max(least, time.Duration(float64(timeout)/speed))
 	}
@@ -194,7 +195,7 @@ const missableJob = time.Second
 // missedSteps lists what the plan was to do to the instances and did not happen:
 // a release that did not happen loses nothing. An interrupted run is known to
 // prove nothing.
-func (f fitness) missedSteps() []string {
+func (f defectFinder) missedSteps() []string {
 	if f.in.Interrupted || f.in.Zero == 0 || f.aborted() {
 		return nil
 	}
@@ -249,11 +250,11 @@ func (s plannedStep) String() string {
 	return out
 }
 
-func (f fitness) aborted() bool { return earlyEnd(f.in.Events).Kind() == record.KindAborted }
+func (f defectFinder) aborted() bool { return earlyEnd(f.in.Events).Kind() == record.KindAborted }
 
 // unfinishedReleases lists the instances that had not closed when the load
 // ended: it is when it closes that an instance loses requests.
-func (f fitness) unfinishedReleases() []string {
+func (f defectFinder) unfinishedReleases() []string {
 	if f.in.Interrupted || f.aborted() {
 		return nil
 	}
