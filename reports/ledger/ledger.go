@@ -11,7 +11,7 @@
 //   - explainer: the window of a loss, and its sentence (sentences.go)
 //   - predictor: how many requests each release should lose
 //   - reports/ledger/warmup: what consumers sent to instances that warm up
-//   - fitness: why the account cannot be trusted
+//   - defectFinder: what is missing, duplicate or impossible in the account
 //
 // The package judges nothing (see reports/gate), renders nothing and reads no
 // file.

@@ -17,29 +17,9 @@ import (
 
 const controlPlane = "node-role.kubernetes.io/control-plane"
 
-// silentNode is a node whose kubelet has not reported yet; taint "" is none.
-func silentNode(name, taint string) *corev1.Node {
-	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	if taint != "" {
-		n.Spec.Taints = []corev1.Taint{{Key: taint, Effect: corev1.TaintEffectNoSchedule}}
-	}
-	return n
-}
-
 func clientOf(t *testing.T, objects ...runtime.Object) *client.Client {
 	c, _ := clienttest.New(t, objects...)
 	return c
-}
-
-// readyNode is a node whose kubelet says so, or why not.
-func readyNode(name, taint, why string) *corev1.Node {
-	n := silentNode(name, taint)
-	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
-	if why != "" {
-		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Reason: "KubeletNotReady", Message: why}}
-	}
-	n.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2"), corev1.ResourceMemory: resource.MustParse("4Gi")}
-	return n
 }
 
 // What is left of a cluster is on the nodes that take pods, and what has ended
@@ -54,10 +34,10 @@ func TestFreeResources(t *testing.T) {
 		return p
 	}
 	free := func(all ...runtime.Object) render.Resources { return freeResources(t.Context(), clientOf(t, all...)) }
-	cordoned := readyNode("cordoned", "", "")
+	cordoned := clienttest.ReadyNode("cordoned", "", "")
 	cordoned.Spec.Unschedulable = true
-	closed := []runtime.Object{cordoned, readyNode("down", "", "gone"), readyNode("head", controlPlane, "")}
-	all := append(slices.Clone(closed), readyNode("open", "", ""),
+	closed := []runtime.Object{cordoned, clienttest.ReadyNode("down", "", "gone"), clienttest.ReadyNode("head", controlPlane, "")}
+	all := append(slices.Clone(closed), clienttest.ReadyNode("open", "", ""),
 		pod("runs", "open", "Running"), pod("waits", "", "Pending"), pod("done", "open", "Succeeded"), pod("failed", "open", "Failed"),
 		pod("elsewhere", "cordoned", "Running"), pod("system", "head", "Running"))
 	require.Equal(t, render.Resources{MilliCPU: 1000, Memory: 2 << 30}, free(all...))

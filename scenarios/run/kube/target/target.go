@@ -1,13 +1,13 @@
-// Package target changes a Deployment that a run attaches to, and restores it.
-// Nothing in it belongs to this program.
+// Package target changes the Deployment that a run attaches to, and restores it.
+// The Deployment belongs to the user.
 //
-//   - [Deployment] reads it, and waits for its rollouts.
-//   - [Preflight] and [Permissions] say what is against a run, before it begins.
-//   - [Change] is a patch that is tried on it, and reverted.
-//   - [Deployment.Scale] notes on the Deployment what it had, so that
-//     [Deployment.RestoreReplicas] and [RestoreLeftovers] can restore it after a crash.
+//   - [Deployment] reads the Deployment and waits for its rollouts.
+//   - [Preflight] and [Permissions] report what prevents a run, before it begins.
+//   - [Change] applies a patch to the Deployment and reverts it.
+//   - [Deployment.Scale] records the previous replicas on the Deployment, so that
+//     [Deployment.RestoreReplicas] and [RestoreLeftovers] can restore them after a crash.
 //
-// What someone else has done to a target since is never overwritten.
+// Changes that someone else makes to a target meanwhile are never overwritten.
 package target
 
 import (
